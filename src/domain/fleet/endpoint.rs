@@ -1,0 +1,197 @@
+//! An endpoint: one model on one server, with its slots. Several endpoints may serve a tier.
+
+use serde::{Deserialize, Serialize};
+
+use super::Agent;
+use crate::domain::protocol::{AgentName, EndpointName, LevelSupport, TierName};
+
+/// How an endpoint is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+pub enum Protocol {
+    /// llama.cpp's `llama-server`.
+    #[serde(rename = "llama.cpp")]
+    LlamaCpp,
+    /// Ollama's own API.
+    #[serde(rename = "ollama")]
+    Ollama,
+    /// Any OpenAI-compatible server: mlx_lm.server, LM Studio, vLLM, llama-swap.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// A command-line agent. Not yet served; an endpoint with it is shown and never used.
+    #[serde(rename = "command")]
+    Command,
+}
+
+/// Which of a server's two request forms is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// Messages; the server applies the model's chat template.
+    #[default]
+    Chat,
+    /// One prompt: llama.cpp's `/completion`, Ollama's `/api/generate`.
+    Native,
+}
+
+/// Where a secret is to be had; the secret itself is never kept here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretRef {
+    /// The value of an environment variable.
+    Env(String),
+    /// The first line a shell command prints.
+    Command(String),
+}
+
+/// Whether an endpoint is a real server or one of Baton's own simulated ones. The two never mix in a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Nature {
+    /// A model server.
+    #[default]
+    Real,
+    /// Baton's simulator; everything it says is marked SIMULATED.
+    Simulated,
+}
+
+/// One model on one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// The name used in files and ids, as in `athene`.
+    pub name: EndpointName,
+    /// The name on the screen, as in `Athene V2 Agent Q4`; the first word is the short form. Defaults to `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The tiers it serves.
+    pub tiers: Vec<TierName>,
+    /// How it is spoken to.
+    pub protocol: Protocol,
+    /// Its base URL, without a path the protocol adds itself; 127.0.0.1 rather than localhost.
+    pub url: String,
+    /// The model's name as the server knows it.
+    pub model: String,
+    /// How many requests it serves at once.
+    pub slots: u32,
+    /// The context of one request, in tokens.
+    pub context: u32,
+    /// Chat (the default) or the native completion form.
+    #[serde(default)]
+    pub api: Api,
+    /// The key sent as a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretRef>,
+    /// What the model does with a reasoning level, where the probe can't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<LevelSupport>,
+    /// Planned resident memory in gigabytes (10⁹ bytes) of the model without KV cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<f32>,
+    /// Expected generation speed of one slot in tokens per second, used for estimates until it is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f32>,
+    /// The model reads images.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vision: bool,
+    /// The model calls tools.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tools: bool,
+    /// Real or simulated.
+    #[serde(default)]
+    pub nature: Nature,
+}
+
+impl Endpoint {
+    /// The name for the screen: the title, else the name.
+    pub fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or(self.name.as_str())
+    }
+
+    /// The first word of the title: what rows and fleet lines show.
+    pub fn short(&self) -> &str {
+        self.title().split_whitespace().next().unwrap_or(self.name.as_str())
+    }
+
+    /// The pool its slots belong to: two endpoints with the same server and model share one.
+    pub fn pool(&self) -> PoolKey {
+        PoolKey { url: normalise(&self.url), model: self.model.clone() }
+    }
+}
+
+/// What slots are pooled by: server (normalised URL) and model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PoolKey {
+    /// The server's normalised base URL.
+    pub url: String,
+    /// The model's name.
+    pub model: String,
+}
+
+/// Lower-case scheme and host, no trailing slash, `localhost` and `[::1]` as 127.0.0.1, no `/v1` end.
+fn normalise(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/');
+    let url = url.strip_suffix("/v1").unwrap_or(url).trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let (host, path) = rest.split_once('/').map_or((rest, ""), |(h, p)| (h, p));
+    let host = host.to_ascii_lowercase().replace("localhost", "127.0.0.1").replace("[::1]", "127.0.0.1");
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase())
+}
+
+/// Endpoints and agents: what `fleet.toml` and `agents.toml` say together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    /// A name for the header, as in `studio`.
+    #[serde(default)]
+    pub name: String,
+    /// The endpoints, in the order of the file.
+    #[serde(default, rename = "endpoint")]
+    pub endpoints: Vec<Endpoint>,
+    /// The agents, in the order of the file.
+    #[serde(default, rename = "agent")]
+    pub agents: Vec<Agent>,
+}
+
+impl Fleet {
+    /// The agent of that name.
+    pub fn agent(&self, name: &AgentName) -> Option<&Agent> {
+        self.agents.iter().find(|a| a.name == *name)
+    }
+
+    /// The endpoint of that name.
+    pub fn endpoint(&self, name: &EndpointName) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|e| e.name == *name)
+    }
+
+    /// Whether this is Baton's simulated fleet (they never mix, so one endpoint tells).
+    pub fn is_simulated(&self) -> bool {
+        self.endpoints.iter().any(|e| e.nature == Nature::Simulated)
+    }
+
+    /// The slots of all pools together, a shared pool counted once.
+    pub fn slots(&self) -> u32 {
+        let mut pools: Vec<(PoolKey, u32)> = Vec::new();
+        for e in &self.endpoints {
+            let key = e.pool();
+            match pools.iter_mut().find(|(k, _)| *k == key) {
+                Some((_, slots)) => *slots = (*slots).max(e.slots),
+                None => pools.push((key, e.slots)),
+            }
+        }
+        pools.iter().map(|(_, slots)| slots).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn urls_of_one_server_are_one_pool() {
+        for url in ["http://127.0.0.1:8083", "http://localhost:8083/", "HTTP://LOCALHOST:8083/v1", "127.0.0.1:8083/v1/"] {
+            assert_eq!(normalise(url), "http://127.0.0.1:8083", "{url}");
+        }
+        assert_eq!(normalise("https://mbp.local/llama/v1"), "https://mbp.local/llama");
+    }
+}

@@ -1,0 +1,12 @@
+//! The fleet: endpoints, tiers and agents as configured, and the settings a session runs under.
+//!
+//! Not here: what a server is doing now ([`crate::domain::state`]), how it is talked to (`engine/providers`), where
+//! the values come from ([`crate::config`]). Invariant: nothing here holds a secret, only references to one.
+
+mod agent;
+mod endpoint;
+mod settings;
+
+pub use agent::Agent;
+pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef};
+pub use settings::{SessionConfig, Settings};

@@ -1,0 +1,72 @@
+//! The settings a session runs under. `session.started` carries them; later changes are records.
+
+use serde::{Deserialize, Serialize};
+
+use super::Fleet;
+use crate::domain::protocol::{AgentName, Level};
+
+/// What the operator can set for the engine. Units are in the names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The session's reasoning level.
+    pub level: Level,
+    /// The most tasks of one goal at once; none: as many as there are slots.
+    pub max_parallel: Option<u32>,
+    /// The most tasks a planning model may make.
+    pub max_tasks: u32,
+    /// Whether a goal ends with a synthesis of all results.
+    pub synthesis: bool,
+    /// Whether a 2–3 sentence summary to be spoken follows the synthesis.
+    pub voice_summary: bool,
+    /// The agent that plans.
+    pub planner: AgentName,
+    /// The agent that synthesises.
+    pub synthesizer: AgentName,
+    /// The agent that writes the voice summary.
+    pub narrator: AgentName,
+    /// Tries again on the first tier after a failure, before the fallback tier.
+    pub retries: u32,
+    /// The first wait before a retry; it doubles each time.
+    pub backoff_ms: u64,
+    /// The longest wait before a retry.
+    pub backoff_max_ms: u64,
+    /// The part of an endpoint's context that results of dependencies may fill, in percent.
+    pub context_percent: u32,
+    /// A request without a byte for this long is given up.
+    pub silence_seconds: u64,
+    /// A ready task that waited this long counts one priority higher; again after each such time.
+    pub ageing_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            level: Level::Medium,
+            max_parallel: None,
+            max_tasks: 6,
+            synthesis: true,
+            voice_summary: false,
+            planner: crate::domain::protocol::Name::slug("reasoner"),
+            synthesizer: crate::domain::protocol::Name::slug("reasoner"),
+            narrator: crate::domain::protocol::Name::slug("summarizer"),
+            retries: 2,
+            backoff_ms: 500,
+            backoff_max_ms: 30_000,
+            context_percent: 60,
+            silence_seconds: 300,
+            ageing_seconds: 60,
+        }
+    }
+}
+
+/// All a session was started with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionConfig {
+    /// The fleet and its agents.
+    pub fleet: Fleet,
+    /// The settings.
+    pub settings: Settings,
+    /// What chance is counted over.
+    pub seed: u64,
+}

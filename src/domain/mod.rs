@@ -1,0 +1,11 @@
+//! The domain: what Baton knows and decides, as pure code.
+//!
+//! No I/O, no clock, no async, no terminal: time and outside facts arrive as arguments. Imports go down only:
+//! `domain` knows nothing of [`crate::engine`] or `interface` (`tests/architecture.rs` checks it).
+
+pub mod fleet;
+pub mod orchestrator;
+pub mod plan;
+pub mod protocol;
+pub mod state;
+pub mod text;

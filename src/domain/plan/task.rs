@@ -1,0 +1,191 @@
+//! A plan and its tasks as they are written. The format is public and changes only with its version.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::protocol::{AgentName, Level, Name};
+
+/// A goal as a DAG of tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The format's version: 1.
+    pub version: u32,
+    /// What is wanted, in the operator's words.
+    pub goal: String,
+    /// The most tasks of this goal at once; none: the setting, else as many as there are slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
+    /// Whether the goal ends with a synthesis; none: the setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthesis: Option<bool>,
+    /// The tasks, in the order of the file.
+    pub tasks: Vec<TaskSpec>,
+}
+
+/// How much a task matters against others that are ready. Ordered: `Critical` is the greatest.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// When nothing else wants the slot.
+    Low,
+    /// As usual.
+    #[default]
+    Medium,
+    /// Before the usual.
+    High,
+    /// Before everything.
+    Critical,
+}
+
+/// What happens to a task whose dependency failed.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It does not start, and is skipped when the dependency can't end any more (the default).
+    #[default]
+    Stop,
+    /// It runs and is told in its context what failed and why.
+    Tell,
+}
+
+/// The limits of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The most tokens of one answer; the agent's limit when absent. Also the estimate of its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
+    /// The most turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<u32>,
+    /// The longest one attempt may take, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u32>,
+}
+
+/// How often a failed task is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Tries again after the first one, on the first tier.
+    pub max: u32,
+    /// How the wait grows.
+    #[serde(default)]
+    pub backoff: Backoff,
+}
+
+/// How the wait before a retry grows.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Backoff {
+    /// No wait.
+    None,
+    /// It doubles from the setting's first wait to its longest (the default).
+    #[default]
+    Doubling,
+}
+
+/// One task as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// Its name in the plan; unique, never reused.
+    pub id: Name,
+    /// What rows show; the prompt's first words when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the agent is asked.
+    pub prompt: String,
+    /// Who does it.
+    pub agent: AgentName,
+    /// The tasks that must have ended before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Name>,
+    /// A label to group by; it orders nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// Its weight among ready tasks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: Priority,
+    /// Its reasoning level; the agent's, then the session's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Paths only this task may write while it runs. Kept and shown; enforced by a later version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owns: Vec<String>,
+    /// Resources it needs for itself. Kept and shown; enforced by a later version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Name>,
+    /// Artifacts it makes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub produces: Vec<Name>,
+    /// Artifacts it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumes: Vec<Name>,
+    /// Its limits.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub budget: Budget,
+    /// Its retries; the setting when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// What a failed dependency does to it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_dependency_failure: OnFailure,
+    /// Commands that must pass before its result counts. Kept and shown; run by a later version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
+}
+
+impl TaskSpec {
+    /// A task with only what every task has.
+    pub fn new(id: Name, agent: AgentName, prompt: impl Into<String>) -> Self {
+        Self {
+            id,
+            title: None,
+            prompt: prompt.into(),
+            agent,
+            needs: Vec::new(),
+            phase: None,
+            priority: Priority::default(),
+            level: None,
+            owns: Vec::new(),
+            locks: Vec::new(),
+            produces: Vec::new(),
+            consumes: Vec::new(),
+            budget: Budget::default(),
+            retry: None,
+            on_dependency_failure: OnFailure::default(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// The title, or the first line of the prompt.
+    pub fn title(&self) -> &str {
+        match &self.title {
+            Some(title) => title,
+            None => self.prompt.trim().lines().next().unwrap_or("").trim(),
+        }
+    }
+}
+
+/// One step of an edit to a plan. An edit command carries several and is applied whole or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanEdit {
+    /// A new task.
+    Add(Box<TaskSpec>),
+    /// A task's new form; the id stays, its version grows.
+    Replace(Box<TaskSpec>),
+    /// A task goes; its id is never used again.
+    Remove(Name),
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

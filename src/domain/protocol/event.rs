@@ -1,0 +1,616 @@
+//! What happened, in the past tense. One enum; the tag on the wire is the dotted name.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AgentName, AttemptId, Author, CommandId, EndpointName, GoalId, GoalOptions, Level, LevelScope, LevelSupport, Micros,
+    Name, Recipe, SessionId, TaskId, TurnId,
+};
+use crate::domain::fleet::SessionConfig;
+use crate::domain::plan::PlanEdit;
+use crate::domain::text::CleanText;
+
+/// A fact. Records carry it; [`crate::domain::state::State::apply`] is the only code that acts on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data")]
+pub enum Event {
+    /// The first record: what the session runs under.
+    #[serde(rename = "session.started")]
+    SessionStarted(Box<SessionStarted>),
+    /// A process took the session up; the first record of each process life.
+    #[serde(rename = "session.opened")]
+    SessionOpened(SessionOpened),
+    /// Nothing new starts until `session.resumed`.
+    #[serde(rename = "session.paused")]
+    SessionPaused {},
+    /// Tasks may start again.
+    #[serde(rename = "session.resumed")]
+    SessionResumed {},
+    /// The session's process ends in an orderly way.
+    #[serde(rename = "session.ended")]
+    SessionEnded {
+        /// Why, in words.
+        reason: CleanText,
+    },
+    /// The reasoning level of the session, an agent or a task was set.
+    #[serde(rename = "session.leveled")]
+    SessionLeveled {
+        /// Whose level.
+        scope: LevelScope,
+        /// The level; none: back to what it would be without.
+        level: Option<Level>,
+    },
+
+    /// A goal was given.
+    #[serde(rename = "goal.added")]
+    GoalAdded(GoalAdded),
+    /// The goal's plan waits for the operator's review; its tasks do not start.
+    #[serde(rename = "goal.drafted")]
+    GoalDrafted {
+        /// The goal.
+        goal: GoalId,
+    },
+    /// The goal's plan may run.
+    #[serde(rename = "goal.approved")]
+    GoalApproved {
+        /// The goal.
+        goal: GoalId,
+    },
+    /// All tasks of the goal have ended.
+    #[serde(rename = "goal.ended")]
+    GoalEnded {
+        /// The goal.
+        goal: GoalId,
+        /// How.
+        outcome: Outcome,
+        /// The task whose result is the answer: the synthesis, else the last task that ended well.
+        answer: Option<TaskId>,
+    },
+    /// The goal goes on after it had ended: a task is retried or was added.
+    #[serde(rename = "goal.reopened")]
+    GoalReopened {
+        /// The goal.
+        goal: GoalId,
+    },
+
+    /// The plan of a goal grew or changed. Everything that changes the DAG is this event.
+    #[serde(rename = "plan.edited")]
+    PlanEdited(PlanEdited),
+
+    /// A task became running: its first attempt of a new run starts.
+    #[serde(rename = "task.started")]
+    TaskStarted {
+        /// The task.
+        task: TaskId,
+    },
+    /// A task ended well; its result is that attempt's answer.
+    #[serde(rename = "task.completed")]
+    TaskCompleted {
+        /// The task.
+        task: TaskId,
+        /// Whose answer is the result.
+        attempt: AttemptId,
+    },
+    /// A task ended badly, with no more tries.
+    #[serde(rename = "task.failed")]
+    TaskFailed {
+        /// The task.
+        task: TaskId,
+        /// Why, in words.
+        reason: CleanText,
+    },
+    /// A task will be tried again (after a failure, by itself; or by the operator).
+    #[serde(rename = "task.retried")]
+    TaskRetried(TaskRetried),
+    /// A task was cancelled by the operator.
+    #[serde(rename = "task.cancelled")]
+    TaskCancelled {
+        /// The task.
+        task: TaskId,
+        /// Whether the partial answer may be used as the result.
+        keep: Partial,
+    },
+    /// A task will not run: by the operator, or because what it needs can't end well.
+    #[serde(rename = "task.skipped")]
+    TaskSkipped {
+        /// The task.
+        task: TaskId,
+        /// Why, in words.
+        reason: CleanText,
+    },
+    /// A task is held: it does not start (a running turn ends first).
+    #[serde(rename = "task.held")]
+    TaskHeld {
+        /// The task.
+        task: TaskId,
+    },
+    /// A held task may start again.
+    #[serde(rename = "task.released")]
+    TaskReleased {
+        /// The task.
+        task: TaskId,
+    },
+
+    /// An attempt began: one agent on one endpoint.
+    #[serde(rename = "attempt.started")]
+    AttemptStarted(AttemptStarted),
+    /// Text arrived. Coalesced at the source (50 ms or 4 KiB).
+    #[serde(rename = "attempt.output")]
+    AttemptOutput(AttemptOutput),
+    /// An attempt ended.
+    #[serde(rename = "attempt.ended")]
+    AttemptEnded {
+        /// The attempt.
+        attempt: AttemptId,
+        /// How.
+        end: AttemptEnd,
+    },
+
+    /// A model request was granted a slot and sent.
+    #[serde(rename = "turn.started")]
+    TurnStarted(TurnStarted),
+    /// The server reads the prompt (recorded at most once a second).
+    #[serde(rename = "turn.progressed")]
+    TurnProgressed {
+        /// The turn.
+        turn: TurnId,
+        /// Prompt tokens read, those from the cache included.
+        processed: u64,
+        /// Prompt tokens in all.
+        total: u64,
+    },
+    /// A model request ended.
+    #[serde(rename = "turn.ended")]
+    TurnEnded(Box<TurnEnded>),
+
+    /// A draining slot is free again.
+    #[serde(rename = "slot.freed")]
+    SlotFreed {
+        /// The turn that held it last.
+        turn: TurnId,
+    },
+    /// What is known of an endpoint changed.
+    #[serde(rename = "endpoint.changed")]
+    EndpointChanged(Box<EndpointChanged>),
+    /// The machine's memory, sampled (on change beyond a step).
+    #[serde(rename = "machine.sampled")]
+    MachineSampled(MachineSampled),
+
+    /// A command was accepted; the records after it are what it did.
+    #[serde(rename = "command.accepted")]
+    CommandAccepted {
+        /// The command's id.
+        id: CommandId,
+        /// Who gave it.
+        author: Author,
+        /// What, in words.
+        what: CleanText,
+    },
+    /// A command was refused.
+    #[serde(rename = "command.refused")]
+    CommandRefused {
+        /// The command's id.
+        id: CommandId,
+        /// Who gave it.
+        author: Author,
+        /// What, in words.
+        what: CleanText,
+        /// Why not, in words.
+        reason: CleanText,
+    },
+
+    /// Something needs the operator.
+    #[serde(rename = "attention.raised")]
+    AttentionRaised {
+        /// What it is about; the same subject is raised once.
+        subject: Subject,
+        /// What is wrong and what would mend it, in words.
+        text: CleanText,
+    },
+    /// It needs the operator no more.
+    #[serde(rename = "attention.cleared")]
+    AttentionCleared {
+        /// What it was about.
+        subject: Subject,
+    },
+}
+
+/// What a session runs under.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionStarted {
+    /// The session's id, also its folder's name.
+    pub session: SessionId,
+    /// The effective configuration. State reads settings only from here.
+    pub config: SessionConfig,
+}
+
+/// A process life of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionOpened {
+    /// Wall time in milliseconds since 1970, at this record.
+    pub wall_ms: u64,
+    /// The process id.
+    pub pid: u32,
+    /// The program's version.
+    pub version: String,
+    /// The host's name.
+    pub host: CleanText,
+}
+
+/// A goal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoalAdded {
+    /// Its id.
+    pub goal: GoalId,
+    /// The operator's words.
+    pub text: CleanText,
+    /// Its mode and limits, resolved.
+    pub options: GoalOptions,
+}
+
+/// A change of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanEdited {
+    /// The goal.
+    pub goal: GoalId,
+    /// The plan's new revision, from 1.
+    pub revision: u32,
+    /// Who or what edited.
+    pub author: Author,
+    /// The steps, applied whole.
+    pub edits: Vec<PlanEdit>,
+    /// What of these tasks is not ordinary work.
+    #[serde(default, skip_serializing_if = "is_ordinary")]
+    pub work: Work,
+    /// What was mended in a model's plan, in words; empty for plans of people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<CleanText>,
+}
+
+fn is_ordinary(work: &Work) -> bool {
+    *work == Work::Ordinary
+}
+
+/// What a task's result is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// A task of the plan.
+    #[default]
+    Ordinary,
+    /// Its result is the goal's plan.
+    Planning,
+    /// Its result is the goal's answer.
+    Synthesis,
+    /// Its result is the summary to be spoken.
+    Voice,
+}
+
+/// How a goal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every task ended well.
+    Done,
+    /// At least one task failed or had to be skipped.
+    Failed,
+    /// The operator cancelled it.
+    Cancelled,
+}
+
+/// A task will be tried again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskRetried {
+    /// The task.
+    pub task: TaskId,
+    /// Not before this session time.
+    pub not_before: Micros,
+    /// Why, in words.
+    pub reason: CleanText,
+    /// Whether its count of failures starts again (by the operator) or goes on (by itself).
+    pub count: FailureCount,
+    /// Whether it goes to the fallback tier from now on.
+    pub route: Route,
+}
+
+/// Whether failures so far still count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCount {
+    /// They count.
+    Kept,
+    /// Starts at zero.
+    Reset,
+}
+
+/// Which of an agent's tiers a task goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// The agent's tier.
+    #[default]
+    Primary,
+    /// The agent's fallback tier.
+    Fallback,
+}
+
+/// What becomes of a partial answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partial {
+    /// It stays readable and dependants that are told of failures may use it.
+    Kept,
+    /// It is not used.
+    Discarded,
+}
+
+/// An attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptStarted {
+    /// Its id.
+    pub attempt: AttemptId,
+    /// Of which task.
+    pub task: TaskId,
+    /// The version of the task it runs, from 1.
+    pub version: u32,
+    /// The agent.
+    pub agent: AgentName,
+    /// Where.
+    pub endpoint: EndpointName,
+    /// By which of the agent's tiers it got there.
+    pub route: Route,
+}
+
+/// Which text of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// What the model thinks.
+    Thinking,
+    /// What it answers.
+    Answer,
+    /// A tool call it makes, as JSON.
+    ToolCall,
+}
+
+/// Text of a turn, as it arrived: raw, to be cleaned where it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptOutput {
+    /// The turn.
+    pub turn: TurnId,
+    /// Which text.
+    pub channel: Channel,
+    /// The raw text.
+    pub text: String,
+    /// Tokens (stream events) in it.
+    pub tokens: u32,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// With an answer.
+    Completed,
+    /// With a failure that counts.
+    Failed(Failure),
+    /// Stopped by the operator (cancelled, held, skipped) or by an edit.
+    Cancelled,
+    /// Goes on elsewhere as a new attempt.
+    Moved,
+    /// Its process ended under it.
+    Interrupted,
+}
+
+/// A model request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnStarted {
+    /// Its id; effects and inputs carry it.
+    pub turn: TurnId,
+    /// The slot granted, counted from 0 within the endpoint's pool.
+    pub slot: u16,
+    /// The reasoning level it runs with.
+    pub level: Level,
+    /// The most tokens it may answer.
+    pub max_tokens: u32,
+    /// What it is asked, as pieces.
+    pub recipe: Recipe,
+}
+
+/// A model request's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TurnEnded {
+    /// The turn.
+    pub turn: TurnId,
+    /// How.
+    pub end: TurnEnd,
+    /// Whether its slot is free at once or drains until `slot.freed`.
+    pub slot: SlotAfter,
+    /// Tokens and times, as far as the server told or Baton measured.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Digest (first 16 hex digits of a 64-bit hash) of the prompt as sent; empty when nothing was sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt_digest: String,
+}
+
+/// Whether a slot is free when its turn has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotAfter {
+    /// Free.
+    Free,
+    /// Still in use by the server; `slot.freed` follows.
+    Draining,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnEnd {
+    /// The model came to its end.
+    Stop,
+    /// The token limit or the context cut it.
+    Length,
+    /// It asks for tools.
+    ToolCalls,
+    /// It failed.
+    Failed(Failure),
+    /// Baton closed the connection.
+    Cancelled,
+}
+
+/// Tokens and times of a turn. Zero means unknown, never a measured zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Prompt tokens, those from the cache included.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prompt_tokens: u64,
+    /// Prompt tokens that came from the server's cache.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cached_tokens: u64,
+    /// Tokens generated, thinking included.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub output_tokens: u64,
+    /// From sending to the first token, in microseconds of Baton's clock.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub first_token_us: u64,
+    /// From the first token to the end, in microseconds (the server's figure where it gives one).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub generation_us: u64,
+    /// Time in the server's queue, in microseconds, where it can be told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub queue_us: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Why a request failed and what is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// What is to be done.
+    pub remedy: Remedy,
+    /// What was attempted on what, what came, and how to mend it.
+    pub message: CleanText,
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Nothing listens, or the connection could not be made.
+    Unreachable,
+    /// The connection ended before the answer did.
+    Cut,
+    /// No byte for too long.
+    Silent,
+    /// The model is loading.
+    Loading,
+    /// The server has no room for the request (429, 503).
+    Busy,
+    /// The prompt is longer than the context.
+    Context,
+    /// The server wants a key or refuses the one given.
+    Unauthorized,
+    /// The server does not have the model.
+    NoModel,
+    /// The server refuses the request as such.
+    Refused,
+    /// The server failed inside.
+    Server,
+    /// What came is no answer of the protocol.
+    Garbage,
+    /// The answer is empty or useless.
+    Empty,
+    /// The task's time is over.
+    TimedOut,
+    /// A secret could not be had.
+    Secret,
+}
+
+/// What is to be done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Try the same endpoint again after a wait.
+    RetryHere,
+    /// Try another endpoint.
+    Elsewhere,
+    /// Only the operator can mend it.
+    Operator,
+}
+
+/// What is known of an endpoint. Carries the whole of it, so the last one is the truth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointChanged {
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// How it is.
+    pub health: Health,
+    /// Slots the server says it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
+    /// Context of one request the server says it has, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u32>,
+    /// What its model does with a level.
+    pub level: LevelSupport,
+    /// Bytes its model holds resident, where the server tells (Ollama).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resident: Option<u64>,
+    /// The server's name and version in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<CleanText>,
+    /// When it is probed again, if it is not up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_at: Option<Micros>,
+}
+
+/// How an endpoint is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Not probed yet; used as if it were up.
+    Unknown,
+    /// It answers.
+    Up,
+    /// It answers that its model is loading.
+    Loading,
+    /// It does not answer, or not as its protocol says.
+    Down {
+        /// Why, in words.
+        reason: CleanText,
+    },
+}
+
+/// The machine's memory in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineSampled {
+    /// All of it.
+    pub total: u64,
+    /// In use.
+    pub used: u64,
+    /// Swap in use.
+    pub swap: u64,
+}
+
+/// What something that needs the operator is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A plan waits for review.
+    Review(GoalId),
+    /// A task failed.
+    Task(TaskId),
+    /// An endpoint needs a hand (a key, a model).
+    Endpoint(EndpointName),
+    /// The journal can't be written.
+    Journal,
+    /// Something else, by name.
+    Other(Name),
+}

@@ -1,0 +1,19 @@
+//! The words: ids, [`Command`] (an intent), [`Event`] (a fact) and [`Record`] (a fact with its place and time).
+//!
+//! Not here: what a fact changes ([`crate::domain::state`]) or why it was decided ([`crate::domain::orchestrator`]).
+//! Invariant: everything in this module serialises to the journal's format; names on the wire change only with
+//! [`FORMAT`].
+
+mod command;
+mod event;
+mod id;
+mod level;
+mod record;
+mod recipe;
+
+pub use command::{Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope};
+pub use event::*;
+pub use id::{AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId};
+pub use level::{Level, LevelSupport};
+pub use recipe::{Cut, Message, Part, Recipe, Speaker};
+pub use record::{FORMAT, Header, Record, RecordError};

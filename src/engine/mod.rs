@@ -1,0 +1,3 @@
+//! The engine acts: tokio lives here.
+
+pub mod providers;

@@ -1,0 +1,1 @@
+//! The interface shows and asks.
