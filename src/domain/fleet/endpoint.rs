@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn urls_of_one_server_are_one_pool() {
-        for url in ["http://127.0.0.1:8083", "http://localhost:8083/", "HTTP://LOCALHOST:8083/v1", "127.0.0.1:8083/v1/"] {
+        for url in ["http://127.0.0.1:8083", "http://localhost:8083/", "HTTP://LOCALHOST:8083/v1", "127.0.0.1:8083/v1/"]
+        {
             assert_eq!(normalise(url), "http://127.0.0.1:8083", "{url}");
         }
         assert_eq!(normalise("https://mbp.local/llama/v1"), "https://mbp.local/llama");

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, AttemptId, Author, CommandId, EndpointName, GoalId, GoalOptions, Level, LevelScope, LevelSupport, Micros,
-    Name, Recipe, SessionId, TaskId, TurnId,
+    AgentName, AttemptId, Author, CommandId, EndpointName, GoalId, GoalOptions, Level, LevelScope, LevelSupport,
+    Micros, Name, Recipe, SessionId, TaskId, TurnId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;

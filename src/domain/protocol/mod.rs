@@ -8,12 +8,16 @@ mod command;
 mod event;
 mod id;
 mod level;
-mod record;
 mod recipe;
+mod record;
 
-pub use command::{Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope};
+pub use command::{
+    Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
+};
 pub use event::*;
-pub use id::{AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId};
+pub use id::{
+    AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId,
+};
 pub use level::{Level, LevelSupport};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{FORMAT, Header, Record, RecordError};
