@@ -18,6 +18,11 @@ impl CleanText {
         Self(raw.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>().into())
     }
 
+    /// Sanitises `raw` onto one line: line ends and runs of spaces become one space.
+    pub fn one_line(raw: &str) -> Self {
+        Self::new(&raw.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
