@@ -1,0 +1,11 @@
+//! Files that people write: a tree of values that know their line and column, and errors that say how to mend them.
+//!
+//! Not here: what the values mean (`plan`, `config`). Invariant: every error has a file, a line and a column from 1.
+
+mod nearest;
+mod node;
+mod yaml;
+
+pub(crate) use nearest::nearest;
+pub(crate) use node::{Entry, Node, Place, SourceName, Value};
+pub(crate) use yaml::{YamlError, read_yaml};
