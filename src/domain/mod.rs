@@ -7,6 +7,6 @@ pub mod fleet;
 pub mod orchestrator;
 pub mod plan;
 pub mod protocol;
-pub(crate) mod source;
+pub mod source;
 pub mod state;
 pub mod text;

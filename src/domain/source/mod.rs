@@ -2,10 +2,14 @@
 //!
 //! Not here: what the values mean (`plan`, `config`). Invariant: every error has a file, a line and a column from 1.
 
+mod decode;
+mod fault;
 mod nearest;
 mod node;
 mod yaml;
 
+pub(crate) use decode::decode;
+pub use fault::{Snippet, SourceError};
 pub(crate) use nearest::nearest;
 pub(crate) use node::{Entry, Node, Place, SourceName, Value};
-pub(crate) use yaml::{YamlError, read_yaml};
+pub(crate) use yaml::read_yaml;
