@@ -1,7 +1,7 @@
 //! [`Transcript`]: streamed text as logical lines of clean text, within a bound.
 //!
-//! All text lies in one buffer, cut into lines by offsets. Past the cap the oldest lines go, an eighth of the cap at a
-//! time, and are counted. Lines are numbered from the first one kept: when lines are dropped, numbers shift by as many
+//! All text lies in one buffer, cut into lines by offsets. Past the cap (of bytes, or of lines) the oldest lines go, an
+//! eighth of the cap at a time, and are counted. Lines are numbered from the first one kept: when lines are dropped, numbers shift by as many
 //! ([`Transcript::dropped_lines`] tells by how many since the start).
 //!
 //! Not here: where the text comes from, rows ([`super::rows`]), the whole text of a task (the journal has it).
@@ -14,6 +14,8 @@ use super::width::char_width;
 
 /// Bytes of text kept by default: several hours of one model's output.
 pub const DEFAULT_CAP: usize = 8 << 20;
+/// Lines kept at most: a stream of empty lines must not cost more in offsets than the text may.
+pub const MAX_LINES: usize = 1 << 20;
 /// A line longer than this many bytes is split: what is done per line (wrap, search) then has a bound.
 pub const MAX_LINE: usize = 64 << 10;
 /// Raw text is taken in pieces of this many bytes, so that one huge push does not grow the buffer past the cap.
@@ -172,12 +174,16 @@ impl Transcript {
     }
 
     fn drop_oldest(&mut self) {
-        if self.text.len() <= self.cap {
-            return;
-        }
-        let goal = self.text.len() - (self.cap - self.cap / 8);
         let last = self.starts.len() - 1;
-        let count = self.starts.partition_point(|start| *start < goal).min(last);
+        let mut count = 0;
+        if self.text.len() > self.cap {
+            let goal = self.text.len() - (self.cap - self.cap / 8);
+            count = self.starts.partition_point(|start| *start < goal);
+        }
+        if self.starts.len() > MAX_LINES {
+            count = count.max(self.starts.len() - (MAX_LINES - MAX_LINES / 8));
+        }
+        let count = count.min(last);
         let Some(cut) = self.starts.get(count).copied().filter(|cut| *cut > 0) else { return };
         self.text.drain(..cut);
         self.starts.drain(..count);
@@ -250,6 +256,14 @@ mod tests {
         assert_eq!(transcript.line(0).unwrap(), format!("line {}", transcript.dropped_lines()));
         assert_eq!(transcript.words(), 2000);
         assert_eq!(transcript.total_bytes(), (0..1000).map(|n| format!("line {n}\n").len() as u64).sum::<u64>());
+    }
+
+    #[test]
+    fn empty_lines_are_bounded_too() {
+        let mut transcript = Transcript::new();
+        transcript.push(&"\n".repeat(MAX_LINES + 10));
+        assert!(transcript.lines() <= MAX_LINES);
+        assert_eq!(transcript.dropped_lines() + transcript.lines() as u64, MAX_LINES as u64 + 11);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What each character is to the sanitiser. Tables of characters only; the rules that use them are in [`super::sanitize`].
+//! What each character is to the sanitiser. Tables of characters only; the rules that use them are in [`super::Sanitizer`].
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
