@@ -3,8 +3,8 @@
 use super::{Effect, EndReason, Orchestrator};
 use crate::domain::plan::{PlanEdit, apply_edits};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, Event, FailureCount, GoalAdded, GoalId, GoalOptions, LevelScope,
-    Partial, PlanSource, RetryScope, Role, Route, StopScope, Subject, TaskId, TaskRetried, Work,
+    Author, Command, CommandEnvelope, Event, FailureCount, GoalAdded, GoalId, GoalOptions, LevelScope, Partial,
+    PlanSource, RetryScope, Role, Route, StopScope, Subject, TaskId, TaskRetried, Work,
 };
 use crate::domain::state::{End, Gear, GoalPhase, Life, TaskIx};
 use crate::domain::text::CleanText;
@@ -83,7 +83,11 @@ impl Orchestrator {
                 }
             }
             Command::Release(task) => {
-                if self.state.task(self.task(task)?).held { Ok(()) } else { Err("it is not held".to_owned()) }
+                if self.state.task(self.task(task)?).held {
+                    Ok(())
+                } else {
+                    Err("it is not held".to_owned())
+                }
             }
             Command::Retry(RetryScope::Task(task) | RetryScope::WithDependants(task)) => {
                 let task = self.state.task(self.task(task)?);
@@ -97,7 +101,12 @@ impl Orchestrator {
                 }
             }
             Command::Retry(RetryScope::Failed) => {
-                if self.state.tasks().iter().any(|t| !t.removed && t.life == Life::Ended(End::Failed) && t.work != Work::Planning) {
+                if self
+                    .state
+                    .tasks()
+                    .iter()
+                    .any(|t| !t.removed && t.life == Life::Ended(End::Failed) && t.work != Work::Planning)
+                {
                     Ok(())
                 } else {
                     Err("nothing failed".to_owned())
@@ -322,13 +331,8 @@ impl Orchestrator {
             self.emit(Event::TaskCancelled { task, keep: partial });
         }
         // A draft whose every task was stopped is over.
-        let drafts: Vec<GoalId> = self
-            .state
-            .goals()
-            .iter()
-            .filter(|g| g.phase == GoalPhase::Draft && g.open == 0)
-            .map(|g| g.id)
-            .collect();
+        let drafts: Vec<GoalId> =
+            self.state.goals().iter().filter(|g| g.phase == GoalPhase::Draft && g.open == 0).map(|g| g.id).collect();
         for goal in drafts {
             self.emit(Event::GoalApproved { goal });
         }

@@ -4,9 +4,7 @@ use super::Orchestrator;
 use crate::domain::plan::{
     self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
 };
-use crate::domain::protocol::{
-    Author, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
-};
+use crate::domain::protocol::{Author, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work};
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;
 
@@ -71,14 +69,13 @@ impl Orchestrator {
 
     /// Makes a plan the goal's: its tasks, the synthesis, the voice summary; then review or run.
     pub(super) fn adopt(&mut self, goal: GoalId, plan: Plan, author: Author, repairs: Vec<CleanText>) {
-        let taken: Vec<Name> =
-            self.state.goal(goal).map(|g| g.tasks.iter().map(|t| self.state.task(*t).id.name.clone()).collect()).unwrap_or_default();
-        let edits: Vec<PlanEdit> = plan
-            .tasks
-            .into_iter()
-            .filter(|t| !taken.contains(&t.id))
-            .map(|t| PlanEdit::Add(Box::new(t)))
-            .collect();
+        let taken: Vec<Name> = self
+            .state
+            .goal(goal)
+            .map(|g| g.tasks.iter().map(|t| self.state.task(*t).id.name.clone()).collect())
+            .unwrap_or_default();
+        let edits: Vec<PlanEdit> =
+            plan.tasks.into_iter().filter(|t| !taken.contains(&t.id)).map(|t| PlanEdit::Add(Box::new(t))).collect();
         self.edit(goal, author, edits, Work::Ordinary, repairs);
         self.add_answer(goal);
         match self.state.goal(goal).map(|g| g.options.review) {
@@ -109,8 +106,8 @@ impl Orchestrator {
             .collect();
         // A single last task of the synthesiser's own tier is a synthesis already.
         let tier = |agent: &Name| self.state.config.fleet.agent(agent).map(|a| a.tier.clone());
-        let is_one = ordinary.len() == 1
-            || (sinks.len() == 1 && tier(&sinks[0].spec.agent) == tier(&settings.synthesizer));
+        let is_one =
+            ordinary.len() == 1 || (sinks.len() == 1 && tier(&sinks[0].spec.agent) == tier(&settings.synthesizer));
         let wanted = match g.options.synthesis {
             Some(choice) => choice && !ordinary.is_empty(),
             None => settings.synthesis && !ordinary.is_empty() && !is_one,
@@ -130,7 +127,8 @@ impl Orchestrator {
             spec.title = Some("Write the answer".to_owned());
             spec.needs = needs;
             spec.on_dependency_failure = OnFailure::Tell;
-            let step = if existing.is_some() { PlanEdit::Replace(Box::new(spec)) } else { PlanEdit::Add(Box::new(spec)) };
+            let step =
+                if existing.is_some() { PlanEdit::Replace(Box::new(spec)) } else { PlanEdit::Add(Box::new(spec)) };
             self.edit(goal, Author::Baton, vec![step], Work::Synthesis, Vec::new());
         }
         let id = TaskId::new(goal, Name::slug(VOICE));
@@ -171,7 +169,8 @@ impl Orchestrator {
         let mut acted = false;
         for id in goals {
             let Some(goal) = self.state.goal(id) else { continue };
-            if goal.open > 0 || !matches!(goal.phase, GoalPhase::Running | GoalPhase::Planning) || goal.tasks.is_empty() {
+            if goal.open > 0 || !matches!(goal.phase, GoalPhase::Running | GoalPhase::Planning) || goal.tasks.is_empty()
+            {
                 continue;
             }
             let (outcome, answer) = self.outcome(id);

@@ -101,13 +101,8 @@ impl Orchestrator {
 
     /// Goals whose decision was cut: a plan without its answer task, a plan neither drafted nor approved, no plan.
     fn finish_goals(&mut self) {
-        let goals: Vec<GoalId> = self
-            .state
-            .goals()
-            .iter()
-            .filter(|g| g.phase == GoalPhase::Planning)
-            .map(|g| g.id)
-            .collect();
+        let goals: Vec<GoalId> =
+            self.state.goals().iter().filter(|g| g.phase == GoalPhase::Planning).map(|g| g.id).collect();
         for id in goals {
             let Some(goal) = self.state.goal(id) else { continue };
             let tasks = || goal.tasks.iter().map(|t| self.state.task(*t));

@@ -134,7 +134,8 @@ impl Orchestrator {
             FailureKind::Loading => settings.backoff_ms.max(1_000),
             _ => settings.backoff_ms,
         };
-        let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(settings.backoff_max_ms.max(first));
+        let wait =
+            first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(settings.backoff_max_ms.max(first));
         Micros::from_millis(wait)
     }
 }

@@ -62,10 +62,7 @@ impl Orchestrator {
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
         match end {
             TurnEnd::Failed(failure) => {
-                self.emit(Event::AttemptEnded {
-                    attempt: turn.attempt,
-                    end: AttemptEnd::Failed(failure.clone()),
-                });
+                self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure.clone()) });
                 self.blame_endpoint(turn.attempt, &failure);
                 self.after_failure(ix, &failure);
             }

@@ -1,12 +1,12 @@
 //! What the operator asks for.
 
 use super::world::{World, config, plan, task};
+use crate::domain::orchestrator::Input;
 use crate::domain::plan::PlanEdit;
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, Event, GoalId, Level, LevelScope, Name, Outcome, Partial, RetryScope, Role,
     StopScope, TaskId,
 };
-use crate::domain::orchestrator::Input;
 use crate::domain::state::{End, GoalPhase, Life, PermitPhase};
 
 fn id(text: &str) -> TaskId {
@@ -26,7 +26,13 @@ fn a_stopped_task_drains_its_slot_before_another_gets_it() {
     let state = world.state();
     assert_eq!(state.task_by_id(&id("g1/c")).unwrap().life, Life::Ended(End::Cancelled(Partial::Kept)));
     let draining = || {
-        world.state().pools().iter().flat_map(|p| &p.permits).filter(|p| matches!(p.phase, PermitPhase::Draining(_))).count()
+        world
+            .state()
+            .pools()
+            .iter()
+            .flat_map(|p| &p.permits)
+            .filter(|p| matches!(p.phase, PermitPhase::Draining(_)))
+            .count()
     };
     assert_eq!(draining(), 1);
     world.step();

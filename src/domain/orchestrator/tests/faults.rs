@@ -19,11 +19,8 @@ fn a_failed_request_is_tried_again_after_a_wait_and_then_on_the_fallback_tier() 
     let state = world.state();
     let routes: Vec<Route> = state.attempts().iter().map(|a| a.route).collect();
     assert_eq!(routes, [Route::Primary, Route::Primary, Route::Primary, Route::Fallback]);
-    let gaps: Vec<u64> = state
-        .attempts()
-        .windows(2)
-        .map(|w| w[1].started_at.since(w[0].ended.as_ref().unwrap().0).0 / 1_000)
-        .collect();
+    let gaps: Vec<u64> =
+        state.attempts().windows(2).map(|w| w[1].started_at.since(w[0].ended.as_ref().unwrap().0).0 / 1_000).collect();
     assert_eq!(gaps, [500, 1_000, 0], "doubling, then at once elsewhere");
     assert_eq!(state.goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.assert_fold();
@@ -107,8 +104,9 @@ fn a_goal_is_planned_reviewed_run_and_synthesised() {
 
 #[test]
 fn whatever_the_planning_model_does_there_is_a_sound_plan() {
-    let forty: Vec<String> =
-        (0..40).map(|i| format!(r#"{{"id":"t{i}","title":"T{i}","prompt":"p","agent":"researcher","needs":[]}}"#)).collect();
+    let forty: Vec<String> = (0..40)
+        .map(|i| format!(r#"{{"id":"t{i}","title":"T{i}","prompt":"p","agent":"researcher","needs":[]}}"#))
+        .collect();
     let answers = [
         "I think we should first look around and then decide.".to_owned(),
         r#"{"tasks":[{"id":"a","title":"A","prompt":"do a","agent":"researcher","needs":[]},{"id":"b","ti"#.to_owned(),
@@ -134,9 +132,8 @@ fn whatever_the_planning_model_does_there_is_a_sound_plan() {
 #[test]
 fn no_planning_model_at_all_gives_a_built_in_plan() {
     let mut world = World::new(config());
-    world.fate = Box::new(|t, _| {
-        if t.schema.is_some() { Err(failure(FailureKind::Server, Remedy::Elsewhere)) } else { Ok(()) }
-    });
+    world.fate =
+        Box::new(|t, _| if t.schema.is_some() { Err(failure(FailureKind::Server, Remedy::Elsewhere)) } else { Ok(()) });
     goal(&mut world, Review::Auto);
     world.run(5_000);
     let state = world.state();

@@ -26,7 +26,8 @@ fn plans(n: usize) -> impl Strategy<Value = Plan> {
                 };
                 let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
                 let mut spec = task(&format!("t{i}"), &needs, *tokens);
-                spec.priority = [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][*priority as usize];
+                spec.priority =
+                    [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][*priority as usize];
                 spec.on_dependency_failure = if *tell { OnFailure::Tell } else { OnFailure::Stop };
                 spec.agent = name(["researcher", "reasoner", "summarizer"][*agent as usize]);
                 spec
@@ -66,7 +67,10 @@ fn command(kind: u8, pick: u8, world: &World) -> Command {
     }
 }
 
-fn fate(seed: u64, percent: u64) -> Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>> {
+fn fate(
+    seed: u64,
+    percent: u64,
+) -> Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>> {
     Box::new(move |t, tries| {
         let text = format!("{}{}{tries}", t.task, t.endpoint);
         let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
@@ -90,8 +94,13 @@ fn fate(seed: u64, percent: u64) -> Box<dyn Fn(&crate::domain::orchestrator::Sta
 fn to_the_end(world: &mut World) {
     for _ in 0..4 {
         world.run(20_000);
-        let held: Vec<TaskId> =
-            world.state().tasks().iter().filter(|t| t.held && !t.has_ended() && !t.removed).map(|t| t.id.clone()).collect();
+        let held: Vec<TaskId> = world
+            .state()
+            .tasks()
+            .iter()
+            .filter(|t| t.held && !t.has_ended() && !t.removed)
+            .map(|t| t.id.clone())
+            .collect();
         for id in held {
             world.command(Command::Release(id)).unwrap();
         }

@@ -180,7 +180,9 @@ fn results_go_into_the_prompts_of_dependants_and_failures_are_told() {
         .records
         .iter()
         .find_map(|r| match &r.event {
-            Event::TurnStarted(t) if world.state().task(world.state().attempt(t.turn.attempt)?.task).id.name.as_str() == "told" => {
+            Event::TurnStarted(t)
+                if world.state().task(world.state().attempt(t.turn.attempt)?.task).id.name.as_str() == "told" =>
+            {
                 Some(serde_json::to_string(&t.recipe).unwrap())
             }
             _ => None,

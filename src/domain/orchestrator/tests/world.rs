@@ -205,8 +205,7 @@ impl World {
                 }
                 Effect::Probe(endpoint) => {
                     let down = self.down.iter().any(|d| *d == endpoint.as_str());
-                    let health =
-                        if down { Health::Down { reason: CleanText::from("refused") } } else { Health::Up };
+                    let health = if down { Health::Down { reason: CleanText::from("refused") } } else { Health::Up };
                     let report = ProbeReport {
                         health,
                         slots: None,
@@ -243,7 +242,8 @@ impl World {
                 };
                 let end = match fate {
                     Ok(()) => {
-                        let text = if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
+                        let text =
+                            if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
                         self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
                         TurnEnd::Stop
                     }
