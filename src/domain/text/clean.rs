@@ -36,6 +36,11 @@ impl CleanText {
         Self(Arc::from(trim_joiners(clean)))
     }
 
+    /// Sanitises `raw` onto one line: line ends and runs of spaces become one space.
+    pub fn one_line(raw: &str) -> Self {
+        Self::new(&raw.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
