@@ -38,7 +38,8 @@ impl CleanText {
 
     /// Sanitises `raw` onto one line: line ends and runs of spaces become one space.
     pub fn one_line(raw: &str) -> Self {
-        Self::new(&raw.split_whitespace().collect::<Vec<_>>().join(" "))
+        // Sanitised first: a dropped escape sequence may leave two spaces beside each other.
+        Self::new(raw).to_one_line()
     }
 
     /// The text.
@@ -188,6 +189,7 @@ mod tests {
     #[test]
     fn one_line_collapses() {
         assert_eq!(CleanText::new("  a\r\n\n b\tc ").to_one_line(), "a b c");
+        assert_eq!(CleanText::one_line("a \x1b[1m \u{2028}b\n"), "a b");
         assert_eq!(CleanText::new("same text").to_one_line(), "same text");
     }
 

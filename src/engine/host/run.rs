@@ -312,28 +312,30 @@ impl Host {
     }
 }
 
-/// The machine's memory, sampled when it is due.
+/// The machine's memory, read when it is due.
 struct Memory {
     probe: Option<SystemProbe>,
     sampler: Sampler,
+    last: Micros,
     next: Micros,
 }
 
 impl Memory {
     fn new() -> Self {
-        Self { probe: SystemProbe::new(), sampler: Sampler::default(), next: Micros(0) }
+        // The first reading is due at once.
+        Self { probe: SystemProbe::new(), sampler: Sampler::default(), last: Micros(0), next: Micros(0) }
     }
 
     fn sample(&mut self, now: Micros, pace: Pace) -> Option<crate::domain::protocol::MachineSampled> {
         // A pace that quickened brings the next look nearer.
-        self.next = self.next.min(self.sampler.due(pace).max(now.min(self.next)));
+        self.next = self.next.min(self.last.plus(pace.gap()));
         if now < self.next {
             return None;
         }
+        self.last = now;
+        self.next = now.plus(pace.gap());
         let reading = self.probe.as_mut().and_then(SystemProbe::sample);
-        let sample = self.sampler.offer(now, reading, pace);
-        self.next = self.sampler.due(pace).max(now.plus(Micros::from_millis(500)));
-        sample
+        self.sampler.offer(now, reading, pace)
     }
 }
 
