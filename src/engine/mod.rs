@@ -1,3 +1,4 @@
 //! The engine acts: tokio lives here.
 
 pub mod providers;
+pub mod simulator;
