@@ -8,3 +8,4 @@ pub mod host;
 pub mod journal;
 pub mod machine;
 pub mod providers;
+pub mod simulator;
