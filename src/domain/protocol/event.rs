@@ -307,19 +307,21 @@ pub struct TaskRetried {
     pub not_before: Micros,
     /// Why, in words.
     pub reason: CleanText,
-    /// Whether its count of failures starts again (by the operator) or goes on (by itself).
+    /// What becomes of its count of failures.
     pub count: FailureCount,
     /// Whether it goes to the fallback tier from now on.
     pub route: Route,
 }
 
-/// Whether failures so far still count.
+/// What becomes of a task's count of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCount {
-    /// They count.
-    Kept,
-    /// Starts at zero.
+    /// One more.
+    Counted,
+    /// As before: an interruption is no failure.
+    Unchanged,
+    /// From zero.
     Reset,
 }
 
