@@ -1,3 +1,5 @@
+//! The sanitiser, tested.
+
 use proptest::prelude::*;
 
 use super::*;
