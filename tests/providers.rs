@@ -483,6 +483,68 @@ mod decoding {
     }
 
     #[test]
+    fn a_line_that_ends_too_early_is_not_passed_over() {
+        let body = "{\"message\":{\"content\":\"Hi\"}\n{\"message\":{\"content\":\"x\"},\"done\":true}\n";
+        let (chunks, end) = decode((Protocol::Ollama, Api::Chat), [body.as_bytes()]);
+        assert_eq!((chunks.len(), end.unwrap_err().kind), (0, K::Garbage));
+    }
+
+    /// Pieces of which strange answers are made.
+    const SCRAPS: [&str; 30] = [
+        "data: ",
+        "data:",
+        "\n",
+        "\r\n",
+        "\n\n",
+        ":",
+        ": keepalive 1/2",
+        "[DONE]",
+        "{",
+        "}",
+        "{}",
+        "[]",
+        "\"",
+        ",",
+        "ü",
+        "🚀",
+        "event: x",
+        "{\"error\":",
+        "{\"error\":\"x\"}",
+        "{\"done\":true}",
+        "{\"content\":\"a\",\"stop\":false}",
+        "{\"choices\":[{\"delta\":{\"content\":\"<think>a\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"</thi\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"nk> b\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"<|channel|>analysis<|message|>ü<|end\"}}]}",
+        "{\"choices\":[{\"delta\":{\"content\":\"|><|start|>assistant to=functions.f<|message|>{\"}}]}",
+        "{\"choices\":[{\"delta\":{\"reasoning\":\"r\"},\"finish_reason\":\"stop\"}]}",
+        "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}",
+        "{\"message\":{\"content\":\"<think>x</think>y\"},\"done\":false}",
+        "{\"response\":\"\\u00e4\"}",
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn strange_answers_break_nothing(
+            scraps in proptest::collection::vec(0..SCRAPS.len(), 0..40),
+            noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..8),
+            size in 1_usize..40,
+        ) {
+            let mut body: Vec<u8> = scraps.iter().flat_map(|&at| SCRAPS[at].bytes()).collect();
+            let middle = body.len() / 2;
+            body.splice(middle..middle, noise);
+            for protocol in [Protocol::LlamaCpp, Protocol::Ollama, Protocol::OpenAi] {
+                for api in [Api::Chat, Api::Native] {
+                    let whole = decode((protocol, api), [body.as_slice()]);
+                    let ended = whole.0.iter().filter(|c| matches!(c, Chunk::End { .. })).count();
+                    assert_eq!(ended, usize::from(whole.1.is_ok()), "{whole:?}");
+                    assert_eq!(decode((protocol, api), body.chunks(size)), whole);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn chunks_with_missing_fields_and_events_over_two_lines() {
         let body = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"llama-swap loading model: x\"}}]}\r\n\r\n\
                     event: message\r\ndata:{\"choices\":\r\ndata:[{\"delta\":{\"content\":\"Hi\"}}]}\r\n\r\n\
@@ -629,7 +691,8 @@ mod live {
         .await;
         let client = Client::new().unwrap();
         for _ in 0..3 {
-            let (chunks, failure) = all(&client, request(&format!("{url}/v1"))).await;
+            let (client, request) = (client.clone(), request(&format!("{url}/v1")));
+            let (chunks, failure) = tokio::spawn(async move { all(&client, request).await }).await.unwrap();
             assert_eq!(failure, None);
             assert_eq!(chunks[..2], [Chunk::Accepted, Chunk::Answer("Hi".to_owned())]);
             assert!(matches!(chunks[2..], [Chunk::End { end: TurnEnd::Stop, .. }]), "{chunks:?}");

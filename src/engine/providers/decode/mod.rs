@@ -138,6 +138,9 @@ impl Decoder {
         }
         if self.form == Form::Ollama {
             let line = line.trim();
+            if let Some(held) = Some(std::mem::take(&mut self.held)).filter(|held| !held.is_empty()) {
+                return Err(unreadable(&held, "it ends too early"));
+            }
             return if line.is_empty() { Ok(()) } else { self.event(line, out) };
         }
         if let Some(comment) = line.strip_prefix(':') {
