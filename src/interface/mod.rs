@@ -1,1 +1,4 @@
-//! The interface shows and asks.
+//! The interface shows and asks: the console and the command line. It folds records into its own state and sends
+//! commands; it decides nothing about tasks.
+
+pub mod tui;

@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// low, medium, high. Resolved task → agent → session and mapped per provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Think little.
     Low,
     /// Think as usual.
+    #[default]
     Medium,
     /// Think hard.
     High,

@@ -1,1 +1,213 @@
-//! What is true.
+//! What is true: [`State`] and its questions.
+//!
+//! [`State::apply`] is the only code that changes what is true; the orchestrator runs it on its own copy, and every
+//! viewer on theirs. Not here: decisions ([`crate::domain::orchestrator`]) and output text: state holds references,
+//! counts and digests.
+//!
+//! Invariants: applying never panics and never looks at a clock; applying a record twice does nothing the second time;
+//! the fold of a journal equals the live state.
+
+mod apply;
+mod attempt;
+mod estimate;
+mod goal;
+mod pool;
+mod progress;
+mod status;
+mod task;
+mod why;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+pub use attempt::{Attempt, ChannelCount, Turn};
+pub use estimate::{AgentHistory, Estimates};
+pub use goal::{Goal, GoalPhase};
+pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
+pub use progress::{Phase, Progress};
+pub use status::Status;
+pub use task::{End, Life, Task, TaskIx};
+pub use why::{Grant, IdleWhy, Why};
+
+use crate::domain::fleet::SessionConfig;
+use crate::domain::protocol::{
+    AgentName, AttemptId, CommandId, EndpointName, GoalId, Level, MachineSampled, Micros, SessionId, SessionOpened,
+    Subject, TaskId,
+};
+use crate::domain::text::CleanText;
+
+/// Whether tasks may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gear {
+    /// They may.
+    #[default]
+    Running,
+    /// Nothing new starts.
+    Paused,
+}
+
+/// Something that needs the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Since when.
+    pub since: Micros,
+    /// What is wrong and what would mend it.
+    pub text: CleanText,
+}
+
+/// Counters over the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Tokens generated.
+    pub output_tokens: u64,
+    /// Prompt tokens read, as servers told.
+    pub prompt_tokens: u64,
+    /// Busy slot time in microseconds: the sum over turns from grant to end.
+    pub slot_us: u64,
+    /// The sum of attempt times of finished attempts in microseconds: what one at a time would have taken.
+    pub attempt_us: u64,
+    /// Records of events this version does not know.
+    pub unknown_records: u64,
+    /// Time of the first attempt's start.
+    pub first_start: Option<Micros>,
+    /// The most attempts that ran at once.
+    pub widest: u32,
+}
+
+/// All that is true of a session. Cloning it is a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The last record applied.
+    pub seq: u64,
+    /// Its session time.
+    pub at: Micros,
+    /// The session's id.
+    pub session: Option<SessionId>,
+    /// Process lives, with the session time each began at.
+    pub lives: Vec<(Micros, SessionOpened)>,
+    /// Why the session ended, if it did.
+    pub ended: Option<CleanText>,
+    /// The configuration it runs under.
+    pub config: SessionConfig,
+    /// Paused or not.
+    pub gear: Gear,
+    /// The session's reasoning level.
+    pub level: Level,
+    /// Levels set for agents while running.
+    pub agent_levels: BTreeMap<AgentName, Level>,
+    goals: Vec<Goal>,
+    tasks: Vec<Task>,
+    #[serde(skip)]
+    task_index: HashMap<TaskId, TaskIx>,
+    attempts: Vec<Attempt>,
+    running: Vec<AttemptId>,
+    pools: Vec<Pool>,
+    endpoints: Vec<EndpointState>,
+    /// The machine's memory, last sampled.
+    pub machine: MachineSampled,
+    /// What needs the operator.
+    pub attention: BTreeMap<Subject, Attention>,
+    /// How long answers of each agent were.
+    pub history: BTreeMap<AgentName, AgentHistory>,
+    /// Counters.
+    pub totals: Totals,
+    commands: std::collections::BTreeSet<CommandId>,
+}
+
+impl State {
+    /// The goals, in the order they were given.
+    pub fn goals(&self) -> &[Goal] {
+        &self.goals
+    }
+
+    /// A goal by id.
+    pub fn goal(&self, id: GoalId) -> Option<&Goal> {
+        self.goals.get((id.0 as usize).checked_sub(1)?)
+    }
+
+    /// The tasks of all goals, in the order they were added; removed ones stay, marked.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// A task by index.
+    pub fn task(&self, ix: TaskIx) -> &Task {
+        &self.tasks[ix.0 as usize]
+    }
+
+    /// A task's index by id.
+    pub fn find(&self, id: &TaskId) -> Option<TaskIx> {
+        self.task_index.get(id).copied()
+    }
+
+    /// A task by id.
+    pub fn task_by_id(&self, id: &TaskId) -> Option<&Task> {
+        self.find(id).map(|ix| self.task(ix))
+    }
+
+    /// The attempts of the session; `a1` is the first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// An attempt by id.
+    pub fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
+        self.attempts.get(usize::try_from(id.0).ok()?.checked_sub(1)?)
+    }
+
+    /// The attempts that run now, oldest first.
+    pub fn running(&self) -> impl ExactSizeIterator<Item = &Attempt> + '_ {
+        self.running.iter().map(|id| &self.attempts[(id.0 - 1) as usize])
+    }
+
+    /// The last attempt of a task.
+    pub fn last_attempt(&self, task: &Task) -> Option<&Attempt> {
+        task.attempts.last().and_then(|id| self.attempt(*id))
+    }
+
+    /// The slot pools.
+    pub fn pools(&self) -> &[Pool] {
+        &self.pools
+    }
+
+    /// A pool by index.
+    pub fn pool(&self, ix: PoolIx) -> &Pool {
+        &self.pools[ix.0 as usize]
+    }
+
+    /// The endpoints, in the order of the configuration.
+    pub fn endpoints(&self) -> &[EndpointState] {
+        &self.endpoints
+    }
+
+    /// An endpoint by index.
+    pub fn endpoint(&self, ix: EndpointIx) -> &EndpointState {
+        &self.endpoints[ix.0 as usize]
+    }
+
+    /// An endpoint by name.
+    pub fn find_endpoint(&self, name: &EndpointName) -> Option<EndpointIx> {
+        self.endpoints.iter().position(|e| e.config.name == *name).map(|i| EndpointIx(i as u32))
+    }
+
+    /// Whether a command of that id was seen.
+    pub fn saw_command(&self, id: &CommandId) -> bool {
+        self.commands.contains(id)
+    }
+
+    /// The reasoning level a task's next request would run with: task → agent → session.
+    pub fn level_of(&self, task: &Task) -> Level {
+        task.level
+            .or(task.spec.level)
+            .or_else(|| self.agent_levels.get(&task.spec.agent).copied())
+            .or_else(|| self.config.fleet.agent(&task.spec.agent).and_then(|a| a.level))
+            .unwrap_or(self.level)
+    }
+
+    /// Rebuilds what is not stored, after a checkpoint was read.
+    pub fn reindex(&mut self) {
+        self.task_index = self.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), TaskIx(i as u32))).collect();
+    }
+}

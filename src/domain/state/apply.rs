@@ -1,0 +1,579 @@
+//! The one reducer: what each event changes.
+//!
+//! Events that name something unknown change nothing; a journal from anywhere can be folded without a panic.
+
+use std::sync::Arc;
+
+use super::{
+    AgentHistory, Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life,
+    Permit, PermitPhase, Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
+};
+use crate::domain::plan::{PlanEdit, TaskSpec};
+use crate::domain::protocol::{
+    AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, Event, FailureCount, GoalAdded, GoalId, Health,
+    LevelScope, LevelSupport, Micros, PlanEdited, Record, Remedy, SessionStarted, SlotAfter, TaskId, TaskRetried,
+    TurnEnd, TurnEnded, TurnId, TurnStarted, Work,
+};
+use crate::domain::text::CleanText;
+
+impl State {
+    /// Applies a record. One that was applied before (`seq` not after the last) changes nothing.
+    pub fn apply(&mut self, record: &Record) {
+        if record.seq <= self.seq {
+            return;
+        }
+        self.seq = record.seq;
+        self.at = self.at.max(record.at);
+        let at = record.at;
+        match &record.event {
+            Event::SessionStarted(started) => self.session_started(started),
+            Event::SessionOpened(opened) => {
+                self.ended = None;
+                self.lives.push((at, opened.clone()));
+            }
+            Event::SessionPaused {} => self.gear = Gear::Paused,
+            Event::SessionResumed {} => self.gear = Gear::Running,
+            Event::SessionEnded { reason } => self.ended = Some(reason.clone()),
+            Event::SessionLeveled { scope, level } => self.leveled(scope, *level),
+            Event::GoalAdded(goal) => self.goal_added(at, goal),
+            Event::GoalDrafted { goal } => self.goal_phase(*goal, GoalPhase::Draft),
+            Event::GoalApproved { goal } => {
+                self.goal_phase(*goal, GoalPhase::Running);
+                if let Some(g) = self.goal_mut(*goal) {
+                    g.approved_at = Some(at);
+                }
+            }
+            Event::GoalEnded { goal, outcome, answer } => {
+                self.goal_phase(*goal, GoalPhase::Ended(*outcome));
+                if let Some(g) = self.goal_mut(*goal) {
+                    g.ended_at = Some(at);
+                    g.answer = answer.clone();
+                }
+            }
+            Event::GoalReopened { goal } => {
+                self.goal_phase(*goal, GoalPhase::Running);
+                if let Some(g) = self.goal_mut(*goal) {
+                    g.ended_at = None;
+                    g.answer = None;
+                }
+            }
+            Event::PlanEdited(edited) => self.plan_edited(at, edited),
+            Event::TaskStarted { task } => {
+                self.set_life(task, at, Life::Running);
+            }
+            Event::TaskCompleted { task, attempt } => {
+                if let Some(ix) = self.set_life(task, at, Life::Ended(End::Done)) {
+                    let task = &mut self.tasks[ix.0 as usize];
+                    task.result = Some(*attempt);
+                    task.dirty = false;
+                    task.reason = CleanText::default();
+                }
+            }
+            Event::TaskFailed { task, reason } => {
+                if let Some(ix) = self.set_life(task, at, Life::Ended(End::Failed)) {
+                    self.tasks[ix.0 as usize].reason = reason.clone();
+                }
+            }
+            Event::TaskRetried(retried) => self.task_retried(at, retried),
+            Event::TaskCancelled { task, keep } => {
+                if let Some(ix) = self.set_life(task, at, Life::Ended(End::Cancelled(*keep))) {
+                    let partial = self.partial(ix);
+                    let task = &mut self.tasks[ix.0 as usize];
+                    task.result = (*keep == crate::domain::protocol::Partial::Kept).then_some(partial).flatten();
+                }
+            }
+            Event::TaskSkipped { task, reason } => {
+                if let Some(ix) = self.set_life(task, at, Life::Ended(End::Skipped)) {
+                    self.tasks[ix.0 as usize].reason = reason.clone();
+                }
+            }
+            Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
+            Event::TaskReleased { task } => self.with_task(task, |t| t.held = false),
+            Event::AttemptStarted(started) => self.attempt_started(at, started),
+            Event::AttemptOutput(output) => self.output(record.seq, at, output),
+            Event::AttemptEnded { attempt, end } => self.attempt_ended(at, *attempt, end),
+            Event::TurnStarted(started) => self.turn_started(at, started),
+            Event::TurnProgressed { turn, processed, total } => {
+                if let Some(turn) = self.turn_mut(*turn) {
+                    turn.prompt = Some((*processed, *total));
+                }
+            }
+            Event::TurnEnded(ended) => self.turn_ended(at, ended),
+            Event::SlotFreed { turn } => self.set_permit(at, *turn, PermitPhase::Free),
+            Event::EndpointChanged(changed) => self.endpoint_changed(at, changed),
+            Event::MachineSampled(sample) => self.machine = *sample,
+            Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
+                self.commands.insert(id.clone());
+            }
+            Event::AttentionRaised { subject, text } => {
+                self.attention.insert(subject.clone(), Attention { since: at, text: text.clone() });
+            }
+            Event::AttentionCleared { subject } => {
+                self.attention.remove(subject);
+            }
+        }
+    }
+
+    fn session_started(&mut self, started: &SessionStarted) {
+        self.session = Some(started.session.clone());
+        self.config = started.config.clone();
+        self.level = started.config.settings.level;
+        self.pools.clear();
+        self.endpoints.clear();
+        for endpoint in &started.config.fleet.endpoints {
+            let key = endpoint.pool();
+            let pool = match self.pools.iter().position(|p| p.key == key) {
+                Some(i) => i,
+                None => {
+                    self.pools.push(Pool { key, permits: Vec::new(), ceiling: 0 });
+                    self.pools.len() - 1
+                }
+            };
+            self.endpoints.push(EndpointState {
+                config: endpoint.clone(),
+                pool: PoolIx(pool as u32),
+                health: Health::Unknown,
+                reported_slots: None,
+                reported_context: None,
+                level: endpoint.level.unwrap_or(LevelSupport::Unknown),
+                resident: None,
+                server: None,
+                probe_at: None,
+                since: Micros(0),
+                failures: 0,
+                slot_speed: 0.0,
+                first_token: 0.0,
+                completed: 0,
+                errors: 0,
+                tokens: SpeedHistory::default(),
+            });
+        }
+        for pool in 0..self.pools.len() {
+            self.resize_pool(PoolIx(pool as u32));
+        }
+    }
+
+    /// Sets a pool's ceiling: the configured slots (the greatest of its endpoints), or what is reported if less.
+    fn resize_pool(&mut self, ix: PoolIx) {
+        let members = || self.endpoints.iter().filter(|e| e.pool == ix);
+        let configured = members().map(|e| e.config.slots).max().unwrap_or(0);
+        let reported = members().filter_map(|e| e.reported_slots).min().unwrap_or(u32::MAX);
+        let ceiling = configured.min(reported);
+        let pool = &mut self.pools[ix.0 as usize];
+        pool.ceiling = ceiling;
+        while pool.permits.len() > ceiling as usize && pool.permits.last().is_some_and(|p| p.phase == PermitPhase::Free)
+        {
+            pool.permits.pop();
+        }
+        if pool.permits.len() < ceiling as usize {
+            pool.permits.resize(ceiling as usize, Permit::default());
+        }
+    }
+
+    fn leveled(&mut self, scope: &LevelScope, level: Option<crate::domain::protocol::Level>) {
+        match scope {
+            LevelScope::Session => {
+                if let Some(level) = level {
+                    self.level = level;
+                }
+            }
+            LevelScope::Agent(agent) => match level {
+                Some(level) => {
+                    self.agent_levels.insert(agent.clone(), level);
+                }
+                None => {
+                    self.agent_levels.remove(agent);
+                }
+            },
+            LevelScope::Task(task) => self.with_task(task, |t| t.level = level),
+        }
+    }
+
+    fn goal_mut(&mut self, id: GoalId) -> Option<&mut Goal> {
+        self.goals.get_mut((id.0 as usize).checked_sub(1)?)
+    }
+
+    fn goal_added(&mut self, at: Micros, added: &GoalAdded) {
+        if added.goal.0 as usize != self.goals.len() + 1 {
+            return;
+        }
+        self.goals.push(Goal {
+            id: added.goal,
+            text: added.text.clone(),
+            options: added.options.clone(),
+            phase: GoalPhase::Planning,
+            revision: 0,
+            tasks: Vec::new(),
+            repairs: Vec::new(),
+            author: Author::Baton,
+            added_at: at,
+            approved_at: None,
+            ended_at: None,
+            answer: None,
+            running: 0,
+            open: 0,
+        });
+    }
+
+    fn goal_phase(&mut self, id: GoalId, phase: GoalPhase) {
+        if let Some(goal) = self.goal_mut(id) {
+            goal.phase = phase;
+        }
+    }
+
+    fn plan_edited(&mut self, at: Micros, edited: &PlanEdited) {
+        let Some(goal) = self.goal_mut(edited.goal) else { return };
+        goal.revision = edited.revision;
+        goal.author = edited.author.clone();
+        if !edited.repairs.is_empty() {
+            goal.repairs.clone_from(&edited.repairs);
+        }
+        for edit in &edited.edits {
+            match edit {
+                PlanEdit::Add(spec) => self.add_task(at, edited.goal, edited.work, spec),
+                PlanEdit::Replace(spec) => {
+                    let id = TaskId::new(edited.goal, spec.id.clone());
+                    self.with_task(&id, |task| {
+                        task.title = CleanText::one_line(spec.title());
+                        task.spec = Arc::new((**spec).clone());
+                        task.version += 1;
+                        task.dirty = task.is_done();
+                    });
+                }
+                PlanEdit::Remove(name) => {
+                    let id = TaskId::new(edited.goal, name.clone());
+                    if let Some(ix) = self.find(&id)
+                        && !self.task(ix).removed
+                    {
+                        let open = !self.task(ix).has_ended();
+                        self.tasks[ix.0 as usize].removed = true;
+                        if open && let Some(goal) = self.goal_mut(edited.goal) {
+                            goal.open = goal.open.saturating_sub(1);
+                        }
+                    }
+                }
+            }
+        }
+        self.link(edited);
+    }
+
+    fn add_task(&mut self, at: Micros, goal: GoalId, work: Work, spec: &TaskSpec) {
+        let id = TaskId::new(goal, spec.id.clone());
+        if self.task_index.contains_key(&id) {
+            return;
+        }
+        let ix = TaskIx(self.tasks.len() as u32);
+        self.task_index.insert(id.clone(), ix);
+        self.tasks.push(Task {
+            id,
+            work,
+            title: CleanText::one_line(spec.title()),
+            spec: Arc::new(spec.clone()),
+            version: 1,
+            life: Life::NotStarted,
+            held: false,
+            dirty: false,
+            removed: false,
+            needs: Vec::new(),
+            feeds: Vec::new(),
+            attempts: Vec::new(),
+            result: None,
+            failures: 0,
+            route: crate::domain::protocol::Route::Primary,
+            avoid: None,
+            not_before: Micros(0),
+            level: None,
+            reason: CleanText::default(),
+            added_at: at,
+            started_at: None,
+            ended_at: None,
+        });
+        if let Some(goal) = self.goal_mut(goal) {
+            goal.tasks.push(ix);
+            goal.open += 1;
+        }
+    }
+
+    /// Sets needs and feeds of the tasks an edit touched; a need on a removed task no longer counts.
+    fn link(&mut self, edited: &PlanEdited) {
+        let removes = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_)));
+        let touched: Vec<TaskIx> = if removes {
+            self.goal(edited.goal).map(|g| g.tasks.clone()).unwrap_or_default()
+        } else {
+            edited
+                .edits
+                .iter()
+                .filter_map(|e| match e {
+                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) => {
+                        self.find(&TaskId::new(edited.goal, spec.id.clone()))
+                    }
+                    PlanEdit::Remove(_) => None,
+                })
+                .collect()
+        };
+        for ix in touched {
+            let spec = Arc::clone(&self.task(ix).spec);
+            let removed = self.task(ix).removed;
+            let mut needs = Vec::with_capacity(spec.needs.len());
+            for name in &spec.needs {
+                if let Some(need) = self.find(&TaskId::new(edited.goal, name.clone()))
+                    && !self.task(need).removed
+                    && !removed
+                    && !needs.contains(&need)
+                {
+                    needs.push(need);
+                }
+            }
+            let old = std::mem::take(&mut self.tasks[ix.0 as usize].needs);
+            for need in &old {
+                if !needs.contains(need) {
+                    self.tasks[need.0 as usize].feeds.retain(|f| *f != ix);
+                }
+            }
+            for need in &needs {
+                if !old.contains(need) {
+                    self.tasks[need.0 as usize].feeds.push(ix);
+                }
+            }
+            self.tasks[ix.0 as usize].needs = needs;
+        }
+    }
+
+    fn with_task(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        if let Some(ix) = self.find(id) {
+            change(&mut self.tasks[ix.0 as usize]);
+        }
+    }
+
+    fn set_life(&mut self, id: &TaskId, at: Micros, life: Life) -> Option<TaskIx> {
+        let ix = self.find(id)?;
+        let task = &mut self.tasks[ix.0 as usize];
+        let (was, removed) = (task.life, task.removed);
+        task.life = life;
+        match life {
+            Life::Running => {
+                task.started_at = Some(at);
+                task.ended_at = None;
+            }
+            Life::Ended(_) => task.ended_at = Some(at),
+            Life::NotStarted => task.ended_at = None,
+        }
+        if let Some(goal) = self.goal_mut(id.goal) {
+            match (was == Life::Running, life == Life::Running) {
+                (false, true) => goal.running += 1,
+                (true, false) => goal.running = goal.running.saturating_sub(1),
+                _ => {}
+            }
+            if !removed {
+                match (matches!(was, Life::Ended(_)), matches!(life, Life::Ended(_))) {
+                    (false, true) => goal.open = goal.open.saturating_sub(1),
+                    (true, false) => goal.open += 1,
+                    _ => {}
+                }
+            }
+        }
+        Some(ix)
+    }
+
+    fn partial(&self, ix: TaskIx) -> Option<crate::domain::protocol::AttemptId> {
+        let last = self.last_attempt(self.task(ix))?;
+        (last.answer_bytes() > 0).then_some(last.id)
+    }
+
+    fn task_retried(&mut self, at: Micros, retried: &TaskRetried) {
+        let Some(ix) = self.set_life(&retried.task, at, Life::NotStarted) else { return };
+        let avoid = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
+            Some((_, AttemptEnd::Failed(failure))) if failure.remedy != Remedy::RetryHere => {
+                Some(self.endpoint(a.endpoint).config.name.clone())
+            }
+            _ => None,
+        });
+        let task = &mut self.tasks[ix.0 as usize];
+        task.not_before = retried.not_before;
+        task.reason = retried.reason.clone();
+        task.route = retried.route;
+        match retried.count {
+            FailureCount::Reset => {
+                task.failures = 0;
+                task.avoid = None;
+            }
+            FailureCount::Counted => {
+                task.failures += 1;
+                task.avoid = avoid;
+            }
+            FailureCount::Unchanged => {}
+        }
+    }
+
+    fn attempt_started(&mut self, at: Micros, started: &AttemptStarted) {
+        let (Some(task), Some(endpoint)) = (self.find(&started.task), self.find_endpoint(&started.endpoint)) else {
+            return;
+        };
+        if started.attempt.0 != self.attempts.len() as u64 + 1 {
+            return;
+        }
+        self.attempts.push(Attempt {
+            id: started.attempt,
+            task,
+            version: started.version,
+            agent: started.agent.clone(),
+            endpoint,
+            route: started.route,
+            started_at: at,
+            ended: None,
+            turns: Vec::new(),
+            rate: 0.0,
+            last_output_at: None,
+        });
+        self.running.push(started.attempt);
+        self.totals.widest = self.totals.widest.max(self.running.len() as u32);
+        self.totals.first_start.get_or_insert(at);
+        self.tasks[task.0 as usize].attempts.push(started.attempt);
+    }
+
+    fn turn_started(&mut self, at: Micros, started: &TurnStarted) {
+        let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
+        if started.turn.turn as usize != attempt.turns.len() + 1 {
+            return;
+        }
+        attempt.turns.push(Turn {
+            slot: started.slot,
+            level: started.level,
+            max_tokens: started.max_tokens,
+            recipe: started.recipe.clone(),
+            started_at: at,
+            first_token_at: None,
+            prompt: None,
+            ended: None,
+            usage: crate::domain::protocol::Usage::default(),
+            prompt_digest: String::new(),
+            thinking: ChannelCount::default(),
+            answer: ChannelCount::default(),
+            tool_calls: ChannelCount::default(),
+        });
+        self.set_permit(at, started.turn, PermitPhase::Granted(started.turn));
+    }
+
+    fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
+        self.attempts
+            .get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?
+            .turns
+            .get_mut((id.turn as usize).checked_sub(1)?)
+    }
+
+    /// Moves the permit that a turn has (or is to have) to a phase.
+    fn set_permit(&mut self, at: Micros, id: TurnId, phase: PermitPhase) {
+        let Some(attempt) = self.attempt(id.attempt) else { return };
+        let Some(turn) = (id.turn as usize).checked_sub(1).and_then(|i| attempt.turns.get(i)) else { return };
+        let (pool, slot) = (self.endpoint(attempt.endpoint).pool, turn.slot as usize);
+        let pool = &mut self.pools[pool.0 as usize];
+        if let Some(permit) = pool.permits.get_mut(slot) {
+            let theirs = permit.phase.turn().is_some_and(|t| t != id);
+            if !theirs {
+                *permit = Permit { phase, since: at };
+            }
+        }
+        while pool.permits.len() > pool.ceiling as usize
+            && pool.permits.last().is_some_and(|p| p.phase == PermitPhase::Free)
+        {
+            pool.permits.pop();
+        }
+    }
+
+    fn output(&mut self, seq: u64, at: Micros, output: &AttemptOutput) {
+        let id = output.turn;
+        let Some(attempt) = self.attempts.get_mut((id.attempt.0 as usize).wrapping_sub(1)) else { return };
+        let endpoint = attempt.endpoint;
+        let last = attempt.last_output_at;
+        let Some(turn) = attempt.turns.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
+        let first = turn.first_token_at.is_none();
+        turn.first_token_at.get_or_insert(at);
+        let count = turn.channel_mut(output.channel);
+        count.bytes += output.text.len() as u64;
+        count.tokens += u64::from(output.tokens);
+        if count.first_seq == 0 {
+            count.first_seq = seq;
+        }
+        count.last_seq = seq;
+        // Smoothed over about two seconds, whatever the size of the pieces.
+        if let Some(last) = last {
+            let seconds = at.since(last).secs_f64().max(0.000_1) as f32;
+            let now = output.tokens as f32 / seconds;
+            let weight = 1.0 - (-seconds / 2.0).exp();
+            attempt.rate = if attempt.rate == 0.0 { now } else { attempt.rate + (now - attempt.rate) * weight };
+        }
+        attempt.last_output_at = Some(at);
+        if first {
+            self.set_permit(at, id, PermitPhase::Generating(id));
+        }
+        self.endpoints[endpoint.0 as usize].tokens.add(at, output.tokens);
+    }
+
+    fn turn_ended(&mut self, at: Micros, ended: &TurnEnded) {
+        let Some(turn) = self.turn_mut(ended.turn) else { return };
+        if turn.ended.is_some() {
+            return;
+        }
+        turn.ended = Some((at, ended.end.clone()));
+        turn.usage = ended.usage;
+        turn.prompt_digest.clone_from(&ended.prompt_digest);
+        let tokens = turn.output_tokens();
+        let busy = at.since(turn.started_at).0;
+        self.totals.output_tokens += tokens;
+        self.totals.prompt_tokens += ended.usage.prompt_tokens;
+        self.totals.slot_us += busy;
+        let endpoint = self.attempt(ended.turn.attempt).map(|a| a.endpoint);
+        if let Some(EndpointIx(i)) = endpoint {
+            let e = &mut self.endpoints[i as usize];
+            match &ended.end {
+                TurnEnd::Failed(failure) => {
+                    e.errors += 1;
+                    if failure.remedy == Remedy::Elsewhere {
+                        e.failures += 1;
+                    }
+                }
+                TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
+                    e.failures = 0;
+                    if tokens > 1 && ended.usage.generation_us > 0 {
+                        let speed = tokens as f32 / (ended.usage.generation_us as f32 / 1e6);
+                        e.slot_speed = if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
+                    }
+                    if ended.usage.first_token_us > 0 {
+                        let first = ended.usage.first_token_us as f32 / 1e6;
+                        e.first_token = if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
+                    }
+                }
+                TurnEnd::Cancelled => {}
+            }
+        }
+        let phase = match ended.slot {
+            SlotAfter::Free => PermitPhase::Free,
+            SlotAfter::Draining => PermitPhase::Draining(ended.turn),
+        };
+        self.set_permit(at, ended.turn, phase);
+    }
+
+    fn attempt_ended(&mut self, at: Micros, id: crate::domain::protocol::AttemptId, end: &AttemptEnd) {
+        let Some(attempt) = self.attempts.get_mut((id.0 as usize).wrapping_sub(1)) else { return };
+        if attempt.ended.is_some() {
+            return;
+        }
+        attempt.ended = Some((at, end.clone()));
+        attempt.rate = 0.0;
+        let (agent, endpoint, tokens) = (attempt.agent.clone(), attempt.endpoint, attempt.output_tokens());
+        self.totals.attempt_us += at.since(attempt.started_at).0;
+        self.running.retain(|r| *r != id);
+        if *end == AttemptEnd::Completed {
+            self.endpoints[endpoint.0 as usize].completed += 1;
+            self.history.entry(agent).or_insert_with(AgentHistory::default).learn(tokens);
+        }
+    }
+
+    fn endpoint_changed(&mut self, at: Micros, changed: &EndpointChanged) {
+        let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
+        let endpoint = &mut self.endpoints[ix.0 as usize];
+        endpoint.learn(at, changed);
+        let pool = endpoint.pool;
+        self.resize_pool(pool);
+    }
+}

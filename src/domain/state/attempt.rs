@@ -1,0 +1,138 @@
+//! Attempts and turns as they stand: counts and references, no text.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndpointIx, TaskIx};
+use crate::domain::protocol::{
+    AgentName, AttemptEnd, AttemptId, Channel, Level, Micros, Recipe, Route, TurnEnd, TurnId, Usage,
+};
+
+/// How much text of one channel there is, and where the journal has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelCount {
+    /// Raw bytes.
+    pub bytes: u64,
+    /// Tokens (stream events).
+    pub tokens: u64,
+    /// The first record with text of it; 0 when there is none.
+    pub first_seq: u64,
+    /// The last record with text of it.
+    pub last_seq: u64,
+}
+
+/// A model request as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Its slot in the endpoint's pool, from 0.
+    pub slot: u16,
+    /// The level it runs with.
+    pub level: Level,
+    /// The most tokens it may answer.
+    pub max_tokens: u32,
+    /// What it is asked.
+    pub recipe: Recipe,
+    /// When it was sent.
+    pub started_at: Micros,
+    /// When the first token came.
+    pub first_token_at: Option<Micros>,
+    /// Prompt tokens read and in all, while the server tells.
+    pub prompt: Option<(u64, u64)>,
+    /// When and how it ended.
+    pub ended: Option<(Micros, TurnEnd)>,
+    /// Tokens and times.
+    pub usage: Usage,
+    /// Digest of the prompt as sent.
+    pub prompt_digest: String,
+    /// Thinking.
+    pub thinking: ChannelCount,
+    /// Answer.
+    pub answer: ChannelCount,
+    /// Tool calls.
+    pub tool_calls: ChannelCount,
+}
+
+impl Turn {
+    /// The count of one channel.
+    pub fn channel(&self, channel: Channel) -> &ChannelCount {
+        match channel {
+            Channel::Thinking => &self.thinking,
+            Channel::Answer => &self.answer,
+            Channel::ToolCall => &self.tool_calls,
+        }
+    }
+
+    pub(super) fn channel_mut(&mut self, channel: Channel) -> &mut ChannelCount {
+        match channel {
+            Channel::Thinking => &mut self.thinking,
+            Channel::Answer => &mut self.answer,
+            Channel::ToolCall => &mut self.tool_calls,
+        }
+    }
+
+    /// Tokens generated so far: the server's figure once it told, else counted.
+    pub fn output_tokens(&self) -> u64 {
+        let counted = self.thinking.tokens + self.answer.tokens + self.tool_calls.tokens;
+        if self.usage.output_tokens > 0 { self.usage.output_tokens } else { counted }
+    }
+}
+
+/// One try of a task on one endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Of which task.
+    pub task: TaskIx,
+    /// The task's version it runs.
+    pub version: u32,
+    /// The agent.
+    pub agent: AgentName,
+    /// Where.
+    pub endpoint: EndpointIx,
+    /// By which of the agent's tiers.
+    pub route: Route,
+    /// When it began.
+    pub started_at: Micros,
+    /// When and how it ended.
+    pub ended: Option<(Micros, AttemptEnd)>,
+    /// Its turns, oldest first.
+    pub turns: Vec<Turn>,
+    /// Tokens a second over the last seconds (smoothed), 0 while nothing came.
+    pub rate: f32,
+    /// When the last text came.
+    pub last_output_at: Option<Micros>,
+}
+
+impl Attempt {
+    /// The turn under way or the last one.
+    pub fn turn(&self) -> Option<&Turn> {
+        self.turns.last()
+    }
+
+    /// The id of the turn under way or the last one.
+    pub fn turn_id(&self) -> TurnId {
+        TurnId { attempt: self.id, turn: self.turns.len() as u32 }
+    }
+
+    /// How long it took, or has taken at `now`.
+    pub fn elapsed(&self, now: Micros) -> Micros {
+        self.ended.as_ref().map_or(now, |(at, _)| *at).since(self.started_at)
+    }
+
+    /// Bytes of its answer, all turns.
+    pub fn answer_bytes(&self) -> u64 {
+        self.turns.last().map_or(0, |t| t.answer.bytes)
+    }
+
+    /// Tokens generated, all turns.
+    pub fn output_tokens(&self) -> u64 {
+        self.turns.iter().map(Turn::output_tokens).sum()
+    }
+
+    /// The part of the endpoint's context in use, 0..=1, as far as known; `context` in tokens.
+    pub fn context_share(&self, context: u32) -> Option<f32> {
+        let turn = self.turn()?;
+        let prompt = if turn.usage.prompt_tokens > 0 { turn.usage.prompt_tokens } else { turn.prompt.map(|p| p.1)? };
+        (context > 0).then(|| (prompt + turn.output_tokens()) as f32 / context as f32)
+    }
+}

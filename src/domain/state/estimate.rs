@@ -1,0 +1,152 @@
+//! How long things will take: from budgets, what agents' answers were like, and measured speeds.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Life, State, Task, TaskIx};
+use crate::domain::protocol::Micros;
+
+/// How long the answers of an agent were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentHistory {
+    /// Answers seen.
+    pub answers: u64,
+    /// Mean tokens of an answer, thinking included.
+    pub tokens: f32,
+}
+
+impl AgentHistory {
+    pub(super) fn learn(&mut self, tokens: u64) {
+        self.answers += 1;
+        self.tokens += (tokens as f32 - self.tokens) / self.answers as f32;
+    }
+}
+
+/// Estimates for all tasks at one moment; computed whole, since paths depend on each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Estimates {
+    /// Seconds of the task alone, by task index; 0 for tasks that have ended.
+    pub own: Vec<f32>,
+    /// Seconds of the longest chain that starts with the task, itself included.
+    pub path: Vec<f32>,
+}
+
+impl Estimates {
+    /// The longest remaining path of all tasks in seconds.
+    pub fn longest(&self) -> f32 {
+        self.path.iter().copied().fold(0.0, f32::max)
+    }
+}
+
+impl State {
+    /// Tokens a task will generate: its budget, else what its agent's answers were like, else half the agent's limit.
+    pub fn expected_tokens(&self, task: &Task) -> f32 {
+        if let Some(tokens) = task.spec.budget.tokens {
+            return tokens as f32;
+        }
+        if let Some(history) = self.history.get(&task.spec.agent).filter(|h| h.answers > 0) {
+            return history.tokens;
+        }
+        self.config.fleet.agent(&task.spec.agent).map_or(1024.0, |a| a.max_tokens as f32 / 2.0)
+    }
+
+    /// Seconds a task will take once it starts, on the fastest endpoint it may go to.
+    pub fn expected_seconds(&self, task: &Task) -> f32 {
+        let tier = self.tier_of(task);
+        let best = self
+            .endpoints
+            .iter()
+            .filter(|e| tier.is_some_and(|t| e.serves(t)))
+            .map(|e| (e.speed(), e.first_token))
+            .fold((0.0f32, 0.0f32), |a, b| if b.0 > a.0 { b } else { a });
+        let (speed, first) = if best.0 > 0.0 { best } else { (40.0, 0.0) };
+        self.expected_tokens(task) / speed + first
+    }
+
+    /// The seconds a task still needs at `now`: what is left of its estimate while it runs, never less than a tenth.
+    pub fn remaining_seconds(&self, ix: TaskIx, now: Micros) -> f32 {
+        let task = self.task(ix);
+        match task.life {
+            Life::Ended(_) => 0.0,
+            Life::NotStarted => self.expected_seconds(task),
+            Life::Running => {
+                let whole = self.expected_seconds(task);
+                let since = self.last_attempt(task).map_or(0.0, |a| a.elapsed(now).secs_f64() as f32);
+                (whole - since).max(whole * 0.1)
+            }
+        }
+    }
+
+    /// Estimates for all tasks.
+    pub fn estimates(&self, now: Micros) -> Estimates {
+        let n = self.tasks.len();
+        let mut out = Estimates { own: vec![0.0; n], path: vec![0.0; n] };
+        let mut open: Vec<u32> = Vec::with_capacity(n);
+        let mut stack: Vec<u32> = Vec::new();
+        for i in 0..n {
+            let task = &self.tasks[i];
+            if !task.removed {
+                out.own[i] = self.remaining_seconds(TaskIx(i as u32), now);
+            }
+            open.push(task.feeds.len() as u32);
+            if task.feeds.is_empty() {
+                stack.push(i as u32);
+            }
+        }
+        // From the ends backwards: a task's path is known when those of all it feeds are.
+        while let Some(i) = stack.pop() {
+            let task = &self.tasks[i as usize];
+            let after = task.feeds.iter().map(|f| out.path[f.0 as usize]).fold(0.0, f32::max);
+            out.path[i as usize] = out.own[i as usize] + after;
+            for need in &task.needs {
+                open[need.0 as usize] -= 1;
+                if open[need.0 as usize] == 0 {
+                    stack.push(need.0);
+                }
+            }
+        }
+        out
+    }
+
+    /// The critical path: the chain of unfinished tasks with the longest estimate, first to last.
+    pub fn critical_path(&self, estimates: &Estimates) -> Vec<TaskIx> {
+        let mut path: Vec<TaskIx> = Vec::new();
+        let longest = |of: &mut dyn Iterator<Item = TaskIx>| -> Option<TaskIx> {
+            of.filter(|t| !self.task(*t).has_ended() && !self.task(*t).removed)
+                .max_by(|a, b| estimates.path[a.0 as usize].total_cmp(&estimates.path[b.0 as usize]).then(b.cmp(a)))
+        };
+        let starts = (0..self.tasks.len() as u32)
+            .map(TaskIx)
+            .filter(|t| self.task(*t).needs.iter().all(|n| self.task(*n).has_ended()));
+        let mut next = longest(&mut starts.into_iter());
+        while let Some(ix) = next {
+            path.push(ix);
+            next = longest(&mut self.task(ix).feeds.iter().copied());
+        }
+        path
+    }
+
+    /// Seconds until everything is done: the longer of the critical path and, for each pool, its work over its slots.
+    pub fn expected_remaining(&self, estimates: &Estimates) -> f32 {
+        let mut work = vec![0.0f32; self.endpoints.len()];
+        for (i, task) in self.tasks.iter().enumerate() {
+            if task.has_ended() || task.removed {
+                continue;
+            }
+            let Some(tier) = self.tier_of(task) else { continue };
+            let serving: Vec<usize> = (0..self.endpoints.len())
+                .filter(|e| self.endpoints[*e].serves(tier) && self.endpoints[*e].is_usable())
+                .collect();
+            let slots: u32 = serving.iter().map(|e| self.pool(self.endpoints[*e].pool).ceiling).sum();
+            for e in serving {
+                let share = self.pool(self.endpoints[e].pool).ceiling as f32 / slots.max(1) as f32;
+                work[e] += estimates.own[i] * share;
+            }
+        }
+        let spread = work
+            .iter()
+            .enumerate()
+            .map(|(e, w)| w / self.pool(self.endpoints[e].pool).ceiling.max(1) as f32)
+            .fold(0.0, f32::max);
+        spread.max(estimates.longest())
+    }
+}

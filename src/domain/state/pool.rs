@@ -1,0 +1,212 @@
+//! Slots: pools of permits, and endpoints as they are known.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fleet::{Endpoint, PoolKey};
+use crate::domain::protocol::{EndpointChanged, Health, LevelSupport, Micros, TierName, TurnId};
+
+/// An endpoint's place in [`super::State::endpoints`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EndpointIx(pub u32);
+
+/// A pool's place in [`super::State::pools`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PoolIx(pub u32);
+
+/// One slot's permit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Permit {
+    /// Where it is.
+    pub phase: PermitPhase,
+    /// Since when.
+    pub since: Micros,
+}
+
+/// Free → granted → generating → draining → free. A draining permit is never granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PermitPhase {
+    /// Nobody has it.
+    #[default]
+    Free,
+    /// A turn has it; no token came yet.
+    Granted(TurnId),
+    /// A turn has it and tokens come.
+    Generating(TurnId),
+    /// Its turn is over, the server still works on it.
+    Draining(TurnId),
+}
+
+impl PermitPhase {
+    /// The turn that has it.
+    pub fn turn(self) -> Option<TurnId> {
+        match self {
+            Self::Free => None,
+            Self::Granted(t) | Self::Generating(t) | Self::Draining(t) => Some(t),
+        }
+    }
+}
+
+/// The slots of one model on one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Server and model.
+    pub key: PoolKey,
+    /// One permit a slot. Its length is the ceiling, or more while permits above it are still in use.
+    pub permits: Vec<Permit>,
+    /// min(configured, reported): how many permits may be in use.
+    pub ceiling: u32,
+}
+
+impl Pool {
+    /// Permits in use: granted, generating or draining.
+    pub fn busy(&self) -> u32 {
+        self.permits.iter().filter(|p| p.phase != PermitPhase::Free).count() as u32
+    }
+
+    /// A free slot under the ceiling.
+    pub fn free_slot(&self) -> Option<u16> {
+        if self.busy() >= self.ceiling {
+            return None;
+        }
+        self.permits.iter().position(|p| p.phase == PermitPhase::Free).map(|i| i as u16)
+    }
+
+    /// How many may still be granted.
+    pub fn free(&self) -> u32 {
+        self.ceiling.saturating_sub(self.busy())
+    }
+}
+
+/// Tokens of the last minute, a bucket a second, for the little histories on the screen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpeedHistory {
+    second: u64,
+    buckets: VecDeque<u32>,
+}
+
+impl SpeedHistory {
+    /// How many seconds are kept.
+    pub const SECONDS: usize = 60;
+
+    /// Moves to the second of `at` and counts tokens in it.
+    pub(super) fn add(&mut self, at: Micros, tokens: u32) {
+        self.roll(at);
+        if let Some(last) = self.buckets.back_mut() {
+            *last = last.saturating_add(tokens);
+        }
+    }
+
+    fn roll(&mut self, at: Micros) {
+        let second = at.0 / 1_000_000;
+        if self.buckets.is_empty() {
+            self.buckets.push_back(0);
+            self.second = second;
+        }
+        let ahead = second.saturating_sub(self.second).min(Self::SECONDS as u64);
+        for _ in 0..ahead {
+            self.buckets.push_back(0);
+        }
+        while self.buckets.len() > Self::SECONDS {
+            self.buckets.pop_front();
+        }
+        self.second = self.second.max(second);
+    }
+
+    /// Tokens in each of the last `n` whole seconds before `now`, oldest first.
+    pub fn last(&self, now: Micros, n: usize) -> Vec<u32> {
+        let now = now.0 / 1_000_000;
+        (0..n as u64)
+            .rev()
+            .map(|back| {
+                let Some(second) = now.checked_sub(back + 1) else { return 0 };
+                let Some(from_end) = self.second.checked_sub(second) else { return 0 };
+                let len = self.buckets.len() as u64;
+                if from_end < len { self.buckets[(len - 1 - from_end) as usize] } else { 0 }
+            })
+            .collect()
+    }
+
+    /// Tokens a second over the last five whole seconds.
+    pub fn rate(&self, now: Micros) -> f32 {
+        self.last(now, 5).iter().sum::<u32>() as f32 / 5.0
+    }
+}
+
+/// An endpoint as it is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointState {
+    /// As configured.
+    pub config: Endpoint,
+    /// Whose slots it uses.
+    pub pool: PoolIx,
+    /// How it is.
+    pub health: Health,
+    /// Slots it reports.
+    pub reported_slots: Option<u32>,
+    /// Context it reports, in tokens.
+    pub reported_context: Option<u32>,
+    /// What its model does with a level.
+    pub level: LevelSupport,
+    /// Bytes its model holds resident.
+    pub resident: Option<u64>,
+    /// Its server's name and version.
+    pub server: Option<crate::domain::text::CleanText>,
+    /// When it is probed again.
+    pub probe_at: Option<Micros>,
+    /// Since when its health is as it is.
+    pub since: Micros,
+    /// Failures of requests in a row that blame the endpoint.
+    pub failures: u32,
+    /// Tokens a second of one slot, smoothed over finished turns; 0 while unmeasured.
+    pub slot_speed: f32,
+    /// Seconds to the first token, smoothed; 0 while unmeasured.
+    pub first_token: f32,
+    /// Attempts that ended well.
+    pub completed: u64,
+    /// Attempts that failed.
+    pub errors: u64,
+    /// Tokens of the last minute.
+    pub tokens: SpeedHistory,
+}
+
+impl EndpointState {
+    /// Whether requests may be sent to it.
+    pub fn is_usable(&self) -> bool {
+        matches!(self.health, Health::Up | Health::Unknown)
+            && self.config.protocol != crate::domain::fleet::Protocol::Command
+    }
+
+    /// Whether it serves a tier.
+    pub fn serves(&self, tier: &TierName) -> bool {
+        self.config.tiers.contains(tier)
+    }
+
+    /// The context of one request in tokens: the smaller of configured and reported.
+    pub fn context(&self) -> u32 {
+        self.reported_context.map_or(self.config.context, |r| r.min(self.config.context))
+    }
+
+    /// Tokens a second of one slot: measured, else configured, else a guess of 40.
+    pub fn speed(&self) -> f32 {
+        if self.slot_speed > 0.0 { self.slot_speed } else { self.config.tokens_per_second.unwrap_or(40.0) }
+    }
+
+    pub(super) fn learn(&mut self, at: Micros, changed: &EndpointChanged) {
+        if std::mem::discriminant(&self.health) != std::mem::discriminant(&changed.health) {
+            self.since = at;
+        }
+        self.health = changed.health.clone();
+        self.reported_slots = changed.slots;
+        self.reported_context = changed.context;
+        self.level = changed.level;
+        self.resident = changed.resident;
+        self.server = changed.server.clone();
+        self.probe_at = changed.probe_at;
+        if self.health == Health::Up {
+            self.failures = 0;
+        }
+    }
+}

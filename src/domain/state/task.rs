@@ -1,0 +1,107 @@
+//! A task as it stands: its form, its life, its tries.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::plan::TaskSpec;
+use crate::domain::protocol::{AttemptId, EndpointName, Level, Micros, Partial, Route, TaskId, Work};
+use crate::domain::text::CleanText;
+
+/// A task's place in [`super::State::tasks`]; stable, since tasks are never taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskIx(pub u32);
+
+/// Where a task is in its life. What is derived (pending, ready, waiting, blocked) is [`super::Status`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// Not started, or to be started again.
+    #[default]
+    NotStarted,
+    /// An attempt runs.
+    Running,
+    /// Over.
+    Ended(End),
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// With a result.
+    Done,
+    /// Without, and with no tries left.
+    Failed,
+    /// By the operator.
+    Cancelled(Partial),
+    /// It will not run.
+    Skipped,
+}
+
+/// A task as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its full id.
+    pub id: TaskId,
+    /// What its result is for.
+    pub work: Work,
+    /// Its form, of the newest version.
+    pub spec: Arc<TaskSpec>,
+    /// Its title, clean and on one line.
+    pub title: CleanText,
+    /// The form's version, from 1.
+    pub version: u32,
+    /// Where it is in its life.
+    pub life: Life,
+    /// Held by the operator.
+    pub held: bool,
+    /// Done, but its form or inputs changed since.
+    pub dirty: bool,
+    /// Taken out of the plan; kept for its history.
+    pub removed: bool,
+    /// What it needs.
+    pub needs: Vec<TaskIx>,
+    /// What needs it.
+    pub feeds: Vec<TaskIx>,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<AttemptId>,
+    /// The attempt whose answer is its result.
+    pub result: Option<AttemptId>,
+    /// Failures that count.
+    pub failures: u32,
+    /// Which of the agent's tiers it goes to.
+    pub route: Route,
+    /// The endpoint its last try failed on, avoided when there is another.
+    pub avoid: Option<EndpointName>,
+    /// No start before this time (wait for a retry).
+    pub not_before: Micros,
+    /// A level set while running; it goes before the form's.
+    pub level: Option<Level>,
+    /// Why it failed, was skipped or waits for a retry, in words.
+    pub reason: CleanText,
+    /// When it was added.
+    pub added_at: Micros,
+    /// When its life last changed to running.
+    pub started_at: Option<Micros>,
+    /// When it ended.
+    pub ended_at: Option<Micros>,
+}
+
+impl Task {
+    /// Whether it has ended, well or not.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.life, Life::Ended(_))
+    }
+
+    /// Whether it is done.
+    pub fn is_done(&self) -> bool {
+        self.life == Life::Ended(End::Done)
+    }
+
+    /// Whether its result, or what is kept of it, can be given to others.
+    pub fn has_result(&self) -> bool {
+        self.result.is_some()
+            && matches!(self.life, Life::Ended(End::Done | End::Cancelled(Partial::Kept) | End::Skipped))
+    }
+}

@@ -1,0 +1,313 @@
+//! Admission, and "why?": one function answers both, so the console can never say what the orchestrator does not do.
+
+use std::fmt;
+
+use super::{End, EndpointIx, Gear, GoalPhase, Life, State, Task, TaskIx};
+use crate::domain::plan::OnFailure;
+use crate::domain::protocol::{GoalId, Health, Micros, Route, TierName};
+use crate::domain::text::CleanText;
+
+/// What a task is given when it starts: all of it or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Where.
+    pub endpoint: EndpointIx,
+    /// The slot in the endpoint's pool.
+    pub slot: u16,
+    /// By which of the agent's tiers.
+    pub route: Route,
+}
+
+/// Why a task does not start now. Its text is one true sentence with what would release it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// It runs or has ended.
+    NotWaiting,
+    /// The operator holds it.
+    Held,
+    /// The session is paused.
+    Paused,
+    /// The goal's plan waits for review.
+    Review(GoalId),
+    /// It needs tasks that have not ended.
+    Needs {
+        /// How many.
+        count: u32,
+        /// The title of the first of them.
+        first: CleanText,
+    },
+    /// A need ended badly and its policy is to stop.
+    Blocked {
+        /// The title of the need.
+        by: CleanText,
+        /// How that ended.
+        end: &'static str,
+    },
+    /// It waits for a retry.
+    Backoff {
+        /// When it may start, session time.
+        until: Micros,
+        /// Seconds from now.
+        seconds: u64,
+        /// Why it failed.
+        reason: CleanText,
+    },
+    /// The goal runs as many tasks as the operator allows.
+    Limit {
+        /// The limit.
+        max: u32,
+    },
+    /// No endpoint serves the tier.
+    NoEndpoint {
+        /// The tier.
+        tier: TierName,
+    },
+    /// Every endpoint of the tier is down or loading.
+    Down {
+        /// The tier.
+        tier: TierName,
+        /// The first one's name.
+        endpoint: CleanText,
+        /// Seconds until it is probed again.
+        probe_in: Option<u64>,
+    },
+    /// Every slot of the tier is in use.
+    Slot {
+        /// The endpoint's name, or how many there are.
+        endpoint: CleanText,
+        /// Slots in use.
+        busy: u32,
+        /// Of which drain after a cancel.
+        draining: u32,
+    },
+    /// Nobody knows the agent.
+    NoAgent,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWaiting => f.write_str("it does not wait"),
+            Self::Held => f.write_str("held by you; p releases it"),
+            Self::Paused => f.write_str("the session is paused; P resumes it"),
+            Self::Review(_) => f.write_str("the plan waits for your review; enter runs it"),
+            Self::Needs { count: 1, first } => write!(f, "needs “{first}” to end"),
+            Self::Needs { count, first } => write!(f, "needs {count} tasks to end, “{first}” first"),
+            Self::Blocked { by, end } => write!(f, "“{by}” {end}; retry that one, or skip it"),
+            Self::Backoff { seconds, reason, .. } => write!(f, "tries again in {seconds} s: {reason}"),
+            Self::Limit { max } => {
+                write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
+            }
+            Self::NoEndpoint { tier } => write!(f, "no endpoint serves the tier {tier}; add one to the fleet file"),
+            Self::Down { tier, endpoint, probe_in: Some(s) } => {
+                write!(f, "no endpoint of {tier} answers; {endpoint} is probed again in {s} s")
+            }
+            Self::Down { tier, endpoint, probe_in: None } => {
+                write!(f, "no endpoint of {tier} answers; start {endpoint}, then ctrl-r probes it")
+            }
+            Self::Slot { endpoint, busy, draining: 0 } => {
+                write!(f, "all {busy} slots of {endpoint} are busy; the next one free takes it in order")
+            }
+            Self::Slot { endpoint, busy, draining } => {
+                write!(f, "all {busy} slots of {endpoint} are busy, {draining} of them draining after a stop")
+            }
+            Self::NoAgent => f.write_str("its agent is not configured; give it another one"),
+        }
+    }
+}
+
+/// Why a slot has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdleWhy {
+    /// The session is paused.
+    Paused,
+    /// It does not answer.
+    Down,
+    /// No task that is ready goes there.
+    NoTask,
+    /// Tasks for it wait for a goal's limit.
+    Limit,
+    /// Nothing is to be done at all.
+    Nothing,
+}
+
+impl IdleWhy {
+    /// The words shown.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Down => "down",
+            Self::NoTask => "no task for them",
+            Self::Limit => "the goal's limit",
+            Self::Nothing => "nothing to do",
+        }
+    }
+}
+
+impl State {
+    /// The tier a task goes to now, and which of its agent's it is: the fallback once it was sent there, or while the
+    /// first one is down and the fallback is not.
+    pub fn route_of(&self, task: &Task) -> Option<(&TierName, Route)> {
+        let agent = self.config.fleet.agent(&task.spec.agent)?;
+        let Some(fallback) = &agent.fallback else { return Some((&agent.tier, Route::Primary)) };
+        let away = task.route == Route::Fallback || (self.tier_is_down(&agent.tier) && !self.tier_is_down(fallback));
+        Some(if away { (fallback, Route::Fallback) } else { (&agent.tier, Route::Primary) })
+    }
+
+    /// The tier a task goes to now.
+    pub fn tier_of(&self, task: &Task) -> Option<&TierName> {
+        self.route_of(task).map(|(tier, _)| tier)
+    }
+
+    /// Whether a need that has ended lets `task` start.
+    pub fn satisfies(&self, need: &Task, task: &Task) -> bool {
+        match need.life {
+            Life::Ended(End::Done) => true,
+            Life::Ended(End::Cancelled(_) | End::Skipped | End::Failed) => {
+                task.spec.on_dependency_failure == OnFailure::Tell || need.has_result()
+            }
+            _ => false,
+        }
+    }
+
+    /// Everything but a slot: whether the task itself may start at `now`.
+    ///
+    /// # Errors
+    /// The first thing that keeps it from starting.
+    pub fn eligible(&self, ix: TaskIx, now: Micros) -> Result<(), Why> {
+        let task = self.task(ix);
+        if task.life != Life::NotStarted || task.removed {
+            return Err(Why::NotWaiting);
+        }
+        let goal = self.goal(task.id.goal);
+        if goal.is_some_and(|g| g.phase == GoalPhase::Draft) {
+            return Err(Why::Review(task.id.goal));
+        }
+        let (mut open, mut first) = (0, None);
+        for need in task.needs.iter().map(|n| self.task(*n)) {
+            if self.satisfies(need, task) {
+                continue;
+            }
+            if let Life::Ended(end) = need.life {
+                let end = match end {
+                    End::Done => continue,
+                    End::Failed => "failed",
+                    End::Cancelled(_) => "was cancelled",
+                    End::Skipped => "was skipped",
+                };
+                return Err(Why::Blocked { by: need.title.clone(), end });
+            }
+            open += 1;
+            first.get_or_insert(need);
+        }
+        if let Some(first) = first {
+            return Err(Why::Needs { count: open, first: first.title.clone() });
+        }
+        if task.held {
+            return Err(Why::Held);
+        }
+        if task.not_before > now {
+            let seconds = task.not_before.since(now).0.div_ceil(1_000_000);
+            return Err(Why::Backoff { until: task.not_before, seconds, reason: task.reason.clone() });
+        }
+        if self.gear == Gear::Paused {
+            return Err(Why::Paused);
+        }
+        if let Some(max) = goal.and_then(|g| g.options.max_parallel)
+            && goal.is_some_and(|g| g.running >= max)
+        {
+            return Err(Why::Limit { max });
+        }
+        Ok(())
+    }
+
+    /// Whether a task may start at `now`, and with what. The one function that decides it.
+    ///
+    /// # Errors
+    /// [`Why`] not.
+    pub fn admit(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
+        self.eligible(ix, now)?;
+        self.place(ix, now)
+    }
+
+    /// The best slot for a task that may start: the fastest usable endpoint of its tier with a free slot; among equals
+    /// the one with the most free. An endpoint it failed on is taken only when the tier has no other that is usable.
+    ///
+    /// # Errors
+    /// [`Why`] there is none.
+    pub fn place(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
+        let task = self.task(ix);
+        let Some((tier, route)) = self.route_of(task) else { return Err(Why::NoAgent) };
+        let serving = || {
+            self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
+        };
+        let usable = || serving().filter(|(_, e)| e.is_usable());
+        let others = task.avoid.is_some() && usable().any(|(_, e)| Some(&e.config.name) != task.avoid.as_ref());
+        let mut best: Option<(Grant, f32, u32)> = None;
+        let (mut busy, mut draining, mut name, mut count) = (0, 0, None, 0);
+        for (endpoint, e) in usable() {
+            if others && Some(&e.config.name) == task.avoid.as_ref() {
+                continue;
+            }
+            let pool = self.pool(e.pool);
+            busy += pool.busy();
+            draining +=
+                pool.permits.iter().filter(|p| matches!(p.phase, super::PermitPhase::Draining(_))).count() as u32;
+            count += 1;
+            name.get_or_insert(e);
+            let Some(slot) = pool.free_slot() else { continue };
+            let (speed, free) = (e.speed(), pool.free());
+            let better = best.is_none_or(|(_, s, f)| speed > s * 1.1 || (speed > s * 0.9 && free > f));
+            if better {
+                best = Some((Grant { endpoint, slot, route }, speed, free));
+            }
+        }
+        if let Some((grant, ..)) = best {
+            return Ok(grant);
+        }
+        if let Some(e) = name {
+            let endpoint = if count == 1 {
+                CleanText::from(e.config.short())
+            } else {
+                CleanText::from(format!("the {count} endpoints of {tier}"))
+            };
+            return Err(Why::Slot { endpoint, busy, draining });
+        }
+        match serving().next() {
+            None => Err(Why::NoEndpoint { tier: tier.clone() }),
+            Some((_, e)) => Err(Why::Down {
+                tier: tier.clone(),
+                endpoint: CleanText::from(e.config.short()),
+                probe_in: e.probe_at.map(|at| at.since(now).0.div_ceil(1_000_000)),
+            }),
+        }
+    }
+
+    /// Why the free slots of an endpoint have nothing to do; none when it has no free slot.
+    pub fn idle_why(&self, endpoint: EndpointIx, now: Micros) -> Option<IdleWhy> {
+        let e = self.endpoint(endpoint);
+        if !e.is_usable() {
+            return Some(IdleWhy::Down);
+        }
+        if self.pool(e.pool).free() == 0 {
+            return None;
+        }
+        if self.gear == Gear::Paused {
+            return Some(IdleWhy::Paused);
+        }
+        let mut open =
+            self.tasks.iter().enumerate().filter(|(_, t)| t.life == Life::NotStarted && !t.removed).peekable();
+        if open.peek().is_none() {
+            return Some(IdleWhy::Nothing);
+        }
+        let limited = open
+            .filter(|(_, t)| self.tier_of(t).is_some_and(|tier| e.serves(tier)))
+            .any(|(i, _)| matches!(self.eligible(TaskIx(i as u32), now), Err(Why::Limit { .. })));
+        Some(if limited { IdleWhy::Limit } else { IdleWhy::NoTask })
+    }
+
+    /// Whether no endpoint of a tier answers (one that is loading will).
+    pub fn tier_is_down(&self, tier: &TierName) -> bool {
+        !self.endpoints.iter().any(|e| e.serves(tier) && (e.is_usable() || e.health == Health::Loading))
+    }
+}

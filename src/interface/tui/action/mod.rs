@@ -1,0 +1,124 @@
+//! Every action of the console: what a key, a click or the palette can mean. [`table`] declares each once with its
+//! name, words, contexts and default keys; help, palette and key hints come from it.
+//!
+//! Not here: what an action does ([`super::model`]).
+
+/// One thing the user can do. The meaning depends on nothing else: context was resolved when the key was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Show screen 1 (Run) to 6.
+    Screen(u8),
+    /// Focus the next pane.
+    NextPane,
+    /// Focus the pane before.
+    PreviousPane,
+    /// Open the palette.
+    Palette,
+    /// Open help for this context.
+    Help,
+    /// Show what needs the operator.
+    Attention,
+    /// Ask for a new goal.
+    NewGoal,
+    /// One level back; never destroys.
+    Back,
+    /// The leave card (at once when nothing runs).
+    Quit,
+    /// Suspend the process.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+    /// Probe the endpoints again.
+    Refresh,
+    /// Mouse on or off.
+    Mouse,
+    /// Copy the answer.
+    CopyAnswer,
+    /// Save the answer to a file.
+    SaveAnswer,
+    /// Next theme.
+    NextTheme,
+    /// The session's reasoning level, one further.
+    SessionLevel,
+    /// Start nothing new, or resume.
+    Pause,
+    /// Retry everything that failed (asks).
+    RetryFailed,
+    /// Stop all (asks).
+    StopAll,
+    /// Down one.
+    Down,
+    /// Up one.
+    Up,
+    /// Left, or fold.
+    Left,
+    /// Right, or unfold.
+    Right,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// A page down.
+    PageDown,
+    /// A page up.
+    PageUp,
+    /// Filter the list or search the text.
+    Search,
+    /// Next match.
+    NextMatch,
+    /// Match before.
+    PreviousMatch,
+    /// Open what is selected, or accept.
+    Enter,
+    /// Copy what is selected.
+    Copy,
+    /// Retry the selected task (asks when it is many).
+    Retry,
+    /// The selected task's level, one further.
+    Level,
+    /// Hold or release the selected task.
+    Hold,
+    /// Stop the selected task (card).
+    Stop,
+    /// Pin or unpin its output.
+    Pin,
+    /// Follow the end of the text.
+    Follow,
+    /// Zoom the pane, or back.
+    Zoom,
+    /// Grid 1, 2, 2×2, 3×3.
+    Grid,
+    /// Plan review: edit the plan in `$EDITOR`.
+    EditPlan,
+    /// Welcome: choose the fleet.
+    ChooseFleet,
+    /// Run the goal again.
+    Again,
+}
+
+/// Where a key is looked up. The first context of the focus that has the key wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// Everywhere but text fields and cards.
+    Everywhere,
+    /// The whole session (Run and its like).
+    Session,
+    /// Lists and trees.
+    List,
+    /// A task is selected.
+    Task,
+    /// An output pane.
+    Output,
+    /// The fleet pane.
+    Fleet,
+    /// The welcome screen outside the goal box.
+    Welcome,
+    /// The plan review.
+    Review,
+    /// The answer.
+    Done,
+    /// A card that asks.
+    Card,
+    /// A text field.
+    Text,
+}

@@ -1,0 +1,199 @@
+//! Colours and glyphs by meaning. Themes are `themes/*.toml`; this is the only room that names colours.
+
+use ratatui::style::Style;
+
+/// What a style is for. Views ask by meaning, never by colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// Ordinary text.
+    Text,
+    /// Text of less weight: labels, units, what is old.
+    Dim,
+    /// Text of more weight.
+    Strong,
+    /// Titles in borders.
+    Title,
+    /// Borders.
+    Border,
+    /// The border of the focused pane.
+    BorderFocus,
+    /// The selected row.
+    Selected,
+    /// The selected row of a pane that has no focus.
+    SelectedBlur,
+    /// The program's name and the chosen screen.
+    Brand,
+    /// A key in hints and cards.
+    Key,
+    /// The word beside a key.
+    KeyHint,
+    /// A notice that something went well or just happened.
+    Notice,
+    /// A warning.
+    Warning,
+    /// An error.
+    Error,
+    /// `SIMULATED`, `VIEWER`, `REPLAY`.
+    Badge,
+    /// What needs the operator.
+    Attention,
+    /// Status: running.
+    Running,
+    /// Status: waiting, ready, pending.
+    Waiting,
+    /// Status: asks.
+    Asking,
+    /// Status: done.
+    Done,
+    /// Status: failed.
+    Failed,
+    /// Status: cancelled, skipped.
+    Dropped,
+    /// Status: held.
+    Held,
+    /// On the critical path.
+    Critical,
+    /// Bars: the filled part.
+    BarFull,
+    /// Bars: the empty part.
+    BarEmpty,
+    /// Bars: a part that is growing or uncertain.
+    BarSoft,
+    /// Little histories.
+    Spark,
+    /// Slot cells: busy.
+    SlotBusy,
+    /// Slot cells: reading a prompt.
+    SlotPrompt,
+    /// Slot cells: draining.
+    SlotDraining,
+    /// Slot cells: free.
+    SlotFree,
+    /// Slot cells: down.
+    SlotDown,
+    /// Thinking text.
+    Thinking,
+    /// Answer text: headings.
+    Heading,
+    /// Answer text: strong.
+    Bold,
+    /// Answer text: emphasis.
+    Emphasis,
+    /// Answer text: code.
+    Code,
+    /// Code: keywords.
+    CodeKeyword,
+    /// Code: strings.
+    CodeString,
+    /// Code: comments.
+    CodeComment,
+    /// Code: numbers.
+    CodeNumber,
+    /// Answer text: links.
+    Link,
+    /// Answer text: quotes.
+    Quote,
+    /// Answer text: list markers and table lines.
+    Marker,
+    /// A match of a search.
+    Match,
+    /// The match the cursor is on.
+    MatchCurrent,
+    /// Text the user types.
+    Input,
+    /// The hint in an empty text field.
+    Placeholder,
+    /// The background of cards.
+    Card,
+    /// The first of the colours that tell models apart in the memory bar.
+    Series1,
+    /// The second.
+    Series2,
+    /// The third.
+    Series3,
+    /// The fourth.
+    Series4,
+    /// The fifth.
+    Series5,
+    /// The rest.
+    SeriesOther,
+}
+
+/// A sign with an ASCII twin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Glyph {
+    /// `●`
+    Running,
+    /// `◌`
+    Waiting,
+    /// `?`
+    Asking,
+    /// `✔`
+    Done,
+    /// `✖`
+    Failed,
+    /// `⊘`
+    Cancelled,
+    /// `»`
+    Skipped,
+    /// `‖`
+    Held,
+    /// `❯`
+    Cursor,
+    /// `▸`
+    Folded,
+    /// `▾`
+    Unfolded,
+    /// `■` a busy slot.
+    SlotBusy,
+    /// `□` a free slot.
+    SlotFree,
+    /// `×` a slot that is down.
+    SlotDown,
+    /// `▰`
+    BarFull,
+    /// `▱`
+    BarEmpty,
+    /// `▓`
+    Block,
+    /// `…`
+    Ellipsis,
+    /// `↓`
+    Below,
+    /// `↑`
+    Above,
+    /// `·`
+    Dot,
+    /// `▌` where text grows.
+    Caret,
+    /// `⋮` beside thinking.
+    Thinking,
+    /// `–` unknown.
+    Unknown,
+    /// `→`
+    Arrow,
+    /// `×` as in ×5.8.
+    Times,
+    /// `≈` or `~`.
+    About,
+}
+
+/// A loaded theme at one colour depth and glyph set.
+#[derive(Clone, Debug)]
+pub struct Theme {
+    /// Its name.
+    pub name: String,
+    styles: Vec<Style>,
+    /// Whether glyphs are Unicode or their ASCII twins.
+    pub glyphs: GlyphSet,
+}
+
+/// Which glyphs are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GlyphSet {
+    /// The real ones.
+    #[default]
+    Unicode,
+    /// Their twins.
+    Ascii,
+}
