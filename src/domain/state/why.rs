@@ -95,7 +95,9 @@ impl fmt::Display for Why {
             Self::Needs { count, first } => write!(f, "needs {count} tasks to end, “{first}” first"),
             Self::Blocked { by, end } => write!(f, "“{by}” {end}; retry that one, or skip it"),
             Self::Backoff { seconds, reason, .. } => write!(f, "tries again in {seconds} s: {reason}"),
-            Self::Limit { max } => write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place"),
+            Self::Limit { max } => {
+                write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
+            }
             Self::NoEndpoint { tier } => write!(f, "no endpoint serves the tier {tier}; add one to the fleet file"),
             Self::Down { tier, endpoint, probe_in: Some(s) } => {
                 write!(f, "no endpoint of {tier} answers; {endpoint} is probed again in {s} s")
@@ -231,8 +233,9 @@ impl State {
     pub fn place(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
         let task = self.task(ix);
         let Some(tier) = self.tier_of(task) else { return Err(Why::NoAgent) };
-        let serving =
-            || self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e));
+        let serving = || {
+            self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
+        };
         let usable = || serving().filter(|(_, e)| e.is_usable());
         let others = task.avoid.is_some() && usable().any(|(_, e)| Some(&e.config.name) != task.avoid.as_ref());
         let mut best: Option<(Grant, f32, u32)> = None;
@@ -287,7 +290,8 @@ impl State {
         if self.gear == Gear::Paused {
             return Some(IdleWhy::Paused);
         }
-        let mut open = self.tasks.iter().enumerate().filter(|(_, t)| t.life == Life::NotStarted && !t.removed).peekable();
+        let mut open =
+            self.tasks.iter().enumerate().filter(|(_, t)| t.life == Life::NotStarted && !t.removed).peekable();
         if open.peek().is_none() {
             return Some(IdleWhy::Nothing);
         }

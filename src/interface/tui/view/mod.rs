@@ -1,0 +1,1 @@
+//! Draws a [`super::scene::Scene`]. Placeholder until the root layout follows.
