@@ -7,3 +7,5 @@ pub mod action;
 pub mod model;
 pub mod scene;
 pub mod theme;
+pub mod view;
+pub mod widget;

@@ -1,1 +1,4 @@
-//! Draws a [`super::scene::Scene`]. Placeholder until the root layout follows.
+//! Draws a [`super::scene::Scene`]: screens as functions from a scene into a buffer.
+
+pub mod header;
+pub mod run;
