@@ -397,10 +397,11 @@ impl State {
                 task.failures = 0;
                 task.avoid = None;
             }
-            FailureCount::Kept => {
+            FailureCount::Counted => {
                 task.failures += 1;
                 task.avoid = avoid;
             }
+            FailureCount::Unchanged => {}
         }
     }
 

@@ -145,13 +145,18 @@ impl IdleWhy {
 }
 
 impl State {
+    /// The tier a task goes to now, and which of its agent's it is: the fallback once it was sent there, or while the
+    /// first one is down and the fallback is not.
+    pub fn route_of(&self, task: &Task) -> Option<(&TierName, Route)> {
+        let agent = self.config.fleet.agent(&task.spec.agent)?;
+        let Some(fallback) = &agent.fallback else { return Some((&agent.tier, Route::Primary)) };
+        let away = task.route == Route::Fallback || (self.tier_is_down(&agent.tier) && !self.tier_is_down(fallback));
+        Some(if away { (fallback, Route::Fallback) } else { (&agent.tier, Route::Primary) })
+    }
+
     /// The tier a task goes to now.
     pub fn tier_of(&self, task: &Task) -> Option<&TierName> {
-        let agent = self.config.fleet.agent(&task.spec.agent)?;
-        Some(match task.route {
-            Route::Primary => &agent.tier,
-            Route::Fallback => agent.fallback.as_ref().unwrap_or(&agent.tier),
-        })
+        self.route_of(task).map(|(tier, _)| tier)
     }
 
     /// Whether a need that has ended lets `task` start.
@@ -232,7 +237,7 @@ impl State {
     /// [`Why`] there is none.
     pub fn place(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
         let task = self.task(ix);
-        let Some(tier) = self.tier_of(task) else { return Err(Why::NoAgent) };
+        let Some((tier, route)) = self.route_of(task) else { return Err(Why::NoAgent) };
         let serving = || {
             self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
         };
@@ -254,7 +259,7 @@ impl State {
             let (speed, free) = (e.speed(), pool.free());
             let better = best.is_none_or(|(_, s, f)| speed > s * 1.1 || (speed > s * 0.9 && free > f));
             if better {
-                best = Some((Grant { endpoint, slot, route: task.route }, speed, free));
+                best = Some((Grant { endpoint, slot, route }, speed, free));
             }
         }
         if let Some((grant, ..)) = best {
@@ -301,7 +306,7 @@ impl State {
         Some(if limited { IdleWhy::Limit } else { IdleWhy::NoTask })
     }
 
-    /// Whether every usable endpoint of a tier is gone while another tier could take over.
+    /// Whether no endpoint of a tier answers (one that is loading will).
     pub fn tier_is_down(&self, tier: &TierName) -> bool {
         !self.endpoints.iter().any(|e| e.serves(tier) && (e.is_usable() || e.health == Health::Loading))
     }
