@@ -10,6 +10,7 @@ pub mod panes;
 pub mod rows;
 mod update;
 
+use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
 use self::areas::{Areas, Form, Grid, Only, Wish, divide};
@@ -17,7 +18,8 @@ use self::figures::{Figures, FleetLine};
 use self::panes::{Anchor, Panes};
 use self::rows::{Fold, Folds, Pick, Row, RowsKey, rows};
 use super::super::action::Context;
-use crate::domain::protocol::Micros;
+use super::{Msg, UiEffect};
+use crate::domain::protocol::{Micros, Record};
 use crate::domain::state::{EndpointIx, State, TaskIx};
 
 /// Which part has the focus.
@@ -116,11 +118,15 @@ pub struct RunUi {
     figures: Figures,
     areas: Areas,
     drawn: Drawn,
+    /// While a filter or search is typed: what it was before.
+    finding: Option<String>,
+    now: Micros,
 }
 
 impl RunUi {
     /// Follows the state: call before each frame, with the area the Run screen has.
     pub fn tick(&mut self, state: &State, now: Micros, area: Rect) {
+        self.now = now;
         self.figures.refresh(state, now);
         self.guide(state);
         let key = RowsKey::of(state, &self.folds, &self.filter, self.pick.as_ref(), now);
@@ -248,13 +254,59 @@ impl RunUi {
         }
     }
 
-    /// Where keys are looked up, the nearest first.
-    pub fn contexts(&self) -> &'static [Context] {
+    /// The contexts of its focus, innermost first; a field that is typed into stands alone.
+    pub fn contexts(&self, _state: &State) -> Vec<Context> {
         match self.focus {
-            Focus::Tree => &[Context::Task, Context::List, Context::Session],
-            Focus::Pane => &[Context::Output, Context::Task, Context::Session],
-            Focus::Fleet => &[Context::Fleet, Context::List, Context::Session],
+            _ if self.finding.is_some() => vec![Context::Text],
+            Focus::Tree => vec![Context::Task, Context::List],
+            Focus::Pane => vec![Context::Output, Context::Task],
+            Focus::Fleet => vec![Context::Fleet, Context::List],
         }
+    }
+
+    /// Takes a key of its text field, a paste, a click or the wheel.
+    pub fn input(&mut self, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
+        match msg {
+            Msg::Click(x, y) => {
+                self.click(*x, *y);
+            }
+            Msg::Wheel(x, y, by) => self.wheel(*x, *y, *by),
+            Msg::Key(key) if self.finding.is_some() => {
+                let mut text = self.find_text().to_owned();
+                match key.code {
+                    KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => text.clear(),
+                    KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+                        text.push(c);
+                    }
+                    KeyCode::Backspace => {
+                        text.pop();
+                    }
+                    _ => return Vec::new(),
+                }
+                self.set_find(&text);
+            }
+            Msg::Paste(pasted) if self.finding.is_some() => {
+                let text = format!("{}{}", self.find_text(), pasted.replace('\n', " "));
+                self.set_find(&text);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Follows what happened; all of it is read from the state in [`RunUi::tick`].
+    pub fn observe(&mut self, _state: &State, _record: &Record) {}
+
+    /// When a pane gives its place away by itself.
+    pub fn deadline(&self) -> Option<Micros> {
+        let ends = self.panes.list.iter().flatten().filter_map(|p| p.ended_since).map(|since| since.plus(panes::SHOWN));
+        ends.filter(|at| *at > self.now).min()
+    }
+
+    /// What is typed for `/`, with the words before it, for the fixed line: `filter tasks` or `search output`.
+    pub fn field(&self) -> Option<(&'static str, &str)> {
+        self.finding.as_ref()?;
+        Some((if self.focus == Focus::Pane { "search output" } else { "filter tasks" }, self.find_text()))
     }
 
     /// What `/` means now, with the text there is: the tree's filter or the search in outputs.

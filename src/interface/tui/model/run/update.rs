@@ -7,12 +7,17 @@ use crate::domain::protocol::{Command, LevelScope, Micros, RetryScope, TaskId};
 use crate::domain::state::{Gear, State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
-use crate::interface::tui::model::{CardRequest, UiEffect};
+use crate::interface::tui::model::{Card, InspectorUi, Layer, UiEffect};
 
 impl RunUi {
     /// Does `action`. What it can't do here it says in a notice; actions of other rooms do nothing.
-    pub fn update(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+        if self.finding.is_some() {
+            self.close_field(action);
+            return Vec::new();
+        }
         match action {
+            Action::Search => self.finding = Some(self.find_text().to_owned()),
             Action::NextPane => self.step_focus(1),
             Action::PreviousPane => self.step_focus(-1),
             Action::Down => self.step(1),
@@ -53,9 +58,9 @@ impl RunUi {
                     vec![UiEffect::Send(if state.task(ix).held { Command::Release(id) } else { Command::Hold(id) })]
                 });
             }
-            Action::Stop => return self.on_task(state, |id, _| vec![UiEffect::OpenCard(CardRequest::Stop(id))]),
-            Action::StopAll => return vec![UiEffect::OpenCard(CardRequest::StopAll)],
-            Action::RetryFailed => return vec![UiEffect::OpenCard(CardRequest::RetryFailed)],
+            Action::Stop => return self.on_task(state, |id, _| card(Card::stop(state, &id, now), "that task has ended")),
+            Action::StopAll => return card(Card::stop_all(state, now), "nothing is left to stop"),
+            Action::RetryFailed => return card(Card::retry_failed(state, now), "nothing failed"),
             Action::SessionLevel => {
                 let level = Some(state.level.next());
                 return vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Session, level })];
@@ -69,6 +74,24 @@ impl RunUi {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Ends typing: `Enter` keeps the text (and goes to the last match), `Back` takes what was there before.
+    fn close_field(&mut self, action: Action) {
+        match action {
+            Action::Enter => {
+                self.finding = None;
+                if self.focus == Focus::Pane {
+                    self.step_match(-1);
+                }
+            }
+            Action::Back => {
+                if let Some(before) = self.finding.take() {
+                    self.set_find(&before);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The task whose output the user looks at: the selected one, else that of the focused pane.
@@ -165,7 +188,7 @@ impl RunUi {
     fn enter(&mut self, state: &State) -> Vec<UiEffect> {
         match (self.focus, &self.pick) {
             (Focus::Tree, Some(Pick::Task(ix))) => {
-                vec![UiEffect::OpenCard(CardRequest::Inspect(state.task(*ix).id.clone()))]
+                vec![inspect(state, *ix)]
             }
             (Focus::Tree, Some(_)) => {
                 self.guide = Guide::User;
@@ -173,7 +196,7 @@ impl RunUi {
                 Vec::new()
             }
             (Focus::Pane, _) => match self.selected() {
-                Some(ix) => vec![UiEffect::OpenCard(CardRequest::Inspect(state.task(ix).id.clone()))],
+                Some(ix) => vec![inspect(state, ix)],
                 None => Vec::new(),
             },
             _ => Vec::new(),
@@ -222,10 +245,24 @@ impl RunUi {
 
     fn copy(&self, state: &State) -> Vec<UiEffect> {
         match self.shown_task() {
-            Some(ix) => vec![UiEffect::OpenCard(CardRequest::CopyOutput(state.task(ix).id.clone()))],
+            Some(ix) => match state.last_attempt(state.task(ix)) {
+                Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
+                None => notice("it has written nothing yet".to_owned()),
+            },
             None => Vec::new(),
         }
     }
+}
+
+fn card(card: Option<Card>, otherwise: &str) -> Vec<UiEffect> {
+    match card {
+        Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
+        None => notice(otherwise.to_owned()),
+    }
+}
+
+fn inspect(state: &State, ix: TaskIx) -> UiEffect {
+    UiEffect::Open(Box::new(Layer::Inspector(InspectorUi::new(state.task(ix).id.clone()))))
 }
 
 fn notice(text: String) -> Vec<UiEffect> {
