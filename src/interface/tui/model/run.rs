@@ -166,9 +166,7 @@ impl RunUi {
         };
         if self.guide == Guide::Work && !settled && self.filter.is_empty() {
             let next = state.running().next().map(|a| a.task);
-            let first = || {
-                (0..state.tasks().len() as u32).map(TaskIx).find(|t| !state.task(*t).removed)
-            };
+            let first = || (0..state.tasks().len() as u32).map(TaskIx).find(|t| !state.task(*t).removed);
             if let Some(task) = next.or_else(|| self.selected()).or_else(first) {
                 self.pick = Some(Pick::Task(task));
             }

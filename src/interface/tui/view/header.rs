@@ -7,8 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::protocol::Outcome;
+use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::width::width;
 use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::run::figures::Figures;
@@ -75,15 +75,16 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
 }
 
-/// What the state line may give up: less is given up first.
+/// What the state line may give up: the least is given up first. Before anything but the rate goes, all fields that
+/// have a shorter form take it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Keep {
     Rate,
     Times,
-    MemoryDetail,
-    Elapsed,
+    Memory,
     Bar,
     Remaining,
+    Elapsed,
     Always,
 }
 
@@ -91,7 +92,7 @@ struct Field {
     text: String,
     style: Style,
     keep: Keep,
-    /// Written instead once the field would have gone.
+    /// Written instead where it is narrow.
     short: Option<String>,
 }
 
@@ -106,20 +107,20 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
     let right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
     let mut fields = fields(scene);
     let room = usize::from(area.width).saturating_sub(2 + right_cells);
-    while cells(&fields) > room {
-        let Some(at) = fields.iter().enumerate().filter(|(_, f)| f.keep != Keep::Always).min_by_key(|(_, f)| f.keep).map(|(i, _)| i)
-        else {
-            break;
-        };
-        match fields.get_mut(at).and_then(|f| f.short.take().map(|s| (f, s))) {
-            Some((field, short)) => {
+    if cells(&fields) > room {
+        fields.retain(|f| f.keep != Keep::Rate);
+    }
+    if cells(&fields) > room {
+        for field in &mut fields {
+            if let Some(short) = field.short.take() {
                 field.text = short;
-                field.keep = Keep::Bar;
-            }
-            None => {
-                fields.remove(at);
             }
         }
+    }
+    while cells(&fields) > room {
+        let least = fields.iter().enumerate().filter(|(_, f)| f.keep != Keep::Always).min_by_key(|(_, f)| f.keep);
+        let Some((at, _)) = least else { break };
+        fields.remove(at);
     }
     let gap = if cells(&fields) + fields.len() <= room { 3 } else { 2 };
     let end = area.right();
@@ -153,12 +154,15 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
         out.push(field(clock(Figures::span(state, scene.now)), Slot::Text, Keep::Elapsed));
         let digits = p.total.to_string().len();
         out.push(field(format!("{:>digits$}/{}", p.done, p.total), Slot::Strong, Keep::Always));
-        let full = filled(p.ended() as f32 / p.total as f32, 10);
-        let bar = |full: usize, of: usize| theme.glyph(Glyph::BarFull).repeat(full) + &theme.glyph(Glyph::BarEmpty).repeat(of - full);
-        out.push(field(bar(full, 10), Slot::BarFull, Keep::Bar));
+        let bar = |cells: usize| {
+            let full = filled(p.ended() as f32 / p.total as f32, cells);
+            theme.glyph(Glyph::BarFull).repeat(full) + &theme.glyph(Glyph::BarEmpty).repeat(cells - full)
+        };
+        out.push(Field { short: Some(bar(5)), ..field(bar(10), Slot::BarFull, Keep::Bar) });
         if p.ended() < p.total && figures.remaining > 0.0 {
             let left = seconds_clock(figures.remaining.round() as u64);
-            out.push(field(format!("~{left} left"), Slot::Text, Keep::Remaining));
+            let long = field(format!("~{left} left"), Slot::Text, Keep::Remaining);
+            out.push(Field { short: Some(format!("~{left}")), ..long });
         }
         if let Some(times) = figures.speed_up {
             out.push(field(format!("{}{times:.1}", theme.glyph(Glyph::Times)), Slot::Text, Keep::Times));
@@ -173,7 +177,8 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let m = state.machine;
     if m.total > 0 {
         let percent = m.used as u128 * 100 / u128::from(m.total);
-        let mut memory = field(format!("mem {}/{} GB", gigabytes(m.used), gigabytes(m.total)), Slot::Text, Keep::MemoryDetail);
+        let mut memory =
+            field(format!("mem {}/{} GB", gigabytes(m.used), gigabytes(m.total)), Slot::Text, Keep::Memory);
         memory.short = Some(format!("mem {percent}%"));
         out.push(memory);
     }

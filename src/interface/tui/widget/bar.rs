@@ -8,8 +8,12 @@ const ASCII_STEPS: [&str; 8] = ["_", ".", "-", "~", "=", "+", "*", "#"];
 /// How many of `cells` stand for `share` (0..=1): at least one when there is any, all only when it is whole.
 pub fn filled(share: f32, cells: usize) -> usize {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
-    let n = (share * cells as f32).floor() as usize;
-    if n == 0 && share > 0.0 { 1.min(cells) } else { n }
+    let n = (share * cells as f32).round() as usize;
+    match share {
+        0.0 => 0,
+        1.0 => cells,
+        _ => n.clamp(1.min(cells), cells.saturating_sub(1).max(1).min(cells)),
+    }
 }
 
 /// A history in `cells` signs, the highest at the top of the range; nothing at all is the lowest sign.
@@ -28,7 +32,10 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_only_at_the_end() {
-        assert_eq!([filled(0.0, 10), filled(0.001, 10), filled(0.425, 10), filled(0.999, 10), filled(1.0, 10)], [0, 1, 4, 9, 10]);
+        assert_eq!(
+            [filled(0.0, 10), filled(0.001, 10), filled(0.425, 10), filled(0.999, 10), filled(1.0, 10)],
+            [0, 1, 4, 9, 10]
+        );
         assert_eq!(filled(f32::NAN, 10), 0);
     }
 }

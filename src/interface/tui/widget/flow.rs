@@ -89,7 +89,8 @@ impl Thoughts {
         for line in rest.split_inclusive('\n') {
             let text = line.strip_suffix('\n').unwrap_or(line);
             if !text.trim().is_empty() {
-                self.rows.extend(wrap(text, usize::from(cells)).map(|r| ((from + r.start) as u32, (from + r.end) as u32)));
+                self.rows
+                    .extend(wrap(text, usize::from(cells)).map(|r| ((from + r.start) as u32, (from + r.end) as u32)));
             }
             from += line.len();
             if line.ends_with('\n') {
@@ -191,7 +192,15 @@ impl Answer {
     }
 
     /// Paints a row; `current` is the match the user is at. Returns the column behind the text.
-    pub fn paint(&self, row: usize, current: Option<usize>, buf: &mut Buffer, at: (u16, u16), right: u16, theme: &Theme) -> u16 {
+    pub fn paint(
+        &self,
+        row: usize,
+        current: Option<usize>,
+        buf: &mut Buffer,
+        at: (u16, u16),
+        right: u16,
+        theme: &Theme,
+    ) -> u16 {
         let (x, y) = at;
         let Some(line) = self.rendered.lines().get(row) else { return x };
         let mut pen = Pen::new(buf, x, y, right);
@@ -204,7 +213,8 @@ impl Answer {
             for (i, (_, from, to)) in self.found.iter().enumerate().filter(|(_, f)| f.0 as usize == row) {
                 let before = width(text.get(..*from as usize).unwrap_or_default()) as u16;
                 let style = theme.style(if Some(i) == current { Slot::MatchCurrent } else { Slot::Match });
-                Pen::new(buf, x.saturating_add(before), y, right).put(text.get(*from as usize..*to as usize).unwrap_or_default(), style);
+                Pen::new(buf, x.saturating_add(before), y, right)
+                    .put(text.get(*from as usize..*to as usize).unwrap_or_default(), style);
             }
         }
         end

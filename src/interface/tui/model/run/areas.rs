@@ -227,7 +227,13 @@ fn panes(area: Rect, wish: Wish) -> Vec<Rect> {
     let tasks = wish.tasks.max(1);
     let (columns, rows) = match wish.grid {
         Grid::One => (1, 1),
-        Grid::Two => if area.width >= 90 { (2, 1) } else { (1, 2) },
+        Grid::Two => {
+            if area.width >= 90 {
+                (2, 1)
+            } else {
+                (1, 2)
+            }
+        }
         Grid::Four => (2, 2),
         Grid::Nine => (3, 3),
         Grid::Auto if area.width < 92 => {
@@ -257,7 +263,11 @@ fn panes(area: Rect, wish: Wish) -> Vec<Rect> {
         let mut r = 0;
         while let Some((y, height)) = ys.get(r) {
             let mut rect = Rect::new(*x, *y, *width, *height);
-            if tall && c == 0 && r == 0 && let Some((_, more)) = ys.get(1) {
+            if tall
+                && c == 0
+                && r == 0
+                && let Some((_, more)) = ys.get(1)
+            {
                 rect.height += more + 1;
                 r += 1;
             }

@@ -109,7 +109,10 @@ impl Figures {
             if !members.iter().any(|m| m.is_usable()) {
                 self.down_slots += pool.ceiling;
                 down.push(line);
-            } else if pool.busy() > 0 || queued.contains_key(&e.pool) || members.iter().any(|m| m.health == Health::Loading) {
+            } else if pool.busy() > 0
+                || queued.contains_key(&e.pool)
+                || members.iter().any(|m| m.health == Health::Loading)
+            {
                 busy.push(line);
             } else if let Some(why) = state.idle_why(endpoint, now) {
                 match idle.iter_mut().find(|(w, _)| *w == why) {
@@ -164,7 +167,9 @@ fn queue(state: &State, paths: &[f32], now: Micros) -> BTreeMap<TaskIx, Queued> 
     }
     let mut out = BTreeMap::new();
     for (tier, mut tasks) in tiers {
-        let serves = |e: &crate::domain::state::EndpointState| e.is_usable() && e.config.tiers.iter().any(|t| t.as_str() == tier);
+        let serves = |e: &crate::domain::state::EndpointState| {
+            e.is_usable() && e.config.tiers.iter().any(|t| t.as_str() == tier)
+        };
         let Some(endpoint) = state.endpoints().iter().position(serves).map(|i| EndpointIx(i as u32)) else { continue };
         let mut ends: Vec<f32> = state
             .running()

@@ -46,7 +46,9 @@ impl RunUi {
             }
             Action::Pin => return self.pin(state),
             Action::Copy => return self.copy(state),
-            Action::Retry => return self.on_task(state, |id, _| vec![UiEffect::Send(Command::Retry(RetryScope::Task(id)))]),
+            Action::Retry => {
+                return self.on_task(state, |id, _| vec![UiEffect::Send(Command::Retry(RetryScope::Task(id)))]);
+            }
             Action::Level => {
                 return self.on_task(state, |id, ix| {
                     let level = state.level_of(state.task(ix)).next();
@@ -58,7 +60,9 @@ impl RunUi {
                     vec![UiEffect::Send(if state.task(ix).held { Command::Release(id) } else { Command::Hold(id) })]
                 });
             }
-            Action::Stop => return self.on_task(state, |id, _| card(Card::stop(state, &id, now), "that task has ended")),
+            Action::Stop => {
+                return self.on_task(state, |id, _| card(Card::stop(state, &id, now), "that task has ended"));
+            }
             Action::StopAll => return card(Card::stop_all(state, now), "nothing is left to stop"),
             Action::RetryFailed => return card(Card::retry_failed(state, now), "nothing failed"),
             Action::SessionLevel => {
@@ -168,7 +172,12 @@ impl RunUi {
         match (row.fold, fold) {
             // Left on a task, or on what is folded, goes to what it stands under.
             (None, Fold::Closed) => {
-                if let Some(at) = self.rows().iter().take(self.cursor()).rposition(|r| r.fold.is_some() && !matches!(r.pick, Pick::Finished(_))) {
+                if let Some(at) = self
+                    .rows()
+                    .iter()
+                    .take(self.cursor())
+                    .rposition(|r| r.fold.is_some() && !matches!(r.pick, Pick::Finished(_)))
+                {
                     let by = at as isize - self.cursor() as isize;
                     self.move_pick(by);
                 }

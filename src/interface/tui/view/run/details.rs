@@ -82,7 +82,10 @@ fn lines(scene: &Scene<'_>, ix: TaskIx, inner: Rect) -> Vec<(String, Slot)> {
             };
             let place = state.endpoint(attempt.endpoint).config.short();
             let tokens = count(attempt.output_tokens());
-            out.push((format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now))), slot));
+            out.push((
+                format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now))),
+                slot,
+            ));
             if let Some((_, AttemptEnd::Failed(failure))) = &attempt.ended {
                 push_wrapped(&mut out, &failure.message, Slot::Dim, 3);
             }

@@ -6,9 +6,9 @@ use crate::domain::fleet::{Agent, Api, Endpoint, Nature, Protocol, SessionConfig
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EndpointChanged, Event, Failure,
-    FailureKind, GoalAdded, GoalId, GoalOptions, Health, Level, LevelSupport, MachineSampled, Micros, Name,
-    PlanEdited, Recipe, Record, Remedy, Route, SessionStarted, SlotAfter, Subject, TaskId, TurnEnd, TurnEnded, TurnId,
-    TurnStarted, Usage, Work,
+    FailureKind, GoalAdded, GoalId, GoalOptions, Health, Level, LevelSupport, MachineSampled, Micros, Name, PlanEdited,
+    Recipe, Record, Remedy, Route, SessionStarted, SlotAfter, Subject, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted,
+    Usage, Work,
 };
 use crate::domain::state::State;
 use crate::interface::tui::scene::Transcripts;
@@ -23,6 +23,7 @@ pub(crate) struct Story {
     pub(crate) transcripts: Transcripts,
     seq: u64,
     attempts: u64,
+    later: Vec<(Micros, Event)>,
 }
 
 fn name(text: &str) -> Name {
@@ -121,7 +122,10 @@ impl Story {
             }),
         );
         let turn = TurnId { attempt, turn: 1 };
-        self.push(at, Event::TurnStarted(TurnStarted { turn, slot, level, max_tokens: 2048, recipe: Recipe::default() }));
+        self.push(
+            at,
+            Event::TurnStarted(TurnStarted { turn, slot, level, max_tokens: 2048, recipe: Recipe::default() }),
+        );
         turn
     }
 
@@ -135,8 +139,20 @@ impl Story {
         let words: Vec<&str> = text.split_inclusive(' ').collect();
         for i in 0..steps {
             let at = Micros::from_millis(NOW.0 / 1000 - (steps - i) * 500);
-            let (from, to) = (words.len() * i as usize / steps as usize, words.len() * (i as usize + 1) / steps as usize);
-            self.say(at, turn, channel, &words[from..to].concat(), rate / 2 + (rate % 2) * (i as u32 % 2));
+            let (from, to) =
+                (words.len() * i as usize / steps as usize, words.len() * (i as usize + 1) / steps as usize);
+            let tokens = rate / 2 + (rate % 2) * (i as u32 % 2);
+            let text = words[from..to].concat();
+            self.later.push((at, Event::AttemptOutput(AttemptOutput { turn, channel, text, tokens })));
+        }
+    }
+
+    /// Streams run side by side: their records in the order of time.
+    fn settle(&mut self) {
+        let mut later = std::mem::take(&mut self.later);
+        later.sort_by_key(|(at, _)| *at);
+        for (at, event) in later {
+            self.push(at, event);
         }
     }
 
@@ -171,7 +187,11 @@ impl Story {
 }
 
 fn spec(id: &str, phase: &str, agent: &str, title: &str, needs: &[&str]) -> TaskSpec {
-    let mut spec = TaskSpec::new(name(id), name(agent), format!("{title}.\n\nName the samples by number and say what you are not sure of."));
+    let mut spec = TaskSpec::new(
+        name(id),
+        name(agent),
+        format!("{title}.\n\nName the samples by number and say what you are not sure of."),
+    );
     spec.title = Some(title.into());
     spec.phase = Some(phase.into());
     spec.needs = needs.iter().map(|n| name(n)).collect();
@@ -201,8 +221,12 @@ pub(crate) fn drawing() -> Story {
         agent("tester", "small", Level::Medium),
     ];
     let mut story = Story::start(Micros(0), endpoints, agents);
-    let mut specs: Vec<TaskSpec> = (0..9).map(|i| spec(&format!("base{i}"), "foundation", "coder", &format!("Foundation stone {}", i + 1), &[])).collect();
-    specs.extend((0..6).map(|i| spec(&format!("early{i}"), "core", "analyst", &format!("Read sample group {}", i + 1), &[])));
+    let mut specs: Vec<TaskSpec> = (0..9)
+        .map(|i| spec(&format!("base{i}"), "foundation", "coder", &format!("Foundation stone {}", i + 1), &[]))
+        .collect();
+    specs.extend(
+        (0..6).map(|i| spec(&format!("early{i}"), "core", "analyst", &format!("Read sample group {}", i + 1), &[])),
+    );
     for (id, agent, title) in [
         ("derive", "coder", "Derive the grammar from the 212 sample files"),
         ("ambiguity", "analyst", "解析器の曖昧さをすべて列挙し分類する"),
@@ -231,7 +255,9 @@ pub(crate) fn drawing() -> Story {
         specs.push(spec(id, "tests", agent, title, &[]));
     }
     specs.push(spec("notes", "publish", "analyst", "Draft the release notes", &["derive", "api", "port"]));
-    specs.extend((0..5).map(|i| spec(&format!("pub{i}"), "publish", "coder", &format!("Publish part {}", i + 1), &["notes"])));
+    specs.extend(
+        (0..5).map(|i| spec(&format!("pub{i}"), "publish", "coder", &format!("Publish part {}", i + 1), &["notes"])),
+    );
     story.goal(Micros(0), 1, specs);
     for e in ["athene", "gpt", "qwen", "lm", "mini", "hermes", "gemma", "mbp", "phi"] {
         story.health(Micros(0), e, Health::Up, None, None);
@@ -256,18 +282,28 @@ pub(crate) fn drawing() -> Story {
         let message = "mini closed the connection after 40 of about 300 tokens; another endpoint may do better";
         let failure = Failure { kind: FailureKind::Cut, remedy: Remedy::RetryHere, message: message.into() };
         story.end_turn(Micros::from_secs(at + 20), turn, TurnEnd::Failed(failure.clone()));
-        story.push(Micros::from_secs(at + 20), Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure) });
+        story.push(
+            Micros::from_secs(at + 20),
+            Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure) },
+        );
     }
     let differential = TaskId::new(GoalId(1), name("differential"));
     let reason = "mini closed the connection twice";
     story.push(Micros::from_secs(180), Event::TaskFailed { task: differential.clone(), reason: reason.into() });
-    story.push(Micros::from_secs(180), Event::AttentionRaised { subject: Subject::Task(differential), text: reason.into() });
+    story.push(
+        Micros::from_secs(180),
+        Event::AttentionRaised { subject: Subject::Task(differential), text: reason.into() },
+    );
     running(&mut story);
+    story.settle();
     let task = TaskId::new(GoalId(1), name("licence"));
     story.push(Micros::from_secs(221), Event::TaskHeld { task });
     let down = Health::Down { reason: "nothing listens on 127.0.0.1".into() };
     story.health(Micros::from_secs(230), "hermes", down, Some(Micros::from_secs(256)), None);
-    story.push(Micros::from_secs(230), Event::AttentionRaised { subject: Subject::Endpoint(name("hermes")), text: "Hermes stopped answering".into() });
+    story.push(
+        Micros::from_secs(230),
+        Event::AttentionRaised { subject: Subject::Endpoint(name("hermes")), text: "Hermes stopped answering".into() },
+    );
     story.push(
         Micros::from_secs(250),
         Event::MachineSampled(MachineSampled { total: 256_000_000_000, used: 171_000_000_000, swap: 0 }),
@@ -277,7 +313,9 @@ pub(crate) fn drawing() -> Story {
 
 fn running(story: &mut Story) {
     let at = Micros::from_secs(204);
-    let thinking = "the samples have three levels of precedence and nothing that would need more than one token of lookahead ".repeat(12);
+    let thinking =
+        "the samples have three levels of precedence and nothing that would need more than one token of lookahead "
+            .repeat(12);
     let derive = story.begin(at, "derive", "qwen", 0);
     story.push(at, Event::TurnProgressed { turn: derive, processed: 8900, total: 8900 });
     story.say(Micros::from_secs(207), derive, Channel::Thinking, &thinking, 260);
@@ -286,8 +324,20 @@ fn running(story: &mut Story) {
     let japanese = "- 演算子の優先順位が未定義の箇所: 4\n- 空白の扱いが二通りに読める箇所: 2\n- …";
     story.stream(ambiguity, Channel::Answer, japanese, 44, 24);
     let api = story.begin(at, "api", "gpt", 0);
-    story.say(Micros::from_secs(240), api, Channel::Thinking, "comparing the two signatures; `parse` returns a Result in one and panics in the other, ", 0);
-    story.stream(api, Channel::Thinking, "so that a caller of the old one has to be told what changes for it and why", 18, 12);
+    story.say(
+        Micros::from_secs(240),
+        api,
+        Channel::Thinking,
+        "comparing the two signatures; `parse` returns a Result in one and panics in the other, ",
+        0,
+    );
+    story.stream(
+        api,
+        Channel::Thinking,
+        "so that a caller of the old one has to be told what changes for it and why",
+        18,
+        12,
+    );
     let recovery = story.begin(at, "recovery", "gpt", 1);
     story.push(Micros::from_secs(250), Event::TurnProgressed { turn: recovery, processed: 6200, total: 10_000 });
     let survey = story.begin(at, "survey", "athene", 0);
@@ -295,13 +345,31 @@ fn running(story: &mut Story) {
     let collect = story.begin(at, "collect", "athene", 2);
     story.say(Micros::from_secs(246), collect, Channel::Answer, "41 issues name an input that fails. ", 9);
     let port = story.begin(at, "port", "qwen", 1);
-    story.stream(port, Channel::Answer, "```rust\nlet table: [u16; 256] = widen(&OLD); // was u8\n```\nThe tables fit in 512 bytes.", 33, 50);
+    story.stream(
+        port,
+        Channel::Answer,
+        "```rust\nlet table: [u16; 256] = widen(&OLD); // was u8\n```\nThe tables fit in 512 bytes.",
+        33,
+        50,
+    );
     let property = story.begin(at, "property", "qwen", 2);
-    story.stream(property, Channel::Answer, "Each production gets a generator and a printer; what is printed must parse to what was generated.", 29, 45);
+    story.stream(
+        property,
+        Channel::Answer,
+        "Each production gets a generator and a printer; what is printed must parse to what was generated.",
+        29,
+        45,
+    );
     let lint = story.begin(at, "lint", "lm", 0);
     story.stream(lint, Channel::Answer, "clippy: 3 warnings", 12, 20);
     for i in 0..4u16 {
         let turn = story.begin(at, &format!("fuzz{}", i + 1), "mini", i);
-        story.stream(turn, Channel::Answer, "input 17 parses; input 18 parses; input 19 hangs", 41, 8 + u64::from(i) * 9);
+        story.stream(
+            turn,
+            Channel::Answer,
+            "input 17 parses; input 18 parses; input 19 hangs",
+            41,
+            8 + u64::from(i) * 9,
+        );
     }
 }

@@ -75,7 +75,7 @@ fn strip(scene: &Scene<'_>, endpoint: EndpointIx, queued: u32, rate: f32, names:
     let wide = usize::from(row.width);
     let mut right = row.right().saturating_sub(1);
     if wide >= 46 {
-        let cells = if wide >= 60 { 12 } else { 6 };
+        let cells = if wide >= 56 { 12 } else { 6 };
         let text = history(&e.tokens.last(scene.now, 60), cells, theme);
         right = put_right(buf, row.x, row.y, right, &text, theme.style(if down { Slot::Dim } else { Slot::Spark }))
             .saturating_sub(1);
@@ -149,7 +149,7 @@ pub(super) fn one_line(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             FleetLine::Endpoint { endpoint, queued, .. } => {
                 let e = state.endpoint(*endpoint);
                 let pool = state.pool(e.pool);
-                let name = e.config.short();
+                let name = super::words::brief(e);
                 match &e.health {
                     Health::Down { .. } => (format!("{name} down"), Slot::Error),
                     Health::Loading => (format!("{name} loading"), Slot::Warning),

@@ -1,4 +1,4 @@
-//! The memory bar: models to scale, what else is in use, what is free.
+//! The memory bar: models by size, what else is in use, what is free.
 //!
 //! Sizes are what servers report as resident, else what the fleet file plans; the words say which.
 
@@ -19,7 +19,8 @@ pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
     if m.total == 0 {
         return ("Memory".to_owned(), String::new());
     }
-    let swap = if m.swap >= 50_000_000 { format!("swap {} GB", gigabytes(m.swap).max(1)) } else { "no swap".to_owned() };
+    let swap =
+        if m.swap >= 50_000_000 { format!("swap {} GB", gigabytes(m.swap).max(1)) } else { "no swap".to_owned() };
     (format!("Memory {}/{} GB", gigabytes(m.used), gigabytes(m.total)), swap)
 }
 
@@ -55,6 +56,33 @@ fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
     (parts, planned)
 }
 
+fn label(part: &Part) -> String {
+    format!("{} {}", part.name, gigabytes(part.bytes))
+}
+
+/// Cuts names until blocks fit beside them; the smallest models go into `other` when nothing else helps. Returns how
+/// many blocks there is room for.
+fn shorten(parts: &mut Vec<Part>, cells: usize) -> usize {
+    let labels = |parts: &[Part]| parts.iter().map(|p| width(&label(p)) + 2).sum::<usize>();
+    for letters in [8, 5, 4, 3] {
+        for part in parts.iter_mut() {
+            part.name = part.name.chars().take(letters).collect::<String>().trim_end_matches('-').to_owned();
+        }
+        if labels(parts) + 6 <= cells {
+            return cells - labels(parts);
+        }
+    }
+    while labels(parts) > cells && parts.len() > 1 {
+        let Some(last) = parts.len().checked_sub(2) else { break };
+        let gone = parts.remove(last);
+        if let Some(other) = parts.last_mut() {
+            other.bytes += gone.bytes;
+            "+".clone_into(&mut other.name);
+        }
+    }
+    cells.saturating_sub(labels(parts))
+}
+
 pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let m = scene.state.machine;
@@ -70,32 +98,20 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if other > 0 {
         parts.push(Part { name: "other".to_owned(), bytes: other, slot: Slot::SeriesOther });
     }
-    let whole = m.total.max(parts.iter().map(|p| p.bytes).sum());
-    let mut unsaid = Vec::new();
+    let blocks = shorten(&mut parts, cells);
+    let models: u64 = parts.iter().map(|p| p.bytes).sum();
     let mut pen = Pen::new(buf, x, area.y, right);
-    let (mut sum, mut at) = (0u64, 0usize);
     for part in &parts {
-        sum += part.bytes;
-        let end = (sum as u128 * cells as u128 / u128::from(whole.max(1))) as usize;
-        let wide = end.saturating_sub(at);
-        at = end;
-        let label = format!("{} {}", part.name, gigabytes(part.bytes));
         let style = theme.style(part.slot);
-        if width(&label) < wide {
-            pen.put(&label, style);
-            pen.repeat(theme.glyph(Glyph::Block), wide - width(&label), style);
-        } else {
-            pen.repeat(theme.glyph(Glyph::Block), wide, style);
-            unsaid.push(label);
+        pen.put(&label(part), style).gap(1);
+        let n = (part.bytes as u128 * blocks as u128 / u128::from(models.max(1))) as usize;
+        if n > 0 {
+            pen.repeat(theme.glyph(Glyph::Block), n, style).gap(1);
         }
     }
-    pen.repeat(theme.glyph(Glyph::BarEmpty), cells.saturating_sub(at), theme.style(Slot::BarEmpty));
     if area.height > 1 {
         let free = m.total.saturating_sub(m.used);
         let mut words = vec![format!("free {}", gigabytes(free))];
-        if !unsaid.is_empty() {
-            words.push(unsaid.join(" "));
-        }
         if planned {
             words.push("planned sizes".to_owned());
         }

@@ -171,7 +171,8 @@ fn outputs(scene: &Scene<'_>, caches: &mut RunCaches, area: Rect, buf: &mut Buff
             None if i == 0 => {
                 titles(buf, *rect, ("Output", theme.style(Slot::Title)), ("", Style::new()), theme);
                 let text = "What agents write appears here.";
-                Pen::new(buf, rect.x + 1, rect.y, rect.right()).put(&cut(text, usize::from(rect.width.saturating_sub(2)), theme), theme.style(Slot::Dim));
+                Pen::new(buf, rect.x + 1, rect.y, rect.right())
+                    .put(&cut(text, usize::from(rect.width.saturating_sub(2)), theme), theme.style(Slot::Dim));
             }
             None => {}
         }
@@ -183,7 +184,8 @@ fn rest(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let (state, ui, theme) = (scene.state, &scene.ui.run, scene.theme);
     let hidden = ui.panes.hidden(state);
     let unread = ui.panes.unread.len();
-    let mut left = if hidden.is_empty() { "all that runs is shown".to_owned() } else { format!("{} more running", hidden.len()) };
+    let mut left =
+        if hidden.is_empty() { "all that runs is shown".to_owned() } else { format!("{} more running", hidden.len()) };
     if state.running().len() == 0 {
         left = "nothing runs".to_owned();
     }
@@ -199,7 +201,8 @@ fn rest(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 
 /// `Athene 1 3`: endpoints with the slots of these tasks.
 fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
-    let mut by: std::collections::BTreeMap<crate::domain::state::EndpointIx, Vec<u16>> = std::collections::BTreeMap::new();
+    let mut by: std::collections::BTreeMap<crate::domain::state::EndpointIx, Vec<u16>> =
+        std::collections::BTreeMap::new();
     for attempt in tasks.iter().filter_map(|t| state.last_attempt(state.task(*t))) {
         let slots = by.entry(attempt.endpoint).or_default();
         slots.extend(attempt.turn().map(|t| t.slot + 1));
@@ -207,7 +210,7 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
     by.into_iter()
         .map(|(endpoint, mut slots)| {
             slots.sort_unstable();
-            let name = state.endpoint(endpoint).config.short();
+            let name = words::brief(state.endpoint(endpoint));
             let list: Vec<String> = slots
                 .chunk_by(|a, b| a + 1 == *b)
                 .map(|run| match run {
@@ -223,6 +226,6 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

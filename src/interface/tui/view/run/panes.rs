@@ -67,7 +67,14 @@ pub(super) fn title(scene: &Scene<'_>, at: usize, pane: &Pane, area: Rect, shown
 }
 
 /// Paints a pane's inside. Returns what it showed.
-pub(super) fn body(scene: &Scene<'_>, caches: &mut RunCaches, at: usize, pane: &Pane, area: Rect, buf: &mut Buffer) -> Shown {
+pub(super) fn body(
+    scene: &Scene<'_>,
+    caches: &mut RunCaches,
+    at: usize,
+    pane: &Pane,
+    area: Rect,
+    buf: &mut Buffer,
+) -> Shown {
     let state = scene.state;
     let task = state.task(pane.task);
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
@@ -105,7 +112,14 @@ impl Rows {
     }
 }
 
-fn paint(scene: &Scene<'_>, attempt: &Attempt, pane: &Pane, text: &mut AttemptText, inner: Rect, buf: &mut Buffer) -> Shown {
+fn paint(
+    scene: &Scene<'_>,
+    attempt: &Attempt,
+    pane: &Pane,
+    text: &mut AttemptText,
+    inner: Rect,
+    buf: &mut Buffer,
+) -> Shown {
     let (theme, ui) = (scene.theme, &scene.ui.run);
     let height = usize::from(inner.height);
     let rows = plan(scene, attempt, pane, text, inner);
@@ -136,7 +150,8 @@ fn paint(scene: &Scene<'_>, attempt: &Attempt, pane: &Pane, text: &mut AttemptTe
             Pen::new(buf, inner.x, y, inner.right()).put(&words, theme.style(*slot));
         }
         if running && rows.answer > 0 && row + 1 == first + rows.answer && text.last == Some(Channel::Answer) {
-            Pen::new(buf, end, y, inner.right()).put(theme.glyph(Glyph::Caret), theme.style(Slot::Running));
+            // A full row's caret stands in the margin.
+            Pen::new(buf, end, y, inner.right() + 1).put(theme.glyph(Glyph::Caret), theme.style(Slot::Running));
         }
     }
     if count == 0 {
@@ -154,21 +169,28 @@ fn plan(scene: &Scene<'_>, attempt: &Attempt, pane: &Pane, text: &mut AttemptTex
     let roomy = inner.height >= ROOMY;
     let chosen = if ui.selected() == Some(pane.task) { ui.thinking } else { None };
     let fold = chosen.unwrap_or(if thinks && text.answer.is_empty() { Fold::Open } else { Fold::Closed });
-    let head = (words > 0 && (roomy || chosen == Some(Fold::Open)) && (fold == Fold::Closed || roomy)).then(|| match fold {
-        Fold::Closed => format!("{} thinking {words} words (l unfolds)", theme.glyph(Glyph::Folded)),
-        Fold::Open => format!("{} thinking {words} words (h folds)", theme.glyph(Glyph::Unfolded)),
-    });
+    let head =
+        (words > 0 && (roomy || chosen == Some(Fold::Open)) && (fold == Fold::Closed || roomy)).then(|| match fold {
+            Fold::Closed => format!("{} thinking {words} words (l unfolds)", theme.glyph(Glyph::Folded)),
+            Fold::Open => format!("{} thinking {words} words (h folds)", theme.glyph(Glyph::Unfolded)),
+        });
     let thoughts = if fold == Fold::Open { text.thoughts.rows() } else { 0 };
     let mut foot = Vec::new();
     let failed = match attempt.ended.as_ref().map(|(_, end)| end) {
         Some(AttemptEnd::Failed(failure)) => Some((Glyph::Failed, failure.message.to_string(), Slot::Failed)),
-        Some(AttemptEnd::Cancelled) => Some((Glyph::Cancelled, "stopped; this is what there was".to_owned(), Slot::Dropped)),
-        Some(AttemptEnd::Interrupted) => Some((Glyph::Cancelled, "Baton ended under it; it runs again".to_owned(), Slot::Dropped)),
+        Some(AttemptEnd::Cancelled) => {
+            Some((Glyph::Cancelled, "stopped; this is what there was".to_owned(), Slot::Dropped))
+        }
+        Some(AttemptEnd::Interrupted) => {
+            Some((Glyph::Cancelled, "Baton ended under it; it runs again".to_owned(), Slot::Dropped))
+        }
         _ => None,
     };
     if let Some((glyph, words, slot)) = failed {
         let words = format!("{} {words}", theme.glyph(glyph));
-        foot.extend(wrap(&words, usize::from(inner.width).max(1)).filter_map(|r| words.get(r)).map(|w| (w.to_owned(), slot)));
+        foot.extend(
+            wrap(&words, usize::from(inner.width).max(1)).filter_map(|r| words.get(r)).map(|w| (w.to_owned(), slot)),
+        );
     }
     Rows { head, thoughts, answer: text.answer.rows(), foot }
 }
@@ -199,7 +221,8 @@ fn waiting(scene: &Scene<'_>, ix: TaskIx, inner: Rect, buf: &mut Buffer) {
     let cells = usize::from(inner.width).max(1);
     let reason = why(state, scene.ui.run.figures(), ix, scene.now);
     let prompt = crate::domain::text::CleanText::from(task.spec.prompt.trim());
-    let mut rows: Vec<(&str, Slot)> = wrap(&reason, cells).filter_map(|r| reason.get(r)).map(|t| (t, Slot::Waiting)).collect();
+    let mut rows: Vec<(&str, Slot)> =
+        wrap(&reason, cells).filter_map(|r| reason.get(r)).map(|t| (t, Slot::Waiting)).collect();
     if task.life == Life::NotStarted {
         rows.push(("", Slot::Text));
         rows.push(("It will be asked:", Slot::Dim));

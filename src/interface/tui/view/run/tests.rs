@@ -57,7 +57,13 @@ fn ansi(buf: &Buffer) -> String {
             let cell = &buf[(x, y)];
             let m = cell.modifier;
             let mut attributes = String::new();
-            for (flag, n) in [(ratatui::style::Modifier::BOLD, 1), (ratatui::style::Modifier::DIM, 2), (ratatui::style::Modifier::ITALIC, 3), (ratatui::style::Modifier::UNDERLINED, 4), (ratatui::style::Modifier::REVERSED, 7)] {
+            for (flag, n) in [
+                (ratatui::style::Modifier::BOLD, 1),
+                (ratatui::style::Modifier::DIM, 2),
+                (ratatui::style::Modifier::ITALIC, 3),
+                (ratatui::style::Modifier::UNDERLINED, 4),
+                (ratatui::style::Modifier::REVERSED, 7),
+            ] {
                 if m.contains(flag) {
                     attributes.push_str(&format!(";{n}"));
                 }
@@ -120,6 +126,22 @@ fn zoomed_and_unfolded() {
 #[test]
 fn the_fleet_focused() {
     snapshot("run_fleet", (120, 40), &[Action::PreviousPane, Action::Down]);
+}
+
+#[test]
+fn colour_comes_last() {
+    let story = drawing();
+    let mut seen = None;
+    for theme in ["midnight", "daylight", "high-contrast", "ansi16", "mono"] {
+        let (mut ui, mut caches) = (ui(), RunCaches::default());
+        let buf = draw(&story, &mut ui, &mut caches, &Theme::load_named(theme), (120, 40));
+        let words = text(&buf);
+        assert_eq!(*seen.get_or_insert(words.clone()), words, "{theme}");
+        if theme != "mono" {
+            let row = (0..40).find(|y| buf[(3, *y)].symbol() == "●").unwrap();
+            assert_ne!(buf[(3, row)].fg, Color::Reset, "{theme}: running has a colour");
+        }
+    }
 }
 
 #[test]

@@ -21,7 +21,11 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer, drawn: &mu
     let ui = &scene.ui.run;
     let rows = ui.rows();
     if rows.is_empty() {
-        let text = if ui.filter.is_empty() { "No tasks yet. ctrl-n gives a goal." } else { "Nothing matches the filter; esc clears it." };
+        let text = if ui.filter.is_empty() {
+            "No tasks yet. ctrl-n gives a goal."
+        } else {
+            "Nothing matches the filter; esc clears it."
+        };
         Pen::new(buf, area.x + 1, area.y, area.right()).field(text, 60, scene.theme.style(Slot::Dim), scene.theme);
         return;
     }

@@ -29,12 +29,18 @@ pub(super) fn sign(status: Status) -> (Glyph, Slot) {
     }
 }
 
-/// The endpoint's short name and the slot as people count.
+/// An endpoint's name where there is little room: `GPT` for `GPT-OSS 120B`.
+pub(super) fn brief(e: &EndpointState) -> &str {
+    let short = e.config.short();
+    short.split('-').next().filter(|s| s.chars().count() >= 2).unwrap_or(short)
+}
+
+/// The endpoint's brief name and the slot as people count.
 pub(super) fn seat(state: &State, attempt: &Attempt) -> String {
-    let short = state.endpoint(attempt.endpoint).config.short().to_owned();
+    let name = brief(state.endpoint(attempt.endpoint));
     match attempt.turn() {
-        Some(turn) => format!("{short} {}", turn.slot + 1),
-        None => short,
+        Some(turn) => format!("{name} {}", turn.slot + 1),
+        None => name.to_owned(),
     }
 }
 
@@ -82,8 +88,10 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
                     3 => "3rd".to_owned(),
                     n => format!("{n}th"),
                 };
-                let short = state.endpoint(queued.endpoint).config.short();
-                (format!("{short} {rank}"), format!("~{}", seconds_clock(u64::from(queued.seconds))))
+                (
+                    format!("{} {rank}", brief(state.endpoint(queued.endpoint))),
+                    format!("~{}", seconds_clock(u64::from(queued.seconds))),
+                )
             }
             None => (String::new(), "ready".to_owned()),
         },
@@ -188,7 +196,12 @@ fn consequences(state: &State, figures: &Figures, ix: TaskIx, out: &mut Vec<Stri
 }
 
 /// Why an endpoint is as it is.
-pub(super) fn endpoint_why(state: &State, e: &EndpointState, ix: crate::domain::state::EndpointIx, now: Micros) -> String {
+pub(super) fn endpoint_why(
+    state: &State,
+    e: &EndpointState,
+    ix: crate::domain::state::EndpointIx,
+    now: Micros,
+) -> String {
     let probe = match e.probe_at {
         Some(at) if at > now => format!("; probed again in {} s", at.since(now).0.div_ceil(1_000_000)),
         _ => "; ctrl-r probes it".to_owned(),
