@@ -24,6 +24,11 @@ pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
     (format!("Memory {}/{} GB", gigabytes(m.used), gigabytes(m.total)), swap)
 }
 
+/// What the machine uses besides models.
+const OTHER: &str = "other";
+/// Names are cut until there is room for this many blocks.
+const BLOCKS: usize = 8;
+
 struct Part {
     name: String,
     bytes: u64,
@@ -63,12 +68,12 @@ fn label(part: &Part) -> String {
 /// Cuts names until blocks fit beside them; the smallest models go into `other` when nothing else helps. Returns how
 /// many blocks there is room for.
 fn shorten(parts: &mut Vec<Part>, cells: usize) -> usize {
-    let labels = |parts: &[Part]| parts.iter().map(|p| width(&label(p)) + 2).sum::<usize>();
+    let labels = |parts: &[Part]| parts.iter().map(|p| width(&label(p)) + 1).sum::<usize>();
     for letters in [8, 5, 4, 3] {
-        for part in parts.iter_mut() {
+        for part in parts.iter_mut().filter(|p| p.name != OTHER) {
             part.name = part.name.chars().take(letters).collect::<String>().trim_end_matches('-').to_owned();
         }
-        if labels(parts) + 6 <= cells {
+        if labels(parts) + BLOCKS <= cells {
             return cells - labels(parts);
         }
     }
@@ -96,18 +101,16 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let models: u64 = parts.iter().map(|p| p.bytes).sum();
     let other = m.used.saturating_sub(models);
     if other > 0 {
-        parts.push(Part { name: "other".to_owned(), bytes: other, slot: Slot::SeriesOther });
+        parts.push(Part { name: OTHER.to_owned(), bytes: other, slot: Slot::SeriesOther });
     }
     let blocks = shorten(&mut parts, cells);
     let models: u64 = parts.iter().map(|p| p.bytes).sum();
     let mut pen = Pen::new(buf, x, area.y, right);
     for part in &parts {
         let style = theme.style(part.slot);
-        pen.put(&label(part), style).gap(1);
+        pen.put(&label(part), style);
         let n = (part.bytes as u128 * blocks as u128 / u128::from(models.max(1))) as usize;
-        if n > 0 {
-            pen.repeat(theme.glyph(Glyph::Block), n, style).gap(1);
-        }
+        pen.repeat(theme.glyph(Glyph::Block), n, style).gap(1);
     }
     if area.height > 1 {
         let free = m.total.saturating_sub(m.used);
