@@ -32,6 +32,8 @@ pub const fn height(rows: u16) -> u16 {
 
 /// Draws the header into `area`, one line or two.
 pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    buf.set_style(area, scene.theme.style(Slot::Text));
     match area.height {
         0 => {}
         1 => state_line(scene, area, area.y, buf),

@@ -2,8 +2,9 @@
 
 use super::super::theme::{GlyphSet, Theme};
 
-const STEPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-const ASCII_STEPS: [&str; 8] = ["_", ".", "-", "~", "=", "+", "*", "#"];
+/// Without the full block: histories above each other must not run together.
+const STEPS: [&str; 7] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇"];
+const ASCII_STEPS: [&str; 7] = ["_", ".", "-", "=", "+", "*", "#"];
 
 /// How many of `cells` stand for `share` (0..=1): at least one when there is any, all only when it is whole.
 pub fn filled(share: f32, cells: usize) -> usize {
@@ -23,7 +24,7 @@ pub fn history(seconds: &[u32], cells: usize, theme: &Theme) -> String {
     let sums: Vec<u64> = seconds.chunks(per).take(cells).map(|c| c.iter().map(|n| u64::from(*n)).sum()).collect();
     let top = sums.iter().copied().max().unwrap_or(0);
     let steps = if theme.glyphs == GlyphSet::Ascii { &ASCII_STEPS } else { &STEPS };
-    sums.iter().map(|n| steps[if top == 0 { 0 } else { (n * 7).div_ceil(top).min(7) as usize }]).collect()
+    sums.iter().map(|n| steps[if top == 0 { 0 } else { (n * 6).div_ceil(top).min(6) as usize }]).collect()
 }
 
 #[cfg(test)]

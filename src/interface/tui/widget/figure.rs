@@ -56,7 +56,7 @@ mod tests {
             ["48s", "3m12s", "1h04m"]
         );
         assert_eq!([count(950), count(9_540), count(95_000), count(1_240_000)], ["950", "9.5k", "95k", "1.2M"]);
-        assert_eq!([rate(3.14), rate(31.4), rate(0.0)], ["3.1 t/s", "31 t/s", "0 t/s"]);
+        assert_eq!([rate(3.12), rate(31.4), rate(0.0)], ["3.1 t/s", "31 t/s", "0 t/s"]);
         assert_eq!(gigabytes(79_600_000_000), 80);
     }
 }

@@ -248,16 +248,18 @@ fn panes(area: Rect, wish: Wish) -> Vec<Rect> {
         }
         Grid::Auto => {
             let columns = (area.width / 46).clamp(1, 4);
-            let most = (area.height / 8).max(1);
-            let need = (tasks as u16 + 1).div_ceil(columns).clamp(1, most);
-            (columns.min(tasks as u16).max(1), if tasks as u16 <= columns { 1 } else { need })
+            let need = (tasks.min(99) as u16 + 1).div_ceil(columns);
+            // Panes of seven rows read well; when that is not enough for all, four rows still show that each goes on.
+            let roomy = (area.height / 8).max(1);
+            let need = if need <= roomy { need } else { need.min((area.height / 5).max(1)) };
+            (columns.min(tasks.min(99) as u16).max(1), if tasks <= usize::from(columns) { 1 } else { need })
         }
     };
     let columns = columns.min(area.width.saturating_add(1) / 12).max(1);
     let rows = rows.min(area.height.saturating_add(1) / 3).max(1);
     let xs = cuts(area.x, area.width, columns);
     let ys = cuts(area.y, area.height, rows);
-    let tall = wish.grid == Grid::Auto && rows >= 3;
+    let tall = wish.grid == Grid::Auto && rows >= 3 && tasks < usize::from(columns * rows);
     let mut out = Vec::new();
     for (c, (x, width)) in xs.iter().enumerate() {
         let mut r = 0;

@@ -91,8 +91,9 @@ impl Figures {
             *queued.entry(state.endpoint(place.endpoint).pool).or_default() += 1;
         }
         let mut seen: BTreeSet<PoolIx> = BTreeSet::new();
-        let (mut busy, mut down, mut idle): (Vec<FleetLine>, Vec<FleetLine>, Vec<(IdleWhy, Vec<EndpointIx>)>) =
-            (Vec::new(), Vec::new(), Vec::new());
+        let mut busy: Vec<FleetLine> = Vec::new();
+        let mut down: Vec<FleetLine> = Vec::new();
+        let mut idle: Vec<(IdleWhy, Vec<EndpointIx>)> = Vec::new();
         self.down_slots = 0;
         for (i, e) in state.endpoints().iter().enumerate() {
             let endpoint = EndpointIx(i as u32);

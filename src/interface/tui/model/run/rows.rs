@@ -115,7 +115,9 @@ pub fn rows(state: &State, folds: &Folds, filter: &str, pick: Option<&Pick>, now
         let depth = u8::from(many);
         if many {
             let pick = Pick::Goal(goal.id);
-            let fold = folds.set.get(&pick).copied().unwrap_or(Fold::Open);
+            let over = goal.open == 0 && selected.is_none_or(|t| state.task(t).id.goal != goal.id);
+            let by_itself = if over { Fold::Closed } else { Fold::Open };
+            let fold = folds.set.get(&pick).copied().unwrap_or(by_itself);
             out.push(Row { pick, fold: Some(fold), progress: state.progress(Some(goal.id)), depth: 0 });
             if fold == Fold::Closed && needle.is_empty() {
                 continue;

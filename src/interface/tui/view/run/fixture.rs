@@ -26,7 +26,7 @@ pub(crate) struct Story {
     later: Vec<(Micros, Event)>,
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::slug(text)
 }
 
@@ -371,5 +371,29 @@ fn running(story: &mut Story) {
             41,
             8 + u64::from(i) * 9,
         );
+    }
+}
+
+/// `streams` tasks that run on one endpoint of as many slots, and more that wait.
+pub(crate) fn crowd(streams: u16, tasks: usize) -> Story {
+    let endpoints = vec![endpoint("mini", "mini 1B", "small", u32::from(streams), 8.0, 41.0)];
+    let mut story = Story::start(Micros(0), endpoints, vec![agent("tester", "small", Level::Medium)]);
+    let specs =
+        (0..tasks).map(|i| spec(&format!("s{i}"), "work", "tester", &format!("Read sample group {}", i + 1), &[]));
+    story.goal(Micros(0), 1, specs.collect());
+    for i in 0..streams {
+        story.begin(Micros::from_secs(200), &format!("s{i}"), "mini", i);
+    }
+    story
+}
+
+impl Story {
+    /// Some words more on each of the first `streams` attempts.
+    pub(crate) fn chatter(&mut self, at: Micros, streams: u64) {
+        for i in 1..=streams {
+            let turn = TurnId { attempt: AttemptId(i), turn: 1 };
+            let text = ["The **lexer** reads ", "one token ahead,\n\n", "- so `expr` is ", "unambiguous; 全角 too "];
+            self.say(at, turn, Channel::Answer, text[(self.seq % 4) as usize], 3);
+        }
     }
 }

@@ -54,7 +54,7 @@ fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
         };
         parts.push(Part { name: e.config.short().to_owned(), bytes, slot: Slot::SeriesOther });
     }
-    parts.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    parts.sort_by_key(|p| std::cmp::Reverse(p.bytes));
     for (part, slot) in parts.iter_mut().zip(SERIES) {
         part.slot = slot;
     }

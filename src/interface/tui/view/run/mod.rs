@@ -36,6 +36,8 @@ pub fn render(scene: &Scene<'_>, caches: &mut RunCaches, area: Rect, buf: &mut B
         return drawn;
     }
     caches.begin();
+    // The text's ground under everything, also where nothing is written.
+    buf.set_style(area, scene.theme.style(Slot::Text));
     let ui = &scene.ui.run;
     let areas = ui.areas();
     let fits = |r: &Rect| !r.is_empty() && r.intersection(area) == *r;

@@ -5,8 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 
-use super::fixture::{NOW, Story, drawing};
+use super::fixture::{NOW, Story, crowd, drawing, name};
 use super::{RunCaches, frame};
+use crate::domain::protocol::Micros;
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Screen, Ui};
 use crate::interface::tui::theme::Theme;
@@ -141,6 +142,45 @@ fn colour_comes_last() {
             let row = (0..40).find(|y| buf[(3, *y)].symbol() == "●").unwrap();
             assert_ne!(buf[(3, row)].fg, Color::Reset, "{theme}: running has a colour");
         }
+    }
+}
+
+#[test]
+fn twenty_streams_have_twenty_panes() {
+    let mut story = crowd(20, 40);
+    let (mut ui, mut caches) = (ui(), RunCaches::default());
+    let theme = Theme::load_named("midnight");
+    let began = std::env::var("BATON_TIMES").map(|_| std::time::Instant::now()).ok();
+    for i in 0..60u64 {
+        let now = NOW.plus(Micros::from_millis(i * 33));
+        story.chatter(now, 20);
+        let mut buf = Buffer::empty(Rect::new(0, 0, 200, 60));
+        frame(&story.state, &story.transcripts, &mut ui, &theme, &mut caches, now, &mut buf);
+    }
+    if let Some(began) = began {
+        std::fs::write("/dev/stderr", format!("{:?} a frame\n", began.elapsed() / 60)).unwrap();
+    }
+    assert_eq!(ui.run.panes.list.iter().flatten().count(), 20);
+    assert_eq!(ui.run.panes.hidden(&story.state).len(), 0);
+    insta::assert_snapshot!("run_20_streams", text(&draw(&story, &mut ui, &mut caches, &theme, (200, 60))));
+}
+
+#[test]
+fn several_goals_stand_above_their_phases() {
+    let mut story = drawing();
+    story.goal(NOW, 2, vec![crate::domain::plan::TaskSpec::new(name("x"), name("coder"), "Second goal's task")]);
+    let (mut ui, mut caches) = (ui(), RunCaches::default());
+    let buf = draw(&story, &mut ui, &mut caches, &Theme::plain(), (80, 40));
+    insta::assert_snapshot!("run_two_goals", text(&buf));
+}
+
+#[test]
+fn an_empty_session_says_what_to_do() {
+    let story = Story::start(Micros(0), Vec::new(), Vec::new());
+    for size in [(120, 40), (80, 24), (50, 12)] {
+        let (mut ui, mut caches) = (ui(), RunCaches::default());
+        let words = text(&draw(&story, &mut ui, &mut caches, &Theme::plain(), size));
+        assert!(words.contains("No tasks yet. ctrl-n gives a goal."), "{words}");
     }
 }
 

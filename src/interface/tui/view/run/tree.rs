@@ -79,7 +79,7 @@ fn group(scene: &Scene<'_>, name: &str, row: &Row, pen: &mut Pen<'_>) {
     let tail = 7 + if over { 2 } else { 0 };
     let name_cells = room.saturating_sub(tail + counts_cells);
     // A long name takes the room; the counts stand where the drawing has them, or right of it.
-    let column = if room > 46 { 28 } else { name_cells };
+    let column = if room > 46 && !matches!(row.pick, Pick::Goal(_)) { 28 } else { name_cells };
     pen.field(name, column.min(name_cells), theme.style(Slot::Title), theme);
     if name_cells > 0 {
         for (text, style) in &counts {
