@@ -1,0 +1,102 @@
+//! Tables: column widths, and cells wrapped and aligned in them.
+//!
+//! Not here: what a cell holds. Columns take what they need; when that is too much, the widest give way first. Where
+//! there is no room for a cell and a border per column, rows are cut.
+
+use super::layout::{cut, flow};
+use super::{Span, SpanKind, append};
+use crate::domain::text::width::{Align, width};
+
+const BORDER: &str = " │ ";
+
+/// The table as rows of at most `cells`.
+pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], cells: usize) -> Vec<Vec<Span>> {
+    let columns = aligns.len().max(head.len());
+    let mut widths = vec![1; columns];
+    for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
+        for (wanted, cell) in widths.iter_mut().zip(row) {
+            *wanted = natural(cell).max(*wanted);
+        }
+    }
+    shrink(&mut widths, cells.saturating_sub(width(BORDER) * columns.saturating_sub(1)));
+
+    let mut out = Vec::new();
+    let head: Vec<Vec<Span>> = head.iter().map(|cell| strong(cell)).collect();
+    lines(aligns, &widths, &head, &mut out);
+    let rule: Vec<String> = widths.iter().map(|cells| "─".repeat(*cells)).collect();
+    out.push(vec![Span::new(SpanKind::TableBorder, rule.join("─┼─"))]);
+    for row in rows {
+        lines(aligns, &widths, row, &mut out);
+    }
+    out.into_iter().map(|row| cut(row, cells)).collect()
+}
+
+/// The width of a cell that is not wrapped.
+fn natural(cell: &[Span]) -> usize {
+    let text: String = cell.iter().map(|span| span.text.as_str()).collect();
+    text.split('\n').map(width).max().unwrap_or(0)
+}
+
+/// Lowers the widest columns to one common width, such that all fit `cells`; none below 1.
+fn shrink(widths: &mut [usize], cells: usize) {
+    if widths.iter().sum::<usize>() <= cells {
+        return;
+    }
+    // The common width: as large as can be with the narrower columns left as they are.
+    let (mut low, mut high) = (1, cells.max(1));
+    while low < high {
+        let limit = (low + high).div_ceil(2);
+        if widths.iter().map(|wanted| (*wanted).min(limit)).sum::<usize>() <= cells {
+            low = limit
+        } else {
+            high = limit - 1
+        }
+    }
+    let mut spare = cells.saturating_sub(widths.iter().map(|wanted| (*wanted).min(low)).sum());
+    for wanted in widths {
+        if *wanted > low {
+            let more = spare.min(1);
+            spare -= more;
+            *wanted = low + more;
+        }
+    }
+}
+
+fn strong(cell: &[Span]) -> Vec<Span> {
+    let kind = |kind| if kind == SpanKind::Text { SpanKind::Strong } else { kind };
+    cell.iter().map(|span| Span::new(kind(span.kind), span.text.as_str())).collect()
+}
+
+/// One row of cells, as many rows high as its highest cell.
+fn lines(aligns: &[Align], widths: &[usize], row: &[Vec<Span>], out: &mut Vec<Vec<Span>>) {
+    let cells: Vec<Vec<Vec<Span>>> = widths
+        .iter()
+        .enumerate()
+        .map(|(at, cells)| row.get(at).map_or_else(Vec::new, |cell| flow(cell, *cells)))
+        .collect();
+    let height = cells.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    for at in 0..height {
+        let mut line = Vec::new();
+        for (column, (cell, wanted)) in cells.iter().zip(widths).enumerate() {
+            if column > 0 {
+                append(&mut line, SpanKind::TableBorder, BORDER);
+            }
+            let spans = cell.get(at).map_or(&[][..], Vec::as_slice);
+            let missing = wanted.saturating_sub(spans.iter().map(|span| width(&span.text)).sum());
+            let before = match aligns.get(column).copied().unwrap_or_default() {
+                Align::Left => 0,
+                Align::Centre => missing / 2,
+                Align::Right => missing,
+            };
+            append(&mut line, SpanKind::Text, &" ".repeat(before));
+            for span in spans {
+                append(&mut line, span.kind, &span.text);
+            }
+            // Nothing stands right of the last column, so it is not filled.
+            if column + 1 < widths.len() {
+                append(&mut line, SpanKind::Text, &" ".repeat(missing - before));
+            }
+        }
+        out.push(line);
+    }
+}
