@@ -7,5 +7,6 @@ pub mod fleet;
 pub mod orchestrator;
 pub mod plan;
 pub mod protocol;
+pub mod source;
 pub mod state;
 pub mod text;

@@ -4,4 +4,6 @@
 //! hands.
 
 pub mod client;
+pub mod journal;
+pub mod machine;
 pub mod providers;

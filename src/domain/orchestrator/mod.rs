@@ -1,1 +1,133 @@
-//! What is decided.
+//! What is decided: inputs in, records and effects out. Sans-IO: no clock, no chance, no waiting.
+//!
+//! [`Orchestrator::handle`] emits events, each stamped and applied at once so that a later step of one decision sees the
+//! earlier, and returns the effects the engine is to act on. Not here: what is true ([`crate::domain::state`]), how a
+//! request is made (`engine`).
+//!
+//! Invariants: no more permits of a pool are out than its ceiling; no slot is free while a task that may take it is
+//! ready; the index can be rebuilt from the state at any record, also in the middle of a decision, and the session
+//! still reaches an end.
+
+mod commands;
+mod endpoints;
+mod goals;
+mod index;
+mod input;
+mod prompts;
+mod recover;
+mod schedule;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use input::{Effect, EndReason, Input, ProbeReport, StartTurn, WantAnswer};
+
+use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionStarted};
+use crate::domain::state::State;
+use index::Index;
+
+/// What one input led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// What happened, in order. To be in the kernel's hands before any effect is acted on.
+    pub records: Vec<Arc<Record>>,
+    /// What the engine is to do, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// Decides. Holds the state and an index of it.
+#[derive(Clone, Debug)]
+pub struct Orchestrator {
+    state: State,
+    index: Index,
+    now: Micros,
+    out: Decision,
+    /// Inputs for turns that had ended; dropped, counted here.
+    late_inputs: u64,
+}
+
+impl Orchestrator {
+    /// A new session: emits `session.started` and `session.opened`.
+    pub fn start(started: SessionStarted, opened: SessionOpened) -> (Self, Decision) {
+        let mut this = Self {
+            state: State::default(),
+            index: Index::default(),
+            now: Micros(0),
+            out: Decision::default(),
+            late_inputs: 0,
+        };
+        this.emit(Event::SessionStarted(Box::new(started)));
+        this.emit(Event::SessionOpened(opened));
+        this.index = Index::rebuild(&this.state);
+        this.probe_all();
+        let decision = this.finish();
+        (this, decision)
+    }
+
+    /// Takes up a session after its process ended: what was under way is marked interrupted and runs again.
+    pub fn resume(state: State, opened: SessionOpened) -> (Self, Decision) {
+        let now = state.at;
+        let index = Index::rebuild(&state);
+        let mut this = Self { state, index, now, out: Decision::default(), late_inputs: 0 };
+        this.emit(Event::SessionOpened(opened));
+        this.recover();
+        this.probe_all();
+        this.settle();
+        let decision = this.finish();
+        (this, decision)
+    }
+
+    /// What is true.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Inputs that came for turns that had ended.
+    pub fn late_inputs(&self) -> u64 {
+        self.late_inputs
+    }
+
+    /// Takes one input at session time `now` (never before an earlier one; it is moved up if it is).
+    pub fn handle(&mut self, now: Micros, input: Input) -> Decision {
+        self.now = now.max(self.now);
+        match input {
+            Input::Command(envelope) => self.command(envelope),
+            Input::Output { turn, channel, text, tokens } => self.output(turn, channel, text, tokens),
+            Input::Progress { turn, processed, total } => self.progress(turn, processed, total),
+            Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
+                self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
+            }
+            Input::SlotFreed { turn } => self.slot_freed(turn),
+            Input::Probed { endpoint, report } => self.probed(&endpoint, report),
+            Input::Sampled(sample) => self.emit(Event::MachineSampled(sample)),
+            Input::JournalFailed { reason } => self.journal_failed(reason),
+            Input::JournalMended => self.journal_mended(),
+            Input::Wake => {}
+        }
+        self.wake();
+        self.settle();
+        self.finish()
+    }
+
+    /// Stamps an event, applies it and keeps the index in step.
+    fn emit(&mut self, event: Event) {
+        let record = Record { seq: self.state.seq + 1, at: self.now, event };
+        self.state.apply(&record);
+        self.index.observe(&record, &self.state);
+        self.out.records.push(Arc::new(record));
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+
+    fn finish(&mut self) -> Decision {
+        if let Some(at) = self.index.next_wake(self.now) {
+            self.out.effects.push(Effect::WakeAt(at));
+        }
+        std::mem::take(&mut self.out)
+    }
+}

@@ -1,8 +1,18 @@
 //! Plans: a goal as a DAG of tasks.
 //!
 //! Not here: what a task is doing ([`crate::domain::state`]) and when it starts ([`crate::domain::orchestrator`]).
-//! Invariant: a [`Plan`] that passed `validate` has unique ids, known needs and no cycle.
+//! Invariant: a [`Plan`] that passed [`validate`] has unique ids, known needs and no cycle.
 
+mod decompose;
+mod parse;
+mod schema;
 mod task;
+mod validate;
+mod write;
 
+pub use decompose::{Decomposition, Origin, built_in, planning_prompt, read_answer};
+pub use parse::{MAX_PLAN_BYTES, PlanError, parse, parse_for};
+pub use schema::{decomposition_schema, plan_schema};
 pub use task::{Backoff, Budget, OnFailure, Plan, PlanEdit, Priority, Retry, TaskSpec};
+pub use validate::{EditError, PLAN_VERSION, Problem, apply_edits, validate};
+pub use write::write;

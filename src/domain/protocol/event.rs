@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, AttemptId, Author, CommandId, EndpointName, GoalId, GoalOptions, Level, LevelScope, LevelSupport,
-    Micros, Name, Recipe, SessionId, TaskId, TurnId,
+    AgentName, AttemptId, Author, CommandId, EndpointName, Failure, GoalId, GoalOptions, Level, LevelScope,
+    LevelSupport, Micros, Name, Recipe, SessionId, TaskId, TurnId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -307,19 +307,21 @@ pub struct TaskRetried {
     pub not_before: Micros,
     /// Why, in words.
     pub reason: CleanText,
-    /// Whether its count of failures starts again (by the operator) or goes on (by itself).
+    /// What becomes of its count of failures.
     pub count: FailureCount,
     /// Whether it goes to the fallback tier from now on.
     pub route: Route,
 }
 
-/// Whether failures so far still count.
+/// What becomes of a task's count of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCount {
-    /// They count.
-    Kept,
-    /// Starts at zero.
+    /// One more.
+    Counted,
+    /// As before: an interruption is no failure.
+    Unchanged,
+    /// From zero.
     Reset,
 }
 
@@ -486,63 +488,6 @@ pub struct Usage {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
-}
-
-/// Why a request failed and what is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What went wrong.
-    pub kind: FailureKind,
-    /// What is to be done.
-    pub remedy: Remedy,
-    /// What was attempted on what, what came, and how to mend it.
-    pub message: CleanText,
-}
-
-/// What went wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// Nothing listens, or the connection could not be made.
-    Unreachable,
-    /// The connection ended before the answer did.
-    Cut,
-    /// No byte for too long.
-    Silent,
-    /// The model is loading.
-    Loading,
-    /// The server has no room for the request (429, 503).
-    Busy,
-    /// The prompt is longer than the context.
-    Context,
-    /// The server wants a key or refuses the one given.
-    Unauthorized,
-    /// The server does not have the model.
-    NoModel,
-    /// The server refuses the request as such.
-    Refused,
-    /// The server failed inside.
-    Server,
-    /// What came is no answer of the protocol.
-    Garbage,
-    /// The answer is empty or useless.
-    Empty,
-    /// The task's time is over.
-    TimedOut,
-    /// A secret could not be had.
-    Secret,
-}
-
-/// What is to be done about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Remedy {
-    /// Try the same endpoint again after a wait.
-    RetryHere,
-    /// Try another endpoint.
-    Elsewhere,
-    /// Only the operator can mend it.
-    Operator,
 }
 
 /// What is known of an endpoint. Carries the whole of it, so the last one is the truth.

@@ -6,6 +6,7 @@
 
 mod command;
 mod event;
+mod failure;
 mod id;
 mod level;
 mod recipe;
@@ -15,6 +16,7 @@ pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
 pub use event::*;
+pub use failure::{Failure, FailureKind, Remedy};
 pub use id::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId,
 };

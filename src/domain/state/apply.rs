@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    AgentHistory, Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit,
-    PermitPhase, Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
+    AgentHistory, Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life,
+    Permit, PermitPhase, Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
@@ -161,8 +161,7 @@ impl State {
         let ceiling = configured.min(reported);
         let pool = &mut self.pools[ix.0 as usize];
         pool.ceiling = ceiling;
-        while pool.permits.len() > ceiling as usize
-            && pool.permits.last().is_some_and(|p| p.phase == PermitPhase::Free)
+        while pool.permits.len() > ceiling as usize && pool.permits.last().is_some_and(|p| p.phase == PermitPhase::Free)
         {
             pool.permits.pop();
         }
@@ -398,10 +397,11 @@ impl State {
                 task.failures = 0;
                 task.avoid = None;
             }
-            FailureCount::Kept => {
+            FailureCount::Counted => {
                 task.failures += 1;
                 task.avoid = avoid;
             }
+            FailureCount::Unchanged => {}
         }
     }
 
@@ -536,13 +536,11 @@ impl State {
                     e.failures = 0;
                     if tokens > 1 && ended.usage.generation_us > 0 {
                         let speed = tokens as f32 / (ended.usage.generation_us as f32 / 1e6);
-                        e.slot_speed =
-                            if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
+                        e.slot_speed = if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
                     }
                     if ended.usage.first_token_us > 0 {
                         let first = ended.usage.first_token_us as f32 / 1e6;
-                        e.first_token =
-                            if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
+                        e.first_token = if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
                     }
                 }
                 TurnEnd::Cancelled => {}

@@ -208,7 +208,6 @@ impl State {
 
     /// Rebuilds what is not stored, after a checkpoint was read.
     pub fn reindex(&mut self) {
-        self.task_index =
-            self.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), TaskIx(i as u32))).collect();
+        self.task_index = self.tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), TaskIx(i as u32))).collect();
     }
 }

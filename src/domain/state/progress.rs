@@ -112,8 +112,12 @@ impl State {
     pub fn utilisation(&self, now: Micros) -> Option<f32> {
         let first = self.totals.first_start?;
         let slots: u32 = self.pools.iter().map(|p| p.ceiling).sum();
-        let running: u64 =
-            self.running().filter_map(|a| a.turn()).filter(|t| t.ended.is_none()).map(|t| now.since(t.started_at).0).sum();
+        let running: u64 = self
+            .running()
+            .filter_map(|a| a.turn())
+            .filter(|t| t.ended.is_none())
+            .map(|t| now.since(t.started_at).0)
+            .sum();
         let wall = now.since(first).0 * u64::from(slots);
         (wall > 0).then(|| (self.totals.slot_us + running) as f32 / wall as f32)
     }

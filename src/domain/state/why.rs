@@ -95,7 +95,9 @@ impl fmt::Display for Why {
             Self::Needs { count, first } => write!(f, "needs {count} tasks to end, “{first}” first"),
             Self::Blocked { by, end } => write!(f, "“{by}” {end}; retry that one, or skip it"),
             Self::Backoff { seconds, reason, .. } => write!(f, "tries again in {seconds} s: {reason}"),
-            Self::Limit { max } => write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place"),
+            Self::Limit { max } => {
+                write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
+            }
             Self::NoEndpoint { tier } => write!(f, "no endpoint serves the tier {tier}; add one to the fleet file"),
             Self::Down { tier, endpoint, probe_in: Some(s) } => {
                 write!(f, "no endpoint of {tier} answers; {endpoint} is probed again in {s} s")
@@ -143,13 +145,18 @@ impl IdleWhy {
 }
 
 impl State {
+    /// The tier a task goes to now, and which of its agent's it is: the fallback once it was sent there, or while the
+    /// first one is down and the fallback is not.
+    pub fn route_of(&self, task: &Task) -> Option<(&TierName, Route)> {
+        let agent = self.config.fleet.agent(&task.spec.agent)?;
+        let Some(fallback) = &agent.fallback else { return Some((&agent.tier, Route::Primary)) };
+        let away = task.route == Route::Fallback || (self.tier_is_down(&agent.tier) && !self.tier_is_down(fallback));
+        Some(if away { (fallback, Route::Fallback) } else { (&agent.tier, Route::Primary) })
+    }
+
     /// The tier a task goes to now.
     pub fn tier_of(&self, task: &Task) -> Option<&TierName> {
-        let agent = self.config.fleet.agent(&task.spec.agent)?;
-        Some(match task.route {
-            Route::Primary => &agent.tier,
-            Route::Fallback => agent.fallback.as_ref().unwrap_or(&agent.tier),
-        })
+        self.route_of(task).map(|(tier, _)| tier)
     }
 
     /// Whether a need that has ended lets `task` start.
@@ -230,9 +237,10 @@ impl State {
     /// [`Why`] there is none.
     pub fn place(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
         let task = self.task(ix);
-        let Some(tier) = self.tier_of(task) else { return Err(Why::NoAgent) };
-        let serving =
-            || self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e));
+        let Some((tier, route)) = self.route_of(task) else { return Err(Why::NoAgent) };
+        let serving = || {
+            self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
+        };
         let usable = || serving().filter(|(_, e)| e.is_usable());
         let others = task.avoid.is_some() && usable().any(|(_, e)| Some(&e.config.name) != task.avoid.as_ref());
         let mut best: Option<(Grant, f32, u32)> = None;
@@ -251,7 +259,7 @@ impl State {
             let (speed, free) = (e.speed(), pool.free());
             let better = best.is_none_or(|(_, s, f)| speed > s * 1.1 || (speed > s * 0.9 && free > f));
             if better {
-                best = Some((Grant { endpoint, slot, route: task.route }, speed, free));
+                best = Some((Grant { endpoint, slot, route }, speed, free));
             }
         }
         if let Some((grant, ..)) = best {
@@ -287,7 +295,8 @@ impl State {
         if self.gear == Gear::Paused {
             return Some(IdleWhy::Paused);
         }
-        let mut open = self.tasks.iter().enumerate().filter(|(_, t)| t.life == Life::NotStarted && !t.removed).peekable();
+        let mut open =
+            self.tasks.iter().enumerate().filter(|(_, t)| t.life == Life::NotStarted && !t.removed).peekable();
         if open.peek().is_none() {
             return Some(IdleWhy::Nothing);
         }
@@ -297,7 +306,7 @@ impl State {
         Some(if limited { IdleWhy::Limit } else { IdleWhy::NoTask })
     }
 
-    /// Whether every usable endpoint of a tier is gone while another tier could take over.
+    /// Whether no endpoint of a tier answers (one that is loading will).
     pub fn tier_is_down(&self, tier: &TierName) -> bool {
         !self.endpoints.iter().any(|e| e.serves(tier) && (e.is_usable() || e.health == Health::Loading))
     }

@@ -1,0 +1,96 @@
+//! Endpoints: what probes find, and when the next one is due; the journal's health.
+
+use super::{Effect, Orchestrator, ProbeReport};
+use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Health, Micros, Subject};
+use crate::domain::state::{EndpointIx, Gear};
+use crate::domain::text::CleanText;
+
+/// First wait before a server that is down is probed again; doubles up to [`DOWN_LONGEST`].
+const DOWN_FIRST: Micros = Micros::from_secs(2);
+/// The longest wait.
+const DOWN_LONGEST: Micros = Micros::from_secs(30);
+/// A server that loads a model is asked this often.
+const LOADING: Micros = Micros::from_secs(2);
+/// A server that is up is looked at this often while something runs (residence changes, a silent death)…
+const UP_BUSY: Micros = Micros::from_secs(15);
+/// …and this often while nothing does.
+const UP_IDLE: Micros = Micros::from_secs(60);
+
+impl Orchestrator {
+    /// Probes every endpoint now.
+    pub(super) fn probe_all(&mut self) {
+        let names: Vec<EndpointName> = self.state.endpoints().iter().map(|e| e.config.name.clone()).collect();
+        for name in names {
+            self.effect(Effect::Probe(name));
+        }
+    }
+
+    /// Takes in what a probe found; recorded when it changes anything.
+    pub(super) fn probed(&mut self, name: &EndpointName, report: ProbeReport) {
+        let Some(ix) = self.state.find_endpoint(name) else { return };
+        let e = self.state.endpoint(ix);
+        let same = e.health == report.health
+            && e.reported_slots == report.slots
+            && e.reported_context == report.context
+            && e.level == report.level
+            && e.resident == report.resident
+            && e.server == report.server;
+        let up = report.health == Health::Up;
+        let waited = e.probe_at.map(|_| self.now.since(e.since));
+        let probe_at = match report.health {
+            Health::Up | Health::Unknown => None,
+            Health::Loading => Some(self.now.plus(LOADING)),
+            Health::Down { .. } => {
+                // As long as it has been down so far doubles the wait, within the two bounds.
+                let wait = waited.unwrap_or(DOWN_FIRST).max(DOWN_FIRST).min(DOWN_LONGEST);
+                Some(self.now.plus(wait))
+            }
+        };
+        if !same || probe_at.is_some() {
+            self.emit(Event::EndpointChanged(Box::new(EndpointChanged {
+                endpoint: name.clone(),
+                health: report.health,
+                slots: report.slots,
+                context: report.context,
+                level: report.level,
+                resident: report.resident,
+                server: report.server,
+                probe_at,
+            })));
+        }
+        if up {
+            self.emit_cleared(Subject::Endpoint(name.clone()));
+            let next = if self.state.running().len() > 0 { UP_BUSY } else { UP_IDLE };
+            self.index.probe_at(name, self.now.plus(next));
+        }
+    }
+
+    /// Sets an endpoint's health by what a request met; the rest stays as known. A probe follows.
+    pub(super) fn endpoint_is(&mut self, ix: EndpointIx, health: Health) {
+        let e = self.state.endpoint(ix);
+        let changed = EndpointChanged {
+            endpoint: e.config.name.clone(),
+            health,
+            slots: e.reported_slots,
+            context: e.reported_context,
+            level: e.level,
+            resident: e.resident,
+            server: e.server.clone(),
+            probe_at: Some(self.now.plus(DOWN_FIRST)),
+        };
+        self.emit(Event::EndpointChanged(Box::new(changed)));
+    }
+
+    /// A journal that can't be written stops new starts: work that is not recorded would be lost.
+    pub(super) fn journal_failed(&mut self, reason: CleanText) {
+        if self.state.gear == Gear::Running {
+            self.emit(Event::SessionPaused {});
+        }
+        self.emit_attention(Subject::Journal, reason);
+    }
+
+    /// The journal is written again; the operator resumes.
+    pub(super) fn journal_mended(&mut self) {
+        self.emit_cleared(Subject::Journal);
+    }
+}

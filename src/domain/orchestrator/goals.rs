@@ -1,0 +1,228 @@
+//! Goals from their plan to their end: planning, draft, synthesis, voice summary, outcome.
+
+use super::Orchestrator;
+use crate::domain::plan::{
+    self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
+};
+use crate::domain::protocol::{Author, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work};
+use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
+use crate::domain::text::CleanText;
+
+/// The name of a goal's planning task. Names of Baton's own tasks begin with a dot.
+pub(super) const PLANNING: &str = ".plan";
+/// The name of a goal's synthesis.
+pub(super) const SYNTHESIS: &str = ".synthesis";
+/// The name of a goal's voice summary.
+pub(super) const VOICE: &str = ".voice";
+
+/// How many results a synthesis takes in directly; with more tasks it takes those nobody else uses.
+const SYNTHESIS_NEEDS: usize = 12;
+
+impl Orchestrator {
+    /// The schema a planning answer must follow.
+    pub(super) fn planning_schema(&self, goal: GoalId) -> serde_json::Value {
+        decomposition_schema(&self.state.config.fleet.agents, self.max_tasks(goal))
+    }
+
+    /// The most tasks a planning model may make for a goal.
+    pub(super) fn max_tasks(&self, goal: GoalId) -> u32 {
+        self.state.goal(goal).and_then(|g| g.options.max_tasks).unwrap_or(self.state.config.settings.max_tasks).max(1)
+    }
+
+    /// Adds the task that makes a goal's plan.
+    pub(super) fn add_planning(&mut self, goal: GoalId) {
+        let settings = &self.state.config.settings;
+        let mut spec = TaskSpec::new(Name::slug(PLANNING), settings.planner.clone(), "Make the plan.");
+        spec.title = Some("Make the plan".to_owned());
+        self.edit(goal, Author::Baton, vec![PlanEdit::Add(Box::new(spec))], Work::Planning, Vec::new());
+    }
+
+    /// Emits an edit with the plan's next revision.
+    pub(super) fn edit(
+        &mut self,
+        goal: GoalId,
+        author: Author,
+        edits: Vec<PlanEdit>,
+        work: Work,
+        repairs: Vec<CleanText>,
+    ) {
+        let revision = self.state.goal(goal).map_or(0, |g| g.revision) + 1;
+        self.emit(Event::PlanEdited(PlanEdited { goal, revision, author, edits, work, repairs }));
+    }
+
+    /// A planning task has answered: its answer becomes the plan, mended where it has to be.
+    pub(super) fn planned(&mut self, task: &TaskId, answer: &str) {
+        let Some(goal) = self.state.goal(task.goal) else { return };
+        let text = goal.text.to_string();
+        let found = read_answer(answer, &text, &self.state.config.fleet.agents, self.max_tasks(task.goal));
+        let repairs = found.repairs.iter().map(|r| CleanText::one_line(r)).collect();
+        self.adopt(task.goal, found.plan, Author::Task(task.clone()), repairs);
+    }
+
+    /// The planning model can't be had: the goal gets a built-in plan.
+    pub(super) fn plan_built_in(&mut self, task: &TaskId, reason: &CleanText) {
+        let Some(goal) = self.state.goal(task.goal) else { return };
+        let plan = built_in(&goal.text, &self.state.config.fleet.agents);
+        let repair = format!("no model could plan ({reason}); this is a built-in plan");
+        self.adopt(task.goal, plan, Author::Baton, vec![CleanText::one_line(&repair)]);
+    }
+
+    /// Makes a plan the goal's: its tasks, the synthesis, the voice summary; then review or run.
+    pub(super) fn adopt(&mut self, goal: GoalId, plan: Plan, author: Author, repairs: Vec<CleanText>) {
+        let taken: Vec<Name> = self
+            .state
+            .goal(goal)
+            .map(|g| g.tasks.iter().map(|t| self.state.task(*t).id.name.clone()).collect())
+            .unwrap_or_default();
+        let edits: Vec<PlanEdit> =
+            plan.tasks.into_iter().filter(|t| !taken.contains(&t.id)).map(|t| PlanEdit::Add(Box::new(t))).collect();
+        self.edit(goal, author, edits, Work::Ordinary, repairs);
+        self.add_answer(goal);
+        match self.state.goal(goal).map(|g| g.options.review) {
+            Some(Review::Ask) => {
+                self.emit(Event::GoalDrafted { goal });
+                let text = "a plan waits for your review; enter runs it";
+                self.emit_attention(Subject::Review(goal), CleanText::from(text));
+            }
+            _ => self.emit(Event::GoalApproved { goal }),
+        }
+    }
+
+    /// Adds the synthesis and the voice summary as the goal's options want them, or follows a plan that changed.
+    pub(super) fn add_answer(&mut self, goal: GoalId) {
+        let Some(g) = self.state.goal(goal) else { return };
+        let settings = &self.state.config.settings;
+        let ordinary: Vec<&Task> =
+            g.tasks.iter().map(|t| self.state.task(*t)).filter(|t| t.work == Work::Ordinary && !t.removed).collect();
+        let sinks: Vec<&Task> = ordinary
+            .iter()
+            .filter(|t| {
+                !t.feeds.iter().any(|f| {
+                    let f = self.state.task(*f);
+                    f.work == Work::Ordinary && !f.removed
+                })
+            })
+            .copied()
+            .collect();
+        // A single last task of the synthesiser's own tier is a synthesis already.
+        let tier = |agent: &Name| self.state.config.fleet.agent(agent).map(|a| a.tier.clone());
+        let is_one =
+            ordinary.len() == 1 || (sinks.len() == 1 && tier(&sinks[0].spec.agent) == tier(&settings.synthesizer));
+        let wanted = match g.options.synthesis {
+            Some(choice) => choice && !ordinary.is_empty(),
+            None => settings.synthesis && !ordinary.is_empty() && !is_one,
+        };
+        let id = TaskId::new(goal, Name::slug(SYNTHESIS));
+        let existing = self.state.task_by_id(&id);
+        if existing.is_some_and(|t| t.life != Life::NotStarted || t.removed) {
+            return;
+        }
+        let names = |tasks: &[&Task]| -> Vec<Name> { tasks.iter().map(|t| t.id.name.clone()).collect() };
+        let needs = if ordinary.len() <= SYNTHESIS_NEEDS { names(&ordinary) } else { names(&sinks) };
+        let last = names(&sinks);
+        let voice = g.options.voice_summary.unwrap_or(settings.voice_summary);
+        let (synthesizer, narrator) = (settings.synthesizer.clone(), settings.narrator.clone());
+        if wanted && existing.is_none_or(|t| t.spec.needs != needs) {
+            let mut spec = TaskSpec::new(Name::slug(SYNTHESIS), synthesizer, super::prompts::SYNTHESIS_PROMPT);
+            spec.title = Some("Write the answer".to_owned());
+            spec.needs = needs;
+            spec.on_dependency_failure = OnFailure::Tell;
+            let step =
+                if existing.is_some() { PlanEdit::Replace(Box::new(spec)) } else { PlanEdit::Add(Box::new(spec)) };
+            self.edit(goal, Author::Baton, vec![step], Work::Synthesis, Vec::new());
+        }
+        let id = TaskId::new(goal, Name::slug(VOICE));
+        if voice && self.state.task_by_id(&id).is_none() {
+            let mut spec = TaskSpec::new(Name::slug(VOICE), narrator, super::prompts::VOICE_PROMPT);
+            spec.title = Some("Summarise for the ear".to_owned());
+            spec.needs = if wanted { vec![Name::slug(SYNTHESIS)] } else { last };
+            spec.on_dependency_failure = OnFailure::Tell;
+            spec.budget = Budget { tokens: Some(256), ..Budget::default() };
+            self.edit(goal, Author::Baton, vec![PlanEdit::Add(Box::new(spec))], Work::Voice, Vec::new());
+        }
+    }
+
+    /// Skips a task that can't start any more because of how a need ended. True: it was skipped.
+    pub(super) fn skip_if_blocked(&mut self, ix: TaskIx) -> bool {
+        let task = self.state.task(ix);
+        if task.life != Life::NotStarted || task.removed || !self.index.is_met(ix) {
+            return false;
+        }
+        let needs = || task.needs.iter().map(|n| self.state.task(*n));
+        let reason = if let Some(need) = needs().find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
+            format!("“{}” {}", need.title, ended_word(need))
+        } else if task.work != Work::Ordinary && !task.needs.is_empty() && !needs().any(Task::has_result) {
+            "no task has a result to write about".to_owned()
+        } else {
+            return false;
+        };
+        let id = task.id.clone();
+        self.emit(Event::TaskSkipped { task: id, reason: CleanText::one_line(&reason) });
+        true
+    }
+
+    /// Ends goals whose tasks have all ended. True: something happened.
+    pub(super) fn advance_goals(&mut self) -> bool {
+        let mut goals = std::mem::take(&mut self.index.goals_touched);
+        goals.sort_unstable();
+        goals.dedup();
+        let mut acted = false;
+        for id in goals {
+            let Some(goal) = self.state.goal(id) else { continue };
+            if goal.open > 0 || !matches!(goal.phase, GoalPhase::Running | GoalPhase::Planning) || goal.tasks.is_empty()
+            {
+                continue;
+            }
+            let (outcome, answer) = self.outcome(id);
+            self.emit(Event::GoalEnded { goal: id, outcome, answer });
+            self.emit_cleared(Subject::Review(id));
+            acted = true;
+        }
+        acted
+    }
+
+    fn outcome(&self, goal: GoalId) -> (Outcome, Option<TaskId>) {
+        let tasks: Vec<&Task> =
+            self.state.goal(goal).map(|g| g.tasks.iter().map(|t| self.state.task(*t)).collect()).unwrap_or_default();
+        let open = || tasks.iter().filter(|t| !t.removed);
+        let counted = || open().filter(|t| t.work != Work::Planning);
+        let outcome = if counted().any(|t| t.life == Life::Ended(End::Failed)) {
+            Outcome::Failed
+        } else if open().any(|t| matches!(t.life, Life::Ended(End::Cancelled(_)))) {
+            Outcome::Cancelled
+        } else {
+            Outcome::Done
+        };
+        let synthesis = open().find(|t| t.work == Work::Synthesis && t.is_done());
+        let last = || {
+            open()
+                .filter(|t| t.work == Work::Ordinary && t.is_done())
+                .max_by_key(|t| (t.feeds.is_empty(), t.ended_at, std::cmp::Reverse(t.id.clone())))
+        };
+        (outcome, synthesis.or_else(last).map(|t| t.id.clone()))
+    }
+}
+
+/// How a task ended, as the end of a sentence that begins with its title.
+pub(super) fn ended_word(task: &Task) -> &'static str {
+    match task.life {
+        Life::Ended(End::Failed) => "failed",
+        Life::Ended(End::Cancelled(_)) => "was cancelled",
+        Life::Ended(End::Skipped) => "was skipped",
+        Life::Ended(End::Done) => "is done",
+        Life::Running => "runs",
+        Life::NotStarted => "has not started",
+    }
+}
+
+/// Checks a given plan against the agents; the first problem in words.
+pub(super) fn check_plan(plan: &Plan, agents: &[crate::domain::fleet::Agent]) -> Result<(), String> {
+    let problems = plan::validate(plan, agents);
+    match problems.first() {
+        None => Ok(()),
+        Some(first) => {
+            let more = problems.len() - 1;
+            Err(if more == 0 { first.to_string() } else { format!("{first} (and {more} more)") })
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What the orchestrator looks up fast: who is ready and in what order, what waits for a time. All of it follows from
+//! the state and can be rebuilt from it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::plan::Priority;
+use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName};
+use crate::domain::state::{GoalPhase, Life, State, TaskIx};
+
+/// Ready tasks that go to the same tier and count against the same limit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Lane {
+    pub goal: GoalId,
+    pub tier: TierName,
+}
+
+/// The order among ready tasks: the smallest goes first.
+///
+/// Priority (raised by ageing) first. Then, so that a stream of new goals can't starve an old one, the tasks that were
+/// added earlier by a wide step. Then the longest remaining path. Then the order of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    class: Reverse<Priority>,
+    epoch: u64,
+    path: Reverse<u32>,
+    pub task: TaskIx,
+}
+
+/// Something that waits for a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A task's wait for a retry is over.
+    Backoff(TaskIx),
+    /// A ready task grows older.
+    Age(TaskIx),
+    /// An endpoint is to be probed.
+    Probe(EndpointName),
+}
+
+/// The index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Index {
+    /// Ready tasks by lane, in order.
+    pub lanes: BTreeMap<Lane, BTreeSet<Place>>,
+    /// Where each ready task stands.
+    places: Vec<Option<(Lane, Place)>>,
+    /// Needs of each task that have not ended.
+    unmet: Vec<u32>,
+    /// Times a ready task has been raised by ageing.
+    raised: Vec<u8>,
+    /// Longest remaining path of each task in seconds.
+    paths: Vec<f32>,
+    /// Tasks whose readiness is to be looked at again.
+    touched: Vec<TaskIx>,
+    /// Goals that may have come to an end.
+    pub goals_touched: Vec<GoalId>,
+    /// What waits for a time.
+    timers: BTreeSet<(Micros, Timer)>,
+    /// Unfinished tasks by priority as written: ageing raises nobody above the highest of them.
+    by_priority: [u32; 4],
+    /// Whether paths must be computed again.
+    stale_paths: bool,
+    wake: Option<Micros>,
+}
+
+impl Index {
+    /// The index of a state.
+    pub(super) fn rebuild(state: &State) -> Self {
+        let mut index = Self { stale_paths: true, ..Self::default() };
+        for (i, task) in state.tasks().iter().enumerate() {
+            index.grow(i + 1);
+            if !task.has_ended() && !task.removed {
+                index.by_priority[task.spec.priority as usize] += 1;
+            }
+            index.unmet[i] = count_unmet(state, TaskIx(i as u32));
+            index.touched.push(TaskIx(i as u32));
+        }
+        index.goals_touched.extend(state.goals().iter().map(|g| g.id));
+        for endpoint in state.endpoints() {
+            if let Some(at) = endpoint.probe_at {
+                index.timers.insert((at, Timer::Probe(endpoint.config.name.clone())));
+            }
+        }
+        index
+    }
+
+    fn grow(&mut self, n: usize) {
+        if self.unmet.len() < n {
+            self.places.resize(n, None);
+            self.unmet.resize(n, 0);
+            self.raised.resize(n, 0);
+            self.paths.resize(n, 0.0);
+        }
+    }
+
+    /// Keeps step with a record that was just applied.
+    pub(super) fn observe(&mut self, record: &Record, state: &State) {
+        match &record.event {
+            Event::PlanEdited(edited) => {
+                self.grow(state.tasks().len());
+                self.stale_paths = true;
+                self.by_priority = [0; 4];
+                for task in state.tasks().iter().filter(|t| !t.has_ended() && !t.removed) {
+                    self.by_priority[task.spec.priority as usize] += 1;
+                }
+                if let Some(goal) = state.goal(edited.goal) {
+                    for ix in &goal.tasks {
+                        self.unmet[ix.0 as usize] = count_unmet(state, *ix);
+                        self.touched.push(*ix);
+                    }
+                }
+                self.goals_touched.push(edited.goal);
+            }
+            Event::GoalApproved { goal } | Event::GoalDrafted { goal } | Event::GoalReopened { goal } => {
+                if let Some(goal) = state.goal(*goal) {
+                    self.touched.extend(&goal.tasks);
+                }
+                self.goals_touched.push(*goal);
+            }
+            Event::TaskCompleted { task, .. }
+            | Event::TaskFailed { task, .. }
+            | Event::TaskCancelled { task, .. }
+            | Event::TaskSkipped { task, .. } => self.ended(task, state),
+            Event::TaskRetried(retried) => self.reopened(&retried.task, state),
+            Event::TaskStarted { task } | Event::TaskHeld { task } | Event::TaskReleased { task } => {
+                self.touched.extend(state.find(task));
+            }
+            Event::AttemptEnded { attempt, .. } => {
+                // Estimates follow the agent's history; recomputing at every doubling keeps the cost small.
+                if let Some(a) = state.attempt(*attempt)
+                    && state.history.get(&a.agent).is_some_and(|h| h.answers.is_power_of_two())
+                {
+                    self.stale_paths = true;
+                }
+            }
+            Event::EndpointChanged(changed) => {
+                let name = &changed.endpoint;
+                self.timers.retain(|(_, t)| !matches!(t, Timer::Probe(n) if n == name));
+                if let Some(at) = changed.probe_at {
+                    self.timers.insert((at, Timer::Probe(name.clone())));
+                }
+                // A tier that went down or came back sends its ready tasks another way.
+                let ready = self.places.iter().enumerate().filter(|(_, p)| p.is_some());
+                self.touched.extend(ready.map(|(i, _)| TaskIx(i as u32)));
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, id: &TaskId, state: &State) {
+        let Some(ix) = state.find(id) else { return };
+        let task = state.task(ix);
+        if !task.removed {
+            let n = &mut self.by_priority[task.spec.priority as usize];
+            *n = n.saturating_sub(1);
+        }
+        self.touched.push(ix);
+        for feed in &task.feeds {
+            self.unmet[feed.0 as usize] = self.unmet[feed.0 as usize].saturating_sub(1);
+            if self.unmet[feed.0 as usize] == 0 {
+                self.touched.push(*feed);
+            }
+        }
+        self.goals_touched.push(id.goal);
+    }
+
+    fn reopened(&mut self, id: &TaskId, state: &State) {
+        let Some(ix) = state.find(id) else { return };
+        let task = state.task(ix);
+        self.by_priority = [0; 4];
+        for t in state.tasks().iter().filter(|t| !t.has_ended() && !t.removed) {
+            self.by_priority[t.spec.priority as usize] += 1;
+        }
+        self.touched.push(ix);
+        for feed in &task.feeds {
+            self.unmet[feed.0 as usize] = count_unmet(state, *feed);
+            self.touched.push(*feed);
+        }
+    }
+
+    /// Tasks to look at again; each once.
+    pub(super) fn take_touched(&mut self) -> Vec<TaskIx> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Whether everything a task needs has ended.
+    pub(super) fn is_met(&self, ix: TaskIx) -> bool {
+        self.unmet[ix.0 as usize] == 0
+    }
+
+    /// Whether anything is still to be looked at.
+    pub(super) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// Puts a task among the ready ones, or takes it out, as the state has it at `now`. Its needs are met or it is not
+    /// ready.
+    pub(super) fn classify(&mut self, ix: TaskIx, state: &State, now: Micros) {
+        let i = ix.0 as usize;
+        let task = state.task(ix);
+        let goal = state.goal(task.id.goal);
+        let open = task.life == Life::NotStarted
+            && !task.removed
+            && !task.held
+            && self.unmet[i] == 0
+            && goal.is_some_and(|g| g.phase != GoalPhase::Draft);
+        let lane = match state.tier_of(task) {
+            Some(tier) if open && task.not_before <= now => Some(Lane { goal: task.id.goal, tier: tier.clone() }),
+            _ => None,
+        };
+        if open && task.not_before > now {
+            self.timers.insert((task.not_before, Timer::Backoff(ix)));
+        }
+        let Some(lane) = lane else {
+            self.remove(ix);
+            self.raised[i] = 0;
+            return;
+        };
+        let place = self.place(ix, state);
+        if let Some((old_lane, old)) = &self.places[i] {
+            if *old_lane == lane && *old == place {
+                return;
+            }
+            self.remove(ix);
+        } else {
+            let age = Micros::from_secs(state.config.settings.ageing_seconds.max(1));
+            self.timers.insert((now.plus(age), Timer::Age(ix)));
+        }
+        self.lanes.entry(lane.clone()).or_default().insert(place);
+        self.places[i] = Some((lane, place));
+    }
+
+    fn place(&self, ix: TaskIx, state: &State) -> Place {
+        let task = state.task(ix);
+        let highest = (0..4).rev().find(|p| self.by_priority[*p] > 0).unwrap_or(0);
+        let own = task.spec.priority as usize;
+        let class = match (own + usize::from(self.raised[ix.0 as usize])).min(highest.max(own)) {
+            0 => Priority::Low,
+            1 => Priority::Medium,
+            2 => Priority::High,
+            _ => Priority::Critical,
+        };
+        let step = Micros::from_secs(state.config.settings.ageing_seconds.max(1) * 10).0;
+        Place {
+            class: Reverse(class),
+            epoch: task.added_at.0 / step,
+            path: Reverse(self.paths[ix.0 as usize].max(0.0).to_bits()),
+            task: ix,
+        }
+    }
+
+    fn remove(&mut self, ix: TaskIx) {
+        if let Some((lane, place)) = self.places[ix.0 as usize].take()
+            && let Some(set) = self.lanes.get_mut(&lane)
+        {
+            set.remove(&place);
+            if set.is_empty() {
+                self.lanes.remove(&lane);
+            }
+        }
+    }
+
+    /// Computes paths again if they are stale, and moves ready tasks to their new places.
+    pub(super) fn refresh_paths(&mut self, state: &State) {
+        if !std::mem::take(&mut self.stale_paths) {
+            return;
+        }
+        self.paths = state.estimates(Micros::NEVER).path;
+        for i in 0..self.places.len() {
+            let ix = TaskIx(i as u32);
+            let Some((lane, old)) = self.places[i].clone() else { continue };
+            let place = self.place(ix, state);
+            if place != old {
+                if let Some(set) = self.lanes.get_mut(&lane) {
+                    set.remove(&old);
+                    set.insert(place);
+                }
+                self.places[i] = Some((lane, place));
+            }
+        }
+    }
+
+    /// Adds a time an endpoint is to be probed at, in place of the one it had.
+    pub(super) fn probe_at(&mut self, endpoint: &EndpointName, at: Micros) {
+        self.timers.retain(|(_, t)| !matches!(t, Timer::Probe(n) if n == endpoint));
+        self.timers.insert((at, Timer::Probe(endpoint.clone())));
+    }
+
+    /// The timers that are due; ageing is acted on here.
+    pub(super) fn due(&mut self, state: &State, now: Micros) -> Vec<Timer> {
+        let mut due = Vec::new();
+        while let Some((at, _)) = self.timers.first()
+            && *at <= now
+        {
+            let Some((_, timer)) = self.timers.pop_first() else { break };
+            match timer {
+                Timer::Backoff(ix) => self.touched.push(ix),
+                Timer::Age(ix) => {
+                    if self.places[ix.0 as usize].is_some() {
+                        let raised = &mut self.raised[ix.0 as usize];
+                        *raised = raised.saturating_add(1).min(3);
+                        let age = Micros::from_secs(state.config.settings.ageing_seconds.max(1));
+                        self.timers.insert((now.plus(age), Timer::Age(ix)));
+                        self.touched.push(ix);
+                    }
+                }
+                Timer::Probe(endpoint) => due.push(Timer::Probe(endpoint)),
+            }
+        }
+        due
+    }
+
+    /// The earliest deadline, if it is not the one asked for already. Ageing alone wakes nobody: it matters only when
+    /// a slot is given out.
+    pub(super) fn next_wake(&mut self, now: Micros) -> Option<Micros> {
+        let next = self.timers.iter().find(|(_, t)| !matches!(t, Timer::Age(_))).map(|(at, _)| (*at).max(now));
+        if next == self.wake {
+            return None;
+        }
+        self.wake = next;
+        next
+    }
+
+    /// The wake that was asked for has come.
+    pub(super) fn woken(&mut self, now: Micros) {
+        if self.wake.is_some_and(|at| at <= now) {
+            self.wake = None;
+        }
+    }
+}
+
+fn count_unmet(state: &State, ix: TaskIx) -> u32 {
+    state.task(ix).needs.iter().filter(|n| !state.task(**n).has_ended()).count() as u32
+}

@@ -1,0 +1,153 @@
+//! What comes in and what is to be done: the orchestrator's border with the engine.
+
+use crate::domain::protocol::{
+    Channel, CommandEnvelope, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, Recipe, SlotAfter,
+    TaskId, TurnEnd, TurnId, Usage,
+};
+use crate::domain::text::CleanText;
+
+/// Something happened outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Somebody wants something.
+    Command(CommandEnvelope),
+    /// Text of a turn arrived (coalesced).
+    Output {
+        /// The turn.
+        turn: TurnId,
+        /// Which text.
+        channel: Channel,
+        /// The raw text.
+        text: String,
+        /// Tokens in it.
+        tokens: u32,
+    },
+    /// The server reads a turn's prompt.
+    Progress {
+        /// The turn.
+        turn: TurnId,
+        /// Tokens read.
+        processed: u64,
+        /// Tokens in all.
+        total: u64,
+    },
+    /// A turn ended by itself. Never [`TurnEnd::Cancelled`]: that is decided here.
+    TurnEnded {
+        /// The turn.
+        turn: TurnId,
+        /// How.
+        end: TurnEnd,
+        /// Tokens and times.
+        usage: Usage,
+        /// Whether its slot is free.
+        slot: SlotAfter,
+        /// Digest of the prompt as sent.
+        prompt_digest: String,
+        /// The whole answer, where [`StartTurn::want_answer`] asked for it (capped by the engine).
+        answer: Option<String>,
+    },
+    /// The server shows that the slot of an ended turn is free, or the time for that is over.
+    SlotFreed {
+        /// The turn that had it.
+        turn: TurnId,
+    },
+    /// A probe came back.
+    Probed {
+        /// Whose.
+        endpoint: EndpointName,
+        /// What it found.
+        report: ProbeReport,
+    },
+    /// The machine's memory.
+    Sampled(MachineSampled),
+    /// The journal can't be written.
+    JournalFailed {
+        /// What was attempted on what and how to mend it.
+        reason: CleanText,
+    },
+    /// The journal is written again.
+    JournalMended,
+    /// A deadline came.
+    Wake,
+}
+
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProbeReport {
+    /// How the endpoint is.
+    pub health: Health,
+    /// Slots it says it has.
+    pub slots: Option<u32>,
+    /// Context of one request it says it has.
+    pub context: Option<u32>,
+    /// What its model does with a level.
+    pub level: LevelSupport,
+    /// Bytes resident.
+    pub resident: Option<u64>,
+    /// The server's name and version.
+    pub server: Option<CleanText>,
+}
+
+/// Something the engine is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a model request.
+    StartTurn(Box<StartTurn>),
+    /// Close a request's connection, wait until the server's slot is free (or for the bounded time), then say
+    /// [`Input::SlotFreed`].
+    StopTurn(TurnId),
+    /// Probe an endpoint and say [`Input::Probed`].
+    Probe(EndpointName),
+    /// Say [`Input::Wake`] at this session time; replaces the wake asked for before.
+    WakeAt(Micros),
+    /// Flush the journal and end the process's engine.
+    End(EndReason),
+}
+
+/// Why the engine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// By command.
+    Command,
+}
+
+/// A model request to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartTurn {
+    /// Its id.
+    pub turn: TurnId,
+    /// Whose work it is.
+    pub task: TaskId,
+    /// Where.
+    pub endpoint: EndpointName,
+    /// What is asked, as pieces.
+    pub recipe: Recipe,
+    /// The most tokens to generate.
+    pub max_tokens: u32,
+    /// Sampling temperature.
+    pub temperature: f32,
+    /// The reasoning level.
+    pub level: Level,
+    /// What the model does with it.
+    pub level_support: LevelSupport,
+    /// JSON Schema the answer must follow, where the server can enforce it.
+    pub schema: Option<serde_json::Value>,
+    /// Whether the whole answer comes back with [`Input::TurnEnded`].
+    pub want_answer: WantAnswer,
+    /// The longest the turn may take, in seconds.
+    pub seconds: Option<u32>,
+}
+
+/// Whether the domain needs an answer's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantAnswer {
+    /// Yes, up to [`WantAnswer::CAP`] bytes.
+    Whole,
+    /// No: counts and digests are enough.
+    No,
+}
+
+impl WantAnswer {
+    /// The most bytes of an answer that reach the domain.
+    pub const CAP: usize = 256 * 1024;
+}

@@ -1,0 +1,139 @@
+//! Taking up a session after its process ended, at whatever record that was.
+//!
+//! A model request that was under way runs again and is no failure. Whatever a decision had begun and not finished is
+//! finished here.
+
+use super::Orchestrator;
+use crate::domain::protocol::{
+    AttemptEnd, AttemptId, Event, FailureCount, GoalId, Micros, Outcome, Review, SlotAfter, TaskRetried, TurnEnd,
+    TurnEnded, TurnId, Usage, Work,
+};
+use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx};
+use crate::domain::text::CleanText;
+
+impl Orchestrator {
+    pub(super) fn recover(&mut self) {
+        self.free_slots();
+        self.close_attempts();
+        self.finish_tasks();
+        self.finish_goals();
+    }
+
+    /// The process that held the connections is gone, and the servers have noticed.
+    fn free_slots(&mut self) {
+        let draining: Vec<TurnId> = self
+            .state
+            .pools()
+            .iter()
+            .flat_map(|p| &p.permits)
+            .filter_map(|p| match p.phase {
+                PermitPhase::Draining(turn) => Some(turn),
+                _ => None,
+            })
+            .collect();
+        for turn in draining {
+            self.emit(Event::SlotFreed { turn });
+        }
+    }
+
+    /// Open attempts end as interrupted.
+    fn close_attempts(&mut self) {
+        let open: Vec<AttemptId> = self.state.running().map(|a| a.id).collect();
+        for id in open {
+            let Some(attempt) = self.state.attempt(id) else { continue };
+            let turn = attempt.turn_id();
+            let cut = match attempt.turn() {
+                Some(t) if t.ended.is_none() => true,
+                Some(t) => {
+                    // The turn had ended, the attempt's end was not written: end it as the turn says.
+                    let end = match t.ended.as_ref().map(|(_, e)| e) {
+                        Some(TurnEnd::Failed(failure)) => AttemptEnd::Failed(failure.clone()),
+                        Some(TurnEnd::Cancelled) => AttemptEnd::Cancelled,
+                        _ => AttemptEnd::Completed,
+                    };
+                    self.emit(Event::AttemptEnded { attempt: id, end });
+                    continue;
+                }
+                None => false,
+            };
+            if cut {
+                self.emit(Event::TurnEnded(Box::new(TurnEnded {
+                    turn,
+                    end: TurnEnd::Cancelled,
+                    slot: SlotAfter::Free,
+                    usage: Usage::default(),
+                    prompt_digest: String::new(),
+                })));
+            }
+            self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Interrupted });
+        }
+    }
+
+    /// Running tasks without a running attempt: finished as their last attempt says, or run again.
+    fn finish_tasks(&mut self) {
+        for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
+            let task = self.state.task(ix);
+            if task.life != Life::Running {
+                continue;
+            }
+            let (id, planning) = (task.id.clone(), task.work == Work::Planning);
+            let (count, route) = (FailureCount::Unchanged, task.route);
+            let last = self.state.last_attempt(task).map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
+            match last {
+                // A plan's text did not outlive the process; the planning runs again.
+                Some((attempt, Some(AttemptEnd::Completed))) if !planning => {
+                    self.emit(Event::TaskCompleted { task: id, attempt });
+                }
+                Some((_, Some(AttemptEnd::Failed(failure)))) => self.after_failure(ix, &failure),
+                Some((_, Some(AttemptEnd::Cancelled))) => {
+                    self.emit(Event::TaskCancelled { task: id, keep: crate::domain::protocol::Partial::Kept });
+                }
+                _ => self.emit(Event::TaskRetried(TaskRetried {
+                    task: id,
+                    not_before: Micros(0),
+                    reason: CleanText::from("interrupted: the program ended under it; it runs again"),
+                    count,
+                    route,
+                })),
+            }
+        }
+    }
+
+    /// Goals whose decision was cut: a plan without its answer task, a plan neither drafted nor approved, no plan.
+    fn finish_goals(&mut self) {
+        let goals: Vec<GoalId> =
+            self.state.goals().iter().filter(|g| g.phase == GoalPhase::Planning).map(|g| g.id).collect();
+        for id in goals {
+            let Some(goal) = self.state.goal(id) else { continue };
+            let tasks = || goal.tasks.iter().map(|t| self.state.task(*t));
+            let ordinary = tasks().any(|t| t.work == Work::Ordinary);
+            let planning = tasks().find(|t| t.work == Work::Planning).map(|t| (t.id.clone(), t.life));
+            let review = goal.options.review;
+            if ordinary {
+                self.add_answer(id);
+                match review {
+                    Review::Ask => self.emit(Event::GoalDrafted { goal: id }),
+                    Review::Auto => self.emit(Event::GoalApproved { goal: id }),
+                }
+                continue;
+            }
+            match planning {
+                // Not written down whether it was given or to be made: a model makes it, the operator looks at it.
+                None if review == Review::Ask => self.add_planning(id),
+                None => self.emit(Event::GoalEnded { goal: id, outcome: Outcome::Failed, answer: None }),
+                Some((task, Life::Ended(End::Done))) => self.emit(Event::TaskRetried(TaskRetried {
+                    task,
+                    not_before: Micros(0),
+                    reason: CleanText::from("the program ended before the plan was read; it is made again"),
+                    count: FailureCount::Unchanged,
+                    route: crate::domain::protocol::Route::Primary,
+                })),
+                Some((task, Life::Ended(End::Failed))) => {
+                    let reason = self.state.task_by_id(&task).map(|t| t.reason.clone()).unwrap_or_default();
+                    self.plan_built_in(&task, &reason);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
+
+use super::index::{Place, Timer};
+use super::{Effect, Orchestrator, StartTurn, WantAnswer};
+use crate::domain::protocol::{
+    AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
+};
+use crate::domain::state::{Gear, Grant, Life, TaskIx};
+
+impl Orchestrator {
+    /// Acts on deadlines that have come.
+    pub(super) fn wake(&mut self) {
+        self.index.woken(self.now);
+        for timer in self.index.due(&self.state, self.now) {
+            if let Timer::Probe(endpoint) = timer {
+                self.effect(Effect::Probe(endpoint));
+            }
+        }
+    }
+
+    /// Brings everything to rest: readiness, skips, goal ends, starts.
+    pub(super) fn settle(&mut self) {
+        loop {
+            while self.index.is_touched() {
+                for ix in self.index.take_touched() {
+                    if !self.skip_if_blocked(ix) {
+                        self.index.classify(ix, &self.state, self.now);
+                    }
+                }
+            }
+            self.index.refresh_paths(&self.state);
+            self.fill_slots();
+            if !self.advance_goals() && !self.index.is_touched() {
+                return;
+            }
+        }
+    }
+
+    /// Gives free slots to ready tasks until one of the two runs out.
+    fn fill_slots(&mut self) {
+        if self.state.gear == Gear::Paused || self.state.ended.is_some() {
+            return;
+        }
+        while let Some((ix, grant)) = self.next_start() {
+            self.start_task(ix, grant);
+            for ix in self.index.take_touched() {
+                self.index.classify(ix, &self.state, self.now);
+            }
+        }
+    }
+
+    /// The first ready task, over all lanes, that can be placed.
+    fn next_start(&self) -> Option<(TaskIx, Grant)> {
+        let mut best: Option<(Place, Grant)> = None;
+        for (lane, places) in &self.index.lanes {
+            let goal = self.state.goal(lane.goal);
+            if goal.is_some_and(|g| g.options.max_parallel.is_some_and(|max| g.running >= max)) {
+                continue;
+            }
+            let free = self
+                .state
+                .endpoints()
+                .iter()
+                .any(|e| e.is_usable() && e.serves(&lane.tier) && self.state.pool(e.pool).free_slot().is_some());
+            if !free {
+                continue;
+            }
+            // Beyond the first: only tasks that avoid the one endpoint with room are passed over.
+            for place in places {
+                if best.as_ref().is_some_and(|(b, _)| b < place) {
+                    break;
+                }
+                if let Ok(grant) = self.state.admit(place.task, self.now) {
+                    best = Some((*place, grant));
+                    break;
+                }
+            }
+        }
+        best.map(|(place, grant)| (place.task, grant))
+    }
+
+    fn start_task(&mut self, ix: TaskIx, grant: Grant) {
+        let task = self.state.task(ix);
+        let (id, version, agent) = (task.id.clone(), task.version, task.spec.agent.clone());
+        if task.life == Life::NotStarted {
+            self.emit(Event::TaskStarted { task: id.clone() });
+        }
+        let attempt = AttemptId(self.state.attempts().len() as u64 + 1);
+        let endpoint = self.state.endpoint(grant.endpoint).config.name.clone();
+        self.emit(Event::AttemptStarted(AttemptStarted {
+            attempt,
+            task: id,
+            version,
+            agent,
+            endpoint,
+            route: grant.route,
+        }));
+        self.start_turn(ix, TurnId { attempt, turn: 1 }, grant);
+    }
+
+    /// Sends a turn's request on a granted slot.
+    fn start_turn(&mut self, ix: TaskIx, turn: TurnId, grant: Grant) {
+        let (recipe, max_tokens) = self.recipe(ix, grant.endpoint);
+        let task = self.state.task(ix);
+        let endpoint = self.state.endpoint(grant.endpoint);
+        let level = self.state.level_of(task);
+        let agent = self.state.config.fleet.agent(&task.spec.agent);
+        let planning = task.work == Work::Planning;
+        let start = StartTurn {
+            turn,
+            task: task.id.clone(),
+            endpoint: endpoint.config.name.clone(),
+            recipe: recipe.clone(),
+            max_tokens,
+            temperature: agent.map_or(0.3, |a| a.temperature),
+            level,
+            level_support: match endpoint.level {
+                LevelSupport::Unknown => endpoint.config.level.unwrap_or(LevelSupport::Unknown),
+                known => known,
+            },
+            schema: planning.then(|| self.planning_schema(task.id.goal)),
+            want_answer: if planning { WantAnswer::Whole } else { WantAnswer::No },
+            seconds: task.spec.budget.seconds,
+        };
+        self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
+        self.effect(Effect::StartTurn(Box::new(start)));
+    }
+
+    /// How long to wait before the `failures`-th retry: doubling, from the first wait to the longest; none where trying
+    /// elsewhere needs no wait.
+    pub(super) fn backoff(&self, failures: u32, kind: FailureKind) -> Micros {
+        let settings = &self.state.config.settings;
+        let first = match kind {
+            FailureKind::Loading => settings.backoff_ms.max(1_000),
+            _ => settings.backoff_ms,
+        };
+        let wait =
+            first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(settings.backoff_max_ms.max(first));
+        Micros::from_millis(wait)
+    }
+}

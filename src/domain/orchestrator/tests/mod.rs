@@ -1,0 +1,7 @@
+//! Tests of decisions, in virtual time against a fleet of this file's own.
+
+mod commands;
+mod faults;
+mod properties;
+mod schedule;
+mod world;

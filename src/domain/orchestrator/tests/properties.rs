@@ -1,0 +1,182 @@
+//! Properties over generated plans, commands, edits and faults.
+
+use proptest::prelude::*;
+
+use super::world::{World, config, failure, name, plan, task};
+use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority};
+use crate::domain::protocol::{
+    Command, FailureKind, GoalId, Level, LevelScope, Partial, Remedy, RetryScope, StopScope, TaskId,
+};
+use crate::domain::state::{GoalPhase, Life};
+
+/// A plan of up to `n` tasks; task i needs some of those before it.
+fn plans(n: usize) -> impl Strategy<Value = Plan> {
+    prop::collection::vec((any::<[u8; 3]>(), 1u32..400, 0u8..4, any::<bool>(), 0u8..3), 1..n).prop_map(|rows| {
+        let tasks = rows
+            .iter()
+            .enumerate()
+            .map(|(i, (needs, tokens, priority, tell, agent))| {
+                let needs: Vec<String> = if i == 0 {
+                    Vec::new()
+                } else {
+                    let mut n: Vec<usize> = needs.iter().filter(|b| **b > 90).map(|b| *b as usize % i).collect();
+                    n.sort_unstable();
+                    n.dedup();
+                    n.into_iter().map(|n| format!("t{n}")).collect()
+                };
+                let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+                let mut spec = task(&format!("t{i}"), &needs, *tokens);
+                spec.priority =
+                    [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][*priority as usize];
+                spec.on_dependency_failure = if *tell { OnFailure::Tell } else { OnFailure::Stop };
+                spec.agent = name(["researcher", "reasoner", "summarizer"][*agent as usize]);
+                spec
+            })
+            .collect();
+        Plan { synthesis: None, ..plan(tasks) }
+    })
+}
+
+fn command(kind: u8, pick: u8, world: &World) -> Command {
+    let tasks = world.state().tasks();
+    let id = || tasks.get(pick as usize % tasks.len().max(1)).map_or("g1/none".parse().unwrap(), |t| t.id.clone());
+    let revision = world.state().goals().first().map_or(0, |g| g.revision);
+    match kind % 14 {
+        0 => Command::Pause,
+        1 => Command::Resume,
+        2 => Command::Hold(id()),
+        3 => Command::Release(id()),
+        4 => Command::Retry(RetryScope::Task(id())),
+        5 => Command::Retry(RetryScope::Failed),
+        6 => Command::Stop { scope: StopScope::Task(id()), partial: Partial::Kept },
+        7 => Command::Skip(id()),
+        8 => Command::SetLevel { scope: LevelScope::Task(id()), level: Some(Level::High) },
+        9 => Command::EditPlan {
+            goal: GoalId(1),
+            if_revision: revision,
+            edits: vec![PlanEdit::Add(Box::new(task(&format!("new{}", world.records.len()), &["t0"], 30)))],
+        },
+        10 => Command::EditPlan { goal: GoalId(1), if_revision: revision, edits: vec![PlanEdit::Remove(id().name)] },
+        11 => Command::Retry(RetryScope::WithDependants(id())),
+        12 => Command::EditPlan {
+            goal: GoalId(1),
+            if_revision: revision,
+            edits: vec![PlanEdit::Replace(Box::new(task(id().name.as_str(), &[], 60)))],
+        },
+        _ => Command::Stop { scope: StopScope::Goal(GoalId(1)), partial: Partial::Discarded },
+    }
+}
+
+fn fate(
+    seed: u64,
+    percent: u64,
+) -> Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>> {
+    Box::new(move |t, tries| {
+        let text = format!("{}{}{tries}", t.task, t.endpoint);
+        let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+        if (h >> 20) % 100 < percent {
+            let kinds = [
+                (FailureKind::Cut, Remedy::RetryHere),
+                (FailureKind::Unreachable, Remedy::Elsewhere),
+                (FailureKind::Busy, Remedy::RetryHere),
+                (FailureKind::Context, Remedy::Elsewhere),
+                (FailureKind::Unauthorized, Remedy::Operator),
+            ];
+            let (kind, remedy) = kinds[(h >> 40) as usize % kinds.len()];
+            Err(failure(kind, remedy))
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// Lets everything that may go on go on, and runs to the end.
+fn to_the_end(world: &mut World) {
+    for _ in 0..4 {
+        world.run(20_000);
+        let held: Vec<TaskId> = world
+            .state()
+            .tasks()
+            .iter()
+            .filter(|t| t.held && !t.has_ended() && !t.removed)
+            .map(|t| t.id.clone())
+            .collect();
+        for id in held {
+            world.command(Command::Release(id)).unwrap();
+        }
+        let _ = world.command(Command::Resume);
+        for goal in world.state().goals().iter().map(|g| g.id).collect::<Vec<_>>() {
+            let _ = world.command(Command::Approve(goal));
+        }
+    }
+    world.run(20_000);
+    for goal in world.state().goals() {
+        assert!(matches!(goal.phase, GoalPhase::Ended(_)), "{} did not end: {:?}", goal.id, goal.phase);
+    }
+    assert!(world.state().tasks().iter().all(|t| t.life != Life::Running));
+    assert_eq!(world.state().slots().0, 0, "a slot was lost");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_plan_with_any_commands_and_faults_comes_to_an_end_and_folds(
+        plan in plans(24),
+        commands in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..24),
+        seed in any::<u64>(),
+        percent in 0u64..50,
+    ) {
+        let mut world = World::new(config());
+        world.fate = fate(seed, percent);
+        world.add(plan).unwrap();
+        for (steps, kind, pick) in commands {
+            for _ in 0..steps {
+                world.step();
+            }
+            let command = command(kind, pick, &world);
+            let _ = world.command(command);
+        }
+        to_the_end(&mut world);
+        world.assert_fold();
+    }
+
+    #[test]
+    fn every_prefix_of_a_journal_can_be_taken_up_and_reaches_an_end(
+        plan in plans(10),
+        commands in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..8),
+        seed in any::<u64>(),
+        percent in 0u64..40,
+    ) {
+        let mut world = World::new(config());
+        world.fate = fate(seed, percent);
+        world.add(plan).unwrap();
+        for (steps, kind, pick) in commands {
+            for _ in 0..steps {
+                world.step();
+            }
+            let command = command(kind, pick, &world);
+            let _ = world.command(command);
+        }
+        to_the_end(&mut world);
+        // Every seventh prefix keeps the test short; the offset covers all over the cases.
+        let offset = (seed % 7) as usize;
+        for cut in (1 + offset..world.records.len()).step_by(7) {
+            let mut again = World::resume(&world.records[..cut]);
+            again.fate = fate(seed, percent);
+            to_the_end(&mut again);
+            // What was done before is not run again.
+            let before: Vec<_> = {
+                let mut state = crate::domain::state::State::default();
+                for record in &world.records[..cut] {
+                    state.apply(record);
+                }
+                state.tasks().iter().filter(|t| t.is_done()).map(|t| (t.id.clone(), t.attempts.len())).collect()
+            };
+            for (id, attempts) in before {
+                prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts);
+            }
+            again.assert_fold();
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! A fleet in virtual time: it acts on effects, checks the invariants after every decision and keeps every record.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
+use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
+use crate::domain::plan::{Plan, TaskSpec};
+use crate::domain::protocol::{
+    Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, LevelSupport, Micros,
+    Name, PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
+};
+use crate::domain::state::{PermitPhase, State, TaskIx};
+use crate::domain::text::CleanText;
+
+pub(super) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(super) fn endpoint(id: &str, tier: &str, slots: u32, speed: f32) -> Endpoint {
+    serde_json::from_value(serde_json::json!({
+        "name": id, "tiers": [tier], "protocol": "llama.cpp", "url": format!("http://{id}:1"), "model": "m",
+        "slots": slots, "context": 16384, "tokens_per_second": speed,
+    }))
+    .unwrap()
+}
+
+pub(super) fn agent(id: &str, tier: &str, fallback: Option<&str>) -> Agent {
+    serde_json::from_value(serde_json::json!({
+        "name": id, "description": "d", "tier": tier, "fallback": fallback, "prompt": "p",
+    }))
+    .unwrap()
+}
+
+/// Two tiers: `main` (a: 6 slots, b: 4 slots) and `deep` (c: 2 slots) which falls back to `main`.
+pub(super) fn config() -> SessionConfig {
+    SessionConfig {
+        fleet: Fleet {
+            name: "test".into(),
+            endpoints: vec![
+                endpoint("a", "main", 6, 50.0),
+                endpoint("b", "main", 4, 50.0),
+                endpoint("c", "deep", 2, 50.0),
+            ],
+            agents: vec![
+                agent("researcher", "main", None),
+                agent("reasoner", "deep", Some("main")),
+                agent("summarizer", "main", None),
+            ],
+        },
+        settings: Settings::default(),
+        seed: 1,
+    }
+}
+
+pub(super) fn task(id: &str, needs: &[&str], tokens: u32) -> TaskSpec {
+    let mut spec = TaskSpec::new(name(id), name("researcher"), format!("do {id}"));
+    spec.needs = needs.iter().map(|n| name(n)).collect();
+    spec.budget.tokens = Some(tokens);
+    spec
+}
+
+pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
+    Plan { version: 1, goal: "a goal".into(), max_parallel: None, synthesis: Some(false), tasks }
+}
+
+type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
+
+/// What comes when.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Ended(TurnId),
+    Freed(TurnId),
+    Wake,
+}
+
+pub(super) struct World {
+    pub orchestrator: Orchestrator,
+    pub records: Vec<Arc<Record>>,
+    pub now: Micros,
+    pub live: BTreeMap<TurnId, StartTurn>,
+    /// Whether a turn fails, by its request and how many requests its task has had.
+    pub fate: Fate,
+    /// Microseconds a request takes.
+    pub duration: Box<dyn Fn(&StartTurn) -> u64>,
+    /// What a planning request answers.
+    pub plan_answer: String,
+    /// Endpoints that do not answer probes or requests.
+    pub down: Vec<String>,
+    queue: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    sent: BTreeMap<String, u32>,
+    counter: u64,
+    commands: u64,
+    pub ended: bool,
+    opened: SessionOpened,
+}
+
+pub(super) fn failure(kind: FailureKind, remedy: Remedy) -> Failure {
+    Failure { kind, remedy, message: CleanText::from("it broke") }
+}
+
+impl World {
+    pub(super) fn new(config: SessionConfig) -> Self {
+        let opened = SessionOpened { wall_ms: 0, pid: 1, version: "t".into(), host: CleanText::from("h") };
+        let started = SessionStarted { session: name("s"), config };
+        let (orchestrator, decision) = Orchestrator::start(started, opened.clone());
+        let mut world = Self::around(orchestrator, opened);
+        world.take(decision);
+        world
+    }
+
+    fn around(orchestrator: Orchestrator, opened: SessionOpened) -> Self {
+        Self {
+            orchestrator,
+            records: Vec::new(),
+            now: Micros(0),
+            live: BTreeMap::new(),
+            fate: Box::new(|_, _| Ok(())),
+            duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
+            plan_answer: String::new(),
+            down: Vec::new(),
+            queue: BinaryHeap::new(),
+            sent: BTreeMap::new(),
+            counter: 0,
+            commands: 0,
+            ended: false,
+            opened,
+        }
+    }
+
+    /// A new process on what the records say.
+    pub(super) fn resume(records: &[Arc<Record>]) -> Self {
+        let mut state = State::default();
+        for record in records {
+            state.apply(record);
+        }
+        let opened = SessionOpened { wall_ms: 1, pid: 2, version: "t".into(), host: CleanText::from("h") };
+        let now = state.at;
+        let (orchestrator, decision) = Orchestrator::resume(state, opened.clone());
+        let mut world = Self::around(orchestrator, opened);
+        world.now = now;
+        world.records = records.to_vec();
+        world.commands = 1 << 32;
+        world.take(decision);
+        world
+    }
+
+    pub(super) fn state(&self) -> &State {
+        self.orchestrator.state()
+    }
+
+    fn push(&mut self, at: Micros, due: Due) {
+        self.counter += 1;
+        self.queue.push(Reverse((at.0, self.counter, due)));
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        let decision = self.orchestrator.handle(self.now, input);
+        self.take(decision);
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> Result<(), String> {
+        self.commands += 1;
+        let id = Name::new(&format!("c{}", self.commands)).unwrap();
+        let from = self.records.len();
+        self.input(Input::Command(CommandEnvelope {
+            id: id.clone(),
+            author: Author::Person(CleanText::from("you")),
+            role: Role::Control,
+            command,
+        }));
+        for record in &self.records[from..] {
+            match &record.event {
+                Event::CommandAccepted { id: i, .. } if *i == id => return Ok(()),
+                Event::CommandRefused { id: i, reason, .. } if *i == id => return Err(reason.to_string()),
+                _ => {}
+            }
+        }
+        panic!("the command was not answered");
+    }
+
+    pub(super) fn add(&mut self, plan: Plan) -> Result<(), String> {
+        self.command(Command::AddGoal {
+            text: plan.goal.clone(),
+            plan: PlanSource::Given(Box::new(plan)),
+            options: GoalOptions::default(),
+        })
+    }
+
+    fn take(&mut self, decision: Decision) {
+        self.records.extend(decision.records);
+        self.check();
+        for effect in decision.effects {
+            match effect {
+                Effect::StartTurn(start) => {
+                    let at = self.now.plus(Micros((self.duration)(&start)));
+                    assert!(self.live.insert(start.turn, *start.clone()).is_none());
+                    *self.sent.entry(start.task.to_string()).or_default() += 1;
+                    self.push(at, Due::Ended(start.turn));
+                }
+                Effect::StopTurn(turn) => {
+                    self.live.remove(&turn);
+                    self.push(self.now.plus(Micros(60_000)), Due::Freed(turn));
+                }
+                Effect::Probe(endpoint) => {
+                    let down = self.down.iter().any(|d| *d == endpoint.as_str());
+                    let health = if down { Health::Down { reason: CleanText::from("refused") } } else { Health::Up };
+                    let report = ProbeReport {
+                        health,
+                        slots: None,
+                        context: None,
+                        level: LevelSupport::Unknown,
+                        resident: None,
+                        server: None,
+                    };
+                    let decision = self.orchestrator.handle(self.now, Input::Probed { endpoint, report });
+                    self.take(decision);
+                }
+                Effect::WakeAt(at) => self.push(at, Due::Wake),
+                Effect::End(_) => self.ended = true,
+            }
+        }
+    }
+
+    /// One thing comes. False: nothing is to come.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(Reverse((at, _, due))) = self.queue.pop() else { return false };
+        self.now = self.now.max(Micros(at));
+        match due {
+            Due::Wake => self.input(Input::Wake),
+            Due::Freed(turn) => self.input(Input::SlotFreed { turn }),
+            Due::Ended(turn) => {
+                let Some(start) = self.live.remove(&turn) else { return true };
+                let tries = self.sent.get(&start.task.to_string()).copied().unwrap_or(0);
+                let planning = start.schema.is_some();
+                let dead = self.down.iter().any(|d| *d == start.endpoint.as_str());
+                let fate = if dead {
+                    Err(failure(FailureKind::Unreachable, Remedy::Elsewhere))
+                } else {
+                    (self.fate)(&start, tries)
+                };
+                let end = match fate {
+                    Ok(()) => {
+                        let text =
+                            if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
+                        self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
+                        TurnEnd::Stop
+                    }
+                    Err(failure) => TurnEnd::Failed(failure),
+                };
+                self.input(Input::TurnEnded {
+                    turn,
+                    end,
+                    usage: Usage::default(),
+                    slot: SlotAfter::Free,
+                    prompt_digest: String::new(),
+                    answer: planning.then(|| self.plan_answer.clone()),
+                });
+            }
+        }
+        true
+    }
+
+    /// Runs until nothing runs and no retry is waited for (probes of dead endpoints go on for ever), or `steps` are
+    /// used up.
+    pub(super) fn run(&mut self, steps: usize) {
+        for _ in 0..steps {
+            let state = self.state();
+            let open = state.goals().iter().any(|g| g.open > 0);
+            if !open && self.live.is_empty() && state.slots().0 == 0 {
+                return;
+            }
+            if !self.step() {
+                return;
+            }
+        }
+    }
+
+    /// The time from the first attempt's start to the last one's end, in seconds.
+    pub(super) fn makespan(&self) -> f64 {
+        let attempts = self.state().attempts();
+        let first = attempts.iter().map(|a| a.started_at).min().unwrap_or_default();
+        let last = attempts.iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().unwrap_or_default();
+        last.since(first).secs_f64()
+    }
+
+    fn check(&self) {
+        let state = self.state();
+        // No more permits out than the ceiling, and each held by one live turn.
+        for pool in state.pools() {
+            assert!(pool.busy() <= pool.ceiling.max(pool.permits.len() as u32));
+            let mut turns: Vec<TurnId> = pool.permits.iter().filter_map(|p| p.phase.turn()).collect();
+            let n = turns.len();
+            turns.sort_unstable();
+            turns.dedup();
+            assert_eq!(n, turns.len(), "two slots for one turn");
+        }
+        for attempt in state.running() {
+            let pool = state.pool(state.endpoint(attempt.endpoint).pool);
+            let held = pool
+                .permits
+                .iter()
+                .filter(|p| matches!(p.phase, PermitPhase::Granted(t) | PermitPhase::Generating(t) if t.attempt == attempt.id))
+                .count();
+            assert_eq!(held, 1, "a running attempt holds one slot");
+        }
+        // No slot is free while a task that may take it is ready.
+        for i in 0..state.tasks().len() {
+            if let Ok(grant) = state.admit(TaskIx(i as u32), self.now) {
+                panic!("{} is ready and {grant:?} is free", state.tasks()[i].id);
+            }
+        }
+        // Stored counts are what counting gives.
+        for goal in state.goals() {
+            let tasks = || goal.tasks.iter().map(|t| state.task(*t));
+            assert_eq!(goal.open as usize, tasks().filter(|t| !t.removed && !t.has_ended()).count());
+            assert_eq!(
+                goal.running as usize,
+                tasks().filter(|t| t.life == crate::domain::state::Life::Running).count()
+            );
+        }
+    }
+
+    /// The fold of the records is the live state.
+    pub(super) fn assert_fold(&self) {
+        let mut folded = State::default();
+        for record in &self.records {
+            let line = serde_json::to_string(&**record).unwrap();
+            folded.apply(&Record::from_json(&line).unwrap());
+        }
+        assert_eq!(&folded, self.state());
+        let _ = &self.opened;
+    }
+}

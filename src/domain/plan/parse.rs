@@ -1,0 +1,206 @@
+//! Plan files: YAML (JSON accepted) into a sound [`Plan`], or everything that is wrong with it, each with its place.
+//!
+//! Not here: reading the file from disk. Invariant: a plan that comes out has no `Problem`; errors stand in the order
+//! of the file.
+
+use super::validate::{check_agents, check_tasks};
+use super::{PLAN_VERSION, Plan, Problem, TaskSpec};
+use crate::domain::fleet::Agent;
+use crate::domain::protocol::Name;
+use crate::domain::source::{Node, Place, SourceError, SourceName, Value, decode, read_yaml};
+
+/// One error in a plan file.
+pub type PlanError = SourceError;
+
+/// A longer file is refused: a plan of 10,000 tasks fits.
+pub const MAX_PLAN_BYTES: usize = 4 * 1024 * 1024;
+
+/// More errors than this are not listed.
+const MOST_ERRORS: usize = 50;
+
+/// Reads a plan file. Agents are not looked up: [`parse_for`] does that for a fleet.
+///
+/// `file` is its name in errors.
+///
+/// # Errors
+/// Everything found wrong, at least one, in the order of the file.
+pub fn parse(source: &str, file: &str) -> Result<Plan, Vec<PlanError>> {
+    read(source, file, None)
+}
+
+/// Reads a plan file whose tasks must be for one of `agents`.
+///
+/// # Errors
+/// As [`parse`], and for each agent that is not there.
+pub fn parse_for(source: &str, file: &str, agents: &[Agent]) -> Result<Plan, Vec<PlanError>> {
+    read(source, file, Some(agents))
+}
+
+fn read(source: &str, file: &str, agents: Option<&[Agent]>) -> Result<Plan, Vec<PlanError>> {
+    if source.len() > MAX_PLAN_BYTES {
+        let what = format!("the file has {} bytes, and a plan has at most {MAX_PLAN_BYTES}", source.len());
+        return Err(vec![SourceError::new(file, Place::START, what, "split the plan in two")]);
+    }
+    let name: SourceName = file.into();
+    let mut reader = Reader { file, errors: Vec::new() };
+    let plan = match read_yaml(source, &name) {
+        Ok(root) => reader.plan(&root, agents),
+        Err(error) => {
+            reader.error(error.place, error.what, error.mend);
+            None
+        }
+    };
+    let mut errors = reader.errors;
+    errors.sort_by_key(|e| (e.line, e.column));
+    errors.dedup();
+    errors.truncate(MOST_ERRORS);
+    match plan {
+        Some(plan) if errors.is_empty() => Ok(plan),
+        _ => Err(errors.into_iter().map(|e| e.with_snippet(source)).collect()),
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    errors: Vec<PlanError>,
+}
+
+/// Which fields of a task that could not be read whole stand for themselves, so that nothing is said of the others.
+struct Read {
+    agent: bool,
+    prompt: bool,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, place: Place, what: impl Into<String>, mend: impl Into<String>) {
+        self.errors.push(SourceError::new(self.file, place, what, mend));
+    }
+
+    fn plan(&mut self, root: &Node, agents: Option<&[Agent]>) -> Option<Plan> {
+        match &root.value {
+            Value::Map(_) => {}
+            Value::Null => {
+                let mend = "write `version: 1`, `goal: …` and `tasks:` with at least one task; `baton plan GOAL` prints a plan to begin with";
+                self.error(root.place, "the file is empty", mend);
+                return None;
+            }
+            _ => {
+                let mend = "begin with `version: 1`, `goal: …` and `tasks:`";
+                self.error(root.place, format!("a plan is a group of named values, and this is {}", root.kind()), mend);
+                return None;
+            }
+        }
+        // The head without its tasks, so that each task is read for itself and errors in one hide none in another.
+        let mut head = root.clone();
+        if let Value::Map(entries) = &mut head.value {
+            entries.iter_mut().filter(|e| e.key == "tasks").for_each(|e| e.node.value = Value::List(Vec::new()));
+        }
+        let plan: Option<Plan> = decode(&head, "the plan").map_err(|e| self.errors.extend(e)).ok();
+        if let Some(plan) = &plan
+            && plan.version != PLAN_VERSION
+        {
+            let problem = Problem::Version(plan.version);
+            let place = root.get("version").map_or(root.place, |n| n.place);
+            self.error(place, problem.to_string(), problem.mend());
+        }
+        let tasks = self.tasks(root, agents);
+        plan.map(|plan| Plan { tasks, ..plan })
+    }
+
+    fn tasks(&mut self, root: &Node, agents: Option<&[Agent]>) -> Vec<TaskSpec> {
+        let Some(list) = root.get("tasks") else { return Vec::new() };
+        if !matches!(list.value, Value::List(_)) {
+            let mend = "write each task as `- id: …` with agent and prompt under it";
+            let what = match list.value {
+                Value::Null => "the plan has no tasks".to_owned(),
+                _ => format!("`tasks` is {}, and a list of tasks is expected", list.kind()),
+            };
+            self.error(list.place, what, mend);
+            return Vec::new();
+        }
+        let (mut tasks, mut reads, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, node) in list.items().iter().enumerate() {
+            let (task, read) = match decode::<TaskSpec>(node, "a task") {
+                Ok(task) => (task, Read { agent: true, prompt: true }),
+                Err(errors) => {
+                    self.errors.extend(errors);
+                    skeleton(node, i)
+                }
+            };
+            tasks.push(task);
+            reads.push(read);
+            nodes.push(node);
+        }
+        let mut problems = Vec::new();
+        check_tasks(&tasks, &mut problems);
+        if let Some(agents) = agents {
+            check_agents(&tasks, agents, &mut problems);
+        }
+        for problem in problems {
+            self.problem(&problem, list, &tasks, &reads, &nodes);
+        }
+        tasks
+    }
+
+    /// A problem with its place in the file.
+    fn problem(&mut self, problem: &Problem, list: &Node, tasks: &[TaskSpec], reads: &[Read], nodes: &[&Node]) {
+        let field = |index: usize, key: &str| {
+            nodes.get(index).map_or(list.place, |node| node.get(key).map_or(node.place, |value| value.place))
+        };
+        let need = |index: usize, need: &Name, nth: usize| {
+            let needs = nodes.get(index).and_then(|node| node.get("needs"));
+            let mut found = needs.into_iter().flat_map(Node::items).filter(|n| name_of(n).as_ref() == Some(need));
+            found.nth(nth).map_or_else(|| field(index, "needs"), |n| n.place)
+        };
+        let mut what = problem.to_string();
+        let place = match problem {
+            Problem::Version(_) | Problem::NoTasks => list.place,
+            Problem::DuplicateId { first, second, .. } => {
+                what = format!("{what}; first on line {}", field(*first, "id").line);
+                field(*second, "id")
+            }
+            Problem::UnknownAgent { index, .. } if reads.get(*index).is_none_or(|r| r.agent) => field(*index, "agent"),
+            Problem::EmptyPrompt { index, .. } if reads.get(*index).is_none_or(|r| r.prompt) => field(*index, "prompt"),
+            Problem::UnknownAgent { .. } | Problem::EmptyPrompt { .. } => return,
+            Problem::MissingNeed { index, need: name, .. } => need(*index, name, 0),
+            Problem::SelfNeed { index, task } => need(*index, task, 0),
+            Problem::NeedTwice { index, need: name, .. } => need(*index, name, 1),
+            Problem::Cycle(path) => {
+                let index = path.first().and_then(|id| tasks.iter().position(|t| t.id == *id)).unwrap_or(0);
+                let lines: Vec<String> = path
+                    .iter()
+                    .skip(1)
+                    .take(path.len().saturating_sub(2).min(11))
+                    .filter_map(|id| tasks.iter().position(|t| t.id == *id))
+                    .map(|i| field(i, "id").line.to_string())
+                    .collect();
+                what = format!("{what} (also line {})", lines.join(", "));
+                path.get(1).map_or_else(|| field(index, "needs"), |second| need(index, second, 0))
+            }
+        };
+        self.error(place, what, problem.mend());
+    }
+}
+
+/// What is left of a task that could not be read, so that the tasks that need it are not blamed.
+fn skeleton(node: &Node, index: usize) -> (TaskSpec, Read) {
+    let id = node.get("id").and_then(name_of).unwrap_or_else(|| Name::slug(&format!("task.{}", index + 1)));
+    let agent = node.get("agent").and_then(Node::text).and_then(|a| Name::new(a).ok());
+    let prompt = node.get("prompt").and_then(Node::text);
+    let read = Read { agent: agent.is_some(), prompt: prompt.is_some() };
+    let mut task = TaskSpec::new(id, agent.unwrap_or_else(|| Name::slug("x")), prompt.unwrap_or("x"));
+    task.needs = node.get("needs").into_iter().flat_map(Node::items).filter_map(name_of).collect();
+    (task, read)
+}
+
+/// The name a node holds; a bad one as its slug, so that both of its uses still match.
+fn name_of(node: &Node) -> Option<Name> {
+    match &node.value {
+        Value::Text(text) => Some(Name::new(text).unwrap_or_else(|_| Name::slug(text))),
+        Value::Integer(n) => Some(Name::slug(&n.to_string())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

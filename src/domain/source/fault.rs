@@ -1,0 +1,84 @@
+//! What is wrong in a file, where, and how to mend it.
+
+use std::fmt;
+
+use super::node::Place;
+
+/// One error in a file a person wrote.
+///
+/// `Display` is `file:line:column: what`, the line with a caret under it where the text is at hand, and `mend: …`.
+/// Text of the file in it is not sanitised: a terminal is given it as `CleanText`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SourceError {
+    /// The file as it was named, or another source such as `environment`.
+    pub file: String,
+    /// The line, from 1; 0 where there is no file.
+    pub line: usize,
+    /// The column in characters, from 1; 0 where there is no file.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+    /// How to mend it.
+    pub mend: String,
+    /// The line it stands on, where the text is at hand; at most [`SourceError::WIDTH`] characters around the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<Snippet>,
+}
+
+/// A piece of a line with a place in it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Snippet {
+    /// The text, tabs as spaces.
+    pub text: String,
+    /// The place in it, in characters from 0.
+    pub caret: usize,
+}
+
+impl SourceError {
+    /// The most characters of a line that are shown.
+    pub const WIDTH: usize = 100;
+
+    pub(crate) fn new(file: &str, place: Place, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: place.line,
+            column: place.column,
+            what: what.into(),
+            mend: mend.into(),
+            snippet: None,
+        }
+    }
+
+    /// An error of a source that has no lines, such as the environment.
+    pub(crate) fn nowhere(source: &str, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(source, Place { line: 0, column: 0 }, what, mend)
+    }
+
+    /// With the line it stands on, taken from the text of its file.
+    pub(crate) fn with_snippet(mut self, text: &str) -> Self {
+        let line = text.lines().nth(self.line.wrapping_sub(1)).unwrap_or("");
+        let start = self.column.saturating_sub(Self::WIDTH / 2).saturating_sub(1);
+        let shown: String =
+            line.chars().skip(start).take(Self::WIDTH).map(|c| if c == '\t' { ' ' } else { c }).collect();
+        let caret = self.column.saturating_sub(1).saturating_sub(start);
+        self.snippet = (!shown.trim().is_empty()).then_some(Snippet { text: shown, caret });
+        self
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => writeln!(f, "{}: {}", self.file, self.what)?,
+            _ => writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?,
+        }
+        if let Some(snippet) = &self.snippet {
+            let number = self.line.to_string();
+            writeln!(f, "  {number} | {}", snippet.text.trim_end())?;
+            writeln!(f, "  {:width$} | {:caret$}^", "", "", width = number.len(), caret = snippet.caret)?;
+        }
+        write!(f, "  mend: {}", self.mend)
+    }
+}
+
+impl std::error::Error for SourceError {}

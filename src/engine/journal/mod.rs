@@ -1,0 +1,29 @@
+//! The journal: a session is a folder, its truth the file `journal.jsonl` in it.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `journal.jsonl` | a header line, then one record a line; only ever appended to |
+//! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
+//! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
+//!
+//! Not here: what records mean ([`crate::domain::state`]) and when they are made (`engine::host`).
+//!
+//! Invariants: what [`Writer::commit`] returned `Ok` for survives the death of the process; what
+//! [`Writer::barrier`] or [`Writer::sync_now`] returned `Ok` for survives a power cut; a line in the middle is whole.
+
+mod error;
+mod folder;
+mod pages;
+mod reader;
+mod recovery;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::JournalError;
+pub use folder::{Listed, SessionFolder, Sessions};
+pub use pages::{Digest, HOT_BYTES, TextStore, cut_text};
+pub use reader::{Journal, MAX_LINE, Reader};
+pub use recovery::Torn;
+pub use writer::{MAX_PENDING, Resumed, Writer};

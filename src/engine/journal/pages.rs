@@ -1,0 +1,193 @@
+//! The text store: what attempts said, hot in bounded memory, older text read back from the journal.
+//!
+//! Not here: cleaning (raw text goes in and comes out) and prompts (the engine expands recipes with this).
+//! Invariants: [`TextStore::text`] is the same whether text is hot or not; hot text takes at most its bound, and cold
+//! text some 24 bytes for each [`SPAN`] of journal. Records are fed in order, after they were committed.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{JournalError, Reader};
+use crate::domain::protocol::{AttemptId, AttemptOutput, Channel, Cut, Event, Record, TurnId};
+
+/// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
+pub const HOT_BYTES: usize = 8 << 20;
+
+/// Cold pieces are remembered together as long as they span no more of the journal than this: reading a run back then
+/// decodes at most a quarter megabyte that may belong to others.
+const SPAN: u64 = 256 * 1024;
+
+/// What a piece costs beside its text, roughly: the record, its Arc, its place here.
+const OVERHEAD: usize = 160;
+
+/// Text by attempt.
+pub struct TextStore {
+    journal: PathBuf,
+    limit: usize,
+    hot: usize,
+    attempts: BTreeMap<AttemptId, Pieces>,
+    /// Whose piece is the oldest hot one, and so on.
+    order: VecDeque<AttemptId>,
+}
+
+#[derive(Default)]
+struct Pieces {
+    cold: Vec<Run>,
+    hot: VecDeque<(u64, Arc<Record>)>,
+}
+
+/// Neighbouring cold pieces, as the byte offsets of the first and last line with one.
+struct Run {
+    first: u64,
+    last: u64,
+}
+
+impl TextStore {
+    /// An empty store over a journal; `limit` bounds the hot bytes ([`HOT_BYTES`]).
+    pub fn new(journal: impl Into<PathBuf>, limit: usize) -> Self {
+        let journal = journal.into();
+        Self { journal, limit, hot: 0, attempts: BTreeMap::new(), order: VecDeque::new() }
+    }
+
+    /// Takes in a committed record and the byte offset of its line; only `attempt.output` is kept.
+    pub fn feed(&mut self, record: &Arc<Record>, offset: u64) {
+        let Event::AttemptOutput(output) = &record.event else { return };
+        let id = output.turn.attempt;
+        self.attempts.entry(id).or_default().hot.push_back((offset, Arc::clone(record)));
+        self.order.push_back(id);
+        self.hot += cost(output);
+        while self.hot > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.evict(oldest);
+        }
+    }
+
+    fn evict(&mut self, id: AttemptId) {
+        let Some(pieces) = self.attempts.get_mut(&id) else { return };
+        let Some((offset, record)) = pieces.hot.pop_front() else { return };
+        if let Event::AttemptOutput(output) = &record.event {
+            self.hot -= cost(output);
+        }
+        match pieces.cold.last_mut() {
+            Some(run) if offset - run.first <= SPAN => run.last = offset,
+            _ => pieces.cold.push(Run { first: offset, last: offset }),
+        }
+    }
+
+    /// Bytes held in memory now, roughly.
+    pub fn hot_bytes(&self) -> usize {
+        self.hot
+    }
+
+    /// All text of one channel of an attempt, over its turns; empty when there is none.
+    ///
+    /// # Errors
+    /// When older text can't be read back from the journal.
+    pub fn text(&self, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
+        self.collect(attempt, |o| o.channel == channel)
+    }
+
+    /// All text of one channel of a turn.
+    ///
+    /// # Errors
+    /// As [`TextStore::text`].
+    pub fn turn_text(&self, turn: TurnId, channel: Channel) -> Result<String, JournalError> {
+        self.collect(turn.attempt, |o| o.turn == turn && o.channel == channel)
+    }
+
+    /// The text of one channel of an attempt, cut to a budget with a mark ([`cut_text`]).
+    ///
+    /// # Errors
+    /// As [`TextStore::text`].
+    pub fn cut(&self, attempt: AttemptId, channel: Channel, cut: Cut) -> Result<String, JournalError> {
+        let text = self.text(attempt, channel)?;
+        Ok(match cut_text(&text, cut) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(short) => short,
+        })
+    }
+
+    fn collect(&self, attempt: AttemptId, wanted: impl Fn(&AttemptOutput) -> bool) -> Result<String, JournalError> {
+        let mut text = String::new();
+        let Some(pieces) = self.attempts.get(&attempt) else { return Ok(text) };
+        let mut take = |record: &Record| {
+            if let Event::AttemptOutput(output) = &record.event
+                && output.turn.attempt == attempt
+                && wanted(output)
+            {
+                text.push_str(&output.text);
+            }
+        };
+        for run in &pieces.cold {
+            let mut reader = Reader::open_at(&self.journal, run.first)?;
+            while let Some((offset, record)) = reader.read()? {
+                if offset > run.last {
+                    break;
+                }
+                take(&record);
+                if offset == run.last {
+                    break;
+                }
+            }
+        }
+        pieces.hot.iter().for_each(|(_, record)| take(record));
+        Ok(text)
+    }
+}
+
+fn cost(output: &AttemptOutput) -> usize {
+    output.text.len() + OVERHEAD
+}
+
+/// Cuts a text to a budget: head and tail moved inwards to character boundaries, between them a mark that says how
+/// many bytes are missing. A text that fits stays as it is.
+pub fn cut_text(text: &str, cut: Cut) -> Cow<'_, str> {
+    let Cut::Middle { head, tail } = cut else { return Cow::Borrowed(text) };
+    if text.len() as u64 <= head.saturating_add(tail) {
+        return Cow::Borrowed(text);
+    }
+    // Both are below the text's length here, so they fit.
+    let head = text.floor_char_boundary(head as usize);
+    let tail = text.ceil_char_boundary(text.len() - tail as usize);
+    Cow::Owned(format!("{}\n[… {} bytes left out …]\n{}", &text[..head], tail - head, &text[tail..]))
+}
+
+/// A digest of a text: FNV-1a, 64 bits (offset basis cbf29ce484222325, prime 100000001b3), written as 16 hex digits. Tells
+/// whether two prompts are the same; not made to withstand anyone who wants a collision.
+#[derive(Clone, Copy, Debug)]
+pub struct Digest(u64);
+
+impl Digest {
+    /// Of nothing yet.
+    pub const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Takes in more; split anywhere, the digest is the same.
+    pub fn update(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// The digest of one text.
+    pub fn of(text: &str) -> String {
+        let mut digest = Self::new();
+        digest.update(text.as_bytes());
+        digest.hex()
+    }
+
+    /// 16 hex digits.
+    pub fn hex(self) -> String {
+        format!("{:016x}", self.0)
+    }
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self::new()
+    }
+}

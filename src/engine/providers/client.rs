@@ -1,0 +1,337 @@
+//! The HTTP client: a [`Request`] becomes an [`AnswerStream`].
+//!
+//! Not here: bodies (`body`), decoding (`decode`), what errors mean (`fault`). Invariants: dropping a stream closes its
+//! connection, which is how a request is cancelled (every server looks at the connection, none has a better way); a
+//! stream that ended well gives its connection back for the next request; no proxy is ever used.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Once;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::body::{base, written};
+use super::chunk::Chunk;
+use super::decode::Decoder;
+use super::fault::{Fault, ProviderError};
+use super::request::Request;
+use super::secret::{Redactor, StreamRedactor, Vault};
+use crate::domain::fleet::{Endpoint, Protocol};
+use crate::domain::protocol::{FailureKind, Remedy};
+
+/// llama.cpp closes an idle connection after 5 s (`Keep-Alive: timeout=5`); a second less, and none is used that the
+/// server is just closing.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// A server on this machine accepts at once, one in the house within milliseconds; of 12 connections at once to mlx, two
+/// needed 1.0 s (its backlog is 5).
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long the end of a body may take after the answer's own end. It comes with it; to wait for it costs nothing and
+/// saves the next request a connection.
+const CLOSING: Duration = Duration::from_millis(5);
+
+/// The time an error's body may take, and the most of it that is read: known ones have less than 1 KiB.
+const ERROR_BODY: (Duration, usize) = (Duration::from_secs(3), 64 * 1024);
+
+/// The most of a state answer (`/props`, `/api/show`) that is read: they carry a template and lists of tensors.
+const STATE_BODY: usize = 16 * 1024 * 1024;
+
+/// The client can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS could not be set up, most likely for want of readable root certificates.
+    #[error("the HTTP client could not be made: {0}; check this machine's certificate store")]
+    Build(#[from] reqwest::Error),
+}
+
+/// Talks to model servers. Cheap to clone; clones share connections and secrets.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    pub(super) vault: Vault,
+}
+
+/// A state answer: status, the server's name for itself, and the body.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) status: u16,
+    pub(super) server: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Client {
+    /// A client with a pool of its own.
+    ///
+    /// # Errors
+    /// [`ClientError::Build`] where TLS can't be set up.
+    pub fn new() -> Result<Self, ClientError> {
+        static PROVIDER: Once = Once::new();
+        // An error says that the process has one already, which does as well.
+        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let http = reqwest::Client::builder()
+            .no_proxy() // a system proxy takes even loopback addresses
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE)
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
+            .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, vault: Vault::default() })
+    }
+
+    /// Replaces the secrets this client has resolved; for texts that do not pass through it.
+    pub fn redactor(&self) -> Redactor {
+        self.vault.redactor.clone()
+    }
+
+    /// Sends `request` when the stream is first asked for its next chunk.
+    pub fn stream(&self, request: Request) -> AnswerStream {
+        let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api);
+        let (endpoint, silence) = (request.endpoint.clone(), request.silence);
+        let client = self.clone();
+        AnswerStream {
+            state: Stage::Opening(Box::pin(async move { client.open(&request).await })),
+            decoder,
+            redact: None,
+            redactor: self.redactor(),
+            out: VecDeque::new(),
+            raw: VecDeque::new(),
+            fault: None,
+            endpoint,
+            silence,
+        }
+    }
+
+    /// Sends `request` and waits for its headers, for as long as it takes: a queued request gets none.
+    async fn open(&self, request: &Request) -> Result<Response, Fault> {
+        let endpoint = &request.endpoint;
+        if endpoint.protocol == Protocol::Command {
+            return Err(Fault::new(
+                FailureKind::Refused,
+                Remedy::Operator,
+                "command-line agents are not served yet",
+                "give the endpoint another protocol in fleet.toml",
+            ));
+        }
+        let (path, body) = written(request).map_err(|error| {
+            Fault::new(
+                FailureKind::Refused,
+                Remedy::Operator,
+                format!("the request could not be written: {error}"),
+                "see the answer schema in the plan",
+            )
+        })?;
+        let post = self.http.post(format!("{}{path}", base(&endpoint.url))).body(body);
+        let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let response = self.keyed(post, endpoint).await?.send().await.map_err(|error| Fault::of_transport(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        if let (401 | 403, Some(key)) = (status, &endpoint.key) {
+            self.vault.forget(key);
+        }
+        let (limit, most) = ERROR_BODY;
+        // An error without words is still an error.
+        let body = timeout(limit, read(response, most)).await.unwrap_or_default();
+        Err(Fault::of_answer(endpoint.protocol, status, &body))
+    }
+
+    /// Adds the endpoint's key.
+    async fn keyed(&self, request: RequestBuilder, endpoint: &Endpoint) -> Result<RequestBuilder, Fault> {
+        let Some(key) = &endpoint.key else { return Ok(request) };
+        let secret = self.vault.resolve(key).await?;
+        let mut value = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
+            Fault::new(
+                FailureKind::Secret,
+                Remedy::Operator,
+                "the key has characters that no header may have",
+                "check what the endpoint's key in fleet.toml refers to",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(request.headers(HeaderMap::from_iter([(AUTHORIZATION, value)])))
+    }
+
+    /// Reads state from `endpoint`: `GET path`, or `POST` where there is a body; whole within `limit`.
+    pub(super) async fn state(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Option<Vec<u8>>,
+        limit: Duration,
+    ) -> Result<State, Fault> {
+        let url = format!("{}{path}", base(&endpoint.url));
+        let request = match &body {
+            Some(body) => self.http.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
+            None => self.http.get(url),
+        };
+        fetch(self.keyed(request, endpoint).await?, limit).await
+    }
+
+    /// Reads state from an address that is no endpoint yet.
+    pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
+        fetch(self.http.get(format!("{base}{path}")), limit).await
+    }
+}
+
+async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault> {
+    let again = request.try_clone();
+    let deadline = Instant::now() + limit;
+    let silent = || {
+        Fault::new(
+            FailureKind::Silent,
+            Remedy::Elsewhere,
+            format!("no answer within {} ms", limit.as_millis()),
+            "see the server's log",
+        )
+    };
+    let mut sent = timeout_at(deadline, request.send()).await.map_err(|_| silent())?;
+    // A kept connection may close in the very moment it is used; reading state twice does no harm.
+    if let (Err(error), Some(again)) = (&sent, again)
+        && !error.is_connect()
+    {
+        sent = timeout_at(deadline, again.send()).await.map_err(|_| silent())?;
+    }
+    let response = sent.map_err(|error| Fault::of_transport(&error))?;
+    let status = response.status().as_u16();
+    let server = response.headers().get(SERVER).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let body = timeout_at(deadline, read(response, STATE_BODY)).await.map_err(|_| silent())?;
+    Ok(State { status, server, body })
+}
+
+/// The body, as much of it as comes, up to `most` bytes.
+async fn read(mut response: Response, most: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < most
+        && let Ok(Some(bytes)) = response.chunk().await
+    {
+        body.extend_from_slice(&bytes);
+    }
+    body.truncate(most);
+    body
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Response, Fault>> + Send>>;
+
+/// Where a stream is.
+enum Stage {
+    /// Sent or queued; no headers yet.
+    Opening(Opening),
+    /// Accepted; the body is being read.
+    Reading { response: Response, deadline: Instant },
+    /// The answer's end has come; the body's has not.
+    Closing(Response),
+    /// Nothing more comes.
+    Over,
+}
+
+/// An answer as it comes. Dropping it closes the connection, and the server stops.
+pub struct AnswerStream {
+    state: Stage,
+    decoder: Decoder,
+    redact: Option<StreamRedactor>,
+    redactor: Redactor,
+    /// Decoded and redacted; never more than one read of the network gives.
+    out: VecDeque<Chunk>,
+    raw: VecDeque<Chunk>,
+    /// What comes after `out`.
+    fault: Option<Fault>,
+    endpoint: Endpoint,
+    silence: Duration,
+}
+
+impl std::fmt::Debug for AnswerStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stage = match self.state {
+            Stage::Opening(_) => "opening",
+            Stage::Reading { .. } => "reading",
+            Stage::Closing(_) => "closing",
+            Stage::Over => "over",
+        };
+        write!(f, "AnswerStream({} {stage})", self.endpoint.name)
+    }
+}
+
+impl AnswerStream {
+    /// The next chunk; none after [`Chunk::End`] or an error. May be dropped while it waits and asked again: nothing is
+    /// lost, and the limit for silence does not start anew.
+    ///
+    /// # Errors
+    /// The request's failure, once, as the last item.
+    pub async fn next(&mut self) -> Option<Result<Chunk, ProviderError>> {
+        loop {
+            if let (Some(Chunk::End { .. }), Stage::Closing(response)) = (self.out.front(), &mut self.state) {
+                // A body that goes on is dropped with its connection.
+                let _ = timeout(CLOSING, async { while let Ok(Some(_)) = response.chunk().await {} }).await;
+                self.state = Stage::Over;
+            }
+            if let Some(chunk) = self.out.pop_front() {
+                return Some(Ok(chunk));
+            }
+            if let Some(fault) = self.fault.take() {
+                self.state = Stage::Over;
+                return Some(Err(fault.at(&self.endpoint, &self.redactor)));
+            }
+            match &mut self.state {
+                Stage::Opening(opening) => match opening.await {
+                    Ok(response) => {
+                        self.redact = Some(self.redactor.stream());
+                        self.state = Stage::Reading { response, deadline: Instant::now() + self.silence };
+                        return Some(Ok(Chunk::Accepted));
+                    }
+                    Err(fault) => {
+                        self.state = Stage::Over;
+                        return Some(Err(fault.at(&self.endpoint, &self.redactor)));
+                    }
+                },
+                Stage::Reading { response, deadline } => {
+                    let fed = match timeout_at(*deadline, response.chunk()).await {
+                        Err(_) => Err(Fault::silent(self.silence.as_secs())),
+                        Ok(Ok(Some(bytes))) => {
+                            *deadline = Instant::now() + self.silence;
+                            self.decoder.feed(&bytes, &mut self.raw)
+                        }
+                        Ok(Ok(None)) => self.decoder.finish(&mut self.raw),
+                        // The end may have come all the same: only the terminator tells.
+                        Ok(Err(error)) => self.decoder.finish(&mut self.raw).map_err(|fault| match fault.kind {
+                            FailureKind::Cut => Fault::of_broken_body(&error),
+                            _ => fault,
+                        }),
+                    };
+                    self.fault = fed.err();
+                    self.settle();
+                }
+                Stage::Closing(_) | Stage::Over => return None,
+            }
+        }
+    }
+
+    /// Redacts what was decoded, and moves on where the answer is over.
+    fn settle(&mut self) {
+        let Self { raw, out, redact, .. } = self;
+        match redact {
+            Some(redact) => {
+                for chunk in raw.drain(..) {
+                    redact.pass(chunk, |chunk| out.push_back(chunk));
+                }
+                if self.fault.is_some() {
+                    redact.rest(|chunk| out.push_back(chunk));
+                }
+            }
+            None => out.append(raw),
+        }
+        if self.decoder.is_over() || self.fault.is_some() {
+            self.state = match std::mem::replace(&mut self.state, Stage::Over) {
+                Stage::Reading { response, .. } if self.fault.is_none() => Stage::Closing(response),
+                _ => Stage::Over,
+            };
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Ollama's lines of JSON, `/api/chat` and `/api/generate`. The last line has `"done":true`; a line with `error` may come
+//! in its place, under HTTP 200.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::calls::Fragment;
+use super::{Turn, take_known};
+use crate::domain::protocol::TurnEnd;
+use crate::engine::providers::chunk::Chunk;
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
+    /// The text on `/api/generate`.
+    response: Option<String>,
+    /// The thinking on `/api/generate`.
+    thinking: Option<String>,
+    done: Option<bool>,
+    done_reason: Option<String>,
+    // Durations are nanoseconds; figures that are zero are left out.
+    total_duration: Option<u64>,
+    load_duration: Option<u64>,
+    prompt_eval_count: Option<u64>,
+    prompt_eval_cached_count: Option<u64>,
+    prompt_eval_duration: Option<u64>,
+    eval_count: Option<u64>,
+    eval_duration: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    content: Option<String>,
+    thinking: Option<String>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Fragment<'a>>>,
+}
+
+/// Reads one line; what comes back is the raw value of its `error`, if it has one.
+pub(super) fn read(
+    text: &str,
+    turn: &mut Turn,
+    out: &mut VecDeque<Chunk>,
+) -> Result<Option<String>, serde_json::Error> {
+    let line: Line<'_> = serde_json::from_str(text)?;
+    if let Some(error) = line.error {
+        return Ok(Some(error.get().to_owned()));
+    }
+    if let Some(thinking) = line.thinking {
+        turn.thinking(thinking, out);
+    }
+    if let Some(response) = line.response {
+        turn.content(response, out);
+    }
+    if let Some(message) = line.message {
+        if let Some(thinking) = message.thinking {
+            turn.thinking(thinking, out);
+        }
+        if let Some(content) = message.content {
+            turn.content(content, out);
+        }
+        for call in message.tool_calls.into_iter().flatten() {
+            turn.calls.push_whole(call);
+        }
+    }
+    if line.done == Some(true) {
+        let usage = &mut turn.usage;
+        take_known(&mut usage.prompt_tokens, line.prompt_eval_count);
+        take_known(&mut usage.cached_tokens, line.prompt_eval_cached_count);
+        take_known(&mut usage.output_tokens, line.eval_count);
+        take_known(&mut usage.generation_us, line.eval_duration.map(|ns| ns / 1000));
+        // The total counts from the request's arrival, the load does not: what is left over is the queue.
+        let worked = [line.load_duration, line.prompt_eval_duration, line.eval_duration].into_iter().flatten().sum();
+        take_known(&mut usage.queue_us, line.total_duration.map(|ns: u64| ns.saturating_sub(worked) / 1000));
+        let cut = line.done_reason.as_deref() == Some("length");
+        turn.end = Some(if cut { TurnEnd::Length } else { TurnEnd::Stop });
+        turn.finish(out);
+    }
+    Ok(None)
+}
