@@ -4,6 +4,7 @@
 //! hands.
 
 pub mod client;
+pub mod host;
 pub mod journal;
 pub mod machine;
 pub mod providers;

@@ -38,7 +38,8 @@ impl CleanText {
 
     /// Sanitises `raw` onto one line: line ends and runs of spaces become one space.
     pub fn one_line(raw: &str) -> Self {
-        Self::new(&raw.split_whitespace().collect::<Vec<_>>().join(" "))
+        // Sanitised first: a dropped escape sequence may leave two spaces beside each other.
+        Self::new(raw).to_one_line()
     }
 
     /// The text.
@@ -55,7 +56,7 @@ impl CleanText {
     }
 
     /// The text on one line: each run of white space is one space, none at the ends.
-    pub fn one_line(&self) -> Self {
+    pub fn to_one_line(&self) -> Self {
         let mut words = self.0.split_whitespace();
         let mut out = String::with_capacity(self.0.len());
         out.extend(words.next());
@@ -187,8 +188,9 @@ mod tests {
 
     #[test]
     fn one_line_collapses() {
-        assert_eq!(CleanText::new("  a\r\n\n b\tc ").one_line(), "a b c");
-        assert_eq!(CleanText::new("same text").one_line(), "same text");
+        assert_eq!(CleanText::new("  a\r\n\n b\tc ").to_one_line(), "a b c");
+        assert_eq!(CleanText::one_line("a \x1b[1m \u{2028}b\n"), "a b");
+        assert_eq!(CleanText::new("same text").to_one_line(), "same text");
     }
 
     #[test]

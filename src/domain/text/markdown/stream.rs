@@ -54,8 +54,8 @@ impl Streaming {
         Self { cells, stable: 0, stable_lines: 0, lines: Vec::new() }
     }
 
-    /// The rows of `source`, which begins with what it was at the last call. If it is shorter, all is done afresh; so it
-    /// is at another width, for which make a new one.
+    /// The rows of `source`, which begins with what it was at the last call. If it is shorter, all is done afresh. For
+    /// another width, or when the beginning is no longer there (a transcript dropped lines), make a new one.
     pub fn update(&mut self, source: &str) -> &[StyledLine] {
         if source.get(self.stable..).is_none() {
             *self = Self::new(self.cells);
