@@ -7,3 +7,4 @@ pub mod action;
 pub mod model;
 pub mod scene;
 pub mod theme;
+pub mod view;

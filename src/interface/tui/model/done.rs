@@ -132,7 +132,9 @@ mod tests {
     #[test]
     fn again_retries_what_failed_or_runs_the_goal_anew() {
         let again = |s: &Story| act(s, Action::Again).remove(0);
-        assert!(matches!(again(&story::done()), UiEffect::Send(Command::AddGoal { text, .. }) if text.starts_with("Compare")));
+        assert!(
+            matches!(again(&story::done()), UiEffect::Send(Command::AddGoal { text, .. }) if text.starts_with("Compare"))
+        );
         assert_eq!(again(&story::failed()), UiEffect::Send(Command::Retry(RetryScope::Failed)));
     }
 

@@ -3,7 +3,7 @@
 //! Not here: what the sections say (`view/inspector`). It is a layer over Run; `esc` closes it there.
 
 use super::scroll::Scroll;
-use super::{Msg, UiEffect};
+use super::{Card, Layer, Msg, UiEffect};
 use crate::domain::protocol::{AttemptId, Command, LevelScope, Micros, RetryScope, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
@@ -91,7 +91,7 @@ impl InspectorUi {
     }
 
     /// Does what an action means here; `Back` never comes here, it closes the inspector.
-    pub fn update(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         let section = self.section(state);
         if self.scrolls[section as usize].act(action) {
             return Vec::new();
@@ -112,6 +112,11 @@ impl InspectorUi {
                 return vec![self.attempt(state).map_or_else(none, UiEffect::CopyAnswer)];
             }
             Action::Retry => return send(Command::Retry(RetryScope::Task(task.id.clone()))),
+            Action::Stop => {
+                let nothing = || UiEffect::Notice(CleanText::new("It has ended; there is nothing to stop."));
+                let card = Card::stop(state, &task.id, now);
+                return vec![card.map_or_else(nothing, |c| UiEffect::Open(Box::new(Layer::Card(c))))];
+            }
             Action::Hold if task.held => return send(Command::Release(task.id.clone())),
             Action::Hold => return send(Command::Hold(task.id.clone())),
             Action::Level => {

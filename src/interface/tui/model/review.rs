@@ -113,12 +113,20 @@ impl ReviewUi {
         let (Some(ix), Some(goal)) = (self.selected(goal, state), state.goal(goal)) else { return Vec::new() };
         let task = state.task(ix);
         if task.work != Work::Ordinary {
-            return vec![notice("The goal's own last step stays; run without it by `synthesis: false` in the plan (e).")];
+            return vec![notice(
+                "The goal's own last step stays; run without it by `synthesis: false` in the plan (e).",
+            )];
         }
-        let needed_by: Vec<&str> =
-            task.feeds.iter().map(|f| state.task(*f)).filter(|t| !t.removed && t.work == Work::Ordinary).map(|t| &*t.title).collect();
+        let needed_by: Vec<&str> = task
+            .feeds
+            .iter()
+            .map(|f| state.task(*f))
+            .filter(|t| !t.removed && t.work == Work::Ordinary)
+            .map(|t| &*t.title)
+            .collect();
         if let Some(first) = needed_by.first() {
-            let more = if needed_by.len() > 1 { format!(" and {} more need", needed_by.len() - 1) } else { " needs".into() };
+            let more =
+                if needed_by.len() > 1 { format!(" and {} more need", needed_by.len() - 1) } else { " needs".into() };
             return vec![UiEffect::Notice(CleanText::new(&format!(
                 "“{first}”{more} it, so it stays: remove that first, or edit the plan (e)."
             )))];
@@ -204,9 +212,10 @@ mod tests {
         let story = story::drafted();
         let mut review = ReviewUi::default();
         assert!(matches!(act(&mut review, &story, Action::Remove)[..], [UiEffect::Notice(_)]));
-        let free = story.state.tasks().iter().find(|t| {
-            t.work == Work::Ordinary && t.feeds.iter().all(|f| story.state.task(*f).work != Work::Ordinary)
-        });
+        let free =
+            story.state.tasks().iter().find(|t| {
+                t.work == Work::Ordinary && t.feeds.iter().all(|f| story.state.task(*f).work != Work::Ordinary)
+            });
         review.selected = free.map(|t| t.id.clone());
         assert!(matches!(
             &act(&mut review, &story, Action::Remove)[..],

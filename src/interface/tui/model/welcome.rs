@@ -85,9 +85,9 @@ impl WelcomeUi {
     }
 
     /// Takes a key of the goal box or a paste.
-    pub fn input(&mut self, msg: &Msg, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn input(&mut self, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
         match msg {
-            Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, state),
+            Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
             Msg::Paste(text) if self.focus == WelcomeFocus::Goal => {
                 self.area.insert_str(text.as_str());
                 self.example = None;
@@ -100,7 +100,7 @@ impl WelcomeUi {
     /// The contexts of the focus, innermost first.
     pub fn contexts(&self, _state: &State) -> Vec<Context> {
         match self.focus {
-            WelcomeFocus::Goal => vec![Context::Text, Context::Welcome],
+            WelcomeFocus::Goal => vec![Context::Text],
             WelcomeFocus::Fleet => vec![Context::Welcome],
         }
     }
@@ -111,7 +111,8 @@ impl WelcomeUi {
     /// Does what an action means here.
     pub fn update(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
         match action {
-            Action::Enter => return self.accept(),
+            Action::Enter if self.focus == WelcomeFocus::Goal => return self.accept(),
+            Action::Enter => self.focus = WelcomeFocus::Goal,
             Action::ChooseFleet => return vec![UiEffect::SwitchFleet(other_fleet(state))],
             Action::Refresh => return vec![probe(state)],
             Action::NextPane | Action::PreviousPane => {
@@ -123,32 +124,26 @@ impl WelcomeUi {
             Action::NewGoal => self.focus = WelcomeFocus::Goal,
             Action::Down => self.next_example(),
             Action::Up => self.previous_example(),
-            Action::Back if !state.goals().is_empty() => return vec![UiEffect::Show(Screen::Run)],
+            Action::Back => {
+                let empty = self.is_empty();
+                if !state.goals().is_empty() && (empty || self.focus == WelcomeFocus::Fleet) {
+                    self.focus = WelcomeFocus::Goal;
+                    return vec![UiEffect::Show(Screen::Run)];
+                }
+                self.focus = WelcomeFocus::Fleet;
+            }
             _ => {}
         }
         Vec::new()
     }
 
-    /// A key while the box has the focus; the text area's own shortcuts are off.
-    fn key(&mut self, key: KeyEvent, state: &State) -> Vec<UiEffect> {
+    /// A key of the box that is no action; the text area's own shortcuts are off.
+    fn key(&mut self, key: KeyEvent) -> Vec<UiEffect> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('s') if control => return self.accept(),
-            KeyCode::Char('r') if control => return vec![probe(state)],
             KeyCode::Char('j') if control => self.type_in(|a| a.insert_newline()),
-            KeyCode::Enter if key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT) => {
-                self.type_in(|a| a.insert_newline());
-            }
-            KeyCode::Enter if self.area.lines().len() > 1 => self.type_in(|a| a.insert_newline()),
-            KeyCode::Enter => return self.accept(),
-            KeyCode::Esc => {
-                self.focus = WelcomeFocus::Fleet;
-                if !state.goals().is_empty() && self.is_empty() {
-                    self.focus = WelcomeFocus::Goal;
-                    return vec![UiEffect::Show(Screen::Run)];
-                }
-            }
-            KeyCode::Tab | KeyCode::BackTab => self.focus = WelcomeFocus::Fleet,
+            KeyCode::Enter => self.type_in(|a| a.insert_newline()),
+            KeyCode::Tab | KeyCode::BackTab => {}
             // ctrl-/ comes as one of these, by terminal.
             KeyCode::Char('/' | '_' | '7') if control => self.type_in(|a| {
                 a.undo();
@@ -213,10 +208,7 @@ impl WelcomeUi {
             (self.text().trim().to_owned(), GoalOptions { review: Review::Ask, ..GoalOptions::default() })
         };
         *self = Self::default();
-        vec![
-            UiEffect::Send(Command::AddGoal { text, plan: PlanSource::Model, options }),
-            UiEffect::Show(Screen::Run),
-        ]
+        vec![UiEffect::Send(Command::AddGoal { text, plan: PlanSource::Model, options }), UiEffect::Show(Screen::Run)]
     }
 }
 
@@ -250,41 +242,44 @@ mod tests {
 
     fn goal(effects: &[UiEffect]) -> (&str, Review) {
         match effects {
-            [UiEffect::Send(Command::AddGoal { text, plan: PlanSource::Model, options }), UiEffect::Show(Screen::Run)] => {
-                (text, options.review)
-            }
+            [
+                UiEffect::Send(Command::AddGoal { text, plan: PlanSource::Model, options }),
+                UiEffect::Show(Screen::Run),
+            ] => (text, options.review),
             other => panic!("{other:?}"),
         }
+    }
+
+    fn accept(welcome: &mut WelcomeUi) -> Vec<UiEffect> {
+        welcome.update(Action::Enter, &State::default(), Micros(0))
     }
 
     #[test]
     fn a_typed_goal_is_planned_and_reviewed_and_the_box_is_empty_again() {
         let mut welcome = WelcomeUi::default();
         write(&mut welcome, "Rank q and f ");
-        let sent = press(&mut welcome, KeyCode::Enter, KeyModifiers::NONE);
-        assert_eq!(goal(&sent), ("Rank q and f", Review::Ask));
+        assert_eq!(goal(&accept(&mut welcome)), ("Rank q and f", Review::Ask));
         assert!(welcome.is_empty());
     }
 
     #[test]
     fn an_empty_box_runs_the_demo_at_once() {
-        let sent = press(&mut WelcomeUi::default(), KeyCode::Enter, KeyModifiers::NONE);
-        assert_eq!(goal(&sent), (DEMO_GOAL, Review::Auto));
+        assert_eq!(goal(&accept(&mut WelcomeUi::default())), (DEMO_GOAL, Review::Auto));
     }
 
     #[test]
-    fn two_lines_are_sent_by_ctrl_s_only() {
+    fn a_goal_may_have_several_lines() {
         let mut welcome = WelcomeUi::default();
         write(&mut welcome, "a");
         press(&mut welcome, KeyCode::Char('j'), KeyModifiers::CONTROL);
         write(&mut welcome, "b");
-        assert_eq!(press(&mut welcome, KeyCode::Enter, KeyModifiers::NONE), vec![]);
+        press(&mut welcome, KeyCode::Enter, KeyModifiers::SHIFT);
         write(&mut welcome, "c");
-        assert_eq!(goal(&press(&mut welcome, KeyCode::Char('s'), KeyModifiers::CONTROL)).0, "a\nb\nc");
+        assert_eq!(goal(&accept(&mut welcome)).0, "a\nb\nc");
     }
 
     #[test]
-    fn examples_go_round_only_while_nothing_was_typed() {
+    fn examples_are_walked_only_while_nothing_was_typed() {
         let mut welcome = WelcomeUi::default();
         for _ in 0..9 {
             press(&mut welcome, KeyCode::Down, KeyModifiers::NONE);
@@ -310,7 +305,7 @@ mod tests {
     fn escape_and_tab_leave_the_box_and_destroy_nothing() {
         let mut welcome = WelcomeUi::default();
         write(&mut welcome, "keep me");
-        press(&mut welcome, KeyCode::Esc, KeyModifiers::NONE);
+        welcome.update(Action::Back, &State::default(), Micros(0));
         assert_eq!((welcome.focus(), welcome.text().as_str()), (WelcomeFocus::Fleet, "keep me"));
         let chosen = welcome.update(Action::ChooseFleet, &State::default(), Micros(0));
         assert_eq!(chosen, vec![UiEffect::SwitchFleet(FleetChoice::Simulated)]);

@@ -54,7 +54,13 @@ pub fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, cache: &mut Cache, a
         Some(attempt) => {
             let thinking = cache.thinking.rows(theme, scene.transcripts, attempt, Channel::Thinking, inside.width);
             lines.extend(thinking_rows(theme, thinking, done.fold()));
-            lines.extend_from_slice(cache.answer.rows(theme, scene.transcripts, attempt, Channel::Answer, inside.width));
+            lines.extend_from_slice(cache.answer.rows(
+                theme,
+                scene.transcripts,
+                attempt,
+                Channel::Answer,
+                inside.width,
+            ));
         }
         None => lines.extend(no_answer(theme, goal, inside.width)),
     }
@@ -100,7 +106,8 @@ fn trouble(scene: &Scene<'_>, goal: &Goal, cells: u16) -> Vec<Line<'static>> {
     }
     let dropped = state.progress(Some(goal.id)).dropped as usize;
     if dropped > 0 {
-        let text = format!("{} did not run because of it. r retries what failed; they follow.", plural(dropped, "task"));
+        let text =
+            format!("{} did not run because of it. r retries what failed; they follow.", plural(dropped, "task"));
         lines.extend(page::wrapped(theme, Slot::Dim, &text, cells, 2));
     }
     lines.push(Line::default());
@@ -113,7 +120,9 @@ fn no_answer(theme: &Theme, goal: &Goal, cells: u16) -> Vec<Line<'static>> {
             "It was cancelled before there was an answer. What was written is kept: esc shows the tasks and their output; \
              r asks for the goal again."
         }
-        GoalPhase::Ended(_) => "There is no answer. esc shows the tasks and what they wrote; ctrl-n asks for another goal.",
+        GoalPhase::Ended(_) => {
+            "There is no answer. esc shows the tasks and what they wrote; ctrl-n asks for another goal."
+        }
         _ => "It is not over yet: the answer will stand here. esc shows the tasks.",
     };
     page::wrapped(theme, Slot::Text, says, cells, 0)

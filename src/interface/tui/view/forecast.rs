@@ -68,8 +68,7 @@ impl Forecast {
         let serial: f64 = order.iter().map(own).sum();
         let wall = wall(state, &order, &estimates).max(critical_seconds);
         let used: BTreeSet<EndpointIx> = places.values().filter_map(|p| p.as_ref().ok().copied()).collect();
-        let sizes: Vec<f64> =
-            used.iter().filter_map(|e| state.endpoint(*e).config.memory_gb).map(f64::from).collect();
+        let sizes: Vec<f64> = used.iter().filter_map(|e| state.endpoint(*e).config.memory_gb).map(f64::from).collect();
         let (planned_gb, total_gb) = (sizes.iter().sum::<f64>(), state.machine.total as f64 / 1e9);
         let fit = if sizes.is_empty() || total_gb <= 0.0 {
             Fit::Unknown
@@ -107,8 +106,7 @@ impl Forecast {
 
     /// The numbers of those it needs.
     pub(crate) fn after(&self, state: &State, ix: TaskIx) -> Vec<usize> {
-        let mut numbers: Vec<usize> =
-            state.task(ix).needs.iter().map(|n| self.number(*n)).filter(|n| *n > 0).collect();
+        let mut numbers: Vec<usize> = state.task(ix).needs.iter().map(|n| self.number(*n)).filter(|n| *n > 0).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -136,7 +134,9 @@ impl Forecast {
         let partly = if unsized_ > 0 { format!(" ({unsized_} of unknown size)") } else { String::new() };
         match self.fit {
             Fit::Fits => format!("Memory fits: {of}{partly}."),
-            Fit::Tight => format!("Memory is tight: {of}{partly}; other programs and long contexts may not fit beside them."),
+            Fit::Tight => {
+                format!("Memory is tight: {of}{partly}; other programs and long contexts may not fit beside them.")
+            }
             Fit::Over => format!("Memory does not suffice: {of}{partly}; models will be swapped or refused."),
             Fit::Unknown => "Memory fit is unknown: give memory_gb for the endpoints in the fleet file.".to_owned(),
         }
@@ -149,17 +149,21 @@ fn place(state: &State, ix: TaskIx) -> Place {
     let Some(agent) = state.config.fleet.agent(&task.spec.agent) else {
         return Err(format!("no agent {}", task.spec.agent));
     };
-    let usable = |tier| (0..state.endpoints().len() as u32).map(EndpointIx).find(|e| {
-        let e = state.endpoint(*e);
-        e.serves(tier) && e.is_usable()
-    });
+    let usable = |tier| {
+        (0..state.endpoints().len() as u32).map(EndpointIx).find(|e| {
+            let e = state.endpoint(*e);
+            e.serves(tier) && e.is_usable()
+        })
+    };
     if let Some(e) = usable(&agent.tier).or_else(|| agent.fallback.as_ref().and_then(usable)) {
         return Ok(e);
     }
     let serving: Vec<_> = state.endpoints().iter().filter(|e| e.serves(&agent.tier)).collect();
     Err(match serving.first() {
         None => format!("no endpoint for tier {}", agent.tier),
-        Some(e) if serving.iter().any(|e| e.health == Health::Loading) => format!("{} loading", CleanText::new(e.config.short())),
+        Some(e) if serving.iter().any(|e| e.health == Health::Loading) => {
+            format!("{} loading", CleanText::new(e.config.short()))
+        }
         Some(e) => format!("{} down", CleanText::new(e.config.short())),
     })
 }
@@ -196,7 +200,8 @@ fn wall(state: &State, order: &[TaskIx], estimates: &Estimates) -> f64 {
     let mut by_tier: BTreeMap<&str, f64> = BTreeMap::new();
     for ix in order {
         if let Some(tier) = state.tier_of(state.task(*ix)) {
-            *by_tier.entry(tier.as_str()).or_default() += f64::from(estimates.own.get(ix.0 as usize).copied().unwrap_or(0.0));
+            *by_tier.entry(tier.as_str()).or_default() +=
+                f64::from(estimates.own.get(ix.0 as usize).copied().unwrap_or(0.0));
         }
     }
     let slots = |tier: &str| -> u32 {
@@ -217,7 +222,13 @@ mod tests {
         for story in [story::drafted(), story::forty()] {
             let f = Forecast::of(&story.state, GoalId(1), story.at);
             assert!(f.critical_seconds > 0.0);
-            assert!(f.wall >= f.critical_seconds && f.wall <= f.serial, "{} {} {}", f.critical_seconds, f.wall, f.serial);
+            assert!(
+                f.wall >= f.critical_seconds && f.wall <= f.serial,
+                "{} {} {}",
+                f.critical_seconds,
+                f.wall,
+                f.serial
+            );
         }
     }
 

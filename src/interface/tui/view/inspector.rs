@@ -74,7 +74,9 @@ pub fn draw(scene: &Scene<'_>, inspector: &InspectorUi, cache: &mut Cache, area:
     };
     if lines.is_empty() {
         let says = match (section, attempt) {
-            (Section::Thinking, Some(_)) => "No thinking came with this attempt: its model does not think aloud, or its level is low.",
+            (Section::Thinking, Some(_)) => {
+                "No thinking came with this attempt: its model does not think aloud, or its level is low."
+            }
             (_, Some(a)) if a.ended.is_none() => "Nothing has come yet; it stands here as it arrives.",
             (_, Some(_)) => "This attempt ended without text. The attempts section says why; r tries again.",
             (_, None) => "It has not run yet. The section “why” says what it waits for.",
@@ -179,7 +181,11 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 lines.extend(plain(state.goal(*goal).map_or("", |g| &g.text)));
             }
             Part::TaskPrompt(id) => {
-                lines.extend(note(if *id == task.id { "the task's prompt, as above".into() } else { format!("the prompt of {id}") }));
+                lines.extend(note(if *id == task.id {
+                    "the task's prompt, as above".into()
+                } else {
+                    format!("the prompt of {id}")
+                }));
             }
             Part::ResultOf { attempt, cut } => {
                 let of = state.attempt(*attempt);
@@ -188,7 +194,12 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 let mark = match cut {
                     Cut::Middle { head, tail } if head + tail < size => {
                         let out = size - head - tail;
-                        format!("cut: first {} and last {}, {} left out of the middle", bytes(*head), bytes(*tail), bytes(out))
+                        format!(
+                            "cut: first {} and last {}, {} left out of the middle",
+                            bytes(*head),
+                            bytes(*tail),
+                            bytes(out)
+                        )
                     }
                     _ => "whole".to_owned(),
                 };
@@ -208,7 +219,14 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
     let why = match (status, state.admit(ix, scene.now)) {
         (Status::Running, _) => state.last_attempt(task).map_or_else(
             || "An attempt is about to start.".to_owned(),
-            |a| format!("Attempt {} runs on {} since {}.", task.attempts.len(), endpoint_title(state, a), duration(a.elapsed(scene.now).secs_f64())),
+            |a| {
+                format!(
+                    "Attempt {} runs on {} since {}.",
+                    task.attempts.len(),
+                    endpoint_title(state, a),
+                    duration(a.elapsed(scene.now).secs_f64())
+                )
+            },
         ),
         (Status::Done, _) => "It ended well; its result goes to those it feeds.".to_owned(),
         (_, Ok(_)) => "A slot is free for it; it starts now.".to_owned(),
@@ -219,10 +237,9 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
         (_, Err(why)) => why.to_string(),
     };
     lines.extend(page::wrapped(theme, Slot::Text, &why, cells, 2));
-    for (heading, none, list) in [
-        ("Needs", "Nothing: it can start at once.", &task.needs),
-        ("Feeds", "Nothing waits for it.", &task.feeds),
-    ] {
+    for (heading, none, list) in
+        [("Needs", "Nothing: it can start at once.", &task.needs), ("Feeds", "Nothing waits for it.", &task.feeds)]
+    {
         lines.push(Line::default());
         lines.push(title(theme, heading));
         let mut any = false;
@@ -242,7 +259,10 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
     }
     let waits = state.impact(ix) as usize;
     if waits > 0 {
-        let text = format!("{} for it, directly or not.", if waits == 1 { "1 task waits".into() } else { format!("{waits} tasks wait") });
+        let text = format!(
+            "{} for it, directly or not.",
+            if waits == 1 { "1 task waits".into() } else { format!("{waits} tasks wait") }
+        );
         lines.extend(page::wrapped(theme, Slot::Dim, &text, cells, 2));
     }
     lines

@@ -227,9 +227,15 @@ mod tests {
 
     #[test]
     fn figures_read_as_people_say_them() {
-        assert_eq!((duration(47.6), duration(340.0), duration(3730.0)), ("48s".into(), "05:40".into(), "1:02:10".into()));
+        assert_eq!(
+            (duration(47.6), duration(340.0), duration(3730.0)),
+            ("48s".into(), "05:40".into(), "1:02:10".into())
+        );
         assert_eq!((bytes(820), bytes(4_120), bytes(2_300_000)), ("820 B".into(), "4.1 KB".into(), "2.3 MB".into()));
-        assert_eq!((thousands(7), thousands(48_210), thousands(1_000_000)), ("7".into(), "48,210".into(), "1,000,000".into()));
+        assert_eq!(
+            (thousands(7), thousands(48_210), thousands(1_000_000)),
+            ("7".into(), "48,210".into(), "1,000,000".into())
+        );
         assert_eq!((plural(1, "task"), plural(0, "task")), ("1 task".into(), "0 tasks".into()));
     }
 

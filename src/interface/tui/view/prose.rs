@@ -44,9 +44,7 @@ impl Prose {
             let text = CleanText::new(&transcripts.text(attempt, channel));
             self.lines = match channel {
                 Channel::Answer => rendered(theme, &text, cells),
-                Channel::Thinking | Channel::ToolCall => {
-                    super::page::wrapped(theme, Slot::Thinking, &text, cells, 0)
-                }
+                Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
             };
             self.key = Some(key);
         }

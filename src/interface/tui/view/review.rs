@@ -83,8 +83,12 @@ fn empty(scene: &Scene<'_>, goal: &Goal, area: Rect, buf: &mut Buffer) {
 fn totals(scene: &Scene<'_>, goal: &Goal, forecast: &Forecast, cells: u16) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let state_word = match goal.phase {
-        GoalPhase::Draft => vec![sign(theme, Slot::Held, Glyph::Held), word(theme, Slot::Held, " draft, nothing runs yet")],
-        GoalPhase::Planning => vec![sign(theme, Slot::Waiting, Glyph::Waiting), word(theme, Slot::Waiting, " being planned")],
+        GoalPhase::Draft => {
+            vec![sign(theme, Slot::Held, Glyph::Held), word(theme, Slot::Held, " draft, nothing runs yet")]
+        }
+        GoalPhase::Planning => {
+            vec![sign(theme, Slot::Waiting, Glyph::Waiting), word(theme, Slot::Waiting, " being planned")]
+        }
         _ => vec![sign(theme, Slot::Running, Glyph::Running), word(theme, Slot::Running, " approved")],
     };
     let mut lines = page::wrapped(theme, Slot::Strong, &goal.text, cells, 0);
@@ -125,7 +129,9 @@ fn repairs(scene: &Scene<'_>, goal: &Goal, cells: u16) -> Vec<Line<'static>> {
     let mut lines = page::wrapped(theme, Slot::Warning, &title, cells, 0);
     for repair in &goal.repairs {
         for (i, mut line) in page::wrapped(theme, Slot::Text, repair, cells, 2).into_iter().enumerate() {
-            if i == 0 && let Some(first) = line.spans.first_mut() {
+            if i == 0
+                && let Some(first) = line.spans.first_mut()
+            {
                 *first = word(theme, Slot::Marker, "- ");
             }
             lines.push(line);
@@ -179,8 +185,20 @@ fn row(scene: &Scene<'_>, forecast: &Forecast, ix: TaskIx, selected: bool, cells
     let placed = place.is_some_and(Result::is_ok);
     let figure = format!("{}{}", theme.glyph(Glyph::About), duration(f64::from(forecast.own(ix))));
     let (number, level, figure_cells) = (4, 2, 7);
-    let after_cells = if cells >= 72 { 12 } else if cells >= 52 { 8 } else { 0 };
-    let place_cells = if cells >= 84 { 24 } else if cells >= 46 { 14 } else { 0 };
+    let after_cells = if cells >= 72 {
+        12
+    } else if cells >= 52 {
+        8
+    } else {
+        0
+    };
+    let place_cells = if cells >= 84 {
+        24
+    } else if cells >= 46 {
+        14
+    } else {
+        0
+    };
     let fixed = 2 + number + level + figure_cells + after_cells + place_cells + 3;
     let title_cells = cells.saturating_sub(fixed).max(1);
     let after = match forecast.after(state, ix).as_slice() {
@@ -241,7 +259,11 @@ fn detail(scene: &Scene<'_>, forecast: &Forecast, selected: Option<TaskIx>, cell
     }
     let waits = state.impact(ix) as usize;
     if waits > 0 {
-        says.push(vec![word(theme, Slot::Dim, format!("{} for it", if waits == 1 { "1 waits".into() } else { format!("{waits} wait") }))]);
+        says.push(vec![word(
+            theme,
+            Slot::Dim,
+            format!("{} for it", if waits == 1 { "1 waits".into() } else { format!("{waits} wait") }),
+        )]);
     }
     lines.extend(facts(theme, says, cells));
     for need in &task.needs {

@@ -86,7 +86,13 @@ impl Story {
     fn end_turn(&mut self, turn: TurnId, end: TurnEnd) {
         let usage = Usage { prompt_tokens: 812, output_tokens: 640, first_token_us: 900_000, ..Usage::default() };
         let slot = SlotAfter::Free;
-        self.tell(Event::TurnEnded(Box::new(TurnEnded { turn, end, slot, usage, prompt_digest: "9f2ab0c41d77e350".into() })));
+        self.tell(Event::TurnEnded(Box::new(TurnEnded {
+            turn,
+            end,
+            slot,
+            usage,
+            prompt_digest: "9f2ab0c41d77e350".into(),
+        })));
     }
 
     pub(crate) fn complete(&mut self, turn: TurnId) {
@@ -219,7 +225,12 @@ pub(crate) fn drafted() -> Story {
             task("errors", "reasoner", "Judge the error messages each approach can give", &["sources", "samples"]),
             task("speed", "coder", "Measure parse speed over the sample files", &["samples"]),
             task("upkeep", "critic", "Estimate the upkeep of each grammar over two years", &["sources", "jp"]),
-            task("rank", "reasoner", "Rank the approaches and say what would change the order", &["errors", "speed", "upkeep"]),
+            task(
+                "rank",
+                "reasoner",
+                "Rank the approaches and say what would change the order",
+                &["errors", "speed", "upkeep"],
+            ),
         ],
         &[
             "The model's plan had a cycle: “rank” needed “sources” and was needed by it; that need was dropped.",
@@ -246,7 +257,8 @@ pub(crate) fn forty() -> Story {
     let agents = ["researcher", "reasoner", "coder", "summarizer"];
     let tasks = (0..40)
         .map(|i| {
-            let needs: Vec<String> = if i < 8 { vec![] } else { vec![format!("t{}", i - 8), format!("t{}", (i - 8) / 8 * 8)] };
+            let needs: Vec<String> =
+                if i < 8 { vec![] } else { vec![format!("t{}", i - 8), format!("t{}", (i - 8) / 8 * 8)] };
             let mut needs: Vec<&str> = needs.iter().map(String::as_str).collect();
             needs.dedup();
             let title = format!("Look at part {} of the corpus and note every surprise in it", i + 1);
@@ -278,7 +290,11 @@ pub(crate) fn done() -> Story {
         story.wait(31);
         for (i, turn) in turns.into_iter().enumerate() {
             story.wait(3 * i as u64);
-            story.say(turn, Channel::Thinking, "The table decides; but upkeep weighs more than speed here, since the team is small.");
+            story.say(
+                turn,
+                Channel::Thinking,
+                "The table decides; but upkeep weighs more than speed here, since the team is small.",
+            );
             let text = if wave[0] == "answer" { ANSWER } else { "- a first finding\n- a second one\n" };
             story.say(turn, Channel::Answer, text);
             story.complete(turn);
@@ -293,9 +309,8 @@ pub(crate) fn done() -> Story {
 pub(crate) fn failed() -> Story {
     let mut story = drafted();
     story.tell(Event::GoalApproved { goal: GoalId(1) });
-    let recipe = Recipe {
-        messages: vec![Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] }],
-    };
+    let recipe =
+        Recipe { messages: vec![Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] }] };
     let ok = story.start("sources", "athene", 0, recipe.clone());
     let cut = story.start("samples", "qwen", 0, recipe);
     story.wait(22);
@@ -308,7 +323,7 @@ pub(crate) fn failed() -> Story {
         task: samples.clone(),
         not_before: story.at,
         reason: CleanText::new("Qwen cut the answer off"),
-        count: FailureCount::Kept,
+        count: FailureCount::Counted,
         route: Route::Primary,
     }));
     let again = Recipe {
@@ -329,7 +344,10 @@ pub(crate) fn failed() -> Story {
     let second = story.start("samples", "qwen", 1, again);
     story.wait(9);
     story.fail(second, "Qwen does not answer on 127.0.0.1:8084; start it, then ctrl-r probes it");
-    story.tell(Event::TaskFailed { task: samples, reason: CleanText::new("Qwen does not answer; start it, then r retries") });
+    story.tell(Event::TaskFailed {
+        task: samples,
+        reason: CleanText::new("Qwen does not answer; start it, then r retries"),
+    });
     for task in ["errors", "speed", "upkeep", "rank", "answer", "jp"] {
         let reason = CleanText::new("a task it needs failed");
         story.tell(Event::TaskSkipped { task: format!("g1/{task}").parse().unwrap(), reason });

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::page::{self, Focus, cell, cell_right, dot, facts, frame, padded, paint, sign, word};
+use super::page::{self, Focus, cell, cell_right, dot, facts, frame, padded, paint, word};
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::{AgentName, Health, TierName};
 use crate::domain::state::{EndpointState, State};
@@ -30,7 +30,13 @@ pub fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
     let rest = page::below(page, used);
     let fleet_rows = scene.state.endpoints().len() as u16;
     let wanted = fleet_rows + 7;
-    let box_rows = if roomy { 7 } else if rest.height >= 18 { 5 } else { 4 };
+    let box_rows = if roomy {
+        7
+    } else if rest.height >= 18 {
+        5
+    } else {
+        4
+    };
     let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
     let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
@@ -111,11 +117,10 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         let key = |key: &'static str, says: &'static str| {
             vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
         };
-        let hints = match (focused, welcome.is_empty(), welcome.area.lines().len() > 1) {
-            (false, ..) => vec![key("tab", "back to the goal"), key("f", "other fleet"), key("ctrl-r", "probe again")],
-            (true, true, _) => vec![key("enter", "runs a demo"), key("↓", "an example"), key("tab", "fleet")],
-            (true, false, true) => vec![key("ctrl-s", "makes a plan"), key("enter", "new line"), key("tab", "fleet")],
-            (true, false, false) => vec![key("enter", "makes a plan"), key("ctrl-j", "new line"), key("tab", "fleet")],
+        let hints = match (focused, welcome.is_empty()) {
+            (false, _) => vec![key("tab", "back to the goal"), key("f", "other fleet"), key("ctrl-r", "probe again")],
+            (true, true) => vec![key("enter", "runs a demo"), key("↓", "an example"), key("tab", "fleet")],
+            (true, false) => vec![key("enter", "makes a plan"), key("ctrl-j", "new line"), key("tab", "fleet")],
         };
         let lines = facts(theme, hints, text.width);
         paint(page::upper(page::below(padded(inside), inside.height - 1), 1), &lines, buf);
@@ -133,11 +138,8 @@ fn examples(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
     let mut lines = vec![Line::from(heading)];
     for (i, example) in EXAMPLES.iter().enumerate() {
         let chosen = welcome.example() == Some(i);
-        let (mark, slot) = if chosen {
-            (theme.glyph(Glyph::Cursor), Slot::Selected)
-        } else {
-            (theme.glyph(Glyph::Dot), Slot::Text)
-        };
+        let (mark, slot) =
+            if chosen { (theme.glyph(Glyph::Cursor), Slot::Selected) } else { (theme.glyph(Glyph::Dot), Slot::Text) };
         let room = usize::from(area.width).saturating_sub(4);
         let text = crate::domain::text::width::cut_end(example, room).into_owned();
         lines.push(Line::from(vec![word(theme, Slot::Dim, format!(" {mark} ")), word(theme, slot, text)]));
@@ -259,7 +261,8 @@ const HEALTH: usize = 10;
 
 impl Columns {
     fn of(endpoints: &[EndpointState], cells: u16) -> Self {
-        let widest = |of: &dyn Fn(&EndpointState) -> usize, head: usize| endpoints.iter().map(of).max().unwrap_or(0).max(head);
+        let widest =
+            |of: &dyn Fn(&EndpointState) -> usize, head: usize| endpoints.iter().map(of).max().unwrap_or(0).max(head);
         let mut room = usize::from(cells).saturating_sub(HEALTH);
         let mut take = |wanted: usize, least: usize| {
             let given = if room > least { wanted.min(room - 1) } else { 0 };
@@ -303,10 +306,8 @@ impl Columns {
         };
         let title = CleanText::new(e.config.title());
         if let Health::Down { reason } = &e.health {
-            let used = HEALTH + self.title + 1;
             let all = self.protocol + self.model + self.slots + self.context + self.tiers + 5;
             let reason = crate::domain::text::width::cut_end(reason, all).into_owned();
-            debug_assert!(used > 0);
             return Line::from(vec![
                 word(theme, health.0, format!("{} {}", health.1, cell(health.2, HEALTH - 2))),
                 word(theme, Slot::Dim, cell(&title, self.title)),
