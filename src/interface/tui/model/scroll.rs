@@ -8,7 +8,7 @@ use crate::interface::tui::action::Action;
 
 /// A scrolled text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scroll {
+pub(crate) struct Scroll {
     top: Cell<usize>,
     rows: Cell<usize>,
     page: Cell<usize>,
@@ -16,12 +16,12 @@ pub struct Scroll {
 
 impl Scroll {
     /// The first row shown.
-    pub fn top(&self) -> usize {
+    pub(crate) fn top(&self) -> usize {
         self.top.get()
     }
 
     /// Whether an action scrolls; if so it was done.
-    pub fn act(&mut self, action: Action) -> bool {
+    pub(crate) fn act(&mut self, action: Action) -> bool {
         let (top, page) = (self.top.get(), self.page.get().max(1));
         let to = match action {
             Action::Down => top + 1,
@@ -37,7 +37,7 @@ impl Scroll {
     }
 
     /// Moves by a turn of the wheel.
-    pub fn wheel(&mut self, by: i16) {
+    pub(crate) fn wheel(&mut self, by: i16) {
         let step = usize::from(by.unsigned_abs()) * 3;
         let top = self.top.get();
         self.to(if by < 0 { top.saturating_sub(step) } else { top + step });
@@ -48,14 +48,14 @@ impl Scroll {
     }
 
     /// The view's measure: how many rows there are and how many it shows.
-    pub fn measured(&self, rows: usize, page: usize) {
+    pub(crate) fn measured(&self, rows: usize, page: usize) {
         self.rows.set(rows);
         self.page.set(page);
         self.top.set(self.top.get().min(rows.saturating_sub(page)));
     }
 
     /// Moves so that `row` of a list is among those shown, with the rows measured.
-    pub fn reveal(&self, row: usize) {
+    pub(crate) fn reveal(&self, row: usize) {
         let (top, page) = (self.top.get(), self.page.get().max(1));
         if row < top {
             self.top.set(row);

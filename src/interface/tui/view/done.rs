@@ -44,7 +44,7 @@ pub fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, cache: &mut Cache, a
     let rest = page::below(area, used);
     let remark = match goal.phase {
         GoalPhase::Ended(Outcome::Failed) if !failed(state, goal.id).is_empty() => "r retries what failed",
-        _ => "Y copies · S saves · r again",
+        _ => "Y copies, S saves, r again",
     };
     let title = CleanText::one_line(&goal.text);
     let inside = padded(frame(theme, rest, &title, remark, Focus::Here, buf));

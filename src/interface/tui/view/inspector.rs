@@ -53,7 +53,7 @@ pub fn draw(scene: &Scene<'_>, inspector: &InspectorUi, cache: &mut Cache, area:
         return;
     };
     let task = state.task(ix);
-    let inside = padded(frame(theme, area, &task.title, "tab section · esc closes", Focus::Here, buf));
+    let inside = padded(frame(theme, area, &task.title, "tab section, esc closes", Focus::Here, buf));
     let section = inspector.section(state);
     let mut head = heading(scene, ix, task, inside.width);
     head.extend(tabs(theme, section, task, inside.width));

@@ -150,18 +150,22 @@ pub(crate) fn paint_scrolled(theme: &Theme, area: Rect, lines: &[Line<'_>], scro
     hidden(theme, area, top, shown.len().saturating_sub(usize::from(area.height)), buf);
 }
 
-/// Says on the first and last row of an area how much lies above and below.
+/// Says at the right how much lies above and below: on the border under the area where there is one, else on its last row.
 pub(crate) fn hidden(theme: &Theme, area: Rect, above: usize, below: usize, buf: &mut Buffer) {
-    if area.height == 0 || area.width < 16 {
+    if area.height == 0 || area.width < 20 || above + below == 0 {
         return;
     }
-    for (count, glyph, y) in [(above, Glyph::Above, area.top()), (below, Glyph::Below, area.bottom() - 1)] {
+    let mut text = String::new();
+    for (count, glyph) in [(above, Glyph::Above), (below, Glyph::Below)] {
         if count > 0 {
-            let text = format!(" {} {count} more ", theme.glyph(glyph));
-            let wide = (width(&text) as u16).min(area.width);
-            buf.set_stringn(area.right() - wide, y, text, usize::from(wide), theme.style(Slot::Notice));
+            text.push_str(&format!(" {} {count}", theme.glyph(glyph)));
         }
     }
+    text.push_str(" more ");
+    let border = buf.cell((area.left(), area.bottom())).is_some_and(|c| matches!(c.symbol(), "─" | "-"));
+    let y = if border { area.bottom() } else { area.bottom() - 1 };
+    let wide = (width(&text) as u16).min(area.width);
+    buf.set_stringn(area.right() - wide, y, text, usize::from(wide), theme.style(Slot::Notice));
 }
 
 /// Rows of `area` from `from` on.

@@ -24,14 +24,14 @@ struct Key {
 
 /// The text rendered last, and from what. One a pane.
 #[derive(Clone, Debug, Default)]
-pub struct Prose {
+pub(crate) struct Prose {
     key: Option<Key>,
     lines: Vec<Line<'static>>,
 }
 
 impl Prose {
     /// The rows of one channel of an attempt at a width: answers as Markdown, the rest as it is.
-    pub fn rows(
+    pub(crate) fn rows(
         &mut self,
         theme: &Theme,
         transcripts: &Transcripts,

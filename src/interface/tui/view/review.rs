@@ -35,10 +35,10 @@ pub fn draw(scene: &Scene<'_>, goal: GoalId, review: &ReviewUi, area: Rect, buf:
     }
     let selected = review.selected(goal.id, scene.state);
     if area.width >= BESIDE && area.height >= 12 {
-        let side = (area.width / 3).clamp(40, 62);
+        let side = (area.width * 3 / 10).clamp(36, 62);
         let left = Rect { width: area.width - side, ..area };
         let right = Rect { x: left.right(), width: side, ..area };
-        list(scene, goal, review, &forecast, selected, left, buf);
+        list(scene, goal, review, &forecast, Vec::new(), left, buf);
         let inside = padded(frame(theme, right, "This plan", "", Focus::Away, buf));
         let mut lines = totals(scene, goal, &forecast, inside.width);
         lines.extend(repairs(scene, goal, inside.width));
@@ -49,14 +49,12 @@ pub fn draw(scene: &Scene<'_>, goal: GoalId, review: &ReviewUi, area: Rect, buf:
     }
     let wide = padded(area).width;
     let mut head = totals(scene, goal, &forecast, wide);
-    if area.height >= 16 {
-        head.extend(repairs(scene, goal, wide));
-    }
     head.truncate(usize::from(area.height / 3));
     let used = paint(padded(area), &head, buf);
     let rest = page::below(area, used);
-    let detail_rows = if rest.height >= 14 { 6 } else { 0 };
-    list(scene, goal, review, &forecast, selected, page::upper(rest, rest.height - detail_rows), buf);
+    let detail_rows = if rest.height >= 15 { 5 } else { 0 };
+    let before = repairs(scene, goal, wide.saturating_sub(2));
+    list(scene, goal, review, &forecast, before, page::upper(rest, rest.height - detail_rows), buf);
     if detail_rows > 0 {
         let at = page::below(rest, rest.height - detail_rows);
         let inside = padded(frame(theme, at, "Selected", "", Focus::Away, buf));
@@ -140,21 +138,30 @@ fn repairs(scene: &Scene<'_>, goal: &Goal, cells: u16) -> Vec<Line<'static>> {
     lines
 }
 
-/// The list of tasks by step.
+/// The list of tasks by step, after what stands before it.
 fn list(
     scene: &Scene<'_>,
     goal: &Goal,
     review: &ReviewUi,
     forecast: &Forecast,
-    selected: Option<TaskIx>,
+    before: Vec<Line<'static>>,
     area: Rect,
     buf: &mut Buffer,
 ) {
     let theme = scene.theme;
-    let title = format!("Plan {} · {}", goal.id, plural(forecast.tasks, "task"));
+    let selected = review.selected(goal.id, scene.state);
+    let title = format!("Plan {} {} {}", goal.id, theme.glyph(Glyph::Dot), plural(forecast.tasks, "task"));
     let legend = format!("{} critical path {}{}", RAIL, theme.glyph(Glyph::About), duration(forecast.critical_seconds));
     let inside = frame(theme, area, &title, &legend, Focus::Here, buf);
-    let (mut rows, mut chosen) = (Vec::new(), 0);
+    let (mut rows, mut chosen) = (before, 0);
+    let most = usize::from(inside.height / 2);
+    if rows.len() > most {
+        let left_out = rows.len() - most.saturating_sub(1);
+        rows.truncate(most.saturating_sub(1));
+        let says = format!("  and {} more; all of it stands in the plan (e)", plural(left_out, "line"));
+        rows.push(Line::from(word(theme, Slot::Dim, says)));
+    }
+    let first = rows.len();
     for (n, step) in forecast.steps.iter().enumerate() {
         let together = if step.len() > 1 { format!(", {} side by side", step.len()) } else { String::new() };
         let when = if n == 0 { "starts at once".to_owned() } else { format!("step {}", n + 1) };
@@ -167,14 +174,17 @@ fn list(
         }
     }
     review.scroll.measured(rows.len(), usize::from(inside.height));
-    // The heading of the first step stays in sight with its first task.
-    review.scroll.reveal(if chosen == 1 { 0 } else { chosen });
+    // What stands before the first task stays in sight with it.
+    review.scroll.reveal(if chosen == first + 1 { 0 } else { chosen });
     review.scroll.reveal(chosen);
     page::paint_scrolled(theme, inside, &rows, &review.scroll, buf);
+    if let Some(y) = chosen.checked_sub(review.scroll.top()).filter(|y| *y < usize::from(inside.height)) {
+        buf.set_style(Rect { y: inside.y + y as u16, height: 1, ..inside }, theme.style(Slot::Selected));
+    }
 }
 
 /// The mark of the critical path.
-const RAIL: &str = "!";
+const RAIL: &str = "*";
 
 fn row(scene: &Scene<'_>, forecast: &Forecast, ix: TaskIx, selected: bool, cells: u16) -> Line<'static> {
     let (theme, state) = (scene.theme, scene.state);
@@ -222,7 +232,8 @@ fn row(scene: &Scene<'_>, forecast: &Forecast, ix: TaskIx, selected: bool, cells
         Span::raw(" "),
     ];
     if after_cells > 0 {
-        spans.push(word(theme, Slot::Dim, cell(&after, after_cells)));
+        spans.push(word(theme, Slot::Dim, cell(&after, after_cells - 1)));
+        spans.push(Span::raw(" "));
     }
     if place_cells > 0 {
         let at = place.map(|p| short_place(state, p)).unwrap_or_default();

@@ -43,7 +43,7 @@ pub fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
     let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 1 };
     let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
     let rest = page::below(rest, used + u16::from(rest.height >= wanted + used));
-    fleet(scene, welcome, page::upper(rest, wanted), buf);
+    fleet(scene, welcome, rest, buf);
 }
 
 fn middle(area: Rect) -> Rect {
@@ -60,17 +60,18 @@ fn wordmark(scene: &Scene<'_>, area: Rect, roomy: bool, buf: &mut Buffer) -> u16
     let badge = scene.state.config.fleet.is_simulated().then(|| word(theme, Slot::Badge, " SIMULATED "));
     let unicode = theme.glyphs == GlyphSet::Unicode;
     if roomy && unicode {
-        let stick = "━".repeat(21);
-        let mut last = vec![word(theme, Slot::Border, stick), word(theme, Slot::Brand, "●"), Span::raw("  ")];
-        last.push(word(theme, Slot::Dim, says));
+        let letter = |row: &'static str| Line::from(vec![Span::raw(" "), word(theme, Slot::Brand, row)]);
+        let mut last = vec![Span::raw(" "), word(theme, Slot::Border, "━".repeat(19)), word(theme, Slot::Brand, "●")];
+        last.extend([Span::raw("  "), word(theme, Slot::Dim, says)]);
         if let Some(badge) = badge {
             last.extend([Span::raw("  "), badge]);
         }
         let lines = [
             Line::default(),
-            Line::from(vec![Span::raw(" "), word(theme, Slot::Brand, "█▄▄ ▄▀█ ▀█▀ █▀█ █▄ █")]),
-            Line::from(vec![Span::raw(" "), word(theme, Slot::Brand, "█▄█ █▀█  █  █▄█ █ ▀█")]),
-            Line::from([vec![Span::raw(" ")], last].concat()),
+            letter("█▀▄ ▄▀▄ ▀█▀ ▄▀▄ █▄ █"),
+            letter("█▀▄ █▀█  █  █ █ █ ▀█"),
+            letter("▀▀  ▀ ▀  ▀   ▀  ▀  ▀"),
+            Line::from(last),
         ];
         return paint(area, &lines, buf);
     }
@@ -119,7 +120,9 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         };
         let hints = match (focused, welcome.is_empty()) {
             (false, _) => vec![key("tab", "back to the goal"), key("f", "other fleet"), key("ctrl-r", "probe again")],
-            (true, true) => vec![key("enter", "runs a demo"), key("↓", "an example"), key("tab", "fleet")],
+            (true, true) => {
+                vec![key("enter", "runs a demo"), key(theme.glyph(Glyph::Below), "an example"), key("tab", "fleet")]
+            }
             (true, false) => vec![key("enter", "makes a plan"), key("ctrl-j", "new line"), key("tab", "fleet")],
         };
         let lines = facts(theme, hints, text.width);
@@ -161,17 +164,20 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     };
     let focus = if welcome.focus() == WelcomeFocus::Fleet { Focus::Here } else { Focus::Away };
     let other = if fleet.is_simulated() { "f real fleet" } else { "f simulated fleet" };
-    let inside = padded(frame(theme, area, &title, other, focus, buf));
-    let mut head = facts(theme, vec![summary(theme, state)], inside.width);
+    let cells = padded(area).width.saturating_sub(2);
+    let mut head = facts(theme, vec![summary(theme, state)], cells);
     if fleet.is_simulated() {
         let says = "No model server answered on this machine; this is Baton's simulated fleet. ctrl-r probes again.";
-        head = page::wrapped(theme, Slot::Warning, says, inside.width, 0);
-        head.insert(0, Line::from(summary(theme, state)));
+        head.extend(page::wrapped(theme, Slot::Warning, says, cells, 0));
     }
-    let tail = lacking(theme, state, inside.width);
+    let tail = lacking(theme, state, cells);
     let endpoints = state.endpoints();
+    let holds = head.len() + usize::from(!endpoints.is_empty()) + endpoints.len() + tail.len() + 2;
+    let inside = padded(frame(theme, page::upper(area, holds as u16), &title, other, focus, buf));
     let columns = Columns::of(endpoints, inside.width);
-    let heading = u16::from(inside.height > head.len() as u16 + endpoints.len() as u16 + tail.len() as u16);
+    let heading = u16::from(
+        !endpoints.is_empty() && inside.height > head.len() as u16 + endpoints.len() as u16 + tail.len() as u16,
+    );
     let used = paint(inside, &head, buf);
     let rest = page::below(inside, used);
     let used = if heading == 1 { paint(rest, &[columns.heading(theme)], buf) } else { 0 };
