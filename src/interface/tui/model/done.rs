@@ -10,6 +10,7 @@ use crate::domain::protocol::{
 use crate::domain::state::{End, GoalPhase, Life, State, Task};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
+use crate::interface::tui::view::prose::Prose;
 
 /// Whether thinking is shown whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub enum Fold {
 pub struct DoneUi {
     /// Where the text stands.
     pub(crate) scroll: Scroll,
+    /// The answer as it was last rendered.
+    pub(crate) answer: Prose,
+    /// The thinking before it.
+    pub(crate) thinking: Prose,
     fold: Fold,
 }
 

@@ -8,6 +8,7 @@ use crate::domain::protocol::{AttemptId, Command, LevelScope, Micros, RetryScope
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
+use crate::interface::tui::view::prose::Prose;
 
 /// A part of what is known of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,12 +52,23 @@ pub struct InspectorUi {
     /// The attempt chosen; none: the last one.
     attempt: Option<AttemptId>,
     scrolls: [Scroll; Section::ALL.len()],
+    /// The answer as it was last rendered.
+    pub(crate) answer: Prose,
+    /// The thinking.
+    pub(crate) thinking: Prose,
 }
 
 impl InspectorUi {
     /// Opens it on a task.
     pub fn new(task: TaskId) -> Self {
-        Self { task, section: None, attempt: None, scrolls: Default::default() }
+        Self {
+            task,
+            section: None,
+            attempt: None,
+            scrolls: Default::default(),
+            answer: Prose::default(),
+            thinking: Prose::default(),
+        }
     }
 
     /// The section shown: the one chosen, else the output once there is some, else the prompt.

@@ -9,26 +9,26 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::page::{self, Focus, duration, facts, frame, padded, paint, plural, sign, thousands, word};
-use super::prose::Prose;
 use crate::domain::protocol::{Channel, GoalId, Micros, Outcome};
 use crate::domain::state::{Attempt, Goal, GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::done::{DoneUi, Fold, answer_of, failed};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
-
-/// What the frames before rendered of an answer.
-#[derive(Clone, Debug, Default)]
-pub struct Cache {
-    answer: Prose,
-    thinking: Prose,
-}
 
 /// Lines of text are no wider than this: they stay readable.
 const READABLE: u16 = 110;
 
 /// Draws a goal's end.
-pub fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, cache: &mut Cache, area: Rect, buf: &mut Buffer) {
+pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    if let Screen::Done(goal) = scene.ui.screen {
+        draw(scene, goal, &scene.ui.done, area, buf);
+        page::twins(scene.theme, area, buf);
+    }
+}
+
+fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Buffer) {
     let area = area.intersection(buf.area);
     let (theme, state) = (scene.theme, scene.state);
     let Some(goal) = state.goal(goal) else {
@@ -52,9 +52,9 @@ pub fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, cache: &mut Cache, a
     let mut lines = trouble(scene, goal, inside.width);
     match answer_of(state, goal.id) {
         Some(attempt) => {
-            let thinking = cache.thinking.rows(theme, scene.transcripts, attempt, Channel::Thinking, inside.width);
-            lines.extend(thinking_rows(theme, thinking, done.fold()));
-            lines.extend_from_slice(cache.answer.rows(
+            let thinking = done.thinking.rows(theme, scene.transcripts, attempt, Channel::Thinking, inside.width);
+            lines.extend(thinking_rows(theme, &thinking, done.fold()));
+            lines.extend_from_slice(&done.answer.rows(
                 theme,
                 scene.transcripts,
                 attempt,

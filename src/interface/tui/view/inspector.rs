@@ -15,13 +15,6 @@ use crate::interface::tui::model::inspector::{InspectorUi, Section};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 
-/// What the frames before rendered of an attempt's text.
-#[derive(Clone, Debug, Default)]
-pub struct Cache {
-    answer: Prose,
-    thinking: Prose,
-}
-
 /// The glyph and the style of a status.
 pub(crate) fn status_sign(status: Status) -> (Glyph, Slot) {
     match status {
@@ -37,7 +30,12 @@ pub(crate) fn status_sign(status: Status) -> (Glyph, Slot) {
 }
 
 /// Draws the inspector over an area.
-pub fn draw(scene: &Scene<'_>, inspector: &InspectorUi, cache: &mut Cache, area: Rect, buf: &mut Buffer) {
+pub fn render(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer) {
+    draw(scene, inspector, area, buf);
+    page::twins(scene.theme, area, buf);
+}
+
+fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer) {
     let area = area.intersection(buf.area);
     let (theme, state) = (scene.theme, scene.state);
     for y in area.top()..area.bottom() {
@@ -62,15 +60,15 @@ pub fn draw(scene: &Scene<'_>, inspector: &InspectorUi, cache: &mut Cache, area:
     let used = paint(inside, &head, buf);
     let body = page::below(inside, used);
     let attempt = inspector.attempt(state).and_then(|a| state.attempt(a));
-    let prose = |prose: &mut Prose, channel| {
+    let prose = |prose: &Prose, channel| {
         attempt.map(|a| prose.rows(theme, scene.transcripts, a.id, channel, body.width).to_vec()).unwrap_or_default()
     };
     let mut lines = match section {
         Section::Prompt => prompt(scene, task, attempt, body.width),
         Section::Needs => needs(scene, ix, task, body.width),
         Section::Attempts => attempts(scene, task, attempt, body.width),
-        Section::Output => prose(&mut cache.answer, Channel::Answer),
-        Section::Thinking => prose(&mut cache.thinking, Channel::Thinking),
+        Section::Output => prose(&inspector.answer, Channel::Answer),
+        Section::Thinking => prose(&inspector.thinking, Channel::Thinking),
     };
     if lines.is_empty() {
         let says = match (section, attempt) {

@@ -168,6 +168,29 @@ pub(crate) fn hidden(theme: &Theme, area: Rect, above: usize, below: usize, buf:
     buf.set_stringn(area.right() - wide, y, text, usize::from(wide), theme.style(Slot::Notice));
 }
 
+/// With ASCII glyphs: puts the twins of what came from elsewhere (cut marks, rules of tables, quotes) into an area.
+pub(crate) fn twins(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    if theme.glyphs == GlyphSet::Unicode {
+        return;
+    }
+    let area = area.intersection(buf.area);
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buf[(x, y)];
+            let twin = match cell.symbol() {
+                "…" => "~",
+                "·" | "•" => ".",
+                "“" | "”" => "\"",
+                "─" | "━" => "-",
+                "│" | "▌" => "|",
+                "┼" => "+",
+                _ => continue,
+            };
+            cell.set_symbol(twin);
+        }
+    }
+}
+
 /// Rows of `area` from `from` on.
 pub(crate) fn below(area: Rect, from: u16) -> Rect {
     let from = from.min(area.height);

@@ -10,9 +10,9 @@ use crate::domain::fleet::Nature;
 use crate::domain::protocol::GoalId;
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::inspector::InspectorUi;
-use crate::interface::tui::model::{Msg, Ui};
+use crate::interface::tui::model::{Msg, Screen, Ui};
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::theme::{GlyphSet, Slot, Theme};
 
 const SIZES: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 40), (200, 60)];
 const GOAL: GoalId = GoalId(1);
@@ -42,12 +42,18 @@ fn drawn(page: Page, story: &Story, ui: &mut Ui, theme: &Theme, size: (u16, u16)
             layer.update(Action::NextPane, &story.state, story.at);
         }
     }
+    ui.screen = match page {
+        Page::Welcome => Screen::Welcome,
+        Page::Review => Screen::Review(GOAL),
+        Page::Done => Screen::Done(GOAL),
+        Page::Inspector(..) => Screen::Run,
+    };
     let scene = Scene { state: &story.state, transcripts: &story.transcripts, ui, theme, now: story.at };
     match page {
-        Page::Welcome => welcome::draw(&scene, &scene.ui.welcome, area, &mut buf),
-        Page::Review => review::draw(&scene, GOAL, &scene.ui.review, area, &mut buf),
-        Page::Done => done::draw(&scene, GOAL, &scene.ui.done, &mut done::Cache::default(), area, &mut buf),
-        Page::Inspector(..) => inspector::draw(&scene, &layer, &mut inspector::Cache::default(), area, &mut buf),
+        Page::Welcome => welcome::render(&scene, area, &mut buf),
+        Page::Review => review::render(&scene, area, &mut buf),
+        Page::Done => done::render(&scene, area, &mut buf),
+        Page::Inspector(..) => inspector::render(&scene, &layer, area, &mut buf),
     }
     buf
 }
@@ -213,6 +219,18 @@ fn no_escape_reaches_the_screen() {
     let buf = drawn(Page::Done, &story::done(), &mut Ui::default(), &Theme::plain(), (120, 40));
     assert!(buf.content.iter().all(|c| !c.symbol().contains('\u{1b}')));
     assert!(text(&buf).contains("three productions"));
+}
+
+#[test]
+fn ascii_means_ascii_around_the_words_of_others() {
+    let mut theme = Theme::plain();
+    theme.glyphs = GlyphSet::Ascii;
+    for page in [Page::Welcome, Page::Review, Page::Done, Page::Inspector(1, 1)] {
+        let story = if matches!(page, Page::Done) { story::done() } else { story::failed() };
+        let drawn = text(&drawn(page, &story, &mut Ui::default(), &theme, (100, 34)));
+        let foreign: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !c.is_alphabetic()).collect();
+        assert!(foreign.is_empty(), "{page:?}: {foreign:?}\n{drawn}");
+    }
 }
 
 proptest! {

@@ -3,6 +3,9 @@
 //! Not here: how Markdown is read (`domain/text/markdown`), which text is shown. Invariant: the text kept is made from
 //! clean text only.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -22,33 +25,47 @@ struct Key {
     theme: String,
 }
 
-/// The text rendered last, and from what. One a pane.
+/// The text rendered last, and from what. One a pane, kept beside the pane's scroll.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prose {
-    key: Option<Key>,
-    lines: Vec<Line<'static>>,
+    kept: RefCell<Option<(Key, Rows)>>,
+}
+
+/// Rendered rows, shared.
+pub(crate) type Rows = Arc<[Line<'static>]>;
+
+impl PartialEq for Prose {
+    /// What is kept follows from what is shown, so it tells no two panes apart.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Prose {
     /// The rows of one channel of an attempt at a width: answers as Markdown, the rest as it is.
     pub(crate) fn rows(
-        &mut self,
+        &self,
         theme: &Theme,
         transcripts: &Transcripts,
         attempt: AttemptId,
         channel: Channel,
         cells: u16,
-    ) -> &[Line<'static>] {
+    ) -> Rows {
         let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.name.clone() };
-        if self.key.as_ref() != Some(&key) {
-            let text = CleanText::new(&transcripts.text(attempt, channel));
-            self.lines = match channel {
-                Channel::Answer => rendered(theme, &text, cells),
-                Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
-            };
-            self.key = Some(key);
+        let mut kept = self.kept.borrow_mut();
+        if let Some((made_from, rows)) = &*kept
+            && *made_from == key
+        {
+            return Arc::clone(rows);
         }
-        &self.lines
+        let text = CleanText::new(&transcripts.text(attempt, channel));
+        let rows: Rows = match channel {
+            Channel::Answer => rendered(theme, &text, cells),
+            Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+        }
+        .into();
+        *kept = Some((key, Arc::clone(&rows)));
+        rows
     }
 }
 

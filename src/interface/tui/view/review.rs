@@ -12,6 +12,7 @@ use super::page::{self, Focus, cell, cell_right, duration, facts, frame, padded,
 use crate::domain::protocol::{GoalId, Work};
 use crate::domain::state::{Goal, GoalPhase, TaskIx};
 use crate::domain::text::CleanText;
+use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::review::ReviewUi;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
@@ -20,7 +21,14 @@ use crate::interface::tui::theme::{Glyph, Slot};
 const BESIDE: u16 = 108;
 
 /// Draws the review of a goal's plan.
-pub fn draw(scene: &Scene<'_>, goal: GoalId, review: &ReviewUi, area: Rect, buf: &mut Buffer) {
+pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    if let Screen::Review(goal) = scene.ui.screen {
+        draw(scene, goal, &scene.ui.review, area, buf);
+        page::twins(scene.theme, area, buf);
+    }
+}
+
+fn draw(scene: &Scene<'_>, goal: GoalId, review: &ReviewUi, area: Rect, buf: &mut Buffer) {
     let area = area.intersection(buf.area);
     let theme = scene.theme;
     let Some(goal) = scene.state.goal(goal) else {
@@ -195,19 +203,16 @@ fn row(scene: &Scene<'_>, forecast: &Forecast, ix: TaskIx, selected: bool, cells
     let placed = place.is_some_and(Result::is_ok);
     let figure = format!("{}{}", theme.glyph(Glyph::About), duration(f64::from(forecast.own(ix))));
     let (number, level, figure_cells) = (4, 2, 7);
-    let after_cells = if cells >= 72 {
-        12
-    } else if cells >= 52 {
-        8
-    } else {
-        0
+    let after_cells = match cells {
+        100.. => 16,
+        70.. => 11,
+        _ => 0,
     };
-    let place_cells = if cells >= 84 {
-        24
-    } else if cells >= 46 {
-        14
-    } else {
-        0
+    let place_cells = match cells {
+        100.. => 32,
+        54.. => 22,
+        40.. => 12,
+        _ => 0,
     };
     let fixed = 2 + number + level + figure_cells + after_cells + place_cells + 3;
     let title_cells = cells.saturating_sub(fixed).max(1);

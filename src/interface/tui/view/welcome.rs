@@ -21,7 +21,12 @@ use crate::interface::tui::theme::{Glyph, GlyphSet, Slot, Theme};
 const WIDEST: u16 = 128;
 
 /// Draws the welcome screen.
-pub fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
+pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    draw(scene, &scene.ui.welcome, area, buf);
+    page::twins(scene.theme, area, buf);
+}
+
+fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let area = area.intersection(buf.area);
     let page = middle(area);
     let roomy = page.height >= 34 && page.width >= 76;
