@@ -51,7 +51,7 @@ pub struct InspectorUi {
     section: Option<Section>,
     /// The attempt chosen; none: the last one.
     attempt: Option<AttemptId>,
-    scrolls: [Scroll; Section::ALL.len()],
+    scrolls: Box<[Scroll; Section::ALL.len()]>,
     /// The answer as it was last rendered.
     pub(crate) answer: Prose,
     /// The thinking.

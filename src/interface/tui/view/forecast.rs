@@ -182,7 +182,7 @@ fn critical(state: &State, order: &[TaskIx], estimates: &Estimates) -> (BTreeSet
     let longest = |of: &mut dyn Iterator<Item = TaskIx>| of.max_by(|a, b| path(*a).total_cmp(&path(*b)).then(b.cmp(a)));
     let mine: BTreeSet<TaskIx> = order.iter().copied().collect();
     let open = |t: &TaskIx| mine.contains(t) && !state.task(*t).has_ended();
-    let starts = order.iter().copied().filter(|t| open(t) && !state.task(*t).needs.iter().any(|n| open(n)));
+    let starts = order.iter().copied().filter(|t| open(t) && !state.task(*t).needs.iter().any(open));
     let mut critical = BTreeSet::new();
     let mut next = longest(&mut starts.into_iter());
     let seconds = next.map_or(0.0, |t| f64::from(path(t)));

@@ -28,7 +28,7 @@ struct Key {
 /// The text rendered last, and from what. One a pane, kept beside the pane's scroll.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prose {
-    kept: RefCell<Option<(Key, Rows)>>,
+    kept: RefCell<Option<Box<(Key, Rows)>>>,
 }
 
 /// Rendered rows, shared.
@@ -53,7 +53,7 @@ impl Prose {
     ) -> Rows {
         let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.name.clone() };
         let mut kept = self.kept.borrow_mut();
-        if let Some((made_from, rows)) = &*kept
+        if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
         {
             return Arc::clone(rows);
@@ -64,7 +64,7 @@ impl Prose {
             Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
         }
         .into();
-        *kept = Some((key, Arc::clone(&rows)));
+        *kept = Some(Box::new((key, Arc::clone(&rows))));
         rows
     }
 }

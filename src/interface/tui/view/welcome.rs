@@ -259,6 +259,7 @@ fn lacking(theme: &Theme, state: &State, cells: u16) -> Vec<Line<'static>> {
 
 /// Which columns there is room for, and how wide they are.
 struct Columns {
+    cells: usize,
     title: usize,
     protocol: usize,
     model: usize,
@@ -286,7 +287,7 @@ impl Columns {
         let tiers = take(widest(&|e| width(&tiers(e)), 5).min(30), 8);
         let model = take(widest(&|e| width(&e.config.model), 5).min(30), 10);
         let protocol = take(9, 9);
-        Self { title, protocol, model, slots, context, tiers }
+        Self { cells: usize::from(cells), title, protocol, model, slots, context, tiers }
     }
 
     fn line(&self, theme: &Theme, health: (Slot, &str, &str), texts: [(&str, Slot); 6]) -> Line<'static> {
@@ -317,7 +318,7 @@ impl Columns {
         };
         let title = CleanText::new(e.config.title());
         if let Health::Down { reason } = &e.health {
-            let all = self.protocol + self.model + self.slots + self.context + self.tiers + 5;
+            let all = self.cells.saturating_sub(HEALTH + self.title + 1);
             let reason = crate::domain::text::width::cut_end(reason, all).into_owned();
             return Line::from(vec![
                 word(theme, health.0, format!("{} {}", health.1, cell(health.2, HEALTH - 2))),
