@@ -129,6 +129,13 @@ enum Course {
     Over(ConsoleExit),
 }
 
+/// Whether the terminal was parted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parted {
+    No,
+    Yes,
+}
+
 /// A running console.
 struct Console<C: Client, S: Stage> {
     client: C,
@@ -153,6 +160,7 @@ struct Console<C: Client, S: Stage> {
     /// Edited plans that could not be read: the editor opens them again.
     drafts: BTreeMap<GoalId, String>,
     course: Course,
+    parted: Parted,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -187,6 +195,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             title: CleanText::default(),
             drafts: BTreeMap::new(),
             course: Course::On,
+            parted: Parted::No,
         }
     }
 
@@ -234,8 +243,8 @@ impl<C: Client, S: Stage> Console<C, S> {
                 return exit;
             }
             let now = self.began.elapsed();
-            if self.policy.is_due(now) && self.draw().is_err() {
-                self.part().await;
+            if self.parted == Parted::No && self.policy.is_due(now) && self.draw().is_err() {
+                self.part();
             }
         }
     }
@@ -251,7 +260,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             event = next(&mut self.events) => match event {
                 Some(Ok(event)) => self.input(event).await,
                 // Nothing more comes from a terminal that is gone.
-                Some(Err(_)) | None => self.part().await,
+                Some(Err(_)) | None => self.part(),
             },
             () = async { tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)).await }, if deadline.is_some() => {
                 self.timed().await;
@@ -269,13 +278,16 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let now = self.client.now();
-        let ui = self.ui.deadline(now).map(|at| Instant::now() + Duration::from_micros(at.since(now).0));
-        let frame = self.policy.deadline().map(|at| self.began + at);
         let end = match self.course {
             Course::Ending(_, at) => Some(at),
             _ => None,
         };
+        if self.parted == Parted::Yes {
+            return end;
+        }
+        let now = self.client.now();
+        let ui = self.ui.deadline(now).map(|at| Instant::now() + Duration::from_micros(at.since(now).0));
+        let frame = self.policy.deadline().map(|at| self.began + at);
         [ui, frame, self.tick, end].into_iter().flatten().min()
     }
 
@@ -334,6 +346,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if self.course == Course::WhenIdle && self.state.running().len() == 0 {
             self.end(ConsoleExit::Left(Leave::AfterRunning));
         }
+        self.end_if_all_is_done();
     }
 
     /// No record comes any more.
@@ -341,6 +354,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         match self.course {
             Course::Ending(exit, _) => self.course = Course::Over(exit),
             Course::Over(_) => {}
+            _ if self.parted == Parted::Yes => self.course = Course::Over(ConsoleExit::Detached),
             Course::On | Course::WhenIdle => {
                 let text = "the session is over; what is shown stays, q leaves";
                 self.ui.say(text, Tone::Warning, self.client.now());
@@ -357,7 +371,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         if *title != *self.title {
             self.title = title.into();
             // A title that can't be set is met by the next frame.
-            let _ = self.stage.title(&self.title);
+            if self.parted == Parted::No {
+                let _ = self.stage.title(&self.title);
+            }
         }
     }
 
@@ -485,7 +501,7 @@ async fn next<E: futures_util::Stream<Item = io::Result<Event>> + Unpin>(
 impl<C: Client, S: Stage> Console<C, S> {
     async fn signalled(&mut self, signal: Signalled) {
         match signal {
-            Signalled::HangUp => self.part().await,
+            Signalled::HangUp => self.part(),
             // A second one does not wait.
             Signalled::Terminate | Signalled::Interrupt if matches!(self.course, Course::Ending(..)) => {
                 if let Course::Ending(exit, _) = self.course {
@@ -496,7 +512,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             Signalled::Interrupt => self.end(ConsoleExit::Left(Leave::Interrupted)),
             Signalled::Continue => {
                 if self.events.is_some() && self.stage.enter().is_err() {
-                    self.part().await;
+                    self.part();
                 }
                 self.policy.want(Wish::Key);
             }

@@ -12,7 +12,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Parted};
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, SendError};
@@ -188,6 +188,17 @@ impl Harness {
         self
     }
 
+    /// The terminal goes away; then this happens.
+    pub(crate) fn lose_terminal(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        self.typing = mpsc::unbounded_channel().0;
+        for event in facts {
+            self.seq += 1;
+            let at = *self.now.lock().unwrap();
+            let record = Arc::new(Record { seq: self.seq, at, event });
+            self.telling.as_ref().unwrap().send(record).unwrap();
+        }
+    }
+
     /// The session ends: no record comes any more.
     pub(crate) async fn hang_up(&mut self) -> &mut Self {
         self.telling = None;
@@ -238,7 +249,11 @@ impl Harness {
                 break;
             }
             let moved = self.console.turn().now_or_never().is_some();
-            if self.console.policy.is_due(self.console.began.elapsed()) {
+            if self.console.parted == Parted::Yes {
+                if !moved {
+                    break;
+                }
+            } else if self.console.policy.is_due(self.console.began.elapsed()) {
                 self.console.draw().unwrap();
             } else if !moved {
                 if self.console.policy.deadline().is_none() {

@@ -1,9 +1,7 @@
 //! What the loop does outside itself: commands, files, the clipboard, the editor, suspension, and the parting from a
 //! terminal after which the work goes on without one.
 
-use tokio::time::Instant;
-
-use super::{Console, ConsoleExit, Course, FAREWELL, RECORDS};
+use super::{Console, ConsoleExit, Course, Parted};
 use crate::domain::protocol::{AttemptId, Channel, Command, GoalId};
 use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
 use crate::domain::text::CleanText;
@@ -13,7 +11,6 @@ use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
 use crate::interface::tui::model::{Leave, Tone, UiEffect};
 use crate::interface::tui::plan_edit::{self, Edited};
-use crate::interface::tui::signal::Signalled;
 use crate::interface::tui::terminal::Stage;
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -50,7 +47,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             UiEffect::Detach => {
                 // Given back while it is still there; then the work goes on without it.
                 let left = self.stage.leave();
-                self.part().await;
+                self.part();
                 left
             }
             UiEffect::Quit(leave) => {
@@ -82,7 +79,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         };
         self.policy.want(Wish::Key);
         if done.is_err() {
-            self.part().await;
+            self.part();
         }
     }
 
@@ -191,9 +188,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         Ok(())
     }
 
-    /// Parts from the terminal and works on until nothing is left that can go on by itself; then ends the session.
-    pub(super) async fn part(&mut self) {
-        if matches!(self.course, Course::Over(_)) {
+    /// Parts from the terminal. The loop goes on without one until nothing is left that can go on by itself.
+    pub(super) fn part(&mut self) {
+        if self.parted == Parted::Yes {
             return;
         }
         // First the descriptors, then the reader of them: the other way round it spins on a dead terminal.
@@ -201,33 +198,17 @@ impl<C: Client, S: Stage> Console<C, S> {
             tracing::error!(%error, "parting from the terminal");
         }
         self.events = None;
+        self.parted = Parted::Yes;
         launcher::tell_detached();
-        let mut batch = std::mem::take(&mut self.waiting).into();
-        let ending = matches!(self.course, Course::Ending(..));
-        while self.live {
-            for record in Vec::drain(&mut batch, ..) {
-                self.state.apply(&record);
-            }
-            if ending || !self.goes_on() {
-                break;
-            }
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => if matches!(signal, Signalled::Terminate | Signalled::Interrupt) {
-                    break;
-                },
-                more = self.client.recv(&mut batch, RECORDS) => self.live = more,
-            }
+        self.end_if_all_is_done();
+    }
+
+    /// Without a terminal: ends the session when nothing is left that can go on by itself.
+    pub(super) fn end_if_all_is_done(&mut self) {
+        let on = matches!(self.course, Course::On | Course::WhenIdle);
+        if self.parted == Parted::Yes && on && self.waiting.is_empty() && !self.goes_on() {
+            self.end(ConsoleExit::Detached);
         }
-        let deadline = Instant::now() + FAREWELL;
-        if self.live && self.client.send(Command::EndSession).is_ok() {
-            while self.live {
-                batch.clear();
-                let more = tokio::time::timeout_at(deadline, self.client.recv(&mut batch, RECORDS)).await;
-                self.live = more.unwrap_or(false);
-            }
-        }
-        self.course = Course::Over(ConsoleExit::Detached);
     }
 
     /// Whether something runs, or will without the operator.

@@ -16,7 +16,13 @@ fn name(text: &str) -> Name {
 }
 
 fn started() -> Fact {
-    Fact::SessionStarted(Box::new(SessionStarted { session: name("s1"), config: SessionConfig::default() }))
+    let fleet = serde_json::json!({
+        "endpoint": [{"name": "athene", "tiers": ["q4"], "protocol": "llama.cpp", "url": "http://127.0.0.1:1",
+                      "model": "m", "slots": 2, "context": 4096}],
+        "agent": [{"name": "coder", "description": "Writes.", "tier": "q4", "prompt": "You write."}],
+    });
+    let config = SessionConfig { fleet: serde_json::from_value(fleet).unwrap(), ..SessionConfig::default() };
+    Fact::SessionStarted(Box::new(SessionStarted { session: name("s1"), config }))
 }
 
 /// A goal with one task.
@@ -199,4 +205,58 @@ async fn too_small_a_window_says_so_and_the_session_goes_on() {
     let mut console = Harness::new(24, 6);
     console.tell(running()).await;
     assert!(console.screen().contains("Baton needs 30×8."), "{}", console.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn finishing_what_runs_pauses_and_then_ends() {
+    use crate::domain::protocol::AttemptEnd;
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("q").await.pass(301).await.keys("w").await;
+    assert_eq!(console.sent(), ["start nothing new"]);
+    let task = TaskId::new(GoalId(1), name("one"));
+    let ended = Fact::AttemptEnded { attempt: AttemptId(1), end: AttemptEnd::Completed };
+    console.tell([ended, Fact::TaskCompleted { task, attempt: AttemptId(1) }]).await;
+    assert_eq!(console.sent(), ["start nothing new", "end the session"]);
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Left(Leave::AfterRunning)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_is_gone_is_parted_from_and_the_work_goes_on_to_its_end() {
+    use crate::domain::protocol::AttemptEnd;
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await;
+    console.log.borrow_mut().clear();
+    let task = TaskId::new(GoalId(1), name("one"));
+    console.lose_terminal([
+        Fact::AttemptEnded { attempt: AttemptId(1), end: AttemptEnd::Completed },
+        Fact::TaskCompleted { task, attempt: AttemptId(1) },
+    ]);
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Detached));
+    assert_eq!(console.sent(), ["end the session"]);
+    assert_eq!(console.log.borrow().first(), Some(&Happened::Parted), "nothing is written to a dead terminal first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_copied_clean() {
+    use crate::domain::protocol::{AttemptOutput, Channel, Outcome, TurnId};
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await;
+    let task = TaskId::new(GoalId(1), name("one"));
+    let turn = TurnId { attempt: AttemptId(1), turn: 1 };
+    let text = "forty\x1b]0;evil\x07-two".to_owned();
+    console
+        .tell([
+            Fact::AttemptOutput(AttemptOutput { turn, channel: Channel::Answer, text, tokens: 2 }),
+            Fact::TaskCompleted { task: task.clone(), attempt: AttemptId(1) },
+            Fact::GoalEnded { goal: GoalId(1), outcome: Outcome::Done, answer: Some(task) },
+        ])
+        .await;
+    assert_eq!(console.ui().screen, crate::interface::tui::model::Screen::Done(GoalId(1)));
+    console.keys("Y").await;
+    let log = console.log.borrow();
+    let copied = log.iter().find_map(|h| if let Happened::Clipboard(text) = h { Some(text.clone()) } else { None });
+    let copied = copied.unwrap();
+    assert!(copied.starts_with("forty") && !copied.contains('\x1b') && !copied.contains('\x07'), "{copied:?}");
 }

@@ -19,7 +19,7 @@ pub(super) fn render(theme: &Theme, n: u8, area: Rect, buf: &mut Buffer) {
     let lines = [
         (Slot::Heading, format!("{title} comes with a later version; 1 goes back.")),
         (Slot::Dim, format!("It will show {shows}.")),
-        (Slot::Dim, "The journal already records all of it, so sessions of today will be shown too.".to_owned()),
+        (Slot::Dim, "The journal records it already.".to_owned()),
     ];
     let top = area.height.saturating_sub(3) / 3;
     for (i, (slot, text)) in (top..).zip(lines) {

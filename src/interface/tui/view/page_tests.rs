@@ -141,7 +141,7 @@ fn check(name: &str, page: Page, story: &Story, ui: &mut Ui) {
         let buf = drawn(page, story, ui, &plain, size);
         insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), text(&buf));
     }
-    let colour = Theme::load_named("dark");
+    let colour = Theme::load_named("midnight");
     insta::assert_snapshot!(format!("{name}_colour"), styled(&drawn(page, story, ui, &colour, (80, 24))));
     if let Ok(folder) = std::env::var("BATON_SHOTS") {
         for size in SIZES {
