@@ -161,7 +161,9 @@ fn list(
     let title = format!("Plan {} {} {}", goal.id, theme.glyph(Glyph::Dot), plural(forecast.tasks, "task"));
     let legend = format!("{} critical path {}{}", RAIL, theme.glyph(Glyph::About), duration(forecast.critical_seconds));
     let inside = frame(theme, area, &title, &legend, Focus::Here, buf);
-    let (mut rows, mut chosen) = (before, 0);
+    // Set in by one cell, as the rows are.
+    let before = before.into_iter().map(|l| Line::from([vec![Span::raw(" ")], l.spans].concat()));
+    let (mut rows, mut chosen): (Vec<Line<'static>>, usize) = (before.collect(), 0);
     let most = usize::from(inside.height / 2);
     if rows.len() > most {
         let left_out = rows.len() - most.saturating_sub(1);
