@@ -6,11 +6,14 @@
 mod attention;
 mod card;
 pub mod done;
+pub(crate) mod forecast;
 pub mod header;
 mod help;
 pub mod inspector;
 mod other;
+pub(crate) mod page;
 mod palette;
+pub(crate) mod prose;
 pub mod review;
 pub mod run;
 mod sheet;
@@ -146,5 +149,9 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;
