@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::render;
+use super::{Caches, render};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::{Context, Keymap};
