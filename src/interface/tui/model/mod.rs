@@ -28,6 +28,7 @@ pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
 /// What the user does: what is shown, where the focus is, what lies on top.

@@ -19,13 +19,13 @@ impl Ui {
         let effects = match msg {
             Msg::Resize(columns, rows) => {
                 self.size = (columns, rows);
-                self.to_screen(&msg, state, now)
+                self.give_screen(&msg, state, now)
             }
             Msg::Tick => {
                 if self.notice.as_ref().is_some_and(|n| n.until <= now) {
                     self.notice = None;
                 }
-                self.to_screen(&msg, state, now)
+                self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Wheel(..) => self.input(&msg, state, now),
@@ -181,7 +181,7 @@ impl Ui {
 
     fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.layers.last_mut() {
-            None => self.to_screen(msg, state, now),
+            None => self.give_screen(msg, state, now),
             Some(Layer::Inspector(inspector)) => inspector.input(msg, state, now),
             Some(Layer::Palette(palette)) => {
                 match msg {
@@ -222,7 +222,7 @@ impl Ui {
         }
     }
 
-    fn to_screen(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+    fn give_screen(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
             Screen::Welcome => self.welcome.input(msg, state, now),
             Screen::Review(_) => self.review.input(msg, state, now),

@@ -4,6 +4,7 @@ use super::Glyph;
 
 impl Glyph {
     /// Every sign.
+    #[cfg(test)]
     pub(super) const ALL: &'static [Self] = &[
         Self::Running,
         Self::Waiting,

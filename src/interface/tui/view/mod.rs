@@ -1,4 +1,162 @@
-//! Draws a [`super::scene::Scene`]: screens as functions from a scene into a buffer.
+//! Draws a [`Scene`]: header, body, the fixed notice line, the key line, and what lies on top.
+//!
+//! Views are functions of the scene into a buffer. Not here: what a key does ([`super::action`], [`super::model`]).
+//! Invariants: nothing paints outside its rectangle, whatever the size; nothing draws text that is not clean or its own.
 
+mod attention;
+mod card;
+pub mod done;
 pub mod header;
+mod help;
+pub mod inspector;
+mod other;
+mod palette;
+pub mod review;
 pub mod run;
+mod sheet;
+pub mod welcome;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::action::{Context, Keymap};
+use super::model::run::Drawn;
+use super::model::{Layer, Screen, Tone};
+use super::scene::Scene;
+use super::theme::{Glyph, Slot, Theme};
+use crate::domain::text::CleanText;
+use crate::domain::text::width::cut_end;
+
+/// Below this nothing can be shown that helps.
+const LEAST: (u16, u16) = (30, 8);
+
+/// What views keep from frame to frame: clean, rendered text. Losing it costs time only.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// Outputs on the Run screen.
+    pub run: run::RunCaches,
+}
+
+/// Where the screen's body stands on a terminal of this size: below the header, above notice and key line. `RunUi::tick`
+/// wants it before each frame.
+pub fn body(area: Rect) -> Rect {
+    let top = header::height(area.height).min(area.height);
+    Rect { y: area.y + top, height: area.height.saturating_sub(top + 2), ..area }
+}
+
+/// Draws everything. What comes back goes to `RunUi::drawn`.
+pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rect, buf: &mut Buffer) -> Drawn {
+    buf.set_style(area, scene.theme.style(Slot::Text));
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        too_small(scene.theme, area, buf);
+        return Drawn::default();
+    }
+    let body = body(area);
+    let top = body.y - area.y;
+    let mut drawn = Drawn::default();
+    let rows = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    header::render(scene, rows(0, top), buf);
+    match scene.ui.screen {
+        Screen::Welcome => welcome::render(scene, body, buf),
+        Screen::Review(_) => review::render(scene, body, buf),
+        Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
+        Screen::Done(_) => done::render(scene, body, buf),
+        Screen::Other(n) => other::render(scene.theme, n, body, buf),
+    }
+    if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
+        buf.set_style(body, scene.theme.style(Slot::Text));
+        inspector::render(scene, inspector, body, buf);
+    }
+    notice_line(scene, rows(area.height - 2, 1), buf);
+    let contexts = scene.ui.contexts(scene.state);
+    key_line(scene.theme, keymap, &contexts, rows(area.height - 1, 1), buf);
+    for layer in &scene.ui.layers {
+        match layer {
+            Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
+            Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
+            Layer::Card(card) => card::render(scene, card, body, buf),
+            Layer::Attention(list) => attention::render(scene, list, body, buf),
+            Layer::Inspector(_) => {}
+        }
+    }
+    drawn
+}
+
+fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
+    let words = ["Baton needs 30×8.", "Make me larger;", "the work goes on."];
+    let top = area.y + area.height.saturating_sub(3) / 2;
+    for (i, words) in (0_u16..).zip(words) {
+        if i < area.height {
+            let shown = cut_end(words, usize::from(area.width));
+            buf.set_stringn(area.x, top + i, shown, usize::from(area.width), theme.style(Slot::Dim));
+        }
+    }
+}
+
+/// Writes `text` from the left, cut to the row; returns the cells left to the right of it.
+fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) -> Rect {
+    let (x, _) = buf.set_stringn(row.x, row.y, text, usize::from(row.width), style);
+    Rect { x, width: row.width.saturating_sub(x - row.x), ..row }
+}
+
+fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    if scene.ui.screen == Screen::Run
+        && scene.ui.layers.is_empty()
+        && let Some((label, text)) = scene.ui.run.field()
+    {
+        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
+        // The end of what is typed stays in sight.
+        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
+        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        if let Some((at, of)) = scene.ui.run.find_place() {
+            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        }
+        return;
+    }
+    let Some(notice) = &scene.ui.notice else { return };
+    let slot = match notice.tone {
+        Tone::Plain => Slot::Notice,
+        Tone::Warning => Slot::Warning,
+    };
+    let text = CleanText::one_line(&notice.text);
+    let room = usize::from(row.width).saturating_sub(2);
+    let shown = scene.theme.cut(&text, room);
+    put(buf, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, &shown, scene.theme.style(slot));
+}
+
+/// The end of `text` that fits.
+fn cut_start(text: &str, cells: usize) -> String {
+    let mut from = text;
+    while crate::domain::text::width::width(from) > cells {
+        let mut chars = from.chars();
+        chars.next();
+        from = chars.as_str();
+    }
+    from.to_owned()
+}
+
+fn key_line(theme: &Theme, keymap: &Keymap, contexts: &[Context], row: Rect, buf: &mut Buffer) {
+    let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    for hint in keymap.hints(contexts, usize::from(left.width)) {
+        left = put(buf, left, &hint.key, theme.style(Slot::Key));
+        left = put(buf, left, " ", theme.style(Slot::KeyHint));
+        left = put(buf, left, hint.words, theme.style(Slot::KeyHint));
+        left = put(buf, left, "  ", theme.style(Slot::KeyHint));
+    }
+}
+
+impl Theme {
+    /// Cuts text at the end to so many cells, with this theme's sign for it.
+    pub(crate) fn cut(&self, text: &str, cells: usize) -> String {
+        let shown = cut_end(text, cells);
+        match self.glyph(Glyph::Ellipsis) {
+            "…" => shown.into_owned(),
+            other => shown.replace('…', other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
