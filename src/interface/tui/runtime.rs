@@ -16,10 +16,12 @@ use std::time::Duration;
 
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
+use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
+use super::model::run::Drawn;
 use super::model::{Leave, Mouse, Msg, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::scene::{Scene, Transcripts};
@@ -146,8 +148,8 @@ struct Console<C: Client, S: Stage> {
     theme: Theme,
     state: State,
     transcripts: Transcripts,
-    ui: Ui,
     caches: super::view::Caches,
+    ui: Ui,
     policy: FramePolicy,
     began: Instant,
     /// Records that came and are not applied yet.
@@ -186,8 +188,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             theme,
             state: State::default(),
             transcripts: Transcripts::default(),
-            ui,
             caches: super::view::Caches::default(),
+            ui,
             policy: FramePolicy::default(),
             began: Instant::now(),
             waiting: VecDeque::new(),
@@ -466,15 +468,15 @@ impl<C: Client, S: Stage> Console<C, S> {
             let _ = self.act(Msg::Resize(self.size.0, self.size.1));
         }
         let now = self.client.now();
-        let area = ratatui::layout::Rect::new(0, 0, self.size.0, self.size.1);
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
         self.ui.run.tick(&self.state, now, super::view::body(area));
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);
-        let mut places = super::model::run::Drawn::default();
-        let drawn = self.stage.draw(&mut |buf| places = super::view::render(&scene, caches, keymap, buf.area, buf));
-        self.ui.run.drawn(places);
+        let mut shown = Drawn::default();
+        let done = self.stage.draw(&mut |buf| shown = super::view::render(&scene, keymap, caches, buf.area, buf));
+        self.ui.run.drawn(shown);
         self.policy.drew(began, self.began.elapsed());
-        drawn
+        done
     }
 
     /// Asks the session to end, and waits for it a while.

@@ -33,32 +33,32 @@ use crate::domain::text::width::cut_end;
 /// Below this nothing can be shown that helps.
 const LEAST: (u16, u16) = (30, 8);
 
-/// What views keep between frames: text made ready for a width. Losing it costs time, nothing else.
-#[derive(Default)]
+/// What views keep from frame to frame: clean, rendered text. Losing it costs time only.
+#[derive(Debug, Default)]
 pub struct Caches {
-    run: run::RunCaches,
+    /// Outputs on the Run screen.
+    pub run: run::RunCaches,
 }
 
-/// The part of the screen between header and notice line; empty where the screen is too small for one.
+/// Where the screen's body stands on a terminal of this size: below the header, above notice and key line. `RunUi::tick`
+/// wants it before each frame.
 pub fn body(area: Rect) -> Rect {
-    if area.width < LEAST.0 || area.height < LEAST.1 {
-        return Rect { height: 0, ..area };
-    }
-    let top = header::height(area.height);
-    Rect { y: area.y + top, height: area.height - top - 2, ..area }
+    let top = header::height(area.height).min(area.height);
+    Rect { y: area.y + top, height: area.height.saturating_sub(top + 2), ..area }
 }
 
-/// Draws everything, and tells what stands where on the Run screen. `RunUi::tick` was called with [`body`] before.
-pub fn render(scene: &Scene<'_>, caches: &mut Caches, keymap: &Keymap, area: Rect, buf: &mut Buffer) -> Drawn {
-    let mut drawn = Drawn::default();
+/// Draws everything. What comes back goes to `RunUi::drawn`.
+pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rect, buf: &mut Buffer) -> Drawn {
     buf.set_style(area, scene.theme.style(Slot::Text));
     if area.width < LEAST.0 || area.height < LEAST.1 {
         too_small(scene.theme, area, buf);
-        return drawn;
+        return Drawn::default();
     }
-    let rows = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     let body = body(area);
-    header::render(scene, rows(0, header::height(area.height)), buf);
+    let top = body.y - area.y;
+    let mut drawn = Drawn::default();
+    let rows = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
+    header::render(scene, rows(0, top), buf);
     match scene.ui.screen {
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
@@ -103,15 +103,16 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 }
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
     if scene.ui.screen == Screen::Run
-        && let Some((words, typed)) = scene.ui.run.field()
+        && scene.ui.layers.is_empty()
+        && let Some((label, text)) = scene.ui.run.field()
     {
-        let theme = scene.theme;
-        let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-        let left = put(buf, row, words, theme.style(Slot::KeyHint));
-        let left = put(buf, left, " / ", theme.style(Slot::Key));
-        let left = put(buf, left, &CleanText::one_line(typed), theme.style(Slot::Input));
-        let left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
+        // The end of what is typed stays in sight.
+        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
+        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
         if let Some((at, of)) = scene.ui.run.find_place() {
             put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
         }
@@ -126,6 +127,17 @@ fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let room = usize::from(row.width).saturating_sub(2);
     let shown = scene.theme.cut(&text, room);
     put(buf, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, &shown, scene.theme.style(slot));
+}
+
+/// The end of `text` that fits.
+fn cut_start(text: &str, cells: usize) -> String {
+    let mut from = text;
+    while crate::domain::text::width::width(from) > cells {
+        let mut chars = from.chars();
+        chars.next();
+        from = chars.as_str();
+    }
+    from.to_owned()
 }
 
 fn key_line(theme: &Theme, keymap: &Keymap, contexts: &[Context], row: Rect, buf: &mut Buffer) {

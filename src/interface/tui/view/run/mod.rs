@@ -23,7 +23,7 @@ use crate::interface::tui::model::run::areas::Form;
 use crate::interface::tui::model::run::panes::Pane;
 use crate::interface::tui::model::run::{Drawn, Focus, Hit, Shown};
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::theme::{Glyph, GlyphSet, Slot};
 use crate::interface::tui::widget::frame::{Emphasis, Frame, titles};
 use crate::interface::tui::widget::pen::{Pen, cut};
 
@@ -90,7 +90,27 @@ pub fn render(scene: &Scene<'_>, caches: &mut RunCaches, area: Rect, buf: &mut B
         put_title(scene, areas.details, "Task", "enter opens all", Focus::Pane, buf);
         details::render(scene, areas.details, buf);
     }
+    twins(scene, area, buf);
     drawn
+}
+
+/// On a terminal of ASCII signs, the signs inside sentences get their twins too.
+fn twins(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    if scene.theme.glyphs == GlyphSet::Unicode {
+        return;
+    }
+    let signs = [("·", Glyph::Dot), ("…", Glyph::Ellipsis), ("–", Glyph::Unknown), ("•", Glyph::Dot)];
+    for y in area.y..area.bottom() {
+        for x in area.x..area.right() {
+            if let Some(cell) = buf.cell_mut((x, y))
+                && let Some((_, glyph)) = signs.iter().find(|(sign, _)| *sign == cell.symbol())
+                // A twin of several cells would run into what follows.
+                && let Some(first) = scene.theme.glyph(*glyph).get(..1)
+            {
+                cell.set_symbol(first);
+            }
+        }
+    }
 }
 
 /// Draws a whole frame of this screen for measuring: follows the state, draws, hands back.

@@ -84,8 +84,9 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
             Some(queued) => {
                 let rank = match queued.rank {
                     1 => "next".to_owned(),
-                    2 => "2nd".to_owned(),
-                    3 => "3rd".to_owned(),
+                    n if n % 10 == 2 && n % 100 != 12 => format!("{n}nd"),
+                    n if n % 10 == 3 && n % 100 != 13 => format!("{n}rd"),
+                    n if n % 10 == 1 && n % 100 != 11 => format!("{n}st"),
                     n => format!("{n}th"),
                 };
                 (
