@@ -162,6 +162,8 @@ struct Console<C: Client, S: Stage> {
     drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
+    /// Keys that came while the terminal was asked something.
+    typed: Vec<Event>,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -197,6 +199,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
+            typed: Vec::new(),
         }
     }
 
@@ -221,9 +224,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
         }
         self.events = Some(self.stage.events());
-        for event in typed {
-            self.event(&event);
-        }
+        self.typed = typed;
         Ok(())
     }
 
@@ -236,6 +237,10 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     async fn run(mut self) -> ConsoleExit {
+        for event in std::mem::take(&mut self.typed) {
+            let effects = self.event(&event);
+            self.perform_all(effects).await;
+        }
         loop {
             self.turn().await;
             if let Course::Over(exit) = self.course {
