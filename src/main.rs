@@ -1,1 +1,2 @@
+//! The `baton` program.
 fn main() {}

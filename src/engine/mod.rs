@@ -4,6 +4,8 @@
 //! hands.
 
 pub mod client;
+pub mod host;
 pub mod journal;
 pub mod machine;
 pub mod providers;
+pub mod simulator;

@@ -148,6 +148,7 @@ struct Console<C: Client, S: Stage> {
     state: State,
     transcripts: Transcripts,
     ui: Ui,
+    caches: super::view::Caches,
     policy: FramePolicy,
     began: Instant,
     /// Records that came and are not applied yet.
@@ -189,6 +190,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             state: State::default(),
             transcripts: Transcripts::default(),
             ui,
+            caches: super::view::Caches::default(),
             policy: FramePolicy::default(),
             began: Instant::now(),
             waiting: VecDeque::new(),
@@ -480,15 +482,14 @@ impl<C: Client, S: Stage> Console<C, S> {
             // What a resize asks for outside is nothing.
             let _ = self.act(Msg::Resize(self.size.0, self.size.1));
         }
-        let scene = Scene {
-            state: &self.state,
-            transcripts: &self.transcripts,
-            ui: &self.ui,
-            theme: &self.theme,
-            now: self.client.now(),
-        };
-        let keymap = &self.options.keymap;
-        let drawn = self.stage.draw(&mut |buf| super::view::render(&scene, keymap, buf.area, buf));
+        let now = self.client.now();
+        let area = ratatui::layout::Rect::new(0, 0, self.size.0, self.size.1);
+        self.ui.run.tick(&self.state, now, super::view::body(area));
+        let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
+        let (keymap, caches) = (&self.options.keymap, &mut self.caches);
+        let mut places = super::model::run::Drawn::default();
+        let drawn = self.stage.draw(&mut |buf| places = super::view::render(&scene, caches, keymap, buf.area, buf));
+        self.ui.run.drawn(places);
         self.policy.drew(began, self.began.elapsed());
         drawn
     }

@@ -6,11 +6,14 @@
 mod attention;
 mod card;
 pub mod done;
+pub(crate) mod forecast;
 pub mod header;
 mod help;
 pub mod inspector;
 mod other;
+pub(crate) mod page;
 mod palette;
+pub(crate) mod prose;
 pub mod review;
 pub mod run;
 mod sheet;
@@ -20,6 +23,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::action::{Context, Keymap};
+use super::model::run::Drawn;
 use super::model::{Layer, Screen, Tone};
 use super::scene::Scene;
 use super::theme::{Glyph, Slot, Theme};
@@ -29,21 +33,36 @@ use crate::domain::text::width::cut_end;
 /// Below this nothing can be shown that helps.
 const LEAST: (u16, u16) = (30, 8);
 
-/// Draws everything.
-pub fn render(scene: &Scene<'_>, keymap: &Keymap, area: Rect, buf: &mut Buffer) {
+/// What views keep between frames: text made ready for a width. Losing it costs time, nothing else.
+#[derive(Default)]
+pub struct Caches {
+    run: run::RunCaches,
+}
+
+/// The part of the screen between header and notice line; empty where the screen is too small for one.
+pub fn body(area: Rect) -> Rect {
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        return Rect { height: 0, ..area };
+    }
+    let top = header::height(area.height);
+    Rect { y: area.y + top, height: area.height - top - 2, ..area }
+}
+
+/// Draws everything, and tells what stands where on the Run screen. `RunUi::tick` was called with [`body`] before.
+pub fn render(scene: &Scene<'_>, caches: &mut Caches, keymap: &Keymap, area: Rect, buf: &mut Buffer) -> Drawn {
+    let mut drawn = Drawn::default();
     buf.set_style(area, scene.theme.style(Slot::Text));
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        return too_small(scene.theme, area, buf);
+        too_small(scene.theme, area, buf);
+        return drawn;
     }
-    // From 30 rows on there is room for two header lines.
-    let top = if area.height >= 30 { 2 } else { 1 };
     let rows = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    let body = rows(top, area.height - top - 2);
-    header::render(scene, rows(0, top), buf);
+    let body = body(area);
+    header::render(scene, rows(0, header::height(area.height)), buf);
     match scene.ui.screen {
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
-        Screen::Run => run::render(scene, body, buf),
+        Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
@@ -63,6 +82,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, area: Rect, buf: &mut Buffer) 
             Layer::Inspector(_) => {}
         }
     }
+    drawn
 }
 
 fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -83,6 +103,20 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 }
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
+    if scene.ui.screen == Screen::Run
+        && let Some((words, typed)) = scene.ui.run.field()
+    {
+        let theme = scene.theme;
+        let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        let left = put(buf, row, words, theme.style(Slot::KeyHint));
+        let left = put(buf, left, " / ", theme.style(Slot::Key));
+        let left = put(buf, left, &CleanText::one_line(typed), theme.style(Slot::Input));
+        let left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        if let Some((at, of)) = scene.ui.run.find_place() {
+            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        }
+        return;
+    }
     let Some(notice) = &scene.ui.notice else { return };
     let slot = match notice.tone {
         Tone::Plain => Slot::Notice,
@@ -115,5 +149,9 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;

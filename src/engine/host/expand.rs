@@ -1,0 +1,54 @@
+//! A recipe becomes messages: pieces looked up in the state and the text store.
+
+use crate::domain::protocol::{Channel, Cut, Part, Recipe, Speaker};
+use crate::domain::state::State;
+use crate::engine::journal::{Digest, JournalError, TextStore};
+
+/// A prompt as it is sent.
+pub(super) struct Prompt {
+    pub messages: Vec<(Speaker, String)>,
+    /// [`Digest`] over speakers and texts, in order.
+    pub digest: String,
+}
+
+/// Expands a recipe.
+///
+/// # Errors
+/// When an older result can't be read back from the journal.
+pub(super) fn expand(recipe: &Recipe, state: &State, texts: &TextStore) -> Result<Prompt, JournalError> {
+    let mut digest = Digest::default();
+    let mut messages: Vec<(Speaker, String)> = Vec::with_capacity(recipe.messages.len());
+    for message in &recipe.messages {
+        let mut text = String::new();
+        for part in &message.parts {
+            match part {
+                Part::AgentPrompt(agent) => {
+                    text.push_str(state.config.fleet.agent(agent).map_or("", |a| a.prompt.as_str()));
+                }
+                Part::Literal(words) => text.push_str(words),
+                Part::Goal(goal) => text.push_str(state.goal(*goal).map_or("", |g| &g.text)),
+                Part::TaskPrompt(task) => {
+                    text.push_str(state.task_by_id(task).map_or("", |t| t.spec.prompt.as_str()));
+                }
+                Part::ResultOf { attempt, cut: Cut::Whole } => {
+                    text.push_str(texts.text(*attempt, Channel::Answer)?.trim());
+                }
+                Part::ResultOf { attempt, cut } => text.push_str(texts.cut(*attempt, Channel::Answer, *cut)?.trim()),
+                Part::AnswerOf(turn) => text.push_str(&texts.turn_text(*turn, Channel::Answer)?),
+            }
+        }
+        digest.update(speaker(message.role).as_bytes());
+        digest.update(text.as_bytes());
+        messages.push((message.role, text));
+    }
+    Ok(Prompt { messages, digest: digest.hex() })
+}
+
+fn speaker(role: Speaker) -> &'static str {
+    match role {
+        Speaker::System => "system",
+        Speaker::User => "user",
+        Speaker::Assistant => "assistant",
+        Speaker::Tool => "tool",
+    }
+}

@@ -1,0 +1,340 @@
+//! The host's loop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::clock::SessionClock;
+use super::expand::expand;
+use super::turn::{PhaseCell, Turn};
+use super::{EngineError, EngineOptions};
+use crate::domain::fleet::{Endpoint, PoolKey};
+use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
+use crate::domain::protocol::{
+    Author, Command, CommandEnvelope, EndpointName, Failure, FailureKind, Micros, Name, Record, Remedy, Role,
+    SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
+};
+use crate::domain::text::CleanText;
+use crate::engine::journal::{HOT_BYTES, TextStore, Writer};
+use crate::engine::machine::{Pace, Probe, Sampler, SystemProbe};
+use crate::engine::providers::{AnswerFormat, Client, Depth, Phase, Request, Traffic, drained, probe};
+
+/// Inputs on their way from requests. A full queue slows the reading of streams; 1,024 is two seconds of the busiest
+/// fleet's pieces.
+const INPUT_BACKLOG: usize = 1_024;
+
+/// Inputs handled before their records are written and their effects acted on: small, so that an effect waits for no
+/// more than a fraction of a millisecond.
+const BATCH: usize = 128;
+
+/// A request under way.
+struct Live {
+    task: AbortHandle,
+    phase: PhaseCell,
+    endpoint: Endpoint,
+    pool: PoolKey,
+}
+
+pub(super) struct Host {
+    options: EngineOptions,
+    writer: Writer,
+    client: Client,
+    records: broadcast::Sender<Arc<Record>>,
+    clock: SessionClock,
+    texts: TextStore,
+    live: BTreeMap<TurnId, Live>,
+    probing: BTreeMap<EndpointName, AbortHandle>,
+    /// Requests, drains and probes; dropped with the host.
+    tasks: JoinSet<()>,
+    inputs: mpsc::Sender<Input>,
+    input_queue: mpsc::Receiver<Input>,
+    wake: Option<Micros>,
+    journal_failed: bool,
+    ended: bool,
+}
+
+impl Host {
+    pub(super) fn new(
+        options: EngineOptions,
+        writer: Writer,
+        client: Client,
+        records: broadcast::Sender<Arc<Record>>,
+        clock: SessionClock,
+    ) -> Self {
+        let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
+        let texts = TextStore::new(writer.path(), HOT_BYTES);
+        Self {
+            options,
+            writer,
+            client,
+            records,
+            clock,
+            texts,
+            live: BTreeMap::new(),
+            probing: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            inputs,
+            input_queue,
+            wake: None,
+            journal_failed: false,
+            ended: false,
+        }
+    }
+
+    /// Runs the session until it ends by command, or is told to stop.
+    pub(super) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<CommandEnvelope>,
+        mut stop: mpsc::Receiver<()>,
+    ) -> Result<(), EngineError> {
+        let started = SessionStarted { session: self.options.session.clone(), config: self.options.config.clone() };
+        let (mut orchestrator, first) = Orchestrator::start(started, self.opened());
+        let mut failed = self.carry_out(&orchestrator, vec![first]);
+        let mut memory = Memory::new();
+        let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
+        let mut envelopes: Vec<CommandEnvelope> = Vec::new();
+        let mut asked_to_stop = false;
+        while !self.ended {
+            let wake = self.wake.and_then(|at| self.clock.instant(at)).map(Instant::from_std);
+            let sample = self.clock.instant(memory.next).map(Instant::from_std);
+            tokio::select! {
+                biased;
+                _ = stop.recv(), if !asked_to_stop => {
+                    asked_to_stop = true;
+                    batch.push(Input::Command(self.end_command()));
+                }
+                n = commands.recv_many(&mut envelopes, 64) => {
+                    if n == 0 {
+                        // Every client and the engine's handle are gone.
+                        batch.push(Input::Command(self.end_command()));
+                    }
+                    batch.extend(envelopes.drain(..).map(Input::Command));
+                }
+                _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
+                () = sleep_until(wake) => {
+                    self.wake = None;
+                    batch.push(Input::Wake);
+                }
+                () = sleep_until(sample) => {}
+                Some(_) = self.tasks.join_next() => {}
+            }
+            // Commands never wait behind a flood of output.
+            while let Ok(envelope) = commands.try_recv() {
+                batch.push(Input::Command(envelope));
+            }
+            let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
+            if let Some(sample) = memory.sample(self.clock.now(), pace) {
+                batch.push(Input::Sampled(sample));
+            }
+            if let Some(reason) = failed.take() {
+                batch.push(Input::JournalFailed { reason });
+            }
+            let mut decisions = Vec::with_capacity(batch.len());
+            for input in batch.drain(..) {
+                decisions.push(orchestrator.handle(self.clock.now(), input));
+            }
+            let was_failed = self.journal_failed;
+            failed = self.carry_out(&orchestrator, decisions);
+            if was_failed && !self.journal_failed {
+                batch.push(Input::JournalMended);
+            }
+        }
+        self.live.clear();
+        self.tasks.abort_all();
+        self.writer.sync_now()?;
+        Ok(())
+    }
+
+    fn opened(&self) -> SessionOpened {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        SessionOpened {
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(0),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.options.host.clone(),
+        }
+    }
+
+    fn end_command(&self) -> CommandEnvelope {
+        CommandEnvelope {
+            id: Name::slug(&format!("end-{}", self.clock.now().0)),
+            author: Author::Baton,
+            role: Role::Control,
+            command: Command::EndSession,
+        }
+    }
+
+    /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns why the journal
+    /// could not be written, when it begins to fail.
+    fn carry_out(&mut self, orchestrator: &Orchestrator, decisions: Vec<Decision>) -> Option<CleanText> {
+        let mut failure = None;
+        let mut offsets = Vec::new();
+        for record in decisions.iter().flat_map(|d| &d.records) {
+            match self.writer.append(record) {
+                Ok(offset) => offsets.push(offset),
+                Err(error) => {
+                    offsets.push(u64::MAX);
+                    failure = Some(error.to_string());
+                }
+            }
+        }
+        if let Err(error) = self.writer.commit() {
+            failure = Some(error.to_string());
+        }
+        for (record, offset) in decisions.iter().flat_map(|d| &d.records).zip(offsets) {
+            self.texts.feed(record, offset);
+            // Nobody listening is fine: a viewer that comes later reads the journal.
+            let _ = self.records.send(Arc::clone(record));
+        }
+        for effect in decisions.into_iter().flat_map(|d| d.effects) {
+            self.act(orchestrator, effect);
+        }
+        let begins = failure.is_some() && !self.journal_failed;
+        self.journal_failed = failure.is_some();
+        failure.filter(|_| begins).map(|f| CleanText::one_line(&f))
+    }
+
+    fn act(&mut self, orchestrator: &Orchestrator, effect: Effect) {
+        match effect {
+            Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
+            Effect::StopTurn(turn) => self.stop_turn(turn),
+            Effect::Probe(endpoint) => self.probe(orchestrator, endpoint),
+            Effect::WakeAt(at) => self.wake = Some(at),
+            Effect::End(_) => self.ended = true,
+        }
+    }
+
+    fn start_turn(&mut self, orchestrator: &Orchestrator, start: StartTurn) {
+        let state = orchestrator.state();
+        let Some(endpoint) = state.config.fleet.endpoint(&start.endpoint).cloned() else { return };
+        let prompt = match expand(&start.recipe, state, &self.texts) {
+            Ok(prompt) => prompt,
+            Err(error) => return self.refuse_turn(start.turn, &error.to_string()),
+        };
+        let request = Request {
+            endpoint: endpoint.clone(),
+            messages: prompt.messages,
+            max_tokens: start.max_tokens,
+            temperature: start.temperature,
+            level: start.level,
+            level_support: start.level_support,
+            format: start.schema.map_or(AnswerFormat::Text, AnswerFormat::Json),
+            silence: Duration::from_secs(state.config.settings.silence_seconds.max(1)),
+        };
+        let phase = PhaseCell::default();
+        let turn = Turn {
+            id: start.turn,
+            stream: self.client.stream(request),
+            inputs: self.inputs.clone(),
+            clock: self.clock,
+            phase: phase.clone(),
+            want_answer: start.want_answer,
+            prompt_digest: prompt.digest,
+            limit: start.seconds.map(|s| Duration::from_secs(s.into())),
+        };
+        let pool = endpoint.pool();
+        let task = self.tasks.spawn(turn.run());
+        self.live.retain(|_, l| !l.task.is_finished());
+        self.live.insert(start.turn, Live { task, phase, endpoint, pool });
+    }
+
+    /// A request that can't even be made has failed.
+    fn refuse_turn(&mut self, turn: TurnId, why: &str) {
+        let failure = Failure {
+            kind: FailureKind::Refused,
+            remedy: Remedy::Operator,
+            message: CleanText::one_line(&format!("the prompt could not be put together: {why}")),
+        };
+        let input = Input::TurnEnded {
+            turn,
+            end: TurnEnd::Failed(failure),
+            usage: Usage::default(),
+            slot: SlotAfter::Free,
+            prompt_digest: String::new(),
+            answer: None,
+        };
+        let inputs = self.inputs.clone();
+        self.tasks.spawn(async move {
+            let _ = inputs.send(input).await;
+        });
+    }
+
+    /// Closes a request's connection and waits, beside everything else, until the server's slot is free.
+    fn stop_turn(&mut self, turn: TurnId) {
+        let Some(live) = self.live.remove(&turn) else { return };
+        let phase = live.phase.get();
+        live.task.abort();
+        let others = self.live.values().filter(|l| l.pool == live.pool && !l.task.is_finished()).count();
+        let (client, inputs) = (self.client.clone(), self.inputs.clone());
+        self.tasks.spawn(async move {
+            // The connection closes when the runtime drops the aborted task, which is the next thing it does.
+            tokio::task::yield_now().await;
+            drained(&client, &live.endpoint, phase, u32::try_from(others).unwrap_or(u32::MAX)).await;
+            let _ = inputs.send(Input::SlotFreed { turn }).await;
+        });
+    }
+
+    fn probe(&mut self, orchestrator: &Orchestrator, name: EndpointName) {
+        if self.probing.get(&name).is_some_and(|p| !p.is_finished()) {
+            return;
+        }
+        let Some(endpoint) = orchestrator.state().config.fleet.endpoint(&name).cloned() else { return };
+        let pool = endpoint.pool();
+        let waiting =
+            self.live.values().any(|l| l.pool == pool && !l.task.is_finished() && l.phase.get() != Phase::Queued);
+        let traffic = if waiting { Traffic::Flowing } else { Traffic::Quiet };
+        let (client, inputs) = (self.client.clone(), self.inputs.clone());
+        let key = name.clone();
+        let task = self.tasks.spawn(async move {
+            let found = probe(&client, &endpoint, Depth::Light, traffic).await;
+            let report = ProbeReport {
+                health: found.health,
+                slots: found.slots,
+                context: found.context,
+                level: found.level,
+                resident: found.resident,
+                server: found.server,
+            };
+            let _ = inputs.send(Input::Probed { endpoint: name, report }).await;
+        });
+        self.probing.insert(key, task);
+    }
+}
+
+/// The machine's memory, read when it is due.
+struct Memory {
+    probe: Option<SystemProbe>,
+    sampler: Sampler,
+    last: Micros,
+    next: Micros,
+}
+
+impl Memory {
+    fn new() -> Self {
+        // The first reading is due at once.
+        Self { probe: SystemProbe::new(), sampler: Sampler::default(), last: Micros(0), next: Micros(0) }
+    }
+
+    fn sample(&mut self, now: Micros, pace: Pace) -> Option<crate::domain::protocol::MachineSampled> {
+        // A pace that quickened brings the next look nearer.
+        self.next = self.next.min(self.last.plus(pace.gap()));
+        if now < self.next {
+            return None;
+        }
+        self.last = now;
+        self.next = now.plus(pace.gap());
+        let reading = self.probe.as_mut().and_then(SystemProbe::sample);
+        self.sampler.offer(now, reading, pace)
+    }
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

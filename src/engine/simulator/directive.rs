@@ -1,0 +1,97 @@
+//! Directives: words in a request that tell the simulator exactly what to do, for tests and benches.
+//!
+//! `[sim tokens=200]`, `[sim ms=7.5]`, `[sim thinking=50]`, `[sim fail=cut]`, `[sim fail-first=2]`, `[sim text=…]`,
+//! several in one bracket (`[sim ms=7 tokens=12]`; `text=` takes the rest of the bracket). They may stand in any
+//! message; where two name the same thing the later one counts, so that a task's own word goes before its goal's.
+//! What cannot be read is ignored: a model does not refuse odd words either.
+
+use super::script::Failure;
+
+/// What the directives of a request ask for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Directives {
+    /// Exactly this many tokens of answer.
+    pub(super) tokens: Option<u32>,
+    /// The slot is taken for exactly this many milliseconds, whatever the speed.
+    pub(super) ms: Option<f64>,
+    /// Exactly this many tokens of thinking.
+    pub(super) thinking: Option<u32>,
+    /// The request fails this way.
+    pub(super) fail: Option<Failure>,
+    /// Only the first so many times that this request is seen fail.
+    pub(super) fail_first: Option<u32>,
+    /// The answer, word for word.
+    pub(super) text: Option<String>,
+}
+
+impl Directives {
+    /// The directives in `text`, later ones over earlier ones.
+    pub(super) fn read(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find("[sim ") {
+            let inner = &rest[at + 5..];
+            let Some(end) = inner.find(']') else { return };
+            self.bracket(&inner[..end]);
+            rest = &inner[end + 1..];
+        }
+    }
+
+    fn bracket(&mut self, mut words: &str) {
+        loop {
+            words = words.trim_start();
+            if let Some(text) = words.strip_prefix("text=") {
+                self.text = Some(text.to_owned());
+                return;
+            }
+            let end = words.find(' ').unwrap_or(words.len());
+            let Some((name, value)) = words[..end].split_once('=') else { return };
+            match name {
+                "tokens" => self.tokens = value.parse().ok().or(self.tokens),
+                "ms" => self.ms = value.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0).or(self.ms),
+                "thinking" => self.thinking = value.parse().ok().or(self.thinking),
+                "fail" => self.fail = Failure::from_word(value).or(self.fail),
+                "fail-first" => self.fail_first = value.parse().ok().or(self.fail_first),
+                _ => {}
+            }
+            words = &words[end..];
+        }
+    }
+
+    /// `text` without its directives: what the prose may take up.
+    pub(super) fn strip(text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find("[sim ") {
+            let Some(end) = rest[at..].find(']') else { break };
+            clean.push_str(&rest[..at]);
+            rest = &rest[at + end + 1..];
+        }
+        clean.push_str(rest);
+        clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_are_read_and_later_ones_count() {
+        let mut d = Directives::default();
+        d.read("Do this [sim tokens=200 ms=7.5] and [sim fail-first=2][sim fail=cut] [sim ms=9]");
+        assert_eq!((d.tokens, d.ms, d.fail_first), (Some(200), Some(9.0), Some(2)));
+        assert_eq!(d.fail, Some(Failure::Cut));
+        d.read("[sim thinking=5 text=yes, and = more]");
+        assert_eq!(d.thinking, Some(5));
+        assert_eq!(d.text.as_deref(), Some("yes, and = more"));
+    }
+
+    #[test]
+    fn odd_words_are_ignored_and_stripping_leaves_the_rest() {
+        let mut d = Directives::default();
+        d.read("[sim] [sim tokens=many ms=-1 what] [sim fail=loudly] [sim tokens=3");
+        assert_eq!(d, Directives::default());
+        assert_eq!(Directives::strip("a [sim ms=3] b"), "a  b");
+        assert_eq!(Directives::strip("a [sim ms=3 b"), "a [sim ms=3 b");
+    }
+}

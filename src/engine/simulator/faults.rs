@@ -1,0 +1,262 @@
+//! Faults on demand: how often and how a simulated endpoint misbehaves.
+//!
+//! Not here: what a fault looks like on the wire (`wire`) and when it strikes in a stream (`script`).
+//! Invariant: a rate lies in 0..=1, and the rates together do not pass 1.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What goes wrong at an endpoint, and how often. The default: nothing.
+///
+/// Written as `error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,plan=prose`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Faults {
+    /// Share of requests that end with the server's own error: half before the first byte, half in the stream.
+    pub error_rate: f64,
+    /// Share of requests whose stream goes silent and never ends; the slot stays taken until the client leaves.
+    pub stall_rate: f64,
+    /// Share of requests whose connection is cut in the stream.
+    pub cut_rate: f64,
+    /// Share of requests whose stream turns into bytes that are no JSON and no UTF-8, then ends.
+    pub garbage_rate: f64,
+    /// Milliseconds a granted request waits before its first byte.
+    pub slow_first_byte_ms: u64,
+    /// With more than this many requests waiting, the next one is refused with 503. None: waits without limit.
+    pub overload: Option<u32>,
+    /// The endpoint dies this long after the simulator started.
+    pub die_after: Option<Duration>,
+    /// It returns this long after it died; none: never by itself.
+    pub back_after: Option<Duration>,
+    /// How requests for a plan are answered.
+    pub plan: PlanAnswer,
+}
+
+/// How a simulated planner answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanAnswer {
+    /// With a good plan.
+    #[default]
+    Good,
+    /// With prose that names steps and holds no JSON.
+    Prose,
+    /// With JSON that breaks off in the middle.
+    HalfJson,
+    /// With agents nobody knows.
+    UnknownAgent,
+    /// With two tasks that need each other.
+    Cycle,
+    /// With forty tasks, whatever limit was named.
+    FortyTasks,
+}
+
+impl PlanAnswer {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Good, "ok"),
+        (Self::Prose, "prose"),
+        (Self::HalfJson, "half-json"),
+        (Self::UnknownAgent, "unknown-agent"),
+        (Self::Cycle, "cycle"),
+        (Self::FortyTasks, "forty-tasks"),
+    ];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(answer, _)| *answer == self).map_or("ok", |(_, word)| word)
+    }
+}
+
+/// What is wrong with a line of faults.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// A part without `=`.
+    #[error("fault `{part}` has no value; write NAME=VALUE, as in error=0.1")]
+    Form {
+        /// The part as written.
+        part: String,
+    },
+    /// A name that is no fault.
+    #[error("unknown fault `{name}`; known: error, stall, cut, garbage, slow, overload, die, back, plan")]
+    Name {
+        /// The name as written.
+        name: String,
+    },
+    /// A name given twice.
+    #[error("fault `{name}` is given twice; keep one")]
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// A value that does not fit.
+    #[error("fault {name}={value}: expected {expected}")]
+    Value {
+        /// The fault.
+        name: &'static str,
+        /// The value as written.
+        value: String,
+        /// What would fit.
+        expected: &'static str,
+    },
+    /// Rates that pass 1 together.
+    #[error("the rates of error, stall, cut and garbage come to {percent} %; together they must not pass 100 %")]
+    Sum {
+        /// The sum in percent.
+        percent: u32,
+    },
+    /// A return without a death.
+    #[error("back= needs die=: an endpoint that never dies can't return")]
+    BackWithoutDie,
+}
+
+impl Faults {
+    /// When the endpoint dies, counted from the simulator's start.
+    pub fn dies_at(&self) -> Option<Duration> {
+        self.die_after
+    }
+
+    /// When it is back, counted from the simulator's start.
+    pub fn returns_at(&self) -> Option<Duration> {
+        Some(self.die_after? + self.back_after?)
+    }
+}
+
+impl FromStr for Faults {
+    type Err = FaultError;
+
+    fn from_str(line: &str) -> Result<Self, FaultError> {
+        let mut faults = Self::default();
+        let mut given: Vec<&str> = Vec::new();
+        for part in line.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let Some((name, value)) = part.split_once('=') else {
+                return Err(FaultError::Form { part: part.into() });
+            };
+            let (name, value) = (name.trim(), value.trim());
+            if given.contains(&name) {
+                return Err(FaultError::Twice { name: name.into() });
+            }
+            match name {
+                "error" => faults.error_rate = rate("error", value)?,
+                "stall" => faults.stall_rate = rate("stall", value)?,
+                "cut" => faults.cut_rate = rate("cut", value)?,
+                "garbage" => faults.garbage_rate = rate("garbage", value)?,
+                "slow" => faults.slow_first_byte_ms = number("slow", value, "whole milliseconds, as in slow=500")?,
+                "overload" => {
+                    faults.overload = Some(number("overload", value, "a whole number of waiting requests")?);
+                }
+                "die" => faults.die_after = Some(duration("die", value)?),
+                "back" => faults.back_after = Some(duration("back", value)?),
+                "plan" => faults.plan = plan(value)?,
+                _ => return Err(FaultError::Name { name: name.into() }),
+            }
+            given.push(name);
+        }
+        let sum = faults.error_rate + faults.stall_rate + faults.cut_rate + faults.garbage_rate;
+        if sum > 1.0 + 1e-9 {
+            return Err(FaultError::Sum { percent: (sum * 100.0).round() as u32 });
+        }
+        if faults.back_after.is_some() && faults.die_after.is_none() {
+            return Err(FaultError::BackWithoutDie);
+        }
+        Ok(faults)
+    }
+}
+
+impl fmt::Display for Faults {
+    /// The line that parses to this value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let rates = [
+            ("error", self.error_rate),
+            ("stall", self.stall_rate),
+            ("cut", self.cut_rate),
+            ("garbage", self.garbage_rate),
+        ];
+        parts.extend(rates.iter().filter(|(_, rate)| *rate > 0.0).map(|(name, rate)| format!("{name}={rate}")));
+        if self.slow_first_byte_ms > 0 {
+            parts.push(format!("slow={}", self.slow_first_byte_ms));
+        }
+        parts.extend(self.overload.map(|n| format!("overload={n}")));
+        parts.extend(self.die_after.map(|d| format!("die={}ms", d.as_millis())));
+        parts.extend(self.back_after.map(|d| format!("back={}ms", d.as_millis())));
+        if self.plan != PlanAnswer::Good {
+            parts.push(format!("plan={}", self.plan.word()));
+        }
+        f.write_str(&parts.join(","))
+    }
+}
+
+fn rate(name: &'static str, value: &str) -> Result<f64, FaultError> {
+    let expected = "a share from 0 to 1, as in 0.1";
+    match value.parse::<f64>() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err(FaultError::Value { name, value: value.into(), expected }),
+    }
+}
+
+fn number<T: FromStr>(name: &'static str, value: &str, expected: &'static str) -> Result<T, FaultError> {
+    value.parse().map_err(|_| FaultError::Value { name, value: value.into(), expected })
+}
+
+fn duration(name: &'static str, value: &str) -> Result<Duration, FaultError> {
+    let bad = || FaultError::Value { name, value: value.into(), expected: "a time, as in 20s, 500ms or 2m" };
+    let split = value.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(value.len());
+    let (digits, unit) = value.split_at(split);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        _ => return Err(bad()),
+    };
+    let amount: f64 = digits.parse().map_err(|_| bad())?;
+    // A day is longer than any demo and keeps the conversion from overflowing.
+    if (0.0..=86_400.0).contains(&(amount * scale)) { Ok(Duration::from_secs_f64(amount * scale)) } else { Err(bad()) }
+}
+
+fn plan(value: &str) -> Result<PlanAnswer, FaultError> {
+    PlanAnswer::ALL.iter().find(|(_, word)| *word == value).map(|(answer, _)| *answer).ok_or(FaultError::Value {
+        name: "plan",
+        value: value.into(),
+        expected: "ok, prose, half-json, unknown-agent, cycle or forty-tasks",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_line_parses_and_prints_back() {
+        let line = "error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,plan=half-json";
+        let faults: Faults = line.parse().expect("parses");
+        assert_eq!(faults.error_rate, 0.1);
+        assert_eq!(faults.slow_first_byte_ms, 500);
+        assert_eq!(faults.overload, Some(3));
+        assert_eq!(faults.dies_at(), Some(Duration::from_secs(20)));
+        assert_eq!(faults.returns_at(), Some(Duration::from_secs(30)));
+        assert_eq!(faults.plan, PlanAnswer::HalfJson);
+        assert_eq!(faults.to_string().parse::<Faults>().expect("parses again"), faults);
+        assert_eq!("".parse::<Faults>(), Ok(Faults::default()));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let cases = [
+            ("error", "fault `error` has no value; write NAME=VALUE, as in error=0.1"),
+            ("eror=1", "unknown fault `eror`; known: error, stall, cut, garbage, slow, overload, die, back, plan"),
+            ("error=10%", "fault error=10%: expected a share from 0 to 1, as in 0.1"),
+            ("error=1.5", "fault error=1.5: expected a share from 0 to 1, as in 0.1"),
+            ("cut=0.1,cut=0.2", "fault `cut` is given twice; keep one"),
+            ("die=soon", "fault die=soon: expected a time, as in 20s, 500ms or 2m"),
+            ("back=3s", "back= needs die=: an endpoint that never dies can't return"),
+            ("plan=nice", "fault plan=nice: expected ok, prose, half-json, unknown-agent, cycle or forty-tasks"),
+            (
+                "error=0.6,cut=0.6",
+                "the rates of error, stall, cut and garbage come to 120 %; together they must not pass 100 %",
+            ),
+        ];
+        for (line, message) in cases {
+            let error = line.parse::<Faults>().expect_err(line);
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

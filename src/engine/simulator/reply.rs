@@ -1,0 +1,328 @@
+//! A granted request under way: waits for what is due, writes it, and frees the slot before the last byte leaves.
+//!
+//! Invariants: no byte, headers included, before the slot is granted; a client that leaves frees the slot at once,
+//! because the slot lives in the body that is dropped; the slot is free before the client can see the end.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures_util::stream;
+
+use super::alarm::{self, Alarm};
+use super::ask::{Ask, Delivery};
+use super::http;
+use super::script::{Failure, Script, seconds};
+use super::server::EndpointState;
+use super::slots::{Ending, Meter, Permit, SlotUse};
+use super::wire::{Form, Part, Totals, Wire};
+
+/// The least time between two writes of one stream: at high speeds several tokens share a write.
+const GAP: Duration = Duration::from_millis(3);
+/// Seconds between llama.cpp's signs of life while it reads a prompt.
+const PING_SECONDS: f64 = 30.0;
+/// Tokens of a prompt in one step of its progress.
+const BATCH: u32 = 512;
+
+struct Reply {
+    state: Arc<EndpointState>,
+    alarm: Alarm,
+    script: Script,
+    wire: Wire,
+    permit: Option<Permit>,
+    arrived: Instant,
+    start: Instant,
+    load: Duration,
+    slot: usize,
+    sent: u32,
+    read: u32,
+    last_write: Instant,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Under,
+    CutNext,
+    Over,
+}
+
+enum Next {
+    At(Instant),
+    Never,
+}
+
+/// Answers a request in `form`: queues it, and sends what its script says when it is due.
+pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> Response {
+    let arrived = Instant::now();
+    let endpoint = &state.config;
+    let slots = &state.slots;
+    if endpoint.faults.overload.is_some_and(|most| slots.queued() >= most && slots.stats().busy >= endpoint.slots) {
+        slots.refused();
+        return http::overloaded(form);
+    }
+    let key = ask.key();
+    let seen = state.seen(key);
+    // Written before the slot is granted, so that the writing costs no slot time.
+    let script = Script::new(&ask, endpoint, state.seed, state.speed, seen);
+    let permit = slots.acquire().await;
+    let script = match script {
+        Ok(script) => script,
+        Err(too_long) => {
+            permit.end(Ending::Failed);
+            return http::too_long(form, too_long);
+        }
+    };
+    let number = state.requests.fetch_add(1, Ordering::Relaxed);
+    let wire = Wire::new(form, ask, &endpoint.model, number, key ^ state.seed);
+    let load = if form_is_ollama(form) { state.load() } else { Duration::ZERO };
+    let slow = Duration::from_millis(endpoint.faults.slow_first_byte_ms);
+    let start = permit.granted() + load + slow;
+    if start > permit.granted() {
+        state.alarm.until(start).await;
+    }
+    if matches!(script.failure, Some((Failure::Error, _))) {
+        permit.end(Ending::Failed);
+        return http::failed(form);
+    }
+    let last = script.failure.map_or(script.tokens(), |(_, at)| at.min(script.tokens()));
+    let share = f64::from(last) / f64::from(script.tokens().max(1));
+    slots.describe(
+        permit.index,
+        SlotUse {
+            task: number,
+            prompt_tokens: script.prompt_tokens,
+            prompt_end: start + seconds(script.prompt_seconds),
+            generation: script.seconds * share,
+            tokens: last,
+            limit: wire.ask().max_tokens,
+        },
+    );
+    let reply = Reply {
+        state: Arc::clone(state),
+        alarm: state.alarm.clone(),
+        slot: permit.index,
+        script,
+        wire,
+        permit: Some(permit),
+        arrived,
+        start,
+        load,
+        sent: 0,
+        read: 0,
+        last_write: start,
+        stage: Stage::Under,
+    };
+    match reply.wire.ask().delivery {
+        Delivery::Stream => reply.stream().await,
+        Delivery::Whole => reply.whole().await,
+    }
+}
+
+fn form_is_ollama(form: Form) -> bool {
+    matches!(form, Form::OllamaChat | Form::OllamaGenerate | Form::OllamaOpenAi)
+}
+
+impl Reply {
+    async fn stream(self) -> Response {
+        let form = self.wire.form();
+        if form_is_ollama(form) {
+            // Ollama's headers come with its first line.
+            let at = if self.script.tokens() == 0 { self.script.end() } else { self.script.due(0) };
+            self.alarm.until(self.start + at).await;
+        }
+        let body = stream::unfold(self, |mut reply| async move {
+            let bytes = reply.step().await?;
+            Some((bytes, reply))
+        });
+        http::streaming(form, Body::from_stream(body))
+    }
+
+    async fn whole(mut self) -> Response {
+        let form = self.wire.form();
+        if let Some((failure, at)) = self.script.failure.filter(|(failure, _)| *failure != Failure::Empty) {
+            self.alarm.until(self.start + self.script.due(at)).await;
+            if failure == Failure::Stall {
+                let never: Infallible = std::future::pending().await;
+                match never {}
+            }
+            self.free(Ending::Failed);
+            return match failure {
+                Failure::Cut => {
+                    let broken = stream::iter([Err::<Bytes, io::Error>(io::ErrorKind::ConnectionReset.into())]);
+                    http::streaming(form, Body::from_stream(broken))
+                }
+                Failure::Garbage => {
+                    let mut out = Vec::new();
+                    self.wire.garbage(&mut out);
+                    http::json(form, out)
+                }
+                _ => http::failed(form),
+            };
+        }
+        self.alarm.until(self.start + self.script.end()).await;
+        self.sent = self.script.tokens();
+        let totals = self.totals(Instant::now());
+        self.count(&totals);
+        self.free(Ending::Complete);
+        http::json(form, self.wire.whole(&self.script, &totals))
+    }
+
+    /// The next bytes of the stream; none at its end.
+    async fn step(&mut self) -> Option<io::Result<Bytes>> {
+        let mut out = Vec::new();
+        loop {
+            match self.stage {
+                Stage::Under => {}
+                Stage::CutNext => {
+                    self.stage = Stage::Over;
+                    return Some(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+                Stage::Over => return None,
+            }
+            let now = alarm::now();
+            let next = self.collect(now, &mut out);
+            if !out.is_empty() {
+                self.last_write = now;
+                return Some(Ok(out.into()));
+            }
+            if self.stage == Stage::Under {
+                match next {
+                    Next::At(at) => self.alarm.until(at).await,
+                    Next::Never => std::future::pending().await,
+                }
+            }
+        }
+    }
+
+    /// Writes what is due and says when there will be more.
+    fn collect(&mut self, now: Instant, out: &mut Vec<u8>) -> Next {
+        let prompt_end = self.start + seconds(self.script.prompt_seconds);
+        if let Some(at) = self.prompt(now, prompt_end, out) {
+            return Next::At(at);
+        }
+        let tokens = self.script.tokens();
+        let failure = self.script.failure.filter(|(failure, _)| *failure != Failure::Empty);
+        while self.sent < tokens && self.start + self.script.due(self.sent) <= now {
+            if let Some((failure, at)) = failure
+                && self.sent >= at
+            {
+                return self.fail(failure, out);
+            }
+            let live = if self.wire.timed().is_yes() { self.totals(now) } else { self.prompt_totals() };
+            let thought = self.script.thinking.len();
+            let (part, text) = if self.sent < thought {
+                (Part::Thinking, self.script.thinking.get(self.sent))
+            } else {
+                (Part::Answer, self.script.answer.get(self.sent - thought))
+            };
+            // The native forms of llama.cpp have no place for thinking: only its time passes.
+            if part == Part::Answer || self.wire.form() != Form::LlamaNative {
+                self.wire.piece(out, part, text, &live);
+            }
+            self.sent += 1;
+        }
+        let end = self.start + self.script.end();
+        if self.sent >= tokens && now >= end {
+            if let Some((failure, _)) = failure {
+                return self.fail(failure, out);
+            }
+            let totals = self.totals(now);
+            self.count(&totals);
+            self.free(Ending::Complete);
+            self.wire.end(out, &self.script, &totals);
+            self.stage = Stage::Over;
+            return Next::Never;
+        }
+        let due = if self.sent < tokens { self.start + self.script.due(self.sent) } else { end };
+        Next::At(due.max(now + GAP).min(end).max(due))
+    }
+
+    /// The part before the first token: progress and signs of life. None when the prompt is read.
+    fn prompt(&mut self, now: Instant, prompt_end: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+        let total = self.script.prompt_tokens;
+        let wanted = self.wire.ask().progress.is_yes() || self.wire.form() == Form::OpenAi;
+        let mut next = prompt_end;
+        if wanted && self.read < total {
+            let whole = self.script.prompt_seconds;
+            while self.read < total {
+                let step = (self.read + BATCH).min(total);
+                let at = self.start + seconds(whole * f64::from(step) / f64::from(total));
+                if at > now {
+                    next = at;
+                    break;
+                }
+                let ms = now.saturating_duration_since(self.start).as_secs_f64() * 1e3;
+                self.wire.progress(out, total, step, ms);
+                self.read = step;
+            }
+        }
+        if now >= prompt_end {
+            return None;
+        }
+        let every = self.wire.ask().ping.unwrap_or(PING_SECONDS);
+        if every > 0.0 {
+            let ping = self.last_write + seconds(every);
+            if ping <= now && out.is_empty() {
+                self.wire.ping(out);
+            }
+            next = next.min(ping.max(now + GAP));
+        }
+        Some(next)
+    }
+
+    fn fail(&mut self, failure: Failure, out: &mut Vec<u8>) -> Next {
+        match failure {
+            // What was due before goes out first; the break comes with the next step.
+            Failure::Cut => self.stage = Stage::CutNext,
+            Failure::Stall => return Next::Never,
+            Failure::Garbage => {
+                self.wire.garbage(out);
+                self.stage = Stage::Over;
+            }
+            Failure::ErrorLate | Failure::Error | Failure::Empty => {
+                self.wire.error(out);
+                self.stage = Stage::Over;
+            }
+        }
+        self.free(Ending::Failed);
+        Next::Never
+    }
+
+    fn prompt_totals(&self) -> Totals {
+        Totals { prompt_n: self.script.prompt_tokens, slot: self.slot, ..Totals::default() }
+    }
+
+    fn totals(&self, now: Instant) -> Totals {
+        let run = now.saturating_duration_since(self.start).as_secs_f64() - self.script.prompt_seconds;
+        Totals {
+            prompt_ms: self.script.prompt_seconds * 1e3,
+            predicted_n: self.sent,
+            predicted_ms: run.max(0.0) * 1e3,
+            total_ns: now.saturating_duration_since(self.arrived).as_nanos() as u64,
+            // A loaded model still takes a moment to be found.
+            load_ns: (self.load + Duration::from_micros(900)).as_nanos() as u64,
+            ..self.prompt_totals()
+        }
+    }
+
+    fn count(&self, totals: &Totals) {
+        self.state.slots.count(Meter {
+            prompt_tokens: u64::from(totals.prompt_n),
+            prompt_seconds: totals.prompt_ms / 1e3,
+            predicted: u64::from(totals.predicted_n),
+            predicted_seconds: totals.predicted_ms / 1e3,
+            longest: 0,
+        });
+    }
+
+    fn free(&mut self, ending: Ending) {
+        if let Some(permit) = self.permit.take() {
+            permit.end(ending);
+        }
+    }
+}
