@@ -12,10 +12,11 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::layout::Rect;
 use tokio::time::Instant;
 
@@ -164,6 +165,8 @@ struct Console<C: Client, S: Stage> {
     drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
+    /// Keys that came while the terminal was asked something.
+    typed: Vec<Event>,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -200,6 +203,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
+            typed: Vec::new(),
         }
     }
 
@@ -224,9 +228,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
         }
         self.events = Some(self.stage.events());
-        for event in typed {
-            self.event(&event);
-        }
+        self.typed = typed;
         Ok(())
     }
 
@@ -239,6 +241,10 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     async fn run(mut self) -> ConsoleExit {
+        for event in std::mem::take(&mut self.typed) {
+            let effects = self.event(&event);
+            self.perform_all(effects).await;
+        }
         loop {
             self.turn().await;
             if let Course::Over(exit) = self.course {
@@ -396,11 +402,22 @@ impl<C: Client, S: Stage> Console<C, S> {
             if self.course != Course::On && self.course != Course::WhenIdle {
                 return;
             }
-            next = match self.events.as_mut().and_then(|e| e.next().now_or_never()) {
-                Some(Some(Ok(event))) => Some(event),
-                _ => None,
-            };
+            next = self.ready().await;
         }
+    }
+
+    /// An event that has come already.
+    ///
+    /// Polled with this task's own waker: crossterm's stream keeps the first waker it is given, so one that wakes
+    /// nobody (`now_or_never`) would leave the console deaf.
+    async fn ready(&mut self) -> Option<Event> {
+        let events = self.events.as_mut()?;
+        std::future::poll_fn(|context| match events.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(event)),
+            // An end or an error comes again to whoever waits.
+            Poll::Ready(_) | Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     fn event(&mut self, event: &Event) -> Vec<UiEffect> {
