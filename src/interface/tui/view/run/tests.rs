@@ -221,3 +221,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ascii_twins_stand_for_every_sign_of_ours() {
+    let mut story = drawing();
+    let specs = vec![crate::domain::plan::TaskSpec::new(name("x"), name("coder"), "x")];
+    story.goal(NOW, 2, specs);
+    let (theme, _) = crate::interface::tui::theme::Themes::default().load(
+        "mono",
+        crate::interface::tui::theme::Depth::None,
+        crate::interface::tui::theme::GlyphSet::Ascii,
+    );
+    let (mut ui, mut caches) = (ui(), RunCaches::default());
+    let words = text(&draw(&story, &mut ui, &mut caches, &theme, (120, 40)));
+    let ours = |c: &char| !c.is_ascii() && !c.is_alphanumeric();
+    assert_eq!(words.chars().find(ours), None, "{words}");
+}
