@@ -54,6 +54,14 @@ impl SourceError {
         Self::new(source, Place { line: 0, column: 0 }, what, mend)
     }
 
+    /// As [`Self::with_snippet`], but without a line that may hold a secret: one that names a key or a URL.
+    pub(crate) fn with_public_snippet(self, text: &str) -> Self {
+        let line = text.lines().nth(self.line.wrapping_sub(1)).unwrap_or("").to_ascii_lowercase();
+        let private =
+            ["key", "url", "://", "token", "secret", "password", "sk-"].iter().any(|word| line.contains(word));
+        if private || self.line == 0 { self } else { self.with_snippet(text) }
+    }
+
     /// With the line it stands on, taken from the text of its file.
     pub(crate) fn with_snippet(mut self, text: &str) -> Self {
         let line = text.lines().nth(self.line.wrapping_sub(1)).unwrap_or("");

@@ -6,10 +6,12 @@ mod decode;
 mod fault;
 mod nearest;
 mod node;
+mod toml;
 mod yaml;
 
 pub(crate) use decode::decode;
 pub use fault::{Snippet, SourceError};
 pub(crate) use nearest::nearest;
 pub(crate) use node::{Entry, Node, Place, SourceName, Value};
+pub(crate) use toml::read_toml;
 pub(crate) use yaml::read_yaml;

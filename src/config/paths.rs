@@ -1,0 +1,80 @@
+//! The folders Baton reads and writes. XDG folders are honoured on macOS too.
+
+use std::path::{Path, PathBuf};
+
+use super::Surroundings;
+
+/// Where everything is; nothing of it need exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The user's configuration: `$XDG_CONFIG_HOME/baton`, else `~/.config/baton`.
+    pub config: PathBuf,
+    /// The project's configuration: the nearest `.baton/` from the working folder up to the root of its git
+    /// repository, else to the home folder.
+    pub project: ProjectFolder,
+    /// What Baton keeps: `$XDG_STATE_HOME/baton`, else `~/.local/state/baton`.
+    pub state: PathBuf,
+    /// The sessions' journals, a folder each.
+    pub sessions: PathBuf,
+    /// The program's own log.
+    pub log: PathBuf,
+    /// Sockets and other things of running processes, for this user only (0700, made by who needs it):
+    /// `$XDG_RUNTIME_DIR/baton`, else `run` in the state folder.
+    pub run: PathBuf,
+}
+
+/// Whether there is a project configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProjectFolder {
+    /// This folder.
+    Found(PathBuf),
+    /// None; it would be looked for here first.
+    Absent(PathBuf),
+}
+
+impl ProjectFolder {
+    /// The folder, there or not.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Found(path) | Self::Absent(path) => path,
+        }
+    }
+}
+
+impl Paths {
+    /// The folders of a process with these surroundings.
+    pub fn find(surroundings: &Surroundings) -> Self {
+        let home = surroundings.home.clone();
+        // The standard says that relative paths in these variables are to be ignored.
+        let xdg = |name: &str| surroundings.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let config = xdg("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("baton");
+        let state = xdg("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local").join("state")).join("baton");
+        let run = xdg("XDG_RUNTIME_DIR").map_or_else(|| state.join("run"), |dir| dir.join("baton"));
+        Self {
+            project: project(&surroundings.working, &home),
+            sessions: state.join("sessions"),
+            log: state.join("baton.log"),
+            config,
+            state,
+            run,
+        }
+    }
+
+    /// Where the user's own themes are.
+    pub fn themes(&self) -> PathBuf {
+        self.config.join("themes")
+    }
+}
+
+fn project(working: &Path, home: &Path) -> ProjectFolder {
+    for folder in working.ancestors() {
+        let candidate = folder.join(".baton");
+        if candidate.is_dir() {
+            return ProjectFolder::Found(candidate);
+        }
+        if folder == home || folder.join(".git").exists() {
+            break;
+        }
+    }
+    ProjectFolder::Absent(working.join(".baton"))
+}

@@ -1,0 +1,355 @@
+//! Layers on a disk of their own, and the files Baton ships.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::domain::fleet::Protocol;
+use crate::domain::protocol::{Level, Name};
+
+/// A home and a project in a temporary folder.
+struct World {
+    folder: tempfile::TempDir,
+    flags: Flags,
+    variables: BTreeMap<String, String>,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("home/.config/baton")).unwrap();
+        std::fs::create_dir_all(folder.path().join("home/work/.baton")).unwrap();
+        std::fs::create_dir_all(folder.path().join("home/work/deep/er")).unwrap();
+        Self { folder, flags: Flags::default(), variables: BTreeMap::new() }
+    }
+
+    fn user(self, file: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join("home/.config/baton").join(file), text).unwrap();
+        self
+    }
+
+    fn project(self, file: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join("home/work/.baton").join(file), text).unwrap();
+        self
+    }
+
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    fn flag(mut self, flag: &str, setting: &str, value: &str) -> Self {
+        self.flags.set.push(Flag { flag: flag.into(), setting: setting.into(), value: value.into() });
+        self
+    }
+
+    fn fleet_file(mut self, text: &str) -> Self {
+        let path = self.folder.path().join("my.toml");
+        std::fs::write(&path, text).unwrap();
+        self.flags.fleet = Some(path);
+        self
+    }
+
+    fn load(&self) -> Result<Config, Vec<ConfigError>> {
+        let home = self.folder.path().join("home");
+        let surroundings = Surroundings { variables: self.variables.clone(), working: home.join("work/deep/er"), home };
+        load_in(&surroundings, &self.flags)
+    }
+
+    /// The errors without the folder's name.
+    fn errors(&self) -> String {
+        let errors = self.load().unwrap_err();
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        text.join("\n").replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+#[test]
+fn the_shipped_fleet_is_the_one_required() {
+    let config = World::new().load().unwrap();
+    let rows: Vec<String> = config
+        .fleet
+        .endpoints
+        .iter()
+        .map(|e| {
+            let tier = e.tiers.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
+            format!(
+                "{tier} | {} | {:?} {} | {} | {} | {} | {}",
+                e.title(),
+                e.protocol,
+                e.url,
+                e.slots,
+                e.context,
+                e.model,
+                e.memory_gb.unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "q4_tools | Athene V2 Agent Q4 | LlamaCpp http://127.0.0.1:8083 | 6 | 16384 | kitty-q4 | 16",
+            "gptoss_reason | GPT-OSS 120B | Ollama http://127.0.0.1:11434 | 2 | 65536 | gpt-oss:120b | 80",
+            "vision | Gemma 3 27B | LlamaCpp http://127.0.0.1:8086 | 4 | 8192 | kitty-vision | 18",
+            "coder | Qwen 32B Q8 | LlamaCpp http://127.0.0.1:8085 | 4 | 32768 | kitty-coder | 35",
+            "summary | Hermes 8B | LlamaCpp http://127.0.0.1:8084 | 4 | 8192 | kitty-summary | 5",
+        ]
+    );
+    assert_eq!(config.fleet.slots(), 20);
+    assert_eq!(config.fleet.endpoints.iter().filter_map(|e| e.memory_gb).sum::<f32>(), 154.0);
+    assert!(config.warnings.is_empty());
+    assert_eq!(config.settings, Settings::default());
+    assert_eq!(config.console, ConsoleSettings::default());
+}
+
+#[test]
+fn the_shipped_agents_are_those_required() {
+    let config = World::new().load().unwrap();
+    let rows: Vec<String> = config
+        .fleet
+        .agents
+        .iter()
+        .map(|a| {
+            let fallback = a.fallback.as_ref().map(|f| format!(" → {f}")).unwrap_or_default();
+            format!("{} {}{fallback} {} {} {}", a.name, a.tier, a.max_tokens, a.temperature, a.tools.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "researcher q4_tools 2048 0.3 web_search fetch_webpage vision.image_search",
+            "reasoner gptoss_reason → q4_tools 4096 0.5 ",
+            "cad_designer q4_tools 2048 0.4 generate_cad_model vision.image_search vision.store_selection",
+            "fabricator q4_tools 2048 0.2 fabrication.open_in_slicer fabrication.submit_job fabrication.check_queue fabrication.segment_mesh",
+            "coder coder → q4_tools 4096 0.2 ",
+            "vision_analyst vision 2048 0.3 vision.analyze_image camera.snapshot",
+            "analyst q4_tools 2048 0.3 memory.recall memory.store",
+            "summarizer summary 512 0.3 ",
+        ]
+    );
+    for agent in &config.fleet.agents {
+        let lines = agent.prompt.trim().lines().count();
+        assert!((8..=20).contains(&lines), "{}: {lines} lines", agent.name);
+    }
+}
+
+#[test]
+fn the_settings_file_names_every_setting() {
+    let text = include_str!("../../config/baton.toml");
+    for (group, value) in [
+        ("session", serde_json::to_value(Settings::default()).unwrap()),
+        ("console", serde_json::to_value(ConsoleSettings::default()).unwrap()),
+    ] {
+        for key in value.as_object().unwrap().keys() {
+            let named = text.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{key} = ")));
+            assert!(named, "{group}.{key} is not in config/baton.toml");
+        }
+    }
+}
+
+#[test]
+fn later_layers_win_value_by_value_and_say_so() {
+    let world = World::new()
+        .user("baton.toml", "[session]\nlevel = \"low\"\nmax_tasks = 9\nretries = 1\n")
+        .project("baton.toml", "[session]\nmax_tasks = 3\n\n[console]\ntheme = \"daylight\"\n")
+        .variable("BATON_RETRIES", "5")
+        .variable("BATON_VOICE_SUMMARY", "true")
+        .variable("BATON_LOG", "debug")
+        .flag("--no-synthesis", "synthesis", "false");
+    let config = world.load().unwrap();
+    let s = &config.settings;
+    assert_eq!((s.level, s.max_tasks, s.retries, s.synthesis, s.voice_summary), (Level::Low, 3, 5, false, true));
+    assert_eq!((s.backoff_ms, config.console.theme.as_str()), (500, "daylight"));
+    let origin = |path: &str| {
+        let origin = config.origin(path).unwrap();
+        format!("{} {} {:?}", origin.layer.word(), origin.source.rsplit('/').next().unwrap(), origin.line)
+    };
+    for (path, from) in [
+        ("session.level", "user baton.toml Some(2)"),
+        ("session.max_tasks", "project baton.toml Some(2)"),
+        ("session.retries", "environment BATON_RETRIES None"),
+        ("session.synthesis", "flag --no-synthesis None"),
+        ("session.max_parallel", "built-in built-in baton.toml None"),
+        ("console.theme", "project baton.toml Some(5)"),
+    ] {
+        assert_eq!(origin(path), from, "{path}");
+    }
+    assert!(config.show_text().contains("session.synthesis = false"));
+    assert_eq!(config.show_json()["values"][0]["origin"]["layer"], "user");
+}
+
+#[test]
+fn endpoints_and_agents_are_merged_by_name() {
+    let config = World::new()
+        .user(
+            "fleet.toml",
+            "[[endpoint]]\nname = \"athene\"\nslots = 8\nurl = \"http://LOCALHOST:9000/\"\n\n[[endpoint]]\nname = \"gemma\"\nremove = true\n\n[[endpoint]]\nname = \"mini\"\ntiers = [\"q4_tools\", \"vision\"]\nprotocol = \"openai\"\nurl = \"10.0.0.2:1234\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\nkey = { env = \"MINI_KEY\" }\n",
+        )
+        .user("agents.toml", "[[agent]]\nname = \"coder\"\ntemperature = 0.7\n")
+        .load()
+        .unwrap();
+    let names: Vec<&str> = config.fleet.endpoints.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["athene", "gptoss", "qwen", "hermes", "mini"]);
+    let athene = &config.fleet.endpoints[0];
+    assert_eq!((athene.slots, athene.context, athene.url.as_str()), (8, 16384, "http://127.0.0.1:9000"));
+    assert_eq!(config.fleet.endpoints[4].url, "http://10.0.0.2:1234");
+    assert_eq!(config.fleet.agent(&Name::slug("coder")).unwrap().temperature, 0.7);
+    assert_eq!(config.origin("endpoint.athene.slots").unwrap().layer, Layer::User);
+    assert_eq!(config.origin("endpoint.athene.model").unwrap().layer, Layer::BuiltIn);
+}
+
+#[test]
+fn a_fleet_file_replaces_the_endpoints_and_keeps_the_agents() {
+    let config = World::new()
+        .fleet_file("[[endpoint]]\nname = \"one\"\ntiers = [\"q4_tools\"]\nprotocol = \"llama.cpp\"\nurl = \"http://127.0.0.1:1\"\nmodel = \"m\"\nslots = 2\ncontext = 2048\n")
+        .load()
+        .unwrap();
+    assert_eq!(config.fleet.endpoints.len(), 1);
+    assert_eq!(config.fleet.endpoints[0].protocol, Protocol::LlamaCpp);
+    assert_eq!(config.fleet.agents.len(), 8);
+    // Tiers that nobody serves now are odd, not wrong.
+    let warnings: Vec<String> = config.warnings.iter().map(|w| format!("{} | {}", w.what, w.mend)).collect();
+    assert_eq!(warnings.len(), 4, "{warnings:#?}");
+    assert!(
+        warnings[0].starts_with("no endpoint serves the tier gptoss_reason of reasoner | its tasks go to q4_tools")
+    );
+    assert!(warnings[2].contains("vision_analyst") && warnings[2].contains("its tasks wait"));
+}
+
+#[test]
+fn mistakes_are_named_with_place_and_mend() {
+    let endpoint = "[[endpoint]]\nname = \"x\"\ntiers = [\"q4_tools\"]\nprotocol = \"openai\"\nurl = \"http://h:1\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n";
+    let table: &[(World, &[&str])] = &[
+        (
+            World::new().user("baton.toml", "[session]\nlevle = \"low\"\n"),
+            &[
+                "home/.config/baton/baton.toml:2:1: `levle` is no field of [session]",
+                "did you mean `level`?",
+                "  2 | levle",
+            ],
+        ),
+        (
+            World::new().user("baton.toml", "level = \"low\"\n"),
+            &["baton.toml:1:1: `level` has no place in this file", "under [session]"],
+        ),
+        (
+            World::new().user("baton.toml", "[session]\nlevel = \"hihg\"\nretries = -1\n"),
+            &[
+                "2:9: `level` can't be `hihg`",
+                "did you mean high?",
+                "3:11: `retries` is the number -1, and a whole number from 0",
+            ],
+        ),
+        (World::new().user("baton.toml", "[session\n"), &["baton.toml:1:", "this is not TOML"]),
+        (
+            World::new().user("baton.toml", "[session]\nplanner = \"resoner\"\ncontext_percent = 100\n"),
+            &["2:11: the planner is resoner", "did you mean reasoner?", "`context_percent` is 100"],
+        ),
+        (World::new().user("fleet.toml", "[[endpont]]\nname = \"a\"\n"), &["did you mean `endpoint`?"]),
+        (
+            World::new().user("fleet.toml", "[[endpoint]]\nname = \"new\"\n"),
+            &["fleet.toml:1:1: an endpoint has no `tiers`", "add `tiers = …`"],
+        ),
+        (
+            World::new().user("fleet.toml", "[[endpoint]]\nname = \"athene\"\nslots = 0\nurl = \"ftp://x\"\n"),
+            &["3:9: athene has 0 slots", "4:7: the URL of athene begins with ftp://"],
+        ),
+        (
+            World::new().user("fleet.toml", "[[endpoint]]\nname = \"athene\"\n[[endpoint]]\nname = \"athene\"\n"),
+            &["4:8: the endpoint athene is given twice in this file; first on line 2"],
+        ),
+        (
+            World::new().user("fleet.toml", &format!("{endpoint}key = \"sk-abc123\"\n")),
+            &["9:7: a key must not stand in a file", "key = { env = \"NAME\" }"],
+        ),
+        (
+            World::new().user("fleet.toml", &format!("{endpoint}key = {{ env = \"sk-abc123\" }}\n")),
+            &["a key must not stand in a file"],
+        ),
+        (
+            World::new().user("fleet.toml", "[[endpoint]]\nname = \"athene\"\nurl = \"http://me:abc123@h:1\"\n"),
+            &["3:7: a password or key must not stand in a URL"],
+        ),
+        (
+            World::new().project("fleet.toml", &format!("{endpoint}key = {{ command = \"rm -rf abc123\" }}\n")),
+            &["a project's files can't name a key"],
+        ),
+        (
+            World::new()
+                .user("fleet.toml", &format!("{endpoint}key = {{ env = \"K\" }}\n"))
+                .project("fleet.toml", "[[endpoint]]\nname = \"x\"\nurl = \"http://evil\"\n"),
+            &["home/work/.baton/fleet.toml:3:1: a project's files can't redirect an endpoint that has a key"],
+        ),
+        (
+            World::new().user("agents.toml", "[[agent]]\nname = \"coder\"\ntier = \"codre\"\ntemperature = 3.0\n"),
+            &[
+                "agents.toml:3:8: coder is for the tier codre, which does not exist",
+                "did you mean coder?",
+                "4:15: the temperature of coder is 3",
+            ],
+        ),
+        (
+            World::new().variable("BATON_LEVLE", "low"),
+            &["BATON_LEVLE: there is no setting `levle`", "did you mean BATON_LEVEL?"],
+        ),
+        (
+            World::new().variable("BATON_MAX_TASKS", "many"),
+            &["BATON_MAX_TASKS: `max_tasks` is text, and a whole number"],
+        ),
+        (World::new().flag("--set", "colour", "x"), &["--set: there is no setting `colour`", "did you mean color?"]),
+    ];
+    for (world, parts) in table {
+        let said = world.errors();
+        for part in *parts {
+            assert!(said.contains(part), "{part:?} not in\n{said}");
+        }
+        assert!(!said.contains("abc123"), "a secret is shown:\n{said}");
+    }
+}
+
+#[test]
+fn a_fleet_file_that_is_not_there_is_an_error() {
+    let mut world = World::new();
+    world.flags.fleet = Some(PathBuf::from("nowhere/fleet.toml"));
+    assert!(world.errors().contains("nowhere/fleet.toml: can't be read"));
+}
+
+#[test]
+fn folders_follow_xdg_where_it_is_absolute() {
+    let world = World::new();
+    let home = world.folder.path().join("home");
+    let find = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Paths::find(&Surroundings { variables, working: home.join("work/deep/er"), home: home.clone() })
+    };
+    let paths = find(&[("XDG_STATE_HOME", "relative")]);
+    assert_eq!(paths.config, home.join(".config/baton"));
+    assert_eq!(paths.sessions, home.join(".local/state/baton/sessions"));
+    assert_eq!(paths.project, ProjectFolder::Found(home.join("work/.baton")));
+    let paths = find(&[("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "/c"), ("XDG_RUNTIME_DIR", "/r")]);
+    assert_eq!(
+        (paths.config, paths.log, paths.run),
+        ("/c/baton".into(), "/s/baton/baton.log".into(), "/r/baton".into())
+    );
+    // A git repository ends the search.
+    std::fs::create_dir_all(home.join("work/deep/.git")).unwrap();
+    assert_eq!(find(&[]).project, ProjectFolder::Absent(home.join("work/deep/er/.baton")));
+    assert!(show_paths(&find(&[])).iter().any(|l| l.what == "config" && l.exists));
+}
+
+#[test]
+fn the_schemas_take_the_shipped_files_and_refuse_mistakes() {
+    let schemas = schemas();
+    for (schema, text) in [
+        (&schemas.fleet, include_str!("../../config/fleet.toml")),
+        (&schemas.agents, include_str!("../../config/agents.toml")),
+        (&schemas.baton, include_str!("../../config/baton.toml")),
+        (&schemas.fleet, "[[endpoint]]\nname = \"athene\"\nremove = true\n"),
+    ] {
+        let value: serde_json::Value = toml::from_str(text).unwrap();
+        let errors: Vec<String> =
+            jsonschema::validator_for(schema).unwrap().iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+    let wrong: serde_json::Value = toml::from_str("[session]\nlevle = 1\n").unwrap();
+    assert!(!jsonschema::validator_for(&schemas.baton).unwrap().is_valid(&wrong));
+}
