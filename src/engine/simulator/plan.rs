@@ -249,10 +249,11 @@ fn tasks(ask: &Ask, topic: &Topic, dice: &mut Dice) -> Vec<Task> {
     let mut kept: Vec<&Row> = rows.iter().take(n.saturating_sub(1)).collect();
     kept.extend(rows.last());
     let ids: Vec<&str> = kept.iter().map(|row| row.0).collect();
-    let fill = |text: &str| {
-        let text = text.replace("{s}", &topic.subject);
-        capital(&text.replace("{a}", topic.word(0)).replace("{b}", topic.word(1)))
+    let (a, b) = match topic.kind {
+        Kind::Compare => prose::sides(topic),
+        _ => (topic.word(0).to_owned(), topic.word(1).to_owned()),
     };
+    let fill = |text: &str| capital(&text.replace("{s}", &topic.subject).replace("{a}", &a).replace("{b}", &b));
     let count = kept.len();
     let mut tasks: Vec<Task> = kept
         .iter()
@@ -312,11 +313,16 @@ fn limit(ask: &Ask) -> Option<usize> {
     let text = format!("{} {}", ask.system, ask.conversation).to_lowercase();
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
-    let at = words.windows(2).position(|w| {
-        matches!(w, ["at" | "the", "most"] | ["up", "to"] | ["no", "more"])
-            || matches!(w[1], "maximum" | "max_tasks" | "max")
-    })?;
-    words.iter().skip(at + 2).take(4).find_map(|word| word.parse().ok())
+    let names = |w: &[&str]| {
+        matches!(w, ["at" | "the", "most"] | ["up", "to"] | ["no", "more"] | [_, "maximum" | "max_tasks" | "exactly"])
+    };
+    // The last one that a number of tasks follows: examples come before the order itself.
+    let mut found = None;
+    for (at, _) in words.windows(2).enumerate().filter(|(_, pair)| names(pair)) {
+        let near = &words[(at + 2).min(words.len())..(at + 6).min(words.len())];
+        found = near.iter().find_map(|word| word.parse().ok()).or(found);
+    }
+    found
 }
 
 fn in_words(topic: &Topic, tasks: &[Task]) -> String {
@@ -437,5 +443,27 @@ mod tests {
             serde_json::from_str(&fitting(&schema, &Topic::read(&ask), &mut Dice::new(1))).expect("JSON");
         assert!(value["city"].as_str().is_some_and(|city| city.len() <= 3));
         assert_eq!((&value["ok"], &value["n"]), (&json!(true), &json!(2)));
+    }
+
+    #[test]
+    fn baton_s_own_planning_prompt_is_understood() {
+        let agent = |name: &str| {
+            let toml = format!("name = \"{name}\"\ndescription = \"is {name}\"\ntier = \"t\"\nprompt = \"x\"");
+            toml::from_str::<crate::domain::fleet::Agent>(&toml).expect("agent")
+        };
+        let agents = [agent("scout"), agent("reasoner")];
+        for most in [1_u32, 3, 6] {
+            let (system, user) = crate::domain::plan::planning_prompt("Compare tea and coffee", &agents, most);
+            let body = json!({"messages":[{"role":"system","content":system},{"role":"user","content":user}]});
+            let ask = Ask::chat(&body).expect("reads");
+            assert!(is_wanted(&ask));
+            let topic = Topic::read(&ask);
+            assert_eq!(topic.subject, "tea and coffee");
+            let text = answer(&ask, &topic, PlanAnswer::Good, &mut Dice::new(5));
+            let value: Value = serde_json::from_str(&text).expect("JSON");
+            let tasks = value["tasks"].as_array().expect("tasks");
+            assert_eq!(tasks.len(), most as usize, "{text}");
+            assert!(tasks.iter().all(|t| t["agent"] == "scout" || t["agent"] == "reasoner"), "{text}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
 
-use super::alarm::Alarm;
+use super::alarm::{self, Alarm};
 use super::ask::{Ask, Delivery};
 use super::http;
 use super::script::{Failure, Script, seconds};
@@ -184,7 +184,7 @@ impl Reply {
                 }
                 Stage::Over => return None,
             }
-            let now = Instant::now();
+            let now = alarm::now();
             let next = self.collect(now, &mut out);
             if !out.is_empty() {
                 self.last_write = now;

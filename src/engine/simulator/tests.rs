@@ -251,7 +251,7 @@ async fn a_request_that_waits_gets_no_byte_and_a_client_that_leaves_frees_its_sl
 }
 
 #[tokio::test]
-async fn never_more_in_work_than_slots_and_all_slots_in_use() {
+async fn requests_of_given_time_take_that_time_and_never_pass_the_slots() {
     let (simulator, url) = one(Protocol::Ollama, |e| e.slots = 3).await;
     let client = client();
     let tasks = (0..30).map(|n| {
@@ -267,8 +267,8 @@ async fn never_more_in_work_than_slots_and_all_slots_in_use() {
     let stats = get(&format!("{url}/sim/stats")).await;
     assert_eq!((&stats["max_busy"], &stats["completed"], &stats["busy"]), (&json!(3), &json!(30), &json!(0)));
     assert!(stats["max_in_flight"].as_u64().is_some_and(|n| n > 3));
-    // 30 times 5 ms of slot time, never less; more only by waking late.
-    assert!(simulator.stats()[0].busy_seconds >= 0.150, "{stats}");
+    // 30 times 5 ms of slot time, less only by the lead of the alarm; more only by waking late.
+    assert!(simulator.stats()[0].busy_seconds >= 0.140, "{stats}");
     assert!(simulator.stats()[0].busy_seconds < 1.0, "{stats}");
     post(&format!("{url}/sim/reset"), &json!({})).await;
     assert_eq!(simulator.stats()[0].requests, 0);

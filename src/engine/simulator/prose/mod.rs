@@ -53,18 +53,24 @@ impl<'a> Pen<'a> {
     fn pair(&mut self, list: &[(&str, &str)]) -> (String, String) {
         let at = self.fresh(1_000 + list.len(), list.len());
         let (lead, text) = list.get(at).copied().unwrap_or(("", ""));
-        (capital(&self.fill(lead)), self.fill(text))
+        (self.fill(lead), self.weave(text))
+    }
+
+    /// A template as a sentence of its own.
+    fn fill(&mut self, template: &str) -> String {
+        capital(&self.weave(template))
     }
 
     /// Puts subject and words into a template; the words move on by one each time.
-    fn fill(&mut self, template: &str) -> String {
+    fn weave(&mut self, template: &str) -> String {
         self.turn += 1;
         let (topic, turn) = (self.topic, self.turn);
-        let spread = topic.words.len().saturating_sub(3).clamp(1, 4);
+        // The first word is always one of the request's own, when it has any.
+        let spread = topic.own_words.clamp(1, 5);
         let base = turn % spread;
         let text = template.replace("{s}", &topic.subject);
         let text = text.replace("{a}", topic.word(base)).replace("{b}", topic.word(base + 1));
-        capital(&text.replace("{c}", topic.word(base + 2)))
+        text.replace("{c}", topic.word(base + 2))
     }
 
     fn paragraph(&mut self, sentences: usize) -> String {
@@ -154,14 +160,17 @@ fn comparison(pen: &mut Pen<'_>, blocks: &mut Vec<String>) {
 }
 
 /// The two things compared: what stands around `and`, `or`, `with` or `vs`; else the first two words.
-fn sides(topic: &Topic) -> (String, String) {
+pub(super) fn sides(topic: &Topic) -> (String, String) {
     for link in [" versus ", " vs. ", " vs ", " or ", " and ", " with "] {
         if let Some((left, right)) = topic.subject.split_once(link) {
             let tail = |text: &str| {
                 let words: Vec<&str> = text.split_whitespace().collect();
                 words[words.len().saturating_sub(3)..].join(" ")
             };
-            let head = right.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+            let small = ["for", "in", "on", "at", "to", "of", "with", "as", "when", "by", "over", "from"];
+            let right = right.split_whitespace().take_while(|word| !small.contains(word));
+            let head = right.take(3).collect::<Vec<_>>().join(" ");
+            let head = head.trim_end_matches([',', '.', ':']).to_owned();
             if !left.trim().is_empty() && !head.is_empty() {
                 return (tail(left), head);
             }
@@ -176,7 +185,7 @@ fn code(pen: &mut Pen<'_>, blocks: &mut Vec<String>) {
     let name = if name.starts_with(|c: char| c.is_ascii_digit()) { format!("part_{name}") } else { name };
     let type_name: String = name.split('_').map(capital).collect();
     let (b, c) = (pen.topic.word(1).to_owned(), pen.topic.word(2).to_owned());
-    let python = pen.topic.words.iter().any(|word| word == "python");
+    let python = pen.topic.words.iter().any(|word| word.eq_ignore_ascii_case("python"));
     blocks.push(format!("## {}", pen.topic.title()));
     blocks.push(format!("{} {}", pen.say(OPENINGS), pen.paragraph(1)));
     blocks.push(if python {

@@ -12,20 +12,20 @@ pub(super) const OPENINGS: &[&str] = &[
     "There is a plain answer for {s}, and a longer one that depends on {a}.",
     "It helps to separate what is settled about {s} from what is still open, above all {a}.",
     "With {s}, the first decision shapes the rest, and the first decision concerns {a}.",
-    "Taken step by step, {s} is manageable: {a} first, then {b}.",
+    "Taken step by step, {s} is within reach: {a} first, then {b}.",
 ];
 
 /// Sentences that fill a paragraph.
 pub(super) const BODY: &[&str] = &[
-    "The role of {a} is easy to overstate; {b} usually decides how the work feels from day to day.",
-    "Where {a} is steady, {b} can be kept simple, and simple is what survives the first busy week.",
+    "The role of {a} is easy to overstate; how the work feels from day to day has more to do with {b}.",
+    "With a steady hand on {a}, {b} can be kept simple, and simple is what survives the first busy week.",
     "A small trial with {a} tells more than a long argument about {b}.",
     "It pays to write down what {a} has to guarantee before anybody touches {b}.",
-    "When {a} and {b} pull in different directions, the cheaper one to change later should give way.",
+    "Where {a} and {b} pull in different directions, the one that is cheaper to change later should give way.",
     "Nothing here asks for much {c} at the start; it can be added once the numbers call for it.",
     "The weak point is seldom {a} itself but the place where it meets {b}.",
     "One owner for {a} and one for {b} is enough, provided that the boundary between them is written down.",
-    "If only one thing is measured, let it be how {a} changes when {b} is under load.",
+    "If only one thing is measured, let it be {a} on a day that puts {b} under load.",
     "People tend to notice {c} last, although it is what they complain about first.",
     "That leaves {b}, which rewards patience more than cleverness.",
     "Both readings of {a} are defensible; the stricter one is easier to test.",
@@ -36,14 +36,14 @@ pub(super) const BODY: &[&str] = &[
     "Seen from the side of {b}, the same picture has fewer moving parts than it seems.",
     "The order matters: {a} before {b}, because the second can be redone cheaply and the first cannot.",
     "Keeping {a} visible, on one page, does more for {c} than another layer would.",
-    "There is little to gain from tuning {b} before {a} is known to be right.",
-    "In practice {a} is where the time goes, so that is where a first improvement should land.",
+    "There is little to gain from tuning {b} as long as {a} can't be trusted.",
+    "In practice most of the time goes into {a}, so that is where a first improvement should land.",
     "This holds as long as {c} stays within what was planned; beyond that the balance shifts.",
 ];
 
 /// Points of a list, each with a lead and a text.
 pub(super) const POINTS: &[(&str, &str)] = &[
-    ("Start with {a}", "it is the part that everything else leans on, and the cheapest to check."),
+    ("Start with {a}", "everything else leans on this part, and it is the cheapest to check."),
     ("Keep {b} boring", "an ordinary choice here leaves attention for the parts that are new."),
     ("Name the limits of {c}", "a limit that is written down is a design; one that is not is a surprise."),
     ("Measure {a} before and after", "without the first number the second one says nothing."),
@@ -54,9 +54,9 @@ pub(super) const POINTS: &[(&str, &str)] = &[
     ("Write down why", "the reason behind {c} is the first thing to be forgotten."),
     ("Make {b} reversible", "a step back costs little on the first day and a great deal on the hundredth."),
     ("Watch {c} for a week", "the pattern shows itself once ordinary use sets in."),
-    ("Drop what {a} does not need", "every extra part has to earn its upkeep."),
-    ("Agree on words", "{a} and {b} mean different things to different readers."),
-    ("Prefer the smaller {c}", "it can grow; shrinking it is a project."),
+    ("Drop what adds nothing to {a}", "every extra part has to earn its upkeep."),
+    ("Agree on words", "not everybody means the same by {a}, or by {b}."),
+    ("Begin with less {c}", "more can be added later; taking some away is a project."),
 ];
 
 /// Headings of the middle of an explanation.
@@ -77,7 +77,7 @@ pub(super) const HEADINGS: &[&str] = &[
 pub(super) const CLOSINGS: &[&str] = &[
     "**In short:** settle {a} first, keep {b} simple, and look at {c} again once there is something to measure.",
     "**Next step:** one small trial of {a}, with {b} held still, would confirm or overturn most of the above.",
-    "**Bottom line:** {s} is worth doing in this order, and worth stopping early if {a} does not hold.",
+    "**Bottom line:** {s} is worth doing in this order, and worth stopping early if the trial of {a} fails.",
     "**What remains open:** how far {c} can be stretched before {b} needs another look.",
     "**Recommendation:** go ahead with {a}, and come back to {b} with numbers in hand.",
     "**To sum up:** the case for {s} rests on {a}; the rest is detail that can be changed later.",
@@ -107,14 +107,14 @@ pub(super) const THOUGHTS: &[&str] = &[
 
 /// Findings of an analysis or of research: a lead and a text.
 pub(super) const FINDINGS: &[(&str, &str)] = &[
-    ("{a} carries the weight", "Everything that was looked at leads back to it, directly or over {b}."),
-    ("{b} is less certain than it looks", "The usual figures for it assume quiet conditions and little {c}."),
-    ("{c} is missing from most accounts", "Where it is mentioned at all, it is mentioned in passing."),
-    ("The cost sits in {b}", "Not in its size but in how often it changes."),
+    ("Much rests on {a}", "Everything that was looked at leads back to it, directly or over {b}."),
+    ("Less is certain about {b} than it seems", "The usual figures assume quiet conditions and little {c}."),
+    ("Most accounts leave out {c}", "Where it comes up at all, it does so in passing."),
+    ("The effort goes into {b}", "Not because of the size but because of how often something changes there."),
     ("{a} and {c} are linked", "A change to one shows up in the other with a delay."),
     ("The simple form of {a} goes far", "It covers the common case and fails loudly in the rest."),
     ("There is no agreement on {b}", "Two camps describe it in different words and may mean the same."),
-    ("{a} ages well", "What was right about it at the start tends to stay right."),
+    ("Choices about {a} age well", "What was right at the start tends to stay right."),
 ];
 
 /// Sentences for a synthesis about one result. `{t}` is its title.

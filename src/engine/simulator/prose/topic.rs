@@ -5,6 +5,7 @@
 
 use super::super::ask::Ask;
 use super::super::directive::Directives;
+use super::super::random::digest;
 use super::MARK_WORD;
 
 /// What sort of answer is wanted.
@@ -37,12 +38,17 @@ pub(in super::super) struct Topic {
     pub(in super::super) subject: String,
     /// Words of the request, the weightiest first, never empty.
     pub(in super::super) words: Vec<String>,
+    /// How many of the words are the request's own; the rest are stand-ins.
+    pub(in super::super) own_words: usize,
     /// Titles of the results that were put in.
     pub(in super::super) titles: Vec<String>,
 }
 
 const VERBS: &[&str] = &[
     "analyse",
+    "bring",
+    "choose",
+    "decide",
     "analyze",
     "answer",
     "assess",
@@ -239,10 +245,42 @@ const COMMON: &[&str] = &[
     "sentences",
     "background",
     "simulated",
+    "bring",
+    "choose",
+    "together",
+    "decide",
+    "grow",
+    "regard",
+    "against",
+    "above",
+    "matter",
+    "means",
+    "mean",
+    "side",
+    "kind",
+    "name",
+    "three",
+    "close",
+    "come",
+    "fails",
+    "known",
 ];
 
 /// Words that stand in when a request gives too few.
-const SPARE: &[&str] = &["cost", "upkeep", "risk", "speed", "scope"];
+const SPARE: &[&str] = &[
+    "cost",
+    "upkeep",
+    "risk",
+    "pace",
+    "scope",
+    "effort",
+    "timing",
+    "quality",
+    "reliability",
+    "clarity",
+    "support",
+    "experience",
+];
 
 impl Topic {
     /// Reads a request.
@@ -250,19 +288,28 @@ impl Topic {
         let text = Directives::strip(if ask.last.trim().is_empty() { &ask.conversation } else { &ask.last });
         let titles = titles(&Directives::strip(&ask.conversation));
         let own = without_results(&text);
-        let goal = labelled(&own, &["goal", "overall goal", "the goal", "question"]);
-        let task = labelled(&own, &["task", "your task", "do this", "request"]);
-        let core = task.clone().or(goal.clone()).unwrap_or_else(|| own.trim().to_owned());
-        let subject = subject(&core);
-        let mut words = keywords(&core);
+        let goals = ["the goal all of this serves", "the goal, between the lines", "goal", "the goal", "question"];
+        let goal = labelled(&own, &goals);
+        let task = labelled(&own, &["your task", "task", "do this", "request"]);
+        let core = task.or(goal.clone()).unwrap_or_else(|| own.trim().to_owned());
+        let kind = kind(&core, &titles);
+        // A synthesis and a summary speak of the goal, not of the words that ask for them.
+        let about = match (kind, &goal) {
+            (Kind::Synthesis | Kind::Spoken, Some(goal)) => goal.clone(),
+            _ => core,
+        };
+        let subject = subject(&about);
+        let mut words = keywords(&about);
         for word in goal.iter().flat_map(|goal| keywords(goal)) {
-            if !words.contains(&word) {
+            if !words.iter().any(|known| known.eq_ignore_ascii_case(&word)) {
                 words.push(word);
             }
         }
         words.truncate(10);
-        words.extend(SPARE.iter().map(|word| (*word).to_owned()).filter(|_| true));
-        Self { kind: kind(ask, &core, &titles), subject, words, titles }
+        let own_words = words.len();
+        let shift = (digest([subject.as_str()]) % SPARE.len() as u64) as usize;
+        words.extend((0..5).map(|i| SPARE[(shift + i * 5) % SPARE.len()].to_owned()));
+        Self { kind, subject, words, own_words, titles }
     }
 
     /// Keyword number `i`, round and round.
@@ -282,16 +329,15 @@ pub(in super::super) fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn kind(ask: &Ask, core: &str, titles: &[String]) -> Kind {
-    let system = ask.system.to_lowercase();
+fn kind(core: &str, titles: &[String]) -> Kind {
     let core = core.to_lowercase();
-    let all = format!("{system} {core}");
     let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&all, &["spoken", "read aloud", "voice summary", "to be heard", "listener", "2-3 sentence", "2–3 sentence"])
-    {
+    let spoken = ["spoken", "read aloud", "voice summary", "to be heard", "listener", "2-3 sentence", "2–3 sentence"];
+    if has(&core, &spoken) {
         return Kind::Spoken;
     }
-    if has(&all, &["synthes"]) || (titles.len() > 2 && has(&all, &["final answer", "combine", "one answer"])) {
+    let merging = ["final answer", "combine", "one answer", "from the results", "results above"];
+    if has(&core, &["synthes"]) || (!titles.is_empty() && has(&core, &merging)) {
         return Kind::Synthesis;
     }
     let rules: &[(&[&str], Kind)] = &[
@@ -321,7 +367,8 @@ fn labelled(text: &str, labels: &[&str]) -> Option<String> {
         };
         let rest = bare.get(label.len()..).unwrap_or("").trim_matches([':', '*', ' ']).to_owned();
         let found = if rest.is_empty() {
-            lines.by_ref().map(str::trim).find(|line| !line.is_empty()).unwrap_or("").to_owned()
+            let text = |line: &&str| !line.trim_matches('-').is_empty();
+            lines.by_ref().map(str::trim).find(text).unwrap_or("").to_owned()
         } else {
             rest
         };
@@ -356,7 +403,7 @@ fn clean_title(line: &str) -> String {
     let lead = ["results of", "result of", "results from", "result from", "result:", "task", "from", "output of"];
     let line =
         lead.iter().find(|lead| lower.starts_with(**lead)).and_then(|lead| line.get(lead.len()..)).unwrap_or(line);
-    let line = line.trim_matches(marks);
+    let line = line.trim_matches(marks).trim_matches(['“', '”']);
     let end = line.char_indices().nth(70).map_or(line.len(), |(at, _)| at);
     line[..end].trim().to_owned()
 }
@@ -367,7 +414,8 @@ fn without_results(text: &str) -> String {
     // The heading of the result is the last line before it that is not empty.
     let before = text[..mark].trim_end();
     let heading = before.rfind('\n').map_or("", |at| &before[..at]);
-    let after = text.rfind("\nTask").or(text.rfind("\nYour task")).filter(|at| *at > mark).map_or("", |at| &text[at..]);
+    let task = ["\n## Your task", "\nYour task", "\nTask"].iter().filter_map(|label| text.rfind(label)).max();
+    let after = task.filter(|at| *at > mark).map_or("", |at| &text[at..]);
     let own = format!("{heading}\n{after}");
     if own.trim().is_empty() { before.to_owned() } else { own }
 }
@@ -390,6 +438,9 @@ fn subject(text: &str) -> String {
         }
     }
     let rest = if start < words.len() { &words[start..] } else { &words[..] };
+    if let Some(question) = question(&words, rest, line.contains('?')) {
+        return question;
+    }
     let mut kept: Vec<&str> = rest.iter().take(12).copied().collect();
     if rest.len() > kept.len() {
         // Not in the middle of a phrase that begins with a small word.
@@ -409,21 +460,36 @@ fn subject(text: &str) -> String {
     if text.is_empty() { "the request".to_owned() } else { text }
 }
 
+/// `Why do queues grow?` is about why queues grow.
+fn question(words: &[&str], rest: &[&str], asked: bool) -> Option<String> {
+    let first = words.first()?.to_lowercase();
+    let helper = matches!(words.get(1)?.to_lowercase().as_str(), "do" | "does" | "is" | "are");
+    let asks = asked && helper && matches!(first.as_str(), "why" | "how");
+    asks.then(|| format!("the question of {first} {}", rest.iter().take(10).copied().collect::<Vec<_>>().join(" ")))
+}
+
 fn keywords(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for raw in text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '+' | '#' | '_'))) {
-        let word = raw.trim_matches(['-', '.', '_']);
-        let lower = word.to_lowercase();
-        let acronym = word.len() >= 2 && word.chars().all(|c| c.is_uppercase() || c.is_numeric());
-        let weighty =
-            word.chars().count() >= 4 && !COMMON.contains(&lower.as_str()) && !VERBS.contains(&lower.as_str());
-        if (acronym || weighty) && word.chars().any(char::is_alphabetic) && word.len() <= 32 {
-            let kept = if acronym || word.chars().skip(1).any(char::is_uppercase) { word.to_owned() } else { lower };
-            if !found.contains(&kept) {
+    let mut opens = true;
+    for raw in text.split_whitespace() {
+        let first = std::mem::replace(&mut opens, raw.ends_with(['.', '?', '!', ':']));
+        for part in raw.split(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | '+' | '#' | '_'))) {
+            let word = part.trim_matches(['-', '.', '_']);
+            let lower = word.to_lowercase();
+            let acronym = word.len() >= 2 && word.chars().all(|c| c.is_uppercase() || c.is_numeric());
+            let common = COMMON.contains(&lower.as_str()) || VERBS.contains(&lower.as_str());
+            let weighty = word.chars().count() >= 4 && !common;
+            if !(acronym || weighty) || !word.chars().any(char::is_alphabetic) || word.len() > 32 {
+                continue;
+            }
+            // A capital is a name's, unless it only opens the sentence.
+            let named = acronym || !first || word.chars().skip(1).any(char::is_uppercase);
+            let kept = if named { word.to_owned() } else { lower };
+            if !found.iter().any(|known| known.eq_ignore_ascii_case(&kept)) {
                 found.push(kept);
             }
         }
-        if found.len() == 10 {
+        if found.len() >= 10 {
             break;
         }
     }
@@ -449,16 +515,22 @@ mod tests {
         );
         assert_eq!(t.words[..3], ["parsers", "TOML", "toml-edit"]);
         let t = topic("How does a bounded channel work?");
-        assert_eq!((t.kind, t.subject.as_str()), (Kind::Explain, "a bounded channel work"));
+        assert_eq!((t.kind, t.subject.as_str()), (Kind::Explain, "the question of how a bounded channel work"));
         assert_eq!(topic("").subject, "the request");
         assert_eq!(topic("Implement an LRU cache in Rust").kind, Kind::Code);
     }
 
     #[test]
     fn labels_and_results_are_found() {
-        let text = "Goal: Choose a database\n\nTask: Which one, and why?\n\n## Result of sources: What is known\n\n> SIMULATED — x\n\nBla.\n\n## Result of limits: Our limits\n\n> SIMULATED — x\n";
-        let t = topic(text);
-        assert_eq!(t.titles, ["sources: What is known", "limits: Our limits"]);
-        assert!(t.words.contains(&"database".to_owned()));
+        let text = "The goal all of this serves:\nChoose a database for Acme\n\n## Result of “What is known”\n\n\
+            > SIMULATED — x\n\nBla.\n\n## Result of “Our limits”\n\n> SIMULATED — x\n\n## Your task\n\n";
+        let t = topic(&format!("{text}Write the answer to the goal from the results above. Say the conclusion first."));
+        assert_eq!((t.kind, t.subject.as_str()), (Kind::Synthesis, "a database for Acme"));
+        assert_eq!(t.titles, ["What is known", "Our limits"]);
+        assert_eq!(t.words[..2], ["database", "Acme"]);
+        let t = topic(&format!("{text}Assess the upkeep of both."));
+        assert_eq!((t.kind, t.subject.as_str()), (Kind::Analyse, "the upkeep of both"));
+        let t = topic(&format!("{text}Say the answer above in two or three spoken sentences: plain words."));
+        assert_eq!((t.kind, t.subject.as_str()), (Kind::Spoken, "a database for Acme"));
     }
 }
