@@ -1,9 +1,21 @@
 //! The console: draws its own [`crate::domain::state::State`] and turns keys into commands.
 //!
-//! `Ui::update` ([`model`]) is the pure reducer for what the user does; `view` draws a [`scene::Scene`]; `runtime` is
-//! the loop. Not here: anything about what is true.
+//! `Ui::update` ([`model`]) is the pure reducer for what the user does; [`view`] draws a [`scene::Scene`]; [`runtime`]
+//! is the loop; [`launcher`] stands before it so that detaching gives the shell back. Not here: anything about what is
+//! true.
 
 pub mod action;
+mod effect;
+mod frame;
+pub mod launcher;
 pub mod model;
+mod plan_edit;
+mod probe;
+pub mod runtime;
 pub mod scene;
+mod signal;
+pub mod terminal;
 pub mod theme;
+pub mod view;
+
+pub use probe::GlyphChoice;

@@ -1,7 +1,15 @@
 //! Every action of the console: what a key, a click or the palette can mean. [`table`] declares each once with its
 //! name, words, contexts and default keys; help, palette and key hints come from it.
 //!
-//! Not here: what an action does ([`super::model`]).
+//! Not here: what an action does ([`super::model`]). Invariant: in one context a key has one action; where a chain of
+//! contexts has two, the innermost wins, and a test lists those that may.
+
+mod key;
+mod keymap;
+pub mod table;
+
+pub use key::{Key, KeyError};
+pub use keymap::{Hint, KeyWarning, Keymap};
 
 /// One thing the user can do. The meaning depends on nothing else: context was resolved when the key was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

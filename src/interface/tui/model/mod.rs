@@ -3,15 +3,142 @@
 //! Each screen's part of it stands in a file of its own with an `update` of the same form. Invariant: nothing here is
 //! true of the session, and losing it loses no work.
 
-use super::action::Action;
-use crate::domain::protocol::{Command, GoalId};
+mod card;
+pub mod done;
+pub mod inspector;
+mod layer;
+mod observe;
+pub mod palette;
+pub mod review;
+pub mod run;
+mod update;
+pub mod welcome;
+
+use std::collections::BTreeSet;
+
+use super::action::{Action, Context};
+use crate::domain::protocol::{AttemptId, Command, EndpointName, GoalId, Micros};
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
 
-/// What the user does.
+pub use card::{Card, CardKind, Choice};
+pub use done::DoneUi;
+pub use inspector::InspectorUi;
+pub use layer::{AttentionUi, HelpUi, Layer};
+pub use palette::PaletteUi;
+pub use review::ReviewUi;
+pub use run::RunUi;
+pub(crate) use update::needs_you;
+pub use welcome::WelcomeUi;
+
+/// What the user does: what is shown, where the focus is, what lies on top.
+///
+/// Each screen's part has the same four: `update(&mut self, Action, &State, Micros) -> Vec<UiEffect>` for what its
+/// contexts offer, `input(&mut self, &Msg, &State, Micros) -> Vec<UiEffect>` for keys of a text field, pastes, clicks and
+/// the wheel, `contexts(&self, &State) -> Vec<Context>` from the focus outwards (without `Everywhere`), and
+/// `observe(&mut self, &State, &Record)` after each record.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
+    /// The terminal's columns and rows.
+    pub size: (u16, u16),
     /// What is shown.
     pub screen: Screen,
+    /// Screen 1.
+    pub run: RunUi,
+    /// The first minute.
+    pub welcome: WelcomeUi,
+    /// A drafted plan.
+    pub review: ReviewUi,
+    /// An answer.
+    pub done: DoneUi,
+    /// What lies on top, the last one uppermost; it has the keys.
+    pub layers: Vec<Layer>,
+    /// What the notice line says.
+    pub notice: Option<Notice>,
+    /// Until when a second ctrl-c means at once.
+    pub pending_interrupt: Option<Micros>,
+    /// Whether the terminal gives the mouse to Baton.
+    pub mouse: Mouse,
+    /// Endpoints seen answering: only these can stop answering.
+    up: BTreeSet<EndpointName>,
+}
+
+/// Who has the mouse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mouse {
+    /// The terminal: text can be selected as everywhere.
+    #[default]
+    Terminal,
+    /// Baton: clicks and the wheel act.
+    Baton,
+}
+
+/// What the notice line says, until it is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The words.
+    pub text: CleanText,
+    /// Session time at which it goes.
+    pub until: Micros,
+    /// How it is drawn.
+    pub tone: Tone,
+}
+
+/// How a notice is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Something happened.
+    #[default]
+    Plain,
+    /// Something went wrong, and was or can be mended.
+    Warning,
+}
+
+impl Notice {
+    /// How long a notice stands.
+    const LASTS: Micros = Micros::from_secs(6);
+
+    /// A notice from `now` on.
+    pub fn new(text: CleanText, tone: Tone, now: Micros) -> Self {
+        Self { text, until: now.plus(Self::LASTS), tone }
+    }
+}
+
+impl Ui {
+    /// The contexts of the focus, innermost first: for key lookup, hints and help.
+    ///
+    /// A text field or a card stands alone: plain letters belong to it.
+    pub fn contexts(&self, state: &State) -> Vec<Context> {
+        if let Some(layer) = self.layers.last() {
+            return layer.contexts(state);
+        }
+        let mut contexts = match self.screen {
+            Screen::Welcome => self.welcome.contexts(state),
+            Screen::Review(_) => self.review.contexts(state),
+            Screen::Run => self.run.contexts(state),
+            Screen::Done(_) => self.done.contexts(state),
+            Screen::Other(_) => Vec::new(),
+        };
+        if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
+            if !matches!(self.screen, Screen::Welcome) {
+                contexts.push(Context::Session);
+            }
+            contexts.push(Context::Everywhere);
+        }
+        contexts
+    }
+
+    /// When the console itself has something to change: a notice ends, a card starts to listen.
+    pub fn deadline(&self, now: Micros) -> Option<Micros> {
+        let notice = self.notice.as_ref().map(|n| n.until);
+        let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
+        [notice, card, self.run.deadline()].into_iter().flatten().min()
+    }
+
+    /// Says something on the notice line.
+    pub(crate) fn say(&mut self, text: impl Into<CleanText>, tone: Tone, now: Micros) {
+        self.notice = Some(Notice::new(text.into(), tone, now));
+    }
 }
 
 /// What fills the screen below the header.
@@ -56,8 +183,21 @@ pub enum UiEffect {
     Send(Command),
     /// Say something on the notice line for a few seconds.
     Notice(CleanText),
+    /// Open something on top of the screen. Taken care of by [`Ui::update`]; the loop never sees it.
+    Open(Box<Layer>),
+    /// Show a screen. Taken care of by [`Ui::update`]; the loop never sees it.
+    Show(Screen),
     /// Copy to the clipboard.
     Copy(String),
+    /// Copy an attempt's answer to the clipboard: the loop has the text.
+    CopyAnswer(AttemptId),
+    /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
+    SaveAnswer {
+        /// Whose answer.
+        attempt: AttemptId,
+        /// The file's name.
+        name: String,
+    },
     /// Save text to a file of that name in the working folder (never over an existing one), and say where.
     Save {
         /// The file's name.

@@ -1,6 +1,18 @@
 //! Colours and glyphs by meaning. Themes are `themes/*.toml`; this is the only room that names colours.
+//!
+//! Not here: who asks for a style ([`super::view`]). Invariant: every status differs by its glyph alone, so a theme
+//! without colours loses nothing.
+
+mod builtin;
+mod depth;
+mod glyph;
+mod load;
+mod slot;
 
 use ratatui::style::Style;
+
+pub use depth::{ColorChoice, Depth};
+pub use load::{ThemeWarning, Themes};
 
 /// What a style is for. Views ask by meaning, never by colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,6 +191,9 @@ pub enum Glyph {
 }
 
 /// A loaded theme at one colour depth and glyph set.
+///
+/// [`Slot::Text`] carries the theme's background; the root fills the screen with it, and every other style is laid
+/// over what is there.
 #[derive(Clone, Debug)]
 pub struct Theme {
     /// Its name.
@@ -196,4 +211,20 @@ pub enum GlyphSet {
     Unicode,
     /// Their twins.
     Ascii,
+}
+
+impl Theme {
+    /// The style of a meaning. Laid over what is there: what it does not name (a background, say) stays.
+    pub fn style(&self, slot: Slot) -> Style {
+        self.styles.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    /// A sign, or its ASCII twin. One cell wide, all of them.
+    pub fn glyph(&self, glyph: Glyph) -> &'static str {
+        let (unicode, ascii) = glyph.twins();
+        match self.glyphs {
+            GlyphSet::Unicode => unicode,
+            GlyphSet::Ascii => ascii,
+        }
+    }
 }

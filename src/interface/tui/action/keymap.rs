@@ -1,0 +1,283 @@
+//! Keys to actions: the table's defaults, changed by the user's `keys.toml`. Also which keys the key line shows.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crossterm::event::KeyEvent;
+use toml::de::DeTable;
+use unicode_width::UnicodeWidthStr;
+
+use super::table::{self, CONTEXTS, ENTRIES};
+use super::{Action, Context, Key};
+
+/// The keys in force.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    keys: HashMap<(Context, Key), Action>,
+    /// The key shown for an action in a context: the first default that is left, else the user's.
+    shown: HashMap<(Context, Action), Key>,
+}
+
+/// A mistake in `keys.toml`; what it is about is left out, the rest is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyWarning {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0: the file as a whole.
+    pub line: usize,
+    /// What is wrong and how to mend it.
+    pub text: String,
+}
+
+impl fmt::Display for KeyWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.text),
+            line => write!(f, "{}:{line}: {}", self.file, self.text),
+        }
+    }
+}
+
+/// A key and the word beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The key.
+    pub key: String,
+    /// What it does, in a word.
+    pub words: &'static str,
+}
+
+impl Hint {
+    /// Its cells, with the two that part it from the next.
+    fn width(&self) -> usize {
+        self.key.width() + 1 + self.words.width() + 2
+    }
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let mut map = Self { keys: HashMap::new(), shown: HashMap::new() };
+        for entry in ENTRIES {
+            for binding in entry.bindings {
+                for key in binding.keys.iter().filter_map(|k| k.parse::<Key>().ok()) {
+                    map.keys.insert((binding.context, key), entry.action);
+                    map.shown.entry((binding.context, entry.action)).or_insert(key);
+                }
+            }
+        }
+        map
+    }
+}
+
+impl Keymap {
+    /// The defaults with the text of a `keys.toml` laid over them.
+    pub fn with_user(file: &str, text: &str) -> (Self, Vec<KeyWarning>) {
+        let (mut map, mut warnings) = (Self::default(), Vec::new());
+        let mut warn = |offset: usize, words: String| {
+            let line = 1 + text.bytes().take(offset).filter(|b| *b == b'\n').count();
+            warnings.push(KeyWarning { file: file.to_owned(), line, text: words });
+        };
+        let table = match DeTable::parse(text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                warn(error.span().map_or(0, |s| s.start), error.message().to_owned());
+                return (map, warnings);
+            }
+        };
+        let mut set: HashMap<(Context, Key), &str> = HashMap::new();
+        let mut changed = Vec::new();
+        for (name, keys) in &table {
+            let Some((context, ..)) = CONTEXTS.iter().find(|(_, n, _)| *n == name.get_ref().as_ref()) else {
+                let known = CONTEXTS.iter().map(|(_, n, _)| *n).collect::<Vec<_>>().join(", ");
+                warn(name.span().start, format!("there is no context {:?}; there are {known}", name.get_ref()));
+                continue;
+            };
+            let Some(keys) = keys.get_ref().as_table() else {
+                warn(name.span().start, "a context is a table of keys and what they do".to_owned());
+                continue;
+            };
+            for (key_text, what) in keys {
+                let at = key_text.span().start;
+                let key = match key_text.get_ref().parse::<Key>() {
+                    Ok(key) => key,
+                    Err(error) => {
+                        warn(at, error.to_string());
+                        continue;
+                    }
+                };
+                let what = what.get_ref().as_str().unwrap_or_default();
+                let action = match (what, ENTRIES.iter().find(|e| e.name == what)) {
+                    ("none", _) => None,
+                    (_, Some(entry)) => Some(entry.action),
+                    (_, None) => {
+                        warn(at, format!("there is no action {what:?}; config/keys.toml lists them"));
+                        continue;
+                    }
+                };
+                if let Some(before) = set.insert((*context, key), what).filter(|b| *b != what) {
+                    warn(at, format!("{key} is set twice here: {before} and {what}; the last one read counts"));
+                }
+                changed.push(((*context, key), action, at));
+            }
+        }
+        let mut lost = Vec::new();
+        for (place, action, at) in changed {
+            let before = match action {
+                Some(action) => map.keys.insert(place, action),
+                None => map.keys.remove(&place),
+            };
+            if let Some(before) = before.filter(|b| Some(*b) != action) {
+                lost.push((place.0, before, at));
+            }
+            if let Some(action) = action {
+                map.shown.insert((place.0, action), place.1);
+            }
+        }
+        for (context, action, at) in lost {
+            let left = map.keys.iter().find(|((c, _), a)| *c == context && **a == action).map(|((_, key), _)| *key);
+            match left {
+                Some(key)
+                    if map
+                        .shown
+                        .get(&(context, action))
+                        .is_none_or(|k| map.keys.get(&(context, *k)) != Some(&action)) =>
+                {
+                    map.shown.insert((context, action), key);
+                }
+                Some(_) => {}
+                None => {
+                    map.shown.remove(&(context, action));
+                    let name = table::entry_of(action).map_or("it", |e| e.name);
+                    warn(at, format!("{name} has no key left in this context; the palette still has it"));
+                }
+            }
+        }
+        (map, warnings)
+    }
+
+    /// What a key means in a chain of contexts, innermost first. None: it belongs to the text field, or to nobody.
+    pub fn lookup(&self, contexts: &[Context], event: KeyEvent) -> Option<Action> {
+        let key = Key::of(event);
+        if contexts.first() == Some(&Context::Text) && key.is_text() {
+            return None;
+        }
+        contexts.iter().find_map(|c| self.keys.get(&(*c, key)).copied())
+    }
+
+    /// The key shown for an action in a chain of contexts.
+    pub fn key(&self, contexts: &[Context], action: Action) -> Option<Key> {
+        contexts.iter().find_map(|c| {
+            let key = self.shown.get(&(*c, action))?;
+            (self.lookup(contexts, key.event()) == Some(action)).then_some(*key)
+        })
+    }
+
+    /// The key of an action wherever it has one: for the palette.
+    pub fn any_key(&self, action: Action) -> Option<Key> {
+        CONTEXTS.iter().find_map(|(c, ..)| self.shown.get(&(*c, action)).copied())
+    }
+
+    /// The keys of an action in a context, as help shows them.
+    pub fn keys(&self, context: Context, action: Action) -> Vec<String> {
+        let mut keys: Vec<String> = self
+            .keys
+            .iter()
+            .filter(|((c, _), a)| *c == context && **a == action)
+            .map(|((_, k), _)| k.to_string())
+            .collect();
+        let first = self.shown.get(&(context, action)).map(Key::to_string);
+        keys.sort_by_key(|k| (Some(k) != first.as_ref(), k.len(), k.clone()));
+        keys
+    }
+
+    /// The keys for a key line of `width` cells. Those at the end go first; help stays as long as anything does.
+    pub fn hints(&self, contexts: &[Context], width: usize) -> Vec<Hint> {
+        let mut hints = Vec::new();
+        for entry in ENTRIES {
+            let Some(key) = self.key(contexts, entry.action) else { continue };
+            let shown = contexts.iter().find_map(|c| entry.bindings.iter().find(|b| b.context == *c));
+            if let Some(binding) = shown.filter(|b| !b.hint.is_empty()) {
+                hints.push(Hint { key: key.to_string(), words: binding.hint });
+            }
+        }
+        let mut used: usize = hints.iter().map(Hint::width).sum();
+        while used > width + 2 && hints.len() > 1 {
+            let gone = hints.remove(hints.len() - 2);
+            used -= gone.width();
+        }
+        hints
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> KeyEvent {
+        text.parse::<Key>().unwrap().event()
+    }
+
+    #[test]
+    fn the_innermost_context_wins() {
+        let map = Keymap::default();
+        let output = [Context::Output, Context::Task, Context::List, Context::Session, Context::Everywhere];
+        assert_eq!(map.lookup(&output, event("G")), Some(Action::Follow));
+        assert_eq!(map.lookup(&output[2..], event("G")), Some(Action::Last));
+        assert_eq!(map.lookup(&output, event("ctrl-c")), Some(Action::Quit));
+        assert_eq!(map.lookup(&output, event("ctrl-x")), None);
+    }
+
+    #[test]
+    fn a_text_field_keeps_its_letters_and_gives_away_its_chords() {
+        let map = Keymap::default();
+        let text = [Context::Text];
+        for letter in ["q", "G", "space", ":", "1"] {
+            assert_eq!(map.lookup(&text, event(letter)), None, "{letter}");
+        }
+        assert_eq!(map.lookup(&text, event("ctrl-c")), Some(Action::Quit));
+        assert_eq!(map.lookup(&text, event("esc")), Some(Action::Back));
+        assert_eq!(map.lookup(&text, event("backspace")), None);
+    }
+
+    #[test]
+    fn the_user_changes_keys_and_hears_of_mistakes() {
+        let text = "[everywhere]\n\"ctrl-q\" = \"quit\"\n\"M\" = \"none\"\n[task]\nr = \"hold\"\nzz = \"pin\"\ng = \"fly\"\n[moon]\n";
+        let (map, warnings) = Keymap::with_user("keys.toml", text);
+        let task = [Context::Task, Context::List, Context::Session, Context::Everywhere];
+        assert_eq!(map.lookup(&task, event("ctrl-q")), Some(Action::Quit));
+        assert_eq!(map.lookup(&task, event("M")), None);
+        assert_eq!(map.lookup(&task, event("f10")), Some(Action::Mouse));
+        assert_eq!(map.lookup(&task, event("r")), Some(Action::Hold));
+        assert_eq!(map.key(&task, Action::Mouse).map(|k| k.to_string()).as_deref(), Some("f10"));
+        assert_eq!(map.key(&task, Action::Retry), None);
+        let mut said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        said.sort();
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert!(said[0].starts_with("keys.toml:5: retry has no key left"), "{said:?}");
+        assert!(said[1].starts_with("keys.toml:6: \"zz\" is no key"), "{said:?}");
+        assert!(said[2].starts_with("keys.toml:7: there is no action \"fly\""), "{said:?}");
+        assert!(said[3].starts_with("keys.toml:8: there is no context"), "{said:?}");
+    }
+
+    #[test]
+    fn a_broken_file_changes_nothing_and_says_where() {
+        let (map, warnings) = Keymap::with_user("keys.toml", "[task]\nr = \n");
+        assert_eq!(warnings[0].line, 2);
+        assert_eq!(map.lookup(&[Context::Task], event("r")), Some(Action::Retry));
+    }
+
+    #[test]
+    fn the_key_line_drops_from_the_end_and_keeps_help() {
+        let map = Keymap::default();
+        let task = [Context::Task, Context::List, Context::Session, Context::Everywhere];
+        for width in [12, 30, 60, 120, 200] {
+            let hints = map.hints(&task, width);
+            assert_eq!(hints.last().map(|h| h.key.as_str()), Some("?"), "{width}");
+            let used: usize = hints.iter().map(Hint::width).sum::<usize>() - 2;
+            assert!(used <= width, "{width}: {used}");
+        }
+        let all = map.hints(&task, 200);
+        let words: Vec<&str> = all.iter().map(|h| h.words).collect();
+        assert!(words.starts_with(&["open", "retry", "level", "hold", "stop", "pin", "zoom"]), "{words:?}");
+    }
+}

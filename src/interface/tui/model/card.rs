@@ -1,0 +1,164 @@
+//! A card asks before work ends or is released. The harmless choice is focused; a card never opens by itself, and is
+//! deaf for its first 300 ms, so that a key meant for the screen below decides nothing.
+
+use super::{Leave, UiEffect};
+use crate::domain::protocol::{Command, Micros, Partial, RetryScope, StopScope, TaskId};
+use crate::domain::state::State;
+use crate::domain::text::CleanText;
+
+/// A question with its answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// What it is about.
+    pub kind: CardKind,
+    /// The question.
+    pub title: CleanText,
+    /// What is at stake, a line each.
+    pub body: Vec<CleanText>,
+    /// The answers, the harmless one among them focused at first.
+    pub choices: Vec<Choice>,
+    /// The focused answer.
+    pub focused: usize,
+    /// When it opened.
+    pub opened: Micros,
+}
+
+/// What a card is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardKind {
+    /// Leaving while something runs.
+    Leave,
+    /// Stopping one task.
+    Stop,
+    /// Anything else that acts on many.
+    Confirm,
+}
+
+/// One answer of a card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Its letter; `None` for the one that does nothing, which is esc.
+    pub key: Option<char>,
+    /// What it does.
+    pub words: CleanText,
+    /// What comes of it.
+    pub effects: Vec<UiEffect>,
+}
+
+impl Choice {
+    /// An answer that acts.
+    pub fn new(key: char, words: impl Into<CleanText>, effects: Vec<UiEffect>) -> Self {
+        Self { key: Some(key), words: words.into(), effects }
+    }
+
+    /// The answer that does nothing.
+    pub fn nothing(words: impl Into<CleanText>) -> Self {
+        Self { key: None, words: words.into(), effects: Vec::new() }
+    }
+}
+
+impl Card {
+    /// How long a card is deaf after it opened.
+    const DEAF: Micros = Micros::from_millis(300);
+
+    /// A card that asks; the first choice is focused.
+    pub fn confirm(title: impl Into<CleanText>, body: Vec<CleanText>, choices: Vec<Choice>, now: Micros) -> Self {
+        Self { kind: CardKind::Confirm, title: title.into(), body, choices, focused: 0, opened: now }
+    }
+
+    /// Leaving while something runs; none when nothing does.
+    pub fn leave(state: &State, now: Micros) -> Option<Self> {
+        let running = state.running().len();
+        if running == 0 {
+            return None;
+        }
+        let open = state.progress(None).waiting;
+        let body = vec![CleanText::from(match (running, open) {
+            (1, 0) => "1 agent is at work; nothing waits.".to_owned(),
+            (n, 0) => format!("{n} agents are at work; nothing waits."),
+            (1, w) => format!("1 agent is at work; {w} more tasks wait."),
+            (n, w) => format!("{n} agents are at work; {w} more tasks wait."),
+        })];
+        let choices = vec![
+            Choice::new('d', "detach: give the shell back, keep working", vec![UiEffect::Detach]),
+            Choice::new(
+                'w',
+                "finish what runs, start nothing new, then quit",
+                vec![UiEffect::Quit(Leave::AfterRunning)],
+            ),
+            Choice::new('x', "cancel all, keeping partial answers, and quit", vec![UiEffect::Quit(Leave::CancelAll)]),
+            Choice::nothing("stay"),
+        ];
+        Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })
+    }
+
+    /// Stopping one task; none when it has ended.
+    pub fn stop(state: &State, task: &TaskId, now: Micros) -> Option<Self> {
+        let t = state.task_by_id(task).filter(|t| !t.has_ended() && !t.removed)?;
+        let mut body = vec![t.title.clone()];
+        if let Some(attempt) = state.last_attempt(t).filter(|a| a.ended.is_none()) {
+            body.push(
+                format!("{} tokens so far, {} s", attempt.output_tokens(), attempt.elapsed(now).0 / 1_000_000).into(),
+            );
+        }
+        let feeds = state.find(task).map_or(0, |ix| state.impact(ix));
+        if feeds > 0 {
+            body.push(format!("{feeds} tasks wait for it").into());
+        }
+        let stop = |partial| vec![UiEffect::Send(Command::Stop { scope: StopScope::Task(task.clone()), partial })];
+        let choices = vec![
+            Choice::nothing("let it go on"),
+            Choice::new('k', "cancel, keeping the partial answer", stop(Partial::Kept)),
+            Choice::new('d', "cancel and discard what it wrote", stop(Partial::Discarded)),
+            Choice::new('s', "skip it", vec![UiEffect::Send(Command::Skip(task.clone()))]),
+        ];
+        Some(Self { kind: CardKind::Stop, title: "Stop this task".into(), body, choices, focused: 0, opened: now })
+    }
+
+    /// Stopping everything; none when nothing is open.
+    pub(super) fn stop_all(state: &State, now: Micros) -> Option<Self> {
+        let progress = state.progress(None);
+        let open = progress.running + progress.waiting;
+        if open == 0 {
+            return None;
+        }
+        let stop = |partial| vec![UiEffect::Send(Command::Stop { scope: StopScope::All, partial })];
+        let body = vec![format!("{} run, {} wait; the session stays open.", progress.running, progress.waiting).into()];
+        let choices = vec![
+            Choice::nothing("let them go on"),
+            Choice::new('k', "cancel all, keeping partial answers", stop(Partial::Kept)),
+            Choice::new('d', "cancel all and discard what they wrote", stop(Partial::Discarded)),
+        ];
+        Some(Self::confirm("Stop all tasks", body, choices, now))
+    }
+
+    /// Retrying everything that failed; none when nothing did.
+    pub(super) fn retry_failed(state: &State, now: Micros) -> Option<Self> {
+        let failed = state.progress(None).failed;
+        if failed == 0 {
+            return None;
+        }
+        let body = vec![format!("{failed} failed, and what was skipped because of it starts again too.").into()];
+        let choices = vec![
+            Choice::nothing("leave them"),
+            Choice::new('r', "retry them", vec![UiEffect::Send(Command::Retry(RetryScope::Failed))]),
+        ];
+        Some(Self::confirm("Retry everything that failed", body, choices, now))
+    }
+
+    /// From when on it takes keys.
+    pub fn listens_at(&self) -> Micros {
+        self.opened.plus(Self::DEAF)
+    }
+
+    /// Moves the focus, round and round.
+    pub(super) fn turn(&mut self, by: isize) {
+        let n = self.choices.len().max(1);
+        self.focused = self.focused.saturating_add_signed(by.rem_euclid(n as isize)) % n;
+    }
+
+    /// The answer of a letter.
+    pub(super) fn letter(&self, c: char) -> Option<&Choice> {
+        self.choices.iter().find(|choice| choice.key == Some(c))
+    }
+}

@@ -1,0 +1,79 @@
+//! [`Ui::observe`]: the console follows what happened: screens change at the turns of a goal, notices say in words what
+//! went wrong and what is done about it.
+
+use super::{Screen, Tone, Ui};
+use crate::domain::protocol::{Event, Health, Outcome, Record, Subject};
+use crate::domain::state::State;
+
+impl Ui {
+    /// Follows a record that `state` has applied.
+    pub fn observe(&mut self, state: &State, record: &Record) {
+        let at = record.at;
+        match &record.event {
+            Event::GoalAdded(_) if self.screen == Screen::Welcome => self.screen = Screen::Run,
+            Event::GoalDrafted { goal } if matches!(self.screen, Screen::Welcome | Screen::Run) => {
+                self.screen = Screen::Review(*goal);
+            }
+            Event::GoalDrafted { goal } => self.say(format!("the plan of {goal} waits for you: !"), Tone::Plain, at),
+            Event::GoalApproved { goal } if self.screen == Screen::Review(*goal) => self.screen = Screen::Run,
+            Event::GoalEnded { goal, outcome, .. } => {
+                let words = match outcome {
+                    Outcome::Done => "done",
+                    Outcome::Failed => "over; something failed",
+                    Outcome::Cancelled => "cancelled",
+                };
+                if *outcome != Outcome::Cancelled && self.screen == Screen::Run && self.layers.is_empty() {
+                    self.screen = Screen::Done(*goal);
+                } else {
+                    self.say(format!("{goal} is {words}"), Tone::Plain, at);
+                }
+            }
+            Event::GoalReopened { goal } if self.screen == Screen::Done(*goal) => self.screen = Screen::Run,
+            Event::EndpointChanged(change) => {
+                let name = state.find_endpoint(&change.endpoint).map(|ix| state.endpoint(ix).config.short().to_owned());
+                let name = name.unwrap_or_else(|| change.endpoint.to_string());
+                match &change.health {
+                    Health::Up if self.up.insert(change.endpoint.clone()) => {}
+                    Health::Down { reason } if self.up.remove(&change.endpoint) => {
+                        self.say(format!("{name} stopped answering: {reason}"), Tone::Warning, at);
+                    }
+                    _ => {}
+                }
+            }
+            Event::TaskRetried(retry) => {
+                let title = title(state, &retry.task);
+                let wait = retry.not_before.since(at).0.div_ceil(1_000_000);
+                let when = if wait == 0 { "again now".to_owned() } else { format!("again in {wait} s") };
+                self.say(format!("{title}: {when} ({})", retry.reason), Tone::Warning, at);
+            }
+            Event::TaskFailed { task, reason } => {
+                self.say(format!("{} failed: {reason}", title(state, task)), Tone::Warning, at);
+            }
+            Event::PlanEdited(edit) if !edit.repairs.is_empty() => {
+                let first = edit.repairs.first().map_or("", |r| r.as_str());
+                let more = match edit.repairs.len() {
+                    1 => String::new(),
+                    n => format!(", and {} more", n - 1),
+                };
+                self.say(format!("the model's plan was mended: {first}{more}"), Tone::Plain, at);
+            }
+            Event::CommandRefused { what, reason, .. } => {
+                self.say(format!("refused: {what}: {reason}"), Tone::Warning, at);
+            }
+            Event::SessionPaused {} => self.say("nothing new starts; P goes on", Tone::Plain, at),
+            Event::SessionResumed {} => self.say("tasks start again", Tone::Plain, at),
+            Event::AttentionRaised { subject, text } if !matches!(subject, Subject::Review(_)) => {
+                self.say(text.clone(), Tone::Warning, at);
+            }
+            _ => {}
+        }
+        self.welcome.observe(state, record);
+        self.review.observe(state, record);
+        self.run.observe(state, record);
+        self.done.observe(state, record);
+    }
+}
+
+fn title(state: &State, task: &crate::domain::protocol::TaskId) -> String {
+    state.task_by_id(task).map_or_else(|| task.to_string(), |t| t.title.to_string())
+}

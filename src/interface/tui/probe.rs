@@ -1,0 +1,152 @@
+//! Whether the terminal draws ambiguous signs one cell wide: one is written and the cursor read back.
+//!
+//! Not here: which glyphs are drawn ([`super::theme`]). Invariant: it never waits longer than [`PATIENCE`], and what was
+//! typed meanwhile is handed back as keys.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+
+use super::theme::GlyphSet;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// Which glyphs the operator wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GlyphChoice {
+    /// As the terminal shows them.
+    #[default]
+    Auto,
+    /// The real ones.
+    Unicode,
+    /// Their twins.
+    Ascii,
+}
+
+/// What the environment's locale lets expect. Unset says nothing: then the real ones.
+pub(crate) fn by_locale(variable: impl Fn(&str) -> Option<String>) -> GlyphSet {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|n| variable(n).filter(|v| !v.is_empty()));
+    match locale.map(|l| l.to_ascii_lowercase()) {
+        Some(l) if l.contains("utf-8") || l.contains("utf8") => GlyphSet::Unicode,
+        Some(_) => GlyphSet::Ascii,
+        None if variable("TERM").is_some_and(|t| t == "linux") => GlyphSet::Ascii,
+        None => GlyphSet::Unicode,
+    }
+}
+
+/// Writes the sign at the top left and asks where the cursor is; a frame is to be drawn over it.
+pub(crate) fn ask(out: &mut impl Write) -> io::Result<()> {
+    out.write_all("\x1b[1;1H●\x1b[6n".as_bytes())?;
+    out.flush()
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Answer {
+    /// The glyphs that fit; none when no answer came.
+    pub(crate) glyphs: Option<GlyphSet>,
+    /// What was typed meanwhile.
+    pub(crate) typed: Vec<Event>,
+}
+
+/// Reads the answer from the terminal on stdin, which must be in raw mode and read by nobody else.
+pub(crate) fn answer() -> io::Result<Answer> {
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut waiting = before.clone();
+    // A read ends after a tenth of a second without a byte.
+    waiting.special_codes[SpecialCodeIndex::VMIN] = 0;
+    waiting.special_codes[SpecialCodeIndex::VTIME] = 1;
+    tcsetattr(&stdin, OptionalActions::Now, &waiting)?;
+    let (begun, mut bytes, mut piece) = (Instant::now(), Vec::new(), [0_u8; 64]);
+    let read = loop {
+        // Not through `Stdin`, whose buffer would keep what it read ahead.
+        match rustix::io::read(&stdin, &mut piece) {
+            Ok(0) => break Ok(()),
+            Ok(n) => bytes.extend(piece.iter().take(n)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => break Err(error),
+        }
+        if find(&bytes).is_some() || begun.elapsed() > PATIENCE {
+            break Ok(());
+        }
+    };
+    tcsetattr(&stdin, OptionalActions::Now, &before)?;
+    read?;
+    Ok(parse(&bytes))
+}
+
+/// Where a cursor position stands in what was read: its bytes and its column.
+fn find(bytes: &[u8]) -> Option<(std::ops::Range<usize>, u16)> {
+    let mut from = 0;
+    while let Some(start) = bytes.get(from..)?.windows(2).position(|w| w == b"\x1b[").map(|i| i + from) {
+        let body = bytes.get(start + 2..)?;
+        let len = body.iter().take_while(|b| b.is_ascii_digit() || **b == b';').count();
+        if body.get(len) == Some(&b'R') {
+            let text = std::str::from_utf8(body.get(..len)?).ok()?;
+            let column = text.split_once(';').and_then(|(_, c)| c.parse().ok())?;
+            return Some((start..start + 2 + len + 1, column));
+        }
+        from = start + 2;
+    }
+    None
+}
+
+fn parse(bytes: &[u8]) -> Answer {
+    let (range, glyphs) = match find(bytes) {
+        Some((range, 2)) => (range, Some(GlyphSet::Unicode)),
+        Some((range, _)) => (range, Some(GlyphSet::Ascii)),
+        None => (0..0, None),
+    };
+    let typed = bytes.iter().enumerate().filter(|(i, _)| !range.contains(i)).filter_map(|(_, b)| key(*b));
+    Answer { glyphs, typed: typed.collect() }
+}
+
+/// A key of one byte. Longer ones typed in this tenth of a second are lost.
+fn key(byte: u8) -> Option<Event> {
+    let key = match byte {
+        b'\r' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
+        b'\t' => KeyEvent::new(KeyCode::Tab, KeyModifiers::NONE),
+        0x7f => KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE),
+        0x1b => KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE),
+        1..=26 => KeyEvent::new(KeyCode::Char(char::from(byte + b'a' - 1)), KeyModifiers::CONTROL),
+        b' '..=b'~' => KeyEvent::new(KeyCode::Char(char::from(byte)), KeyModifiers::NONE),
+        _ => return None,
+    };
+    Some(Event::Key(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_two_is_a_narrow_sign() {
+        assert_eq!(parse(b"\x1b[1;2R").glyphs, Some(GlyphSet::Unicode));
+        assert_eq!(parse(b"\x1b[1;3R").glyphs, Some(GlyphSet::Ascii));
+        assert_eq!(parse(b"\x1b[1;4R").glyphs, Some(GlyphSet::Ascii));
+        assert_eq!(parse(b"").glyphs, None);
+        assert_eq!(parse(b"\x1b[1;R").glyphs, None);
+    }
+
+    #[test]
+    fn what_was_typed_meanwhile_is_kept() {
+        let answer = parse(b"q\x1b[1;2R\r\x03");
+        let codes: Vec<KeyCode> = answer.typed.iter().filter_map(|e| e.as_key_event()).map(|k| k.code).collect();
+        assert_eq!(codes, [KeyCode::Char('q'), KeyCode::Enter, KeyCode::Char('c')]);
+    }
+
+    #[test]
+    fn the_locale_says_what_to_expect() {
+        let with = |set: &'static [(&str, &str)]| {
+            by_locale(|name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(with(&[("LANG", "de_DE.UTF-8")]), GlyphSet::Unicode);
+        assert_eq!(with(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]), GlyphSet::Ascii);
+        assert_eq!(with(&[]), GlyphSet::Unicode);
+        assert_eq!(with(&[("TERM", "linux")]), GlyphSet::Ascii);
+    }
+}

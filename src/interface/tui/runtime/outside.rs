@@ -1,0 +1,227 @@
+//! What the loop does outside itself: commands, files, the clipboard, the editor, suspension, and the parting from a
+//! terminal after which the work goes on without one.
+
+use super::{Console, ConsoleExit, Course, Parted};
+use crate::domain::protocol::{AttemptId, Channel, Command, GoalId};
+use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
+use crate::domain::text::CleanText;
+use crate::engine::client::Client;
+use crate::interface::tui::effect;
+use crate::interface::tui::frame::Wish;
+use crate::interface::tui::launcher;
+use crate::interface::tui::model::{Leave, Tone, UiEffect};
+use crate::interface::tui::plan_edit::{self, Edited};
+use crate::interface::tui::terminal::Stage;
+
+impl<C: Client, S: Stage> Console<C, S> {
+    pub(super) async fn perform_all(&mut self, effects: Vec<UiEffect>) {
+        for effect in effects {
+            self.perform(effect).await;
+        }
+    }
+
+    async fn perform(&mut self, effect: UiEffect) {
+        let done = match effect {
+            UiEffect::Send(command) => {
+                if let Err(error) = self.client.send(command) {
+                    self.say((error.to_string().into(), Tone::Warning));
+                }
+                Ok(())
+            }
+            UiEffect::Copy(text) => self.copy(&text),
+            UiEffect::CopyAnswer(attempt) => {
+                let text = self.answer(attempt);
+                self.copy(&text)
+            }
+            UiEffect::Save { name, text } => {
+                self.say(effect::save(&self.options.working_folder, &name, &text));
+                Ok(())
+            }
+            UiEffect::SaveAnswer { attempt, name } => {
+                let text = self.answer(attempt);
+                self.say(effect::save(&self.options.working_folder, &name, &text));
+                Ok(())
+            }
+            UiEffect::EditPlan(goal) => self.edit_plan(goal).await,
+            UiEffect::Suspend => self.suspend(),
+            UiEffect::Detach => {
+                // Given back while it is still there; then the work goes on without it.
+                let left = self.stage.leave();
+                self.part();
+                left
+            }
+            UiEffect::Quit(leave) => {
+                self.quit(leave);
+                Ok(())
+            }
+            UiEffect::Redraw => {
+                self.policy.want(Wish::Key);
+                self.stage.clear()
+            }
+            UiEffect::ToggleMouse => self.stage.mouse(self.ui.mouse),
+            UiEffect::NextTheme => {
+                let next = self.options.themes.after(&self.options.theme).to_owned();
+                self.say((format!("theme {next}").into(), Tone::Plain));
+                self.options.theme = next;
+                self.set_theme(self.theme.glyphs);
+                self.stage.clear()
+            }
+            UiEffect::SwitchFleet(choice) => {
+                self.end(ConsoleExit::Switch(choice));
+                Ok(())
+            }
+            UiEffect::Notice(text) => {
+                self.say((text, Tone::Plain));
+                Ok(())
+            }
+            // Taken care of before they come here.
+            UiEffect::Open(_) | UiEffect::Show(_) => Ok(()),
+        };
+        self.policy.want(Wish::Key);
+        if done.is_err() {
+            self.part();
+        }
+    }
+
+    fn say(&mut self, (text, tone): effect::Said) {
+        self.ui.say(text, tone, self.now());
+    }
+
+    /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it.
+    fn answer(&self, attempt: AttemptId) -> String {
+        self.transcripts.text(attempt, Channel::Answer)
+    }
+
+    fn copy(&mut self, text: &str) -> std::io::Result<()> {
+        let clean = CleanText::new(text);
+        if effect::pasteboard(&clean) {
+            self.say((CleanText::from_static("copied"), Tone::Plain));
+            return Ok(());
+        }
+        let (part, said) = effect::for_clipboard(&clean);
+        let written = self.stage.clipboard(part);
+        self.say(said);
+        written
+    }
+
+    fn suspend(&mut self) -> std::io::Result<()> {
+        self.stage.leave()?;
+        let stopped = self.stage.suspend();
+        self.stage.enter()?;
+        if let Err(error) = stopped {
+            self.say((format!("could not suspend: {error}").into(), Tone::Warning));
+        }
+        Ok(())
+    }
+
+    fn quit(&mut self, leave: Leave) {
+        match leave {
+            Leave::AfterRunning if self.state.running().len() > 0 => {
+                // Paused, so that a slot that comes free is not filled again.
+                let sent =
+                    if self.state.gear == Gear::Paused { Ok(()) } else { self.client.send(Command::Pause).map(|_| ()) };
+                match sent {
+                    Ok(()) => {
+                        self.course = Course::WhenIdle;
+                        let text = "finishing what runs, then quitting; q asks again";
+                        self.say((CleanText::from_static(text), Tone::Plain));
+                    }
+                    Err(error) => self.say((error.to_string().into(), Tone::Warning)),
+                }
+            }
+            Leave::Idle | Leave::AfterRunning | Leave::CancelAll | Leave::Interrupted => {
+                if let (Course::Ending(..), Leave::Interrupted) = (self.course, leave) {
+                    self.course = Course::Over(ConsoleExit::Left(leave));
+                } else {
+                    self.end(ConsoleExit::Left(leave));
+                }
+            }
+        }
+    }
+
+    /// Opens the plan of a goal in the operator's editor; meanwhile the terminal is the editor's, and the work goes on.
+    async fn edit_plan(&mut self, goal: GoalId) -> std::io::Result<()> {
+        let Some(text) = self.drafts.remove(&goal).or_else(|| plan_edit::text_of(&self.state, goal)) else {
+            return Ok(());
+        };
+        let path = self.options.state_folder.join(format!("plan-{goal}-{}.yaml", std::process::id()));
+        let written = std::fs::create_dir_all(&self.options.state_folder).and_then(|()| std::fs::write(&path, &text));
+        if let Err(error) = written {
+            self.say((format!("{} could not be written: {error}", path.display()).into(), Tone::Warning));
+            return Ok(());
+        }
+        let words = effect::editor();
+        let (program, args) = words.split_first().map_or(("vi", &[][..]), |(p, a)| (p.as_str(), a));
+        // Dropped, not paused: two readers of one terminal take each other's keys.
+        self.events = None;
+        self.stage.leave()?;
+        let status = tokio::process::Command::new(program).args(args).arg(&path).status().await;
+        self.stage.enter()?;
+        self.events = Some(self.stage.events());
+        let after = std::fs::read_to_string(&path);
+        // A copy that can't be removed lies in the state folder and does no harm.
+        let _ = std::fs::remove_file(&path);
+        match (status, after) {
+            (Err(error), _) => {
+                self.say((format!("{program} did not start: {error}; set $VISUAL or $EDITOR").into(), Tone::Warning));
+            }
+            (Ok(status), _) if !status.success() => {
+                self.say((format!("{program} ended with {status}; the plan is as it was").into(), Tone::Warning));
+            }
+            (Ok(_), Err(error)) => {
+                self.say((format!("the edited plan could not be read: {error}").into(), Tone::Warning));
+            }
+            (Ok(_), Ok(after)) => match plan_edit::read(&self.state, goal, "plan.yaml", &after) {
+                Edited::Unchanged => self.say((CleanText::from_static("the plan is as it was"), Tone::Plain)),
+                Edited::Changed(command) => {
+                    if let Err(error) = self.client.send(command) {
+                        self.say((error.to_string().into(), Tone::Warning));
+                        self.drafts.insert(goal, after);
+                    }
+                }
+                Edited::Broken(words) => {
+                    self.say((format!("{words} · E opens your text again").into(), Tone::Warning));
+                    self.drafts.insert(goal, after);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Parts from the terminal. The loop goes on without one until nothing is left that can go on by itself.
+    pub(super) fn part(&mut self) {
+        if self.parted == Parted::Yes {
+            return;
+        }
+        // First the descriptors, then the reader of them: the other way round it spins on a dead terminal.
+        if let Err(error) = self.stage.part() {
+            tracing::error!(%error, "parting from the terminal");
+        }
+        self.events = None;
+        self.parted = Parted::Yes;
+        launcher::tell_detached();
+        self.end_if_all_is_done();
+    }
+
+    /// Without a terminal: ends the session when nothing is left that can go on by itself.
+    pub(super) fn end_if_all_is_done(&mut self) {
+        let on = matches!(self.course, Course::On | Course::WhenIdle);
+        if self.parted == Parted::Yes && on && self.waiting.is_empty() && !self.goes_on() {
+            self.end(ConsoleExit::Detached);
+        }
+    }
+
+    /// Whether something runs, or will without the operator.
+    fn goes_on(&self) -> bool {
+        let now = self.client.now();
+        if self.state.seq == 0 || self.state.running().len() > 0 {
+            return true;
+        }
+        let will = |(i, task): (usize, &crate::domain::state::Task)| {
+            let running = self.state.goal(task.id.goal).is_some_and(|g| !matches!(g.phase, GoalPhase::Draft));
+            let ix = TaskIx(u32::try_from(i).unwrap_or(u32::MAX));
+            running && !task.removed && matches!(self.state.status(ix, now), Status::Ready | Status::Waiting)
+        };
+        self.state.gear == Gear::Running && self.state.tasks().iter().enumerate().any(will)
+    }
+}

@@ -1,0 +1,262 @@
+//! Keys typed at the whole loop.
+
+use crossterm::event::Event;
+
+use super::harness::{Happened, Harness};
+use super::*;
+use crate::domain::fleet::SessionConfig;
+use crate::domain::plan::{PlanEdit, TaskSpec};
+use crate::domain::protocol::{
+    AttemptId, AttemptStarted, Author, Event as Fact, GoalAdded, GoalOptions, Name, PlanEdited, Route, SessionStarted,
+    TaskId, Work,
+};
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn started() -> Fact {
+    let fleet = serde_json::json!({
+        "endpoint": [{"name": "athene", "tiers": ["q4"], "protocol": "llama.cpp", "url": "http://127.0.0.1:1",
+                      "model": "m", "slots": 2, "context": 4096}],
+        "agent": [{"name": "coder", "description": "Writes.", "tier": "q4", "prompt": "You write."}],
+    });
+    let config = SessionConfig { fleet: serde_json::from_value(fleet).unwrap(), ..SessionConfig::default() };
+    Fact::SessionStarted(Box::new(SessionStarted { session: name("s1"), config }))
+}
+
+/// A goal with one task.
+fn goal() -> Vec<Fact> {
+    let task = TaskSpec::new(name("one"), name("coder"), "Write it.");
+    vec![
+        started(),
+        Fact::GoalAdded(GoalAdded { goal: GoalId(1), text: "Write it".into(), options: GoalOptions::default() }),
+        Fact::PlanEdited(PlanEdited {
+            goal: GoalId(1),
+            revision: 1,
+            author: Author::Baton,
+            edits: vec![PlanEdit::Add(Box::new(task))],
+            work: Work::Ordinary,
+            repairs: Vec::new(),
+        }),
+    ]
+}
+
+/// The same, its task at work.
+fn running() -> Vec<Fact> {
+    let task = TaskId::new(GoalId(1), name("one"));
+    let mut facts = goal();
+    facts.push(Fact::TaskStarted { task: task.clone() });
+    facts.push(Fact::AttemptStarted(AttemptStarted {
+        attempt: AttemptId(1),
+        task,
+        version: 1,
+        agent: name("coder"),
+        endpoint: name("athene"),
+        route: Route::Primary,
+    }));
+    facts
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_frame_comes_before_anything_else() {
+    let console = Harness::new(80, 24);
+    assert_eq!(*console.log.borrow(), [Happened::Entered, Happened::Drawn]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_console_draws_nothing() {
+    let mut console = Harness::new(80, 24);
+    console.tell([started()]).await;
+    console.pass(10_000).await;
+    let before = console.frames();
+    console.pass(3_600_000).await;
+    assert_eq!(console.frames(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q_leaves_at_once_when_nothing_runs() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.keys("q").await;
+    assert_eq!(console.sent(), ["end the session"]);
+    assert_eq!(console.ended(), None, "it waits for the journal");
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Left(Leave::Idle)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_end_keeps_nobody() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.keys("q").await.pass(5_001).await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Left(Leave::Idle)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leave_card_is_deaf_at_first_and_offers_the_harmless_choice() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("q").await;
+    assert!(console.screen().contains("1 agent is at work"), "{}", console.screen());
+    console.keys("x<enter>").await;
+    assert!(console.sent().is_empty() && console.ui().layers.len() == 1);
+    console.pass(301).await.keys("<esc>").await;
+    assert!(console.ui().layers.is_empty() && console.ended().is_none());
+    console.keys("q").await.pass(301).await.keys("<enter>").await;
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Detached));
+    let log = console.log.borrow();
+    let left = log.iter().position(|h| *h == Happened::Left).unwrap();
+    let parted = log.iter().position(|h| *h == Happened::Parted).unwrap();
+    assert!(left < parted, "the terminal is given back before it is parted from");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x_on_the_leave_card_cancels_and_ends() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("q").await.pass(301).await.keys("x").await;
+    assert_eq!(console.sent(), ["end the session"]);
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Left(Leave::CancelAll)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ctrl_c_twice_within_two_seconds_interrupts() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("<ctrl-c>").await;
+    assert!(console.sent().is_empty());
+    console.pass(1_500).await.keys("<ctrl-c>").await.hang_up().await;
+    let exit = console.ended().unwrap();
+    assert_eq!((exit, exit.code()), (ConsoleExit::Left(Leave::Interrupted), 130));
+
+    let mut slow = Harness::new(80, 24);
+    slow.tell(running()).await.keys("<ctrl-c>").await.pass(2_500).await.keys("<ctrl-c>").await;
+    assert!(slow.sent().is_empty() && slow.ended().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_palette_finds_by_letters_and_does_it() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.keys("<ctrl-p>start noth").await;
+    assert!(console.screen().contains("start nothing new, or go on"), "{}", console.screen());
+    console.keys("<enter>").await;
+    assert_eq!(console.sent(), ["start nothing new"]);
+    assert!(console.ui().layers.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn help_opens_scrolls_and_closes_one_level_a_press() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.keys("?").await;
+    assert!(console.screen().contains("What works here"));
+    console.keys("jj<esc>").await;
+    assert!(!console.screen().contains("What works here"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_typed_at_a_screen_end_nothing_and_a_paste_presses_no_key() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.event(Event::Paste("qxX\ny".into())).await;
+    assert!(console.ui().layers.is_empty() && console.sent().is_empty());
+    assert!(console.screen().contains("a paste here would press keys"), "{}", console.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_goes_by_itself() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.keys("P").await.keys("!").await;
+    assert!(console.screen().contains("nothing needs you"));
+    console.pass(6_001).await;
+    assert!(!console.screen().contains("nothing needs you"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_let_go_says_nothing() {
+    use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+    let mut console = Harness::new(80, 24);
+    let key = KeyEvent::new_with_kind(KeyCode::Char('?'), KeyModifiers::NONE, KeyEventKind::Release);
+    console.tell(goal()).await.event(Event::Key(key)).await;
+    assert!(console.ui().layers.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspension_gives_the_terminal_back_and_takes_it_again() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await;
+    console.log.borrow_mut().clear();
+    console.keys("<ctrl-z>").await;
+    let log: Vec<Happened> = console.log.borrow().iter().filter(|h| **h != Happened::Drawn).cloned().collect();
+    assert_eq!(log, [Happened::Left, Happened::Suspended, Happened::Entered]);
+    assert_eq!(console.log.borrow().last(), Some(&Happened::Drawn));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_something_runs_a_frame_a_second_is_drawn() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await;
+    console.pass(10_000).await;
+    let before = console.frames();
+    for _ in 0..10 {
+        console.pass(1_000).await;
+    }
+    assert!((9..=11).contains(&(console.frames() - before)), "{}", console.frames() - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_small_a_window_says_so_and_the_session_goes_on() {
+    let mut console = Harness::new(24, 6);
+    console.tell(running()).await;
+    assert!(console.screen().contains("Baton needs 30×8."), "{}", console.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn finishing_what_runs_pauses_and_then_ends() {
+    use crate::domain::protocol::AttemptEnd;
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("q").await.pass(301).await.keys("w").await;
+    assert_eq!(console.sent(), ["start nothing new"]);
+    let task = TaskId::new(GoalId(1), name("one"));
+    let ended = Fact::AttemptEnded { attempt: AttemptId(1), end: AttemptEnd::Completed };
+    console.tell([ended, Fact::TaskCompleted { task, attempt: AttemptId(1) }]).await;
+    assert_eq!(console.sent(), ["start nothing new", "end the session"]);
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Left(Leave::AfterRunning)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_is_gone_is_parted_from_and_the_work_goes_on_to_its_end() {
+    use crate::domain::protocol::AttemptEnd;
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await;
+    console.log.borrow_mut().clear();
+    let task = TaskId::new(GoalId(1), name("one"));
+    console.lose_terminal([
+        Fact::AttemptEnded { attempt: AttemptId(1), end: AttemptEnd::Completed },
+        Fact::TaskCompleted { task, attempt: AttemptId(1) },
+    ]);
+    console.hang_up().await;
+    assert_eq!(console.ended(), Some(ConsoleExit::Detached));
+    assert_eq!(console.sent(), ["end the session"]);
+    assert_eq!(console.log.borrow().first(), Some(&Happened::Parted), "nothing is written to a dead terminal first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_copied_clean() {
+    use crate::domain::protocol::{AttemptOutput, Channel, Outcome, TurnId};
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await;
+    let task = TaskId::new(GoalId(1), name("one"));
+    let turn = TurnId { attempt: AttemptId(1), turn: 1 };
+    let text = "forty\x1b]0;evil\x07-two".to_owned();
+    console
+        .tell([
+            Fact::AttemptOutput(AttemptOutput { turn, channel: Channel::Answer, text, tokens: 2 }),
+            Fact::TaskCompleted { task: task.clone(), attempt: AttemptId(1) },
+            Fact::GoalEnded { goal: GoalId(1), outcome: Outcome::Done, answer: Some(task) },
+        ])
+        .await;
+    assert_eq!(console.ui().screen, crate::interface::tui::model::Screen::Done(GoalId(1)));
+    console.keys("Y").await;
+    let log = console.log.borrow();
+    let copied = log.iter().find_map(|h| if let Happened::Clipboard(text) = h { Some(text.clone()) } else { None });
+    let copied = copied.unwrap();
+    assert!(copied.starts_with("forty") && !copied.contains('\x1b') && !copied.contains('\x07'), "{copied:?}");
+}

@@ -1,0 +1,257 @@
+//! The terminal and what Baton changes about it. [`Tty`] is the real one; tests stand a buffer in its place.
+//!
+//! Invariants: `leave` undoes `enter`, exactly and in reverse, and either may be called twice; it is called on every way
+//! out: an ordinary end, a panic of the main thread, a signal, suspension, an editor. Nothing else in the program
+//! writes to the terminal while it is entered.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event, EventStream,
+};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{execute, queue};
+use futures_util::Stream;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+use super::model::Mouse;
+use crate::domain::text::CleanText;
+
+/// Buttons and drags, in the form all terminals have: not every movement, which floods a slow line.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+/// The window's title is put aside and taken back.
+const TITLE_ASIDE: &str = "\x1b[22;2t";
+const TITLE_BACK: &str = "\x1b[23;2t";
+
+/// Where a console is shown.
+pub(crate) trait Stage {
+    /// What the user does.
+    type Events: Stream<Item = io::Result<Event>> + Unpin;
+
+    /// Takes the terminal over.
+    fn enter(&mut self) -> io::Result<()>;
+
+    /// Gives it back as it was.
+    fn leave(&mut self) -> io::Result<()>;
+
+    /// Begins to read what the user does. The one before must have been dropped.
+    fn events(&mut self) -> Self::Events;
+
+    /// Columns and rows.
+    fn size(&self) -> io::Result<(u16, u16)>;
+
+    /// Draws what differs from the last frame.
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Buffer)) -> io::Result<()>;
+
+    /// Makes the next frame draw everything.
+    fn clear(&mut self) -> io::Result<()>;
+
+    /// Takes the mouse or gives it back.
+    fn mouse(&mut self, mouse: Mouse) -> io::Result<()>;
+
+    /// Sets the window's title.
+    fn title(&mut self, title: &CleanText) -> io::Result<()>;
+
+    /// Asks the terminal to put text on the clipboard (OSC 52). It never answers whether it did.
+    fn clipboard(&mut self, text: &str) -> io::Result<()>;
+
+    /// Stops the process group until it is continued. The terminal must have been given back.
+    fn suspend(&mut self) -> io::Result<()>;
+
+    /// Parts from the terminal for good, without writing to it: nobody reads or writes it from here on.
+    fn part(&mut self) -> io::Result<()>;
+}
+
+/// Whether the terminal is entered: the panic hook asks, from wherever it runs.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// The terminal of this process.
+pub struct Tty {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: Mouse,
+}
+
+impl Tty {
+    /// The terminal on stdin and stdout. It is not touched yet.
+    ///
+    /// # Errors
+    /// There is none there.
+    pub fn new() -> io::Result<Self> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "stdin and stdout are not a terminal"));
+        }
+        // 64 KiB hold a whole frame of a large screen: one write, one update.
+        let writer = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(writer))?;
+        Ok(Self { terminal, mouse: Mouse::Terminal })
+    }
+}
+
+/// What is written to take a terminal over.
+fn write_enter(out: &mut impl Write) -> io::Result<()> {
+    queue!(out, Print(TITLE_ASIDE), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Hide)?;
+    out.flush()
+}
+
+/// The same, undone in reverse.
+fn write_leave(out: &mut impl Write) -> io::Result<()> {
+    queue!(
+        out,
+        EndSynchronizedUpdate,
+        Print(MOUSE_OFF),
+        Show,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Print(TITLE_BACK)
+    )?;
+    out.flush()
+}
+
+/// Gives the terminal back from anywhere, once.
+fn restore(out: &mut impl Write) -> io::Result<()> {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        let written = write_leave(out);
+        let raw = disable_raw_mode();
+        written?;
+        raw?;
+    }
+    Ok(())
+}
+
+/// Makes a panic of the main thread give the terminal back before it is told. One of another thread tears nothing
+/// down: the console stays up and says that something ended.
+pub fn install_panic_hook() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().name() == Some("main") {
+            // Nothing more can be done about a terminal that takes no bytes.
+            let _ = restore(&mut io::stdout());
+        }
+        if !ENTERED.load(Ordering::SeqCst) {
+            before(info);
+        }
+        tracing::error!(panic = %info, "panicked");
+    }));
+}
+
+impl Stage for Tty {
+    type Events = EventStream;
+
+    fn enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        if !ENTERED.swap(true, Ordering::SeqCst) {
+            write_enter(self.terminal.backend_mut())?;
+        }
+        self.mouse(self.mouse)?;
+        self.terminal.clear()
+    }
+
+    fn leave(&mut self) -> io::Result<()> {
+        restore(self.terminal.backend_mut())
+    }
+
+    fn events(&mut self) -> EventStream {
+        EventStream::new()
+    }
+
+    fn size(&self) -> io::Result<(u16, u16)> {
+        crossterm::terminal::size()
+    }
+
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Buffer)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(|frame| paint(frame.buffer_mut())).map(|_| ());
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Write::flush(self.terminal.backend_mut())?;
+        drawn
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    fn mouse(&mut self, mouse: Mouse) -> io::Result<()> {
+        let codes = match mouse {
+            Mouse::Baton => MOUSE_ON,
+            Mouse::Terminal if self.mouse == Mouse::Baton => MOUSE_OFF,
+            Mouse::Terminal => "",
+        };
+        self.mouse = mouse;
+        execute!(self.terminal.backend_mut(), Print(codes))
+    }
+
+    fn title(&mut self, title: &CleanText) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), SetTitle(title.lines().next().unwrap_or_default()))
+    }
+
+    fn clipboard(&mut self, text: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        // Another thread may take the signal: this one must not enter the terminal before everything stands.
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        Ok(())
+    }
+
+    fn part(&mut self) -> io::Result<()> {
+        ENTERED.store(false, Ordering::SeqCst);
+        // First of all stdin: while it is a dead terminal, the thread that reads it spins.
+        let (reader, writer) = rustix::pipe::pipe()?;
+        rustix::stdio::dup2_stdin(&reader)?;
+        // The writing end stays open as long as the process: a read waits for ever and never sees an end.
+        std::mem::forget(writer);
+        let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdout(&null)?;
+        rustix::stdio::dup2_stderr(&null)?;
+        // Fails for a group leader, which keeps the terminal's session: nothing is lost by it.
+        let _ = rustix::process::setsid();
+        Ok(())
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        // The terminal may be gone; then there is nothing to give back.
+        let _ = self.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaving_undoes_entering_in_reverse() {
+        let (mut enter, mut leave) = (Vec::new(), Vec::new());
+        write_enter(&mut enter).unwrap();
+        write_leave(&mut leave).unwrap();
+        let (enter, leave) = (String::from_utf8(enter).unwrap(), String::from_utf8(leave).unwrap());
+        let modes = |text: &str, end: char| -> Vec<String> {
+            text.split("\x1b[?").filter_map(|p| p.split_once(end)).map(|(n, _)| n.to_owned()).collect()
+        };
+        let on = modes(&enter, 'h');
+        let mut off: Vec<String> = modes(&leave, 'l');
+        off.reverse();
+        assert_eq!(on, ["1049", "2004", "1004"], "{enter:?}");
+        for mode in &on {
+            assert!(off.contains(mode), "{mode} stays on: {leave:?}");
+        }
+        let order: Vec<&String> = off.iter().filter(|m| on.contains(m)).collect();
+        assert_eq!(order, on.iter().collect::<Vec<_>>(), "the order is reversed");
+        assert!(enter.contains("\x1b[?25l") && leave.contains("\x1b[?25h"), "the cursor comes back");
+        assert!(leave.contains("\x1b[?2026l") && leave.contains("\x1b[?1000l") && leave.contains("\x1b[23;2t"));
+    }
+}

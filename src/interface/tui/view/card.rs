@@ -1,0 +1,43 @@
+//! A card that asks: the question, what is at stake, the answers with their letters.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::put;
+use super::sheet::{row, sheet};
+use crate::domain::text::width::width;
+use crate::interface::tui::model::Card;
+use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::{Glyph, Slot};
+
+/// Draws a card over `area`.
+pub(super) fn render(scene: &Scene<'_>, card: &Card, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let widest = card.choices.iter().map(|c| width(&c.words) + 8).chain(card.body.iter().map(|b| width(b)));
+    let cells = u16::try_from(widest.max().unwrap_or(0)).unwrap_or(u16::MAX).clamp(30, 72);
+    // Body, an empty row, the answers.
+    let rows = u16::try_from(card.body.len() + 1 + card.choices.len()).unwrap_or(u16::MAX);
+    let inner = sheet(theme, &card.title, (cells, rows), area, buf);
+    let room = usize::from(inner.width);
+    let answers = u16::try_from(card.choices.len()).unwrap_or(u16::MAX);
+    // In a low area the body gives way: what can be answered always stands.
+    let body = u16::try_from(card.body.len()).unwrap_or(u16::MAX).min(inner.height.saturating_sub(answers));
+    for (i, text) in (0..body).zip(&card.body) {
+        if let Some(row) = row(inner, i) {
+            put(buf, row, &theme.cut(text, room), theme.style(Slot::Text));
+        }
+    }
+    let gap = u16::from(body + 1 + answers <= inner.height);
+    for (i, choice) in (body + gap..).zip(&card.choices) {
+        let Some(line) = row(inner, i) else { break };
+        let focused = usize::from(i - body - gap) == card.focused;
+        if focused {
+            buf.set_style(line, theme.style(Slot::Selected));
+        }
+        let mark = if focused { theme.glyph(Glyph::Cursor) } else { " " };
+        let left = put(buf, line, mark, theme.style(Slot::Key));
+        let key = choice.key.map_or_else(|| "esc".to_owned(), String::from);
+        let left = put(buf, left, &format!(" {key:<4}"), theme.style(Slot::Key));
+        put(buf, left, &theme.cut(&choice.words, usize::from(left.width)), theme.style(Slot::Text));
+    }
+}

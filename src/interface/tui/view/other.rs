@@ -1,0 +1,30 @@
+//! Screens 2 to 6 until they are built: what each will show, and which key leads back.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::put;
+use super::sheet::row;
+use crate::interface::tui::theme::{Slot, Theme};
+
+/// Draws the words for screen `n`.
+pub(super) fn render(theme: &Theme, n: u8, area: Rect, buf: &mut Buffer) {
+    let (title, shows) = match n {
+        2 => ("Graph", "the tasks as a graph, with the critical path"),
+        3 => ("Fleet", "every endpoint and slot, its speed, queue and memory"),
+        4 => ("Time", "who worked when, and the whole console at any instant of the past"),
+        5 => ("Events", "every record of the journal, to filter and read in full"),
+        _ => ("Sessions", "what ran before, to replay, resume or fork"),
+    };
+    let lines = [
+        (Slot::Heading, format!("{title} comes with a later version; 1 goes back.")),
+        (Slot::Dim, format!("It will show {shows}.")),
+        (Slot::Dim, "The journal records it already.".to_owned()),
+    ];
+    let top = area.height.saturating_sub(3) / 3;
+    for (i, (slot, text)) in (top..).zip(lines) {
+        let Some(line) = row(area, i) else { break };
+        let line = Rect { x: line.x + 3, width: line.width.saturating_sub(4), ..line };
+        put(buf, line, &theme.cut(&text, usize::from(line.width)), theme.style(slot));
+    }
+}

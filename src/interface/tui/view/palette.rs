@@ -1,0 +1,53 @@
+//! The palette: what is typed, and the actions that match with their keys.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::put;
+use super::sheet::{row, sheet};
+use crate::domain::text::width::width;
+use crate::interface::tui::action::Keymap;
+use crate::interface::tui::model::PaletteUi;
+use crate::interface::tui::theme::{Glyph, Slot, Theme};
+
+/// Draws the palette over `area`.
+pub(super) fn render(theme: &Theme, keymap: &Keymap, palette: &PaletteUi, area: Rect, buf: &mut Buffer) {
+    let found = palette.found();
+    let inner = sheet(theme, "Commands", (64, 18), area, buf);
+    let Some(first) = row(inner, 0) else { return };
+    let left = put(buf, first, ": ", theme.style(Slot::Key));
+    if palette.query.is_empty() {
+        let left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        put(buf, left, " a few letters of what you want", theme.style(Slot::Placeholder));
+    } else {
+        let left = put(buf, left, &palette.query, theme.style(Slot::Input));
+        put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+    }
+    let rows = inner.height.saturating_sub(2);
+    if found.is_empty() {
+        if let Some(line) = row(inner, 2) {
+            put(buf, line, "nothing is called so; backspace widens", theme.style(Slot::Dim));
+        }
+        return;
+    }
+    let from = palette.selected.saturating_sub(usize::from(rows).saturating_sub(1));
+    for (i, (at, entry)) in (2..).zip(found.iter().enumerate().skip(from)) {
+        let Some(line) = row(inner, i) else { break };
+        let selected = at == palette.selected;
+        if selected {
+            buf.set_style(line, theme.style(Slot::Selected));
+        }
+        let left = put(buf, line, if selected { theme.glyph(Glyph::Cursor) } else { " " }, theme.style(Slot::Key));
+        let left = put(buf, left, " ", theme.style(Slot::Text));
+        let key = keymap.any_key(entry.action).map(|k| k.to_string()).unwrap_or_default();
+        let keys = u16::try_from(width(&key)).unwrap_or(0);
+        put(
+            buf,
+            left,
+            &theme.cut(entry.words, usize::from(left.width.saturating_sub(keys + 1))),
+            theme.style(Slot::Text),
+        );
+        let right = Rect { x: line.x + line.width.saturating_sub(keys), width: keys, ..line };
+        put(buf, right, &key, theme.style(Slot::Key));
+    }
+}
