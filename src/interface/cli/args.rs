@@ -65,6 +65,8 @@ pub(crate) enum FleetWish {
     Auto,
     /// The simulated one.
     Simulated,
+    /// The configured one, whether it answers or not. Not typed: the console's choice.
+    Configured,
     /// The endpoints of this file.
     File(PathBuf),
 }
@@ -217,7 +219,7 @@ impl Global {
         }
         let fleet = match &self.fleet {
             FleetWish::File(path) => Some(path.clone()),
-            FleetWish::Auto | FleetWish::Simulated => None,
+            FleetWish::Auto | FleetWish::Simulated | FleetWish::Configured => None,
         };
         Flags { fleet, set }
     }
@@ -261,8 +263,18 @@ mod tests {
     #[test]
     fn flags_become_settings_with_the_flag_as_their_origin() {
         let cli = Cli::try_parse_from([
-            "baton", "run", "x", "--no-synthesis", "--level", "high", "--max-parallel", "3", "--fleet", "my.toml",
-            "--color", "never",
+            "baton",
+            "run",
+            "x",
+            "--no-synthesis",
+            "--level",
+            "high",
+            "--max-parallel",
+            "3",
+            "--fleet",
+            "my.toml",
+            "--color",
+            "never",
         ])
         .unwrap();
         let flags = cli.global.flags();

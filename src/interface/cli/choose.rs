@@ -54,13 +54,18 @@ pub(crate) enum FleetSource {
 pub(crate) async fn choose_fleet(config: &Config, wish: &FleetWish, seed: u64) -> Result<Chosen, CliError> {
     match wish {
         FleetWish::Simulated => simulated(config, seed, Vec::new()).await,
-        FleetWish::File(_) => configured(config, Vec::new()),
+        FleetWish::Configured | FleetWish::File(_) => configured(config, Vec::new()),
         FleetWish::Auto => match look_around(config).await? {
             Around::Configured { up, down } => {
                 let mut words = Vec::new();
                 if !down.is_empty() {
                     let verb = if down.len() == 1 { "does" } else { "do" };
-                    words.push(format!("{} of {} endpoints answer; {} {verb} not", up, up + down.len(), down.join(", ")));
+                    words.push(format!(
+                        "{} of {} endpoints answer; {} {verb} not",
+                        up,
+                        up + down.len(),
+                        down.join(", ")
+                    ));
                 }
                 configured(config, words)
             }

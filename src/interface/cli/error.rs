@@ -93,6 +93,9 @@ pub(crate) enum CliError {
     /// The session was over before its goal was.
     #[error("the session broke off before its goal ended; the log ({}) says why", .0.display())]
     BrokeOff(PathBuf),
+    /// The console.
+    #[error(transparent)]
+    Console(crate::interface::tui::runtime::ConsoleError),
     /// A second signal ended it at once; its number.
     #[error("ended by signal {0}")]
     Killed(u8),

@@ -17,9 +17,7 @@ use super::progress::{self, Telling};
 use super::session::{Ends, person};
 use super::stuck::{Outlook, outlook};
 use super::summary::{Metrics, Summary};
-use crate::domain::protocol::{
-    Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role,
-};
+use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -93,17 +91,7 @@ impl<'a> Headless<'a> {
         let client = engine.client(person(), Role::Control);
         let command = client.send(command)?;
         let bar = printer.words_on_terminal();
-        Ok(Self {
-            printer,
-            form,
-            until,
-            state: State::default(),
-            client,
-            command,
-            goal: None,
-            refused: None,
-            bar,
-        })
+        Ok(Self { printer, form, until, state: State::default(), client, command, goal: None, refused: None, bar })
     }
 
     /// Watches until it is over, ends the session, and waits for its journal.

@@ -35,7 +35,11 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             let attempt = state.attempt(*attempt)?;
             let endpoint = &state.endpoint(attempt.endpoint).config.name;
             let seconds = attempt.elapsed(record.at).secs_f64();
-            Some(format!("completed  {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
+            Some(format!(
+                "completed  {} · {endpoint} · {seconds:.1} s · {} tokens",
+                title(task),
+                attempt.output_tokens()
+            ))
         }
         Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
         Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),
@@ -43,7 +47,11 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
         Event::TaskCancelled { task, .. } if all => Some(format!("cancelled  {}", title(task))),
         Event::AttemptEnded { attempt, end: AttemptEnd::Moved } => {
             let attempt = state.attempt(*attempt)?;
-            Some(format!("moved      {} · away from {}", state.task(attempt.task).title, state.endpoint(attempt.endpoint).config.name))
+            Some(format!(
+                "moved      {} · away from {}",
+                state.task(attempt.task).title,
+                state.endpoint(attempt.endpoint).config.name
+            ))
         }
         Event::EndpointChanged(changed) => match (before, &changed.health) {
             (Some(Health::Down { .. }), Health::Down { .. }) => None,

@@ -1,9 +1,8 @@
 //! `baton run`: a plan file or a goal, in the console or without it.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
-use super::args::{Form, Global};
+use super::args::Global;
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
@@ -18,8 +17,7 @@ use crate::domain::protocol::{Command, GoalOptions, PlanSource, Review};
 /// # Errors
 /// [`CliError`].
 pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let console = on_terminal && !global.headless && global.form() == Form::Words;
+    let console = super::console::is_wanted(global);
     let config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
     let command = goal_of(what, &config, review)?;

@@ -32,9 +32,7 @@ pub(crate) fn simulate(args: &SimArgs, global: &Global, printer: &mut Printer) -
         let file = FleetFile { name: "simulated", replace: true, endpoint: &fleet.endpoints };
         let text = toml::to_string(&file)
             .map_err(|error| CliError::Usage(format!("the fleet file could not be written: {error}")))?;
-        printer.data(&format!(
-            "# Baton's simulated fleet, as long as `baton sim` runs: baton --fleet FILE\n{text}"
-        ));
+        printer.data(&format!("# Baton's simulated fleet, as long as `baton sim` runs: baton --fleet FILE\n{text}"));
         for endpoint in &fleet.endpoints {
             printer.words(&format!("{:<12} {}  {} slots", endpoint.name.as_str(), endpoint.url, endpoint.slots));
         }
