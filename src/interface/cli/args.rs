@@ -1,0 +1,285 @@
+//! What can be typed after `baton`.
+//!
+//! Not here: what any of it does. Invariant: only what works is listed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Flag, Flags};
+
+/// A terminal control console for a fleet of language models on your own machine.
+///
+/// Without a command it opens the console. stdout is data, stderr is words.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, disable_help_subcommand = true, after_help = EXITS)]
+pub(crate) struct Cli {
+    /// What to do; the console when absent.
+    #[command(subcommand)]
+    pub(crate) command: Option<Sub>,
+    /// Flags that go with every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const EXITS: &str = "\
+Exit codes: 0 all done · 1 a task failed · 2 usage · 3 needs the operator · 4 could not start · 130, 143 on signals.";
+
+/// Flags that go with every command.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Global {
+    /// The fleet: a fleet file, `sim` for the simulated one, or `auto`: what answers, else the simulated one.
+    #[arg(long, global = true, value_name = "FILE|sim|auto", env = "BATON_FLEET", default_value = "auto")]
+    pub(crate) fleet: FleetWish,
+    /// Work without the console; progress goes to stderr.
+    #[arg(long, global = true, visible_alias = "no-tui", env = "BATON_HEADLESS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) headless: bool,
+    /// Whether colours are used.
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub(crate) color: Option<Color>,
+    /// Print JSON instead of words.
+    #[arg(long, global = true, conflicts_with = "jsonl")]
+    pub(crate) json: bool,
+    /// Print every record of the session as a line of JSON as it happens (`run --headless`).
+    #[arg(long, global = true)]
+    pub(crate) jsonl: bool,
+    /// Don't end a goal with a synthesis.
+    #[arg(long, global = true)]
+    pub(crate) no_synthesis: bool,
+    /// What chance is counted over, in decisions and in the simulated fleet: the same seed gives the same run.
+    #[arg(long, global = true, value_name = "N", env = "BATON_SIM_SEED", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The most tasks of one goal at once; as many as there are slots when absent.
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_parallel: Option<u32>,
+    /// How hard models are asked to think.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) level: Option<LevelWord>,
+}
+
+/// Which fleet is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FleetWish {
+    /// What answers, else the simulated one.
+    #[default]
+    Auto,
+    /// The simulated one.
+    Simulated,
+    /// The configured one, whether it answers or not. Not typed: the console's choice.
+    Configured,
+    /// The endpoints of this file.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for FleetWish {
+    type Err = std::convert::Infallible;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Ok(match word {
+            "auto" => Self::Auto,
+            "sim" => Self::Simulated,
+            path => Self::File(PathBuf::from(path)),
+        })
+    }
+}
+
+/// Whether colours are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A reasoning level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelWord {
+    /// Think little.
+    Low,
+    /// Think as usual.
+    Medium,
+    /// Think hard.
+    High,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sub {
+    /// Run a plan file, or a goal in words, in the console or with --headless.
+    Run {
+        /// A plan file (a path that exists or ends in .yaml, .yml or .json), else a goal.
+        #[arg(value_name = "PLAN|GOAL")]
+        what: String,
+    },
+    /// Let a model plan a goal and print the plan, without running it.
+    Plan {
+        /// The goal in words.
+        goal: String,
+    },
+    /// Check plan files: every error with its place and how to mend it.
+    Check {
+        /// The plan files.
+        #[arg(required = true, value_name = "PLAN")]
+        plans: Vec<PathBuf>,
+    },
+    /// Serve the simulated fleet on this machine until ctrl-c; the fleet file to use it goes to stdout.
+    Sim(SimArgs),
+    /// Look at the fleet.
+    Fleet {
+        /// What to do.
+        #[command(subcommand)]
+        command: FleetSub,
+    },
+    /// Look at the configuration.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigSub,
+    },
+    /// Look at everything Baton needs, and say how to mend what is wrong.
+    Doctor,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff; as in `baton man | man -l -`).
+    Man,
+}
+
+/// What `baton sim` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SimArgs {
+    /// How much faster than the real models.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// What goes wrong at an endpoint, as in 'athene:error=0.1,die=20s,back=10s'; may be given several times.
+    #[arg(long, value_name = "ENDPOINT:FAULTS")]
+    pub(crate) faults: Vec<String>,
+    /// The first port; the endpoints take it and those after it. Any free ones when absent.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port_base: Option<u16>,
+}
+
+/// What `baton fleet` can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum FleetSub {
+    /// Ask every endpoint how it is.
+    Status,
+}
+
+/// What `baton config` can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigSub {
+    /// Every value with where it came from.
+    Show,
+    /// Where configuration, state and log are.
+    Path,
+    /// The JSON Schemas of the files, for editors.
+    Schema {
+        /// Only this one.
+        file: Option<SchemaFile>,
+    },
+}
+
+/// A kind of file with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFile {
+    /// `fleet.toml`.
+    Fleet,
+    /// `agents.toml`.
+    Agents,
+    /// `baton.toml`.
+    Baton,
+    /// A plan.
+    Plan,
+}
+
+impl Global {
+    /// The flags as the configuration takes them.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut set = Vec::new();
+        let mut flag = |flag: &str, setting: &str, value: String| {
+            set.push(Flag { flag: flag.to_owned(), setting: setting.to_owned(), value });
+        };
+        if self.no_synthesis {
+            flag("--no-synthesis", "synthesis", "false".to_owned());
+        }
+        if let Some(most) = self.max_parallel {
+            flag("--max-parallel", "max_parallel", most.to_string());
+        }
+        if let Some(level) = self.level {
+            flag("--level", "level", word(level));
+        }
+        if let Some(color) = self.color {
+            flag("--color", "color", word(color));
+        }
+        let fleet = match &self.fleet {
+            FleetWish::File(path) => Some(path.clone()),
+            FleetWish::Auto | FleetWish::Simulated | FleetWish::Configured => None,
+        };
+        Flags { fleet, set }
+    }
+
+    /// What goes to stdout.
+    pub(crate) fn form(&self) -> Form {
+        match (self.json, self.jsonl) {
+            (true, _) => Form::Json,
+            (false, true) => Form::JsonLines,
+            (false, false) => Form::Words,
+        }
+    }
+}
+
+/// What goes to stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Text for people.
+    Words,
+    /// One JSON value.
+    Json,
+    /// A JSON value a line, as it happens.
+    JsonLines,
+}
+
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings_with_the_flag_as_their_origin() {
+        let cli = Cli::try_parse_from([
+            "baton",
+            "run",
+            "x",
+            "--no-synthesis",
+            "--level",
+            "high",
+            "--max-parallel",
+            "3",
+            "--fleet",
+            "my.toml",
+            "--color",
+            "never",
+        ])
+        .unwrap();
+        let flags = cli.global.flags();
+        assert_eq!(flags.fleet, Some(PathBuf::from("my.toml")));
+        let set: Vec<(&str, &str)> = flags.set.iter().map(|f| (f.setting.as_str(), f.value.as_str())).collect();
+        assert_eq!(set, [("synthesis", "false"), ("max_parallel", "3"), ("level", "high"), ("color", "never")]);
+    }
+}

@@ -1,0 +1,170 @@
+//! The console's start: the first frame at once, the fleet and the engine meanwhile on another thread.
+//!
+//! Not here: the console itself (`tui`). Invariant: a session lives exactly as long as the console that shows it, or,
+//! detached, as its work.
+
+mod deferred;
+
+use std::io::IsTerminal;
+use std::thread::JoinHandle;
+
+use super::args::{FleetWish, Form, Global};
+use super::choose::choose_fleet;
+use super::error::{CliError, Exit, system};
+use super::print::Printer;
+use super::session::{engine, person, runtime};
+use crate::config::{ColorChoice, Config, Glyphs};
+use crate::domain::protocol::{Command, Role};
+use crate::domain::text::CleanText;
+use crate::engine::client::Client;
+use crate::engine::host::{Engine, LocalClient};
+use crate::engine::simulator::Simulator;
+use crate::interface::tui::action::Keymap;
+use crate::interface::tui::model::FleetChoice;
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, run};
+use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
+use crate::interface::tui::{GlyphChoice, terminal};
+use deferred::DeferredClient;
+
+/// Whether a console can be shown.
+///
+/// # Errors
+/// [`CliError::Usage`] with what works without a terminal.
+pub(crate) fn check_terminal(global: &Global) -> Result<(), CliError> {
+    if global.headless || global.form() != Form::Words {
+        let what = "--headless, --json and --jsonl go with a command, as in `baton run PLAN --headless`";
+        return Err(CliError::Usage(what.to_owned()));
+    }
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let what = "the console needs a terminal on stdin and stdout, and there is none; \
+                `baton run PLAN --headless` works without one";
+    Err(CliError::Usage(what.to_owned()))
+}
+
+/// Whether a run is shown in a console: on a terminal, when nothing else was asked for.
+pub(crate) fn is_wanted(global: &Global) -> bool {
+    let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    on_terminal && !global.headless && global.form() == Form::Words
+}
+
+/// What keeps a console's session going.
+struct Running {
+    engine: Engine,
+    _simulator: Option<Simulator>,
+}
+
+/// Shows the console until it is left; `first` is given to the session as soon as there is one.
+///
+/// # Errors
+/// The terminal can't be had, or the session did not start.
+pub(crate) fn open(
+    config: Config,
+    first: Option<Command>,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
+    terminal::install_panic_hook();
+    let mut first = first;
+    let mut wish = global.fleet.clone();
+    loop {
+        let (client, starting) = start(config.clone(), wish, first.take(), global.seed)?;
+        let runtime = runtime()?;
+        let shown = runtime.block_on(run(client, options(&config)));
+        // The thread that reads the keyboard ends with its next key, and nobody waits for that.
+        runtime.shutdown_background();
+        let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
+        let exit = shown.map_err(CliError::Console)?;
+        let running = started?;
+        let journal = running.engine.journal().to_owned();
+        running.engine.end()?;
+        match exit {
+            ConsoleExit::Switch(FleetChoice::Simulated) => wish = FleetWish::Simulated,
+            ConsoleExit::Switch(FleetChoice::Configured) => {
+                wish = match &global.fleet {
+                    FleetWish::File(path) => FleetWish::File(path.clone()),
+                    _ => FleetWish::Configured,
+                };
+            }
+            ConsoleExit::Detached => return Ok(Exit::Code(exit.code())),
+            ConsoleExit::Left(_) | ConsoleExit::Terminated => {
+                printer.words(&format!("journal: {}", journal.display()));
+                return Ok(Exit::Code(exit.code()));
+            }
+        }
+    }
+}
+
+/// Chooses the fleet and starts the engine on a thread of their own.
+fn start(
+    config: Config,
+    wish: FleetWish,
+    first: Option<Command>,
+    seed: u64,
+) -> Result<(DeferredClient<LocalClient>, JoinHandle<Result<Running, CliError>>), CliError> {
+    let (client, ready) = DeferredClient::new();
+    let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
+        let chosen = runtime()?.block_on(choose_fleet(&config, &wish, seed))?;
+        for words in &chosen.words {
+            tracing::info!("{words}");
+        }
+        let engine = engine(&config, chosen.fleet, seed)?;
+        let client = engine.client(person(), Role::Control);
+        if let Some(command) = first {
+            client.send(command)?;
+        }
+        // A console that is gone already needs no client.
+        let _ = ready.send(client);
+        Ok(Running { engine, _simulator: chosen.simulator })
+    });
+    Ok((client, thread.map_err(system("start a thread"))?))
+}
+
+fn options(config: &Config) -> ConsoleOptions {
+    let mut warnings: Vec<CleanText> = config.warnings.iter().map(|w| CleanText::one_line(&w.to_string())).collect();
+    let keys = config.paths.config.join("keys.toml");
+    let keymap = match std::fs::read_to_string(&keys) {
+        Ok(text) => {
+            let (keymap, wrong) = Keymap::with_user(&keys.display().to_string(), &text);
+            warnings.extend(wrong.iter().map(|w| CleanText::one_line(&w.to_string())));
+            keymap
+        }
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                warnings.push(CleanText::one_line(&format!("{}: can't be read: {error}", keys.display())));
+            }
+            Keymap::default()
+        }
+    };
+    let themes = Themes::default().with_folder(&config.paths.themes());
+    warnings.extend(themes.warnings.iter().map(|w| CleanText::one_line(&w.to_string())));
+    ConsoleOptions {
+        theme: config.console.theme.clone(),
+        themes,
+        depth: depth(config.console.color),
+        glyphs: glyphs(config.console.glyphs),
+        keymap,
+        state_folder: config.paths.state.clone(),
+        working_folder: std::env::current_dir().unwrap_or_else(|_| ".".into()),
+        warnings,
+    }
+}
+
+/// How many colours are drawn, by the setting and the environment.
+pub(crate) fn depth(choice: ColorChoice) -> Depth {
+    let choice = match choice {
+        ColorChoice::Auto => Colours::Auto,
+        ColorChoice::Always => Colours::Always,
+        ColorChoice::Never => Colours::Never,
+    };
+    Depth::detect(choice, |name| std::env::var(name).ok())
+}
+
+fn glyphs(choice: Glyphs) -> GlyphChoice {
+    match choice {
+        Glyphs::Auto => GlyphChoice::Auto,
+        Glyphs::Unicode => GlyphChoice::Unicode,
+        Glyphs::Ascii => GlyphChoice::Ascii,
+    }
+}

@@ -1,0 +1,187 @@
+//! `baton doctor`: everything Baton needs, looked at, each with how to mend it.
+
+use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{Form, Global};
+use super::choose::{Around, look_around};
+use super::console::depth;
+use super::error::{CliError, Exit};
+use super::fleet::ask;
+use super::print::Printer;
+use super::session::{configuration, runtime};
+use crate::config::{ColorChoice, Config, Paths, Surroundings};
+use crate::engine::machine::{Probe, SystemProbe};
+use crate::interface::tui::theme::Depth;
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    ok: bool,
+    what: &'static str,
+    found: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    mend: String,
+}
+
+impl Finding {
+    fn ok(what: &'static str, found: impl Into<String>) -> Self {
+        Self { ok: true, what, found: found.into(), mend: String::new() }
+    }
+
+    fn warn(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { ok: false, what, found: found.into(), mend: mend.into() }
+    }
+}
+
+/// Looks at everything. Trouble is told in words, not by the exit code: a fleet that is off is no fault.
+///
+/// # Errors
+/// When not even looking is possible.
+pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let mut findings = vec![Finding::ok("version", format!("baton {}", env!("CARGO_PKG_VERSION")))];
+    let config = configuration(global);
+    let color = config.as_ref().map_or(ColorChoice::Auto, |c| c.console.color);
+    terminal(color, &mut findings);
+    let paths = match &config {
+        Ok(config) => config.paths.clone(),
+        Err(_) => Paths::find(&Surroundings::of_process()),
+    };
+    folders(&paths, &mut findings);
+    match &config {
+        Ok(config) => {
+            let agents = config.fleet.agents.len();
+            let endpoints = config.fleet.endpoints.len();
+            findings.push(Finding::ok("configuration", format!("{endpoints} endpoints, {agents} agents")));
+            for warning in &config.warnings {
+                let place = format!("{}:{}: {}", warning.file, warning.line, warning.what);
+                findings.push(Finding::warn("configuration", place, warning.mend.clone()));
+            }
+            runtime()?.block_on(fleet(config, &mut findings))?;
+        }
+        Err(CliError::Source(errors)) => {
+            for error in errors {
+                let place = format!("{}:{}:{}: {}", error.file, error.line, error.column, error.what);
+                findings.push(Finding::warn("configuration", place, error.mend.clone()));
+            }
+        }
+        Err(other) => findings.push(Finding::warn("configuration", other.to_string(), "mend the file")),
+    }
+    memory(&mut findings);
+    if global.form() != Form::Words {
+        printer.json(&findings);
+        return Ok(Exit::Done);
+    }
+    for finding in &findings {
+        let mark = if finding.ok { "ok  " } else { "warn" };
+        printer.data_line(&format!("{mark}  {:<14} {}", finding.what, finding.found));
+        if !finding.mend.is_empty() {
+            printer.data_line(&format!("{:<20} mend: {}", "", finding.mend));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn terminal(color: ColorChoice, findings: &mut Vec<Finding>) {
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        let mend = "run `baton` in a terminal for the console; `baton run PLAN --headless` works without one";
+        findings.push(Finding::warn("terminal", "stdin and stdout are not both a terminal", mend));
+    } else if let Ok((columns, rows)) = crossterm::terminal::size() {
+        let size = format!("{columns} columns, {rows} rows");
+        findings.push(match columns < 60 || rows < 20 {
+            true => Finding::warn("terminal", size, "make the window at least 60×20; 120×40 shows everything"),
+            false => Finding::ok("terminal", size),
+        });
+    }
+    let colours = match depth(color) {
+        Depth::True => "24 bit",
+        Depth::Ansi256 => "256",
+        Depth::Ansi16 => "16",
+        Depth::None => "none (bold and reverse only)",
+    };
+    let term = std::env::var("TERM").unwrap_or_default();
+    findings.push(Finding::ok("colours", format!("{colours} (TERM is {term:?})")));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_default();
+    let utf8 = locale.to_ascii_lowercase().replace('-', "").contains("utf8");
+    findings.push(if utf8 || locale.is_empty() {
+        Finding::ok("symbols", "Unicode, unless the console finds that the terminal draws them double")
+    } else {
+        let mend = "set LANG to a UTF-8 locale, or `glyphs = \"unicode\"` in baton.toml if the terminal shows ● and ▸";
+        Finding::warn("symbols", format!("ASCII, because the locale is {locale:?}"), mend)
+    });
+}
+
+fn folders(paths: &Paths, findings: &mut Vec<Finding>) {
+    let config = if paths.config.is_dir() { "" } else { " (not there: only what is built in is used)" };
+    findings.push(Finding::ok("config folder", format!("{}{config}", paths.config.display())));
+    findings.push(Finding::ok("log", paths.log.display().to_string()));
+    findings.push(match writable(&paths.sessions) {
+        Ok(()) => Finding::ok("journals", paths.sessions.display().to_string()),
+        Err(error) => {
+            let mend = "make the folder writable for you, or set XDG_STATE_HOME to one that is";
+            Finding::warn("journals", format!("{}: {error}", paths.sessions.display()), mend)
+        }
+    });
+    let mode = std::fs::metadata(&paths.state).map(|meta| meta.permissions().mode() & 0o777);
+    if let Ok(mode) = mode
+        && mode & 0o077 != 0
+    {
+        let found = format!("others may look into {} (mode {mode:03o})", paths.state.display());
+        findings.push(Finding::warn("permissions", found, format!("chmod 700 {}", paths.state.display())));
+    }
+}
+
+/// Writes a file and takes it away again.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let file = folder.join(format!(".doctor-{}", std::process::id()));
+    std::fs::write(&file, b"x")?;
+    std::fs::remove_file(&file)
+}
+
+async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliError> {
+    let (lines, around) = tokio::join!(ask(&config.fleet.endpoints), look_around(config));
+    for (line, endpoint) in lines?.into_iter().zip(&config.fleet.endpoints) {
+        let at = format!("{} at {}", endpoint.name, endpoint.url);
+        findings.push(match line.trouble.is_empty() {
+            true => Finding::ok("endpoint", format!("{at} answers")),
+            false => Finding::warn("endpoint", at, line.trouble),
+        });
+    }
+    findings.push(match around? {
+        Around::Configured { .. } => Finding::ok("fleet", "the configured fleet is used"),
+        Around::Found(found) => {
+            let names: Vec<String> = found.iter().map(|(url, f)| format!("{} at {url}", f.kind.name())).collect();
+            let mend = "write an endpoint for it into fleet.toml to give it tiers, slots and context of its own";
+            Finding::warn("fleet", format!("no configured endpoint answers; found {}", names.join(", ")), mend)
+        }
+        Around::Nothing => {
+            let mend = "start a model server; until then a simulated fleet stands in, marked SIMULATED";
+            Finding::warn("fleet", "no model server answers on this machine", mend)
+        }
+    });
+    Ok(())
+}
+
+fn memory(findings: &mut Vec<Finding>) {
+    let source = if cfg!(target_os = "macos") {
+        "application, wired and compressed memory, by sysinfo"
+    } else {
+        "all that is not available, by sysinfo"
+    };
+    findings.push(match SystemProbe::new().and_then(|mut probe| probe.sample()) {
+        Some(sample) => {
+            let gb = |bytes: u64| bytes as f64 / 1e9;
+            let found = format!("{:.1} of {:.1} GB used ({source})", gb(sample.used), gb(sample.total));
+            Finding::ok("memory", found)
+        }
+        None => Finding::warn("memory", "the system does not tell", "nothing depends on it but the memory display"),
+    });
+}

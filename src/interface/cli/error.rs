@@ -1,0 +1,132 @@
+//! How a command can fail, and the exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::domain::source::SourceError;
+use crate::domain::text::CleanText;
+use crate::engine::host::EngineError;
+use crate::engine::journal::JournalError;
+use crate::engine::providers::ClientError;
+use crate::engine::simulator::{FaultError, SimulatorError};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All done.
+    Done,
+    /// A task failed.
+    TaskFailed,
+    /// Something typed or written in a file is wrong.
+    Usage,
+    /// Only the operator can release what is left.
+    Operator,
+    /// It could not start, or broke off.
+    NotStarted,
+    /// Ended by a signal of that number.
+    Signal(u8),
+    /// The code of the process that did the work.
+    Code(u8),
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Done => 0,
+            Self::TaskFailed => 1,
+            Self::Usage => 2,
+            Self::Operator => 3,
+            Self::NotStarted => 4,
+            Self::Signal(number) => 128u8.saturating_add(number),
+            Self::Code(code) => code,
+        })
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A plan or configuration file is wrong.
+    #[error("{}", list(.0))]
+    Source(Vec<SourceError>),
+    /// A file can't be read.
+    #[error("can't read {}: {source}; check the path", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something typed is wrong; the sentence says what and how to mend it.
+    #[error("{0}")]
+    Usage(String),
+    /// A line of `--faults`.
+    #[error("--faults {line}: {error}")]
+    Faults {
+        /// As typed.
+        line: String,
+        /// What is wrong.
+        error: FaultError,
+    },
+    /// The session refused the goal.
+    #[error("refused: {0}")]
+    Refused(CleanText),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The simulated fleet.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
+    /// The session could not be told something.
+    #[error("the session did not take the goal: {0}")]
+    Send(#[from] crate::engine::client::SendError),
+    /// The fleet has nothing to run on.
+    #[error("the fleet has no endpoint; add one to {}, or try `--fleet sim`", .0.display())]
+    EmptyFleet(PathBuf),
+    /// The session was over before its goal was.
+    #[error("the session broke off before its goal ended; the log ({}) says why", .0.display())]
+    BrokeOff(PathBuf),
+    /// The console.
+    #[error(transparent)]
+    Console(crate::interface::tui::runtime::ConsoleError),
+    /// A second signal ended it at once; its number.
+    #[error("ended by signal {0}")]
+    Killed(u8),
+    /// The system refused something.
+    #[error("can't {what}: {source}")]
+    System {
+        /// What was attempted.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl CliError {
+    /// The exit code that goes with it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Source(_) | Self::Read { .. } | Self::Usage(_) | Self::Faults { .. } | Self::Refused(_) => {
+                Exit::Usage
+            }
+            Self::Killed(number) => Exit::Signal(*number),
+            _ => Exit::NotStarted,
+        }
+    }
+}
+
+/// For `map_err`: what was attempted.
+pub(crate) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
+    move |source| CliError::System { what, source }
+}
+
+fn list(errors: &[SourceError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,153 @@
+//! `baton fleet status`: every endpoint asked how it is.
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::args::{FleetWish, Form, Global};
+use super::choose::{Around, choose_fleet, look_around};
+use super::error::{CliError, Exit};
+use super::print::Printer;
+use super::session::{configuration, runtime};
+use crate::config::Config;
+use crate::domain::fleet::Endpoint;
+use crate::domain::protocol::Health;
+use crate::domain::text::width::{Align, cut_end, pad};
+use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
+
+/// An endpoint as it answers.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    name: String,
+    health: &'static str,
+    url: String,
+    model: String,
+    tiers: Vec<String>,
+    slots: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reported_slots: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    busy: Option<u32>,
+    context: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    /// What is wrong and how to mend it; empty when nothing is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) trouble: String,
+    #[serde(skip)]
+    pub(crate) answers: bool,
+}
+
+/// Prints how the fleet is.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) fn status(global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let config = configuration(global)?;
+    let lines = runtime()?.block_on(look(&config, global, printer))?;
+    if global.form() == Form::Words {
+        table(&lines, printer);
+    } else {
+        printer.json(&lines);
+    }
+    Ok(if lines.iter().any(|line| line.answers) { Exit::Done } else { Exit::NotStarted })
+}
+
+async fn look(config: &Config, global: &Global, printer: &mut Printer) -> Result<Vec<Line>, CliError> {
+    // Asking must not start servers only to say that they answer, unless they are asked for.
+    let wish = match &global.fleet {
+        FleetWish::Auto if matches!(look_around(config).await?, Around::Nothing) => FleetWish::Configured,
+        wish => wish.clone(),
+    };
+    let chosen = choose_fleet(config, &wish, global.seed).await?;
+    for sentence in &chosen.words {
+        printer.words(sentence);
+    }
+    let lines = ask(&chosen.fleet.endpoints).await;
+    drop(chosen.simulator);
+    lines
+}
+
+/// Asks endpoints, all at once.
+///
+/// # Errors
+/// [`CliError::Client`].
+pub(crate) async fn ask(endpoints: &[Endpoint]) -> Result<Vec<Line>, CliError> {
+    let client = Client::new()?;
+    let asked = endpoints.iter().map(|endpoint| {
+        let client = &client;
+        async move { line(endpoint, probe(client, endpoint, Depth::Slots, Traffic::Quiet).await) }
+    });
+    Ok(join_all(asked).await)
+}
+
+fn line(endpoint: &Endpoint, report: Report) -> Line {
+    let (health, trouble) = match &report.health {
+        Health::Up => ("up", mismatch(endpoint, &report)),
+        Health::Loading => ("loading", "the model is loading; ask again in a while".to_owned()),
+        Health::Unknown => ("unknown", "no answer in time; ask again".to_owned()),
+        Health::Down { reason } => ("down", reason.to_string()),
+    };
+    Line {
+        name: endpoint.name.to_string(),
+        health,
+        url: endpoint.url.clone(),
+        model: endpoint.model.clone(),
+        tiers: endpoint.tiers.iter().map(ToString::to_string).collect(),
+        slots: endpoint.slots,
+        reported_slots: report.slots,
+        busy: report.busy,
+        context: report.context.map_or(endpoint.context, |told| told.min(endpoint.context)),
+        server: report.server.map(|s| s.to_string()),
+        trouble,
+        answers: matches!(report.health, Health::Up | Health::Loading),
+    }
+}
+
+/// Where the server says something else than the fleet file.
+fn mismatch(endpoint: &Endpoint, report: &Report) -> String {
+    let mut said = Vec::new();
+    if let Some(slots) = report.slots.filter(|told| *told < endpoint.slots) {
+        said.push(format!(
+            "the server has {slots} slots, the fleet file says {}: start it with more (-np), or lower `slots`",
+            endpoint.slots
+        ));
+    }
+    if let Some(context) = report.context.filter(|told| *told < endpoint.context) {
+        said.push(format!(
+            "one request has {context} tokens of context, the fleet file says {}: start it with more (-c is context × slots), or lower `context`",
+            endpoint.context
+        ));
+    }
+    said.join("; ")
+}
+
+fn table(lines: &[Line], printer: &mut Printer) {
+    let widest = |of: fn(&Line) -> &str, most: usize| {
+        lines.iter().map(|l| crate::domain::text::width::width(of(l))).max().unwrap_or(0).min(most)
+    };
+    let (names, models) = (widest(|l| &l.name, 24).max(8), widest(|l| &l.model, 32).max(5));
+    let cell = |text: &str, cells: usize| pad(&cut_end(text, cells), cells, Align::Left);
+    printer.data_line(&format!(
+        "{}  {}  {}  {:>5}  {:>7}  what is wrong, and the mend",
+        cell("endpoint", names),
+        cell("health", 7),
+        cell("model", models),
+        "slots",
+        "context"
+    ));
+    for line in lines {
+        let slots = match line.busy {
+            Some(busy) if line.answers => format!("{busy}/{}", line.slots),
+            _ => line.slots.to_string(),
+        };
+        let row = format!(
+            "{}  {}  {}  {slots:>5}  {:>7}  {}",
+            cell(&line.name, names),
+            cell(line.health, 7),
+            cell(&line.model, models),
+            line.context,
+            line.trouble
+        );
+        printer.data_line(row.trim_end());
+    }
+}

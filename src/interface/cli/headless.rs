@@ -1,0 +1,285 @@
+//! A goal run without the console: records in, progress to stderr, the result to stdout.
+//!
+//! Not here: what the figures and sentences say (`progress`, `summary`, `stuck`). Invariants: whatever ends the run,
+//! its journal is on disk before the exit code is given; a second signal ends at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::args::Form;
+use super::error::{CliError, Exit};
+use super::print::Printer;
+use super::progress::{self, Telling};
+use super::session::{Ends, person};
+use super::stuck::{Outlook, outlook};
+use super::summary::{Metrics, Summary};
+use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role};
+use crate::domain::state::{GoalPhase, State};
+use crate::domain::text::CleanText;
+use crate::engine::client::Client;
+use crate::engine::host::{Engine, LocalClient};
+use crate::engine::journal::Reader;
+
+/// Records taken in at once: a tenth of a second of the busiest fleet.
+const BATCH: usize = 256;
+
+/// Between two drawings of the progress line: four a second are read comfortably.
+const BEAT: Duration = Duration::from_millis(250);
+
+/// How long a goal waits for servers while nothing else can run, before the operator is needed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run is over with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The goal's end.
+    Ended,
+    /// Its plan waiting for review.
+    Drafted,
+}
+
+/// A session watched to its end.
+pub(crate) struct Headless<'a> {
+    printer: &'a mut Printer,
+    form: Form,
+    until: Until,
+    state: State,
+    client: LocalClient,
+    command: CommandId,
+    goal: Option<GoalId>,
+    refused: Option<CleanText>,
+    bar: bool,
+}
+
+/// How the watching ended.
+enum Watched {
+    /// What was waited for happened.
+    Reached,
+    /// By a signal.
+    Signal(u8),
+    /// Only the operator can go on.
+    Stuck(Vec<String>),
+    /// The session is over.
+    Over,
+}
+
+/// A watched session after its end.
+pub(crate) struct Finished {
+    /// What is true at the end.
+    pub(crate) state: State,
+    /// The goal.
+    pub(crate) goal: GoalId,
+    /// The exit code.
+    pub(crate) exit: Exit,
+}
+
+impl<'a> Headless<'a> {
+    /// Gives the goal to an engine.
+    ///
+    /// # Errors
+    /// [`CliError::Send`].
+    pub(crate) fn begin(
+        engine: &Engine,
+        command: Command,
+        (form, until): (Form, Until),
+        printer: &'a mut Printer,
+    ) -> Result<Self, CliError> {
+        let client = engine.client(person(), Role::Control);
+        let command = client.send(command)?;
+        let bar = printer.words_on_terminal();
+        Ok(Self { printer, form, until, state: State::default(), client, command, goal: None, refused: None, bar })
+    }
+
+    /// Watches until it is over, ends the session, and waits for its journal.
+    ///
+    /// # Errors
+    /// The goal was refused, or the engine broke off.
+    pub(crate) async fn finish(mut self, engine: Engine, ends: &mut Ends, log: &Path) -> Result<Finished, CliError> {
+        let watched = self.watch(ends).await;
+        // Sent rather than called, so that the last records are seen too.
+        let closing = self.client.send(Command::EndSession);
+        if closing.is_ok() {
+            let mut batch = Vec::new();
+            loop {
+                tokio::select! {
+                    more = self.client.recv(&mut batch, BATCH) => {
+                        self.take(&mut batch);
+                        if !more {
+                            break;
+                        }
+                    }
+                    number = ends.next() => {
+                        self.printer.words("ended at once; what was under way is in the journal as far as it came");
+                        return Err(CliError::Killed(number));
+                    }
+                }
+            }
+        }
+        self.printer.clear_bar();
+        engine.end()?;
+        if let Some(reason) = self.refused {
+            return Err(CliError::Refused(reason));
+        }
+        let Some(goal) = self.goal else { return Err(CliError::BrokeOff(log.to_owned())) };
+        let exit = match watched {
+            Watched::Reached => match self.state.goal(goal).map(|g| &g.phase) {
+                Some(GoalPhase::Ended(Outcome::Failed | Outcome::Cancelled)) => Exit::TaskFailed,
+                _ => Exit::Done,
+            },
+            Watched::Signal(number) => Exit::Signal(number),
+            Watched::Stuck(sentences) => {
+                self.printer.words("nothing more can run without you:");
+                for sentence in sentences {
+                    self.printer.words(&format!("  {sentence}"));
+                }
+                Exit::Operator
+            }
+            Watched::Over => return Err(CliError::BrokeOff(log.to_owned())),
+        };
+        Ok(Finished { state: self.state, goal, exit })
+    }
+
+    async fn watch(&mut self, ends: &mut Ends) -> Watched {
+        let mut batch = Vec::new();
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut waiting_since: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                more = self.client.recv(&mut batch, BATCH) => {
+                    self.take(&mut batch);
+                    if self.reached() {
+                        return Watched::Reached;
+                    }
+                    if !more {
+                        return Watched::Over;
+                    }
+                }
+                number = ends.next() => {
+                    self.printer.words("ending: what runs is cancelled, partial answers are kept");
+                    return Watched::Signal(number);
+                }
+                _ = beat.tick() => {
+                    let Some(goal) = self.goal else { continue };
+                    let now = self.client.now();
+                    if self.bar {
+                        let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+                        self.printer.bar(&progress::bar(&self.state, goal, now), columns);
+                    }
+                    match outlook(&self.state, goal, now) {
+                        Outlook::Moving => waiting_since = None,
+                        Outlook::Operator(sentences) => return Watched::Stuck(sentences),
+                        Outlook::Servers(sentences) => {
+                            let since = *waiting_since.get_or_insert_with(|| {
+                                let seconds = PATIENCE.as_secs();
+                                self.printer.words(&format!("waiting up to {seconds} s for a server to answer: {}", sentences.join("; ")));
+                                Instant::now()
+                            });
+                            if since.elapsed() >= PATIENCE {
+                                return Watched::Stuck(sentences);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, batch: &mut Vec<Arc<Record>>) {
+        for record in batch.drain(..) {
+            let before = match &record.event {
+                Event::EndpointChanged(changed) => {
+                    let ix = self.state.find_endpoint(&changed.endpoint);
+                    ix.map(|ix| self.state.endpoint(ix).health.clone())
+                }
+                _ => None,
+            };
+            self.state.apply(&record);
+            match &record.event {
+                Event::GoalAdded(added) if self.goal.is_none() => self.goal = Some(added.goal),
+                Event::CommandRefused { id, reason, .. } if *id == self.command => self.refused = Some(reason.clone()),
+                _ => {}
+            }
+            let telling = if self.bar { Telling::Trouble } else { Telling::All };
+            if let Some(line) = progress::line(&self.state, &record, before.as_ref(), telling) {
+                self.printer.words(&line);
+            }
+            if self.form == Form::JsonLines
+                && let Ok(line) = serde_json::to_string(&*record)
+            {
+                self.printer.data_line(&line);
+            }
+        }
+    }
+
+    fn reached(&self) -> bool {
+        if self.refused.is_some() {
+            return true;
+        }
+        let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| &g.phase);
+        match (phase, self.until) {
+            (Some(GoalPhase::Ended(_)), _) => true,
+            (Some(GoalPhase::Draft), Until::Drafted) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Finished {
+    /// Prints the result in the form asked for.
+    pub(crate) fn tell(&self, journal: &Path, form: Form, printer: &mut Printer) -> Result<(), CliError> {
+        let answer = self.answer(journal)?;
+        match form {
+            Form::Json => {
+                if let Some(summary) = Summary::of(&self.state, self.goal, journal, answer) {
+                    printer.json(&summary);
+                }
+            }
+            Form::JsonLines => {}
+            Form::Words => {
+                if let Some(answer) = answer {
+                    printer.data_line(answer.trim_end());
+                }
+            }
+        }
+        let progress = self.state.progress(Some(self.goal));
+        let mut counts = vec![format!("{} of {} done", progress.done, progress.total)];
+        if progress.failed > 0 {
+            counts.push(format!("{} failed", progress.failed));
+        }
+        if progress.dropped > 0 {
+            counts.push(format!("{} cancelled or skipped", progress.dropped));
+        }
+        printer.words(&format!("{} · {}", counts.join(" · "), Metrics::of(&self.state).words()));
+        printer.words(&format!("journal: {}", journal.display()));
+        Ok(())
+    }
+
+    /// The goal's answer, read back from the journal: state keeps no text.
+    fn answer(&self, journal: &Path) -> Result<Option<String>, CliError> {
+        let task = self.state.goal(self.goal).and_then(|g| g.answer.as_ref());
+        let Some(id) = task.and_then(|t| self.state.task_by_id(t)).and_then(|t| t.result) else { return Ok(None) };
+        let Some(attempt) = self.state.attempt(id) else { return Ok(None) };
+        let first = attempt.turns.iter().map(|t| t.answer.first_seq).filter(|seq| *seq > 0).min();
+        let last = attempt.turns.iter().map(|t| t.answer.last_seq).max().unwrap_or(0);
+        let Some(first) = first else { return Ok(Some(String::new())) };
+        let mut reader = Reader::open_from(journal, first)?;
+        let mut pieces: BTreeMap<u64, String> = BTreeMap::new();
+        while let Some((_, record)) = reader.read()? {
+            if record.seq > last {
+                break;
+            }
+            if let Event::AttemptOutput(output) = record.event
+                && output.turn.attempt == id
+                && output.channel == Channel::Answer
+            {
+                pieces.insert(record.seq, output.text);
+            }
+        }
+        Ok(Some(pieces.into_values().collect()))
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line's one printer: the only place in the program beside the console's terminal that writes to stdout
+//! and stderr.
+//!
+//! stdout is data, stderr is words. Invariants: a terminal and stderr are given [`CleanText`] only; raw bytes go into
+//! a file or a pipe, where programs want them as they are; JSON has no controls in it by its own rules but is cleaned
+//! for a terminal all the same. A reader that is gone (`| head`) is no error.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use crate::domain::text::{CleanText, width};
+
+/// Where output goes.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    out_terminal: bool,
+    err_terminal: bool,
+    /// Whether a progress line stands on the terminal without an end.
+    bar: bool,
+    /// Nobody reads stdout any more.
+    gone: bool,
+    /// stdout could not be written.
+    failed: Option<std::io::Error>,
+}
+
+impl Printer {
+    /// A printer on this process's stdout and stderr.
+    pub(crate) fn new() -> Self {
+        Self {
+            out_terminal: std::io::stdout().is_terminal(),
+            err_terminal: std::io::stderr().is_terminal(),
+            bar: false,
+            gone: false,
+            failed: None,
+        }
+    }
+
+    /// Whether words go to a terminal.
+    pub(crate) fn words_on_terminal(&self) -> bool {
+        self.err_terminal
+    }
+
+    /// Data, as it is into a file or a pipe; cleaned on a terminal.
+    pub(crate) fn data(&mut self, raw: &str) {
+        if self.gone {
+            return;
+        }
+        self.clear_bar();
+        let clean;
+        let text = if self.out_terminal {
+            clean = CleanText::new(raw);
+            clean.as_str()
+        } else {
+            raw
+        };
+        let mut out = std::io::stdout().lock();
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            self.gone = true;
+            if error.kind() != ErrorKind::BrokenPipe {
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    /// Data and a line end.
+    pub(crate) fn data_line(&mut self, raw: &str) {
+        self.data(&format!("{raw}\n"));
+    }
+
+    /// A JSON value over several lines.
+    pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.data_line(&text),
+            Err(error) => self.words(&format!("the answer could not be written as JSON: {error}")),
+        }
+    }
+
+    /// A sentence for people, on stderr. Sanitised, wherever it goes.
+    pub(crate) fn words(&mut self, text: &str) {
+        self.clear_bar();
+        self.err(&format!("{}\n", CleanText::new(text)));
+    }
+
+    /// The progress line, over the one before. Only on a terminal of that many columns.
+    pub(crate) fn bar(&mut self, text: &CleanText, columns: usize) {
+        if self.err_terminal {
+            let one = text.to_one_line();
+            let line = width::cut_end(&one, columns.saturating_sub(1).max(1));
+            let text = format!("\r{line}\x1b[K");
+            self.err(&text);
+            self.bar = true;
+        }
+    }
+
+    /// Takes the progress line away.
+    pub(crate) fn clear_bar(&mut self) {
+        if std::mem::take(&mut self.bar) {
+            self.err("\r\x1b[K");
+        }
+    }
+
+    /// Why stdout could not be written, if it could not.
+    pub(crate) fn failure(&mut self) -> Option<std::io::Error> {
+        self.failed.take()
+    }
+
+    fn err(&mut self, text: &str) {
+        // There is nobody left to tell.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}

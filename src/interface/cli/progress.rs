@@ -1,0 +1,96 @@
+//! Progress for people: a line for what happened, and the one line that is redrawn on a terminal.
+//!
+//! Pure: text from state and records. Not here: printing.
+
+use crate::domain::protocol::{AttemptEnd, Event, GoalId, Health, Micros, Record, Work};
+use crate::domain::state::State;
+use crate::domain::text::CleanText;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Everything: there is no progress line.
+    All,
+    /// What went wrong; the progress line shows the rest.
+    Trouble,
+}
+
+/// What is to be said of a record that `state` has taken in; `before` is the endpoint's health before it.
+pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, telling: Telling) -> Option<String> {
+    let title = |task| state.task_by_id(task).map(|t| t.title.to_string()).unwrap_or_default();
+    let all = telling == Telling::All;
+    match &record.event {
+        Event::PlanEdited(edited) if all && edited.work == Work::Ordinary => {
+            let n = edited.edits.len();
+            let mut text = format!("plan: {n} task{}", if n == 1 { "" } else { "s" });
+            for repair in &edited.repairs {
+                text.push_str(&format!("\n  mended: {repair}"));
+            }
+            Some(text)
+        }
+        Event::AttemptStarted(started) if all => {
+            Some(format!("started    {} · {} on {}", title(&started.task), started.agent, started.endpoint))
+        }
+        Event::TaskCompleted { task, attempt } if all => {
+            let attempt = state.attempt(*attempt)?;
+            let endpoint = &state.endpoint(attempt.endpoint).config.name;
+            let seconds = attempt.elapsed(record.at).secs_f64();
+            Some(format!(
+                "completed  {} · {endpoint} · {seconds:.1} s · {} tokens",
+                title(task),
+                attempt.output_tokens()
+            ))
+        }
+        Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
+        Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),
+        Event::TaskSkipped { task, reason } => Some(format!("skipped    {} · {reason}", title(task))),
+        Event::TaskCancelled { task, .. } if all => Some(format!("cancelled  {}", title(task))),
+        Event::AttemptEnded { attempt, end: AttemptEnd::Moved } => {
+            let attempt = state.attempt(*attempt)?;
+            Some(format!(
+                "moved      {} · away from {}",
+                state.task(attempt.task).title,
+                state.endpoint(attempt.endpoint).config.name
+            ))
+        }
+        Event::EndpointChanged(changed) => match (before, &changed.health) {
+            (Some(Health::Down { .. }), Health::Down { .. }) => None,
+            (_, Health::Down { reason }) => Some(format!("down       {} · {reason}", changed.endpoint)),
+            (Some(Health::Down { .. }), Health::Up) => Some(format!("up         {} answers again", changed.endpoint)),
+            _ => None,
+        },
+        Event::AttentionRaised { text, .. } => Some(format!("needs you  {text}")),
+        _ => None,
+    }
+}
+
+/// The progress line.
+pub(crate) fn bar(state: &State, goal: GoalId, now: Micros) -> CleanText {
+    const CELLS: u32 = 10;
+    let progress = state.progress(Some(goal));
+    let full = (progress.ended() * CELLS).checked_div(progress.total).unwrap_or(0);
+    let bar: String = (0..CELLS).map(|i| if i < full { '▰' } else { '▱' }).collect();
+    let (busy, slots) = state.slots();
+    let mut text = format!("{} {}/{} {bar}", clock(now), progress.ended(), progress.total);
+    if progress.failed > 0 {
+        text.push_str(&format!("  {} failed", progress.failed));
+    }
+    text.push_str(&format!("  slots {busy}/{slots}"));
+    if let Some(times) = state.speed_up(now) {
+        text.push_str(&format!("  ×{times:.1}"));
+    }
+    text.push_str(&format!("  {:.0} tok/s", state.token_rate(now)));
+    let left = state.expected_remaining(&state.estimates(now));
+    if left > 0.0 {
+        text.push_str(&format!("  ~{} left", clock(Micros::from_secs(left as u64))));
+    }
+    if state.config.fleet.is_simulated() {
+        text.push_str("  SIMULATED");
+    }
+    CleanText::one_line(&text)
+}
+
+fn clock(time: Micros) -> String {
+    let seconds = time.0 / 1_000_000;
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}

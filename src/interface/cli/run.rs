@@ -1,0 +1,103 @@
+//! `baton run`: a plan file or a goal, in the console or without it.
+
+use std::path::Path;
+
+use super::args::Global;
+use super::choose::choose_fleet;
+use super::error::{CliError, Exit};
+use super::headless::{Headless, Until};
+use super::print::Printer;
+use super::session::{Ends, configuration, engine, runtime};
+use crate::config::Config;
+use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
+use crate::domain::protocol::{Command, GoalOptions, PlanSource, Review};
+
+/// Runs what was typed.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let console = super::console::is_wanted(global);
+    let config = configuration(global)?;
+    let review = if console { Review::Ask } else { Review::Auto };
+    let command = goal_of(what, &config, review)?;
+    if console {
+        return super::console::open(config, Some(command), global, printer);
+    }
+    headless(&config, command, global, printer)
+}
+
+/// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.
+fn goal_of(what: &str, config: &Config, review: Review) -> Result<Command, CliError> {
+    if is_plan(what) {
+        let plan = read_plan(Path::new(what), config)?;
+        let options = GoalOptions { review: Review::Auto, ..GoalOptions::default() };
+        return Ok(Command::AddGoal { text: plan.goal.clone(), plan: PlanSource::Given(Box::new(plan)), options });
+    }
+    if what.trim().is_empty() {
+        return Err(CliError::Usage("the goal is empty; say in words what is wanted, or name a plan file".to_owned()));
+    }
+    let options = GoalOptions { review, ..GoalOptions::default() };
+    Ok(Command::AddGoal { text: what.to_owned(), plan: PlanSource::Model, options })
+}
+
+fn is_plan(what: &str) -> bool {
+    let ending = Path::new(what).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    let named = matches!(ending.as_deref(), Some("yaml" | "yml" | "json")) && !what.contains('\n');
+    named || Path::new(what).is_file()
+}
+
+/// Reads a plan file for the configured agents.
+///
+/// # Errors
+/// Everything wrong in it, or why it can't be read.
+pub(crate) fn read_plan(path: &Path, config: &Config) -> Result<Plan, CliError> {
+    let text = read_text(path)?;
+    parse_for(&text, &path.display().to_string(), &config.fleet.agents).map_err(CliError::Source)
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let most = MAX_PLAN_BYTES as u64 + 1;
+    // Bounded while reading: a length asked for before says nothing of a pipe. One byte more, so that it is refused.
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most).read_to_string(&mut text))
+        .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    Ok(text)
+}
+
+fn headless(config: &Config, command: Command, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let form = global.form();
+    runtime()?.block_on(async {
+        let mut ends = Ends::listen()?;
+        let chosen = tokio::select! {
+            chosen = choose_fleet(config, &global.fleet, global.seed) => chosen?,
+            number = ends.next() => return Ok(Exit::Signal(number)),
+        };
+        for sentence in &chosen.words {
+            printer.words(sentence);
+        }
+        let engine = engine(config, chosen.fleet.clone(), global.seed)?;
+        let journal = engine.journal().to_owned();
+        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)?;
+        let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
+        finished.tell(&journal, form, printer)?;
+        Ok(finished.exit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_told_from_a_goal() {
+        for plan in ["plan.yaml", "a/b.YML", "x.json"] {
+            assert!(is_plan(plan), "{plan}");
+        }
+        for goal in ["Compare two parsers", "what is node.js?", "", "read this\nand that.yaml"] {
+            assert!(!is_plan(goal), "{goal}");
+        }
+    }
+}

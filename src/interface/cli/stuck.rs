@@ -1,0 +1,51 @@
+//! Whether a goal can still get on by itself, or only the operator can release what is left.
+//!
+//! Pure. Not here: why a single task waits ([`State::admit`], asked here for all of them).
+
+use crate::domain::protocol::{GoalId, Micros};
+use crate::domain::state::{GoalPhase, State, Why};
+
+/// Whether a goal gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It does, or has ended.
+    Moving,
+    /// Nothing runs until a server answers that does not now; the sentences say which.
+    Servers(Vec<String>),
+    /// Only the operator can release what is left; the sentences say how.
+    Operator(Vec<String>),
+}
+
+/// How a goal stands at `now`.
+pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
+    let Some(goal) = state.goal(goal) else { return Outlook::Moving };
+    if matches!(goal.phase, GoalPhase::Ended(_)) || state.running().len() > 0 {
+        return Outlook::Moving;
+    }
+    let (mut operator, mut servers) = (Vec::new(), Vec::new());
+    for ix in &goal.tasks {
+        let task = state.task(*ix);
+        if task.has_ended() || task.removed {
+            continue;
+        }
+        let why = match state.admit(*ix, now) {
+            Ok(_) => return Outlook::Moving,
+            Err(why) => why,
+        };
+        let sentence = format!("{}: {why}", task.title);
+        match why {
+            Why::Held | Why::Paused | Why::Review(_) | Why::Blocked { .. } | Why::NoEndpoint { .. } | Why::NoAgent => {
+                operator.push(sentence);
+            }
+            Why::Down { .. } => servers.push(sentence),
+            // It stands and falls with another task.
+            Why::Needs { .. } => {}
+            Why::NotWaiting | Why::Backoff { .. } | Why::Limit { .. } | Why::Slot { .. } => return Outlook::Moving,
+        }
+    }
+    match (servers.is_empty(), operator.is_empty()) {
+        (false, _) => Outlook::Servers(servers),
+        (true, false) => Outlook::Operator(operator),
+        (true, true) => Outlook::Moving,
+    }
+}

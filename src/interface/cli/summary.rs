@@ -1,0 +1,130 @@
+//! A finished goal as JSON: what `run --json` prints, and the figures of its last line.
+//!
+//! Not here: how the figures come about ([`State`]'s questions). The form is public: fields may be added, none change.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::domain::protocol::{GoalId, Micros, Outcome, Work};
+use crate::domain::state::{GoalPhase, State};
+use crate::domain::text::CleanText;
+
+/// A finished goal.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary<'a> {
+    session: String,
+    journal: String,
+    goal: &'a str,
+    outcome: &'static str,
+    answer: Option<String>,
+    simulated: bool,
+    tasks: Vec<TaskLine<'a>>,
+    metrics: Metrics,
+    /// What was mended in the model's plan, in words.
+    plan_repairs: &'a [CleanText],
+}
+
+#[derive(Debug, Serialize)]
+struct TaskLine<'a> {
+    id: String,
+    title: &'a str,
+    agent: &'a str,
+    work: Work,
+    status: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    attempts: usize,
+    endpoint: Option<&'a str>,
+    tokens: u64,
+    seconds: f64,
+}
+
+/// The figures of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Metrics {
+    /// From the first attempt's start to the last one's end.
+    pub(crate) seconds: f64,
+    /// The sum of attempt times: what one at a time would have taken.
+    pub(crate) sequential_seconds: f64,
+    /// How many times faster that was.
+    pub(crate) speed_up: f64,
+    /// The most attempts at once.
+    pub(crate) widest: u32,
+    /// The share of slot time used, 0..=1.
+    pub(crate) utilisation: f64,
+    /// Tokens generated.
+    pub(crate) output_tokens: u64,
+}
+
+impl Metrics {
+    /// Of the whole session, at its last attempt's end.
+    pub(crate) fn of(state: &State) -> Self {
+        let ends = state.attempts().iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at));
+        let end = ends.max().unwrap_or(state.at);
+        let first = state.totals.first_start.unwrap_or(end);
+        Self {
+            seconds: rounded(end.since(first).secs_f64()),
+            sequential_seconds: rounded(Micros(state.totals.attempt_us).secs_f64()),
+            speed_up: rounded(f64::from(state.speed_up(end).unwrap_or(0.0))),
+            widest: state.totals.widest,
+            utilisation: rounded(f64::from(state.utilisation(end).unwrap_or(0.0))),
+            output_tokens: state.totals.output_tokens,
+        }
+    }
+
+    /// One line for people.
+    pub(crate) fn words(&self) -> String {
+        format!(
+            "{:.1} s · ×{:.1} faster than one at a time · {} wide · {:.0} % of slots used · {} tokens",
+            self.seconds,
+            self.speed_up,
+            self.widest,
+            self.utilisation * 100.0,
+            self.output_tokens
+        )
+    }
+}
+
+/// Milliseconds say enough.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+impl<'a> Summary<'a> {
+    /// Of a goal; none when there is no such goal.
+    pub(crate) fn of(state: &'a State, goal: GoalId, journal: &Path, answer: Option<String>) -> Option<Self> {
+        let goal = state.goal(goal)?;
+        let tasks = goal.tasks.iter().map(|ix| (*ix, state.task(*ix))).filter(|(_, t)| !t.removed).map(|(ix, task)| {
+            let attempts: Vec<_> = task.attempts.iter().filter_map(|id| state.attempt(*id)).collect();
+            TaskLine {
+                id: task.id.to_string(),
+                title: &task.title,
+                agent: task.spec.agent.as_str(),
+                work: task.work,
+                status: state.status(ix, state.at).word(),
+                reason: if task.is_done() { "" } else { &task.reason },
+                attempts: attempts.len(),
+                endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.as_str()),
+                tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
+                seconds: rounded(attempts.iter().map(|a| a.elapsed(state.at).secs_f64()).sum()),
+            }
+        });
+        Some(Self {
+            session: state.session.as_ref().map(ToString::to_string).unwrap_or_default(),
+            journal: journal.display().to_string(),
+            goal: &goal.text,
+            outcome: match goal.phase {
+                GoalPhase::Ended(Outcome::Done) => "done",
+                GoalPhase::Ended(Outcome::Failed) => "failed",
+                GoalPhase::Ended(Outcome::Cancelled) => "cancelled",
+                GoalPhase::Planning | GoalPhase::Draft | GoalPhase::Running => "unfinished",
+            },
+            answer,
+            simulated: state.config.fleet.is_simulated(),
+            tasks: tasks.collect(),
+            metrics: Metrics::of(state),
+            plan_repairs: &goal.repairs,
+        })
+    }
+}
