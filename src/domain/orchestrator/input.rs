@@ -93,8 +93,8 @@ pub struct ProbeReport {
 pub enum Effect {
     /// Send a model request.
     StartTurn(Box<StartTurn>),
-    /// Close a request's connection, wait until the server's slot is free (or for the bounded time), then say
-    /// [`Input::SlotFreed`].
+    /// Close a request's connection if it is open, wait until the server's slot is free (or for the bounded time), then
+    /// say [`Input::SlotFreed`].
     StopTurn(TurnId),
     /// Probe an endpoint and say [`Input::Probed`].
     Probe(EndpointName),

@@ -59,6 +59,9 @@ impl Orchestrator {
     ) {
         let Some(ix) = self.live(turn) else { return };
         let end = self.judge(turn, end);
+        if slot == SlotAfter::Draining {
+            self.effect(Effect::StopTurn(turn));
+        }
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
         match end {
             TurnEnd::Failed(failure) => {

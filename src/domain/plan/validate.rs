@@ -158,7 +158,8 @@ pub(crate) fn check_agents(tasks: &[TaskSpec], agents: &[Agent], problems: &mut 
                 task: task.id.clone(),
                 index,
                 agent: task.agent.clone(),
-                nearest: nearest(task.agent.as_str(), agents.iter().map(|a| a.name.as_str())).map(Name::slug),
+                nearest: nearest(task.agent.as_str(), agents.iter().map(|a| a.name.as_str()))
+                    .and_then(|n| Name::new(n).ok()),
                 known: agents.iter().map(|a| a.name.clone()).collect(),
             });
         }
@@ -192,7 +193,8 @@ pub(crate) fn check_tasks(tasks: &[TaskSpec], problems: &mut Vec<Problem>) {
                     task: task.id.clone(),
                     index,
                     need: need.clone(),
-                    nearest: nearest(need.as_str(), tasks.iter().map(|t| t.id.as_str())).map(Name::slug),
+                    nearest: nearest(need.as_str(), tasks.iter().map(|t| t.id.as_str()))
+                        .and_then(|n| Name::new(n).ok()),
                 });
             }
         }
@@ -371,7 +373,7 @@ pub fn apply_edits(tasks: &[TaskSpec], edits: &[PlanEdit]) -> Result<Vec<TaskSpe
 }
 
 fn unknown(id: &Name, slots: &[Option<TaskSpec>]) -> EditError {
-    let nearest = nearest(id.as_str(), slots.iter().flatten().map(|t| t.id.as_str())).map(Name::slug);
+    let nearest = nearest(id.as_str(), slots.iter().flatten().map(|t| t.id.as_str())).and_then(|n| Name::new(n).ok());
     EditError::Unknown { id: id.clone(), nearest }
 }
 

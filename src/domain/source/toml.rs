@@ -89,7 +89,7 @@ mod tests {
         let node = read_toml("b = 1\na = { c = \"é\", d = [1_000, 0x1f] }\n[[z]]\nx = 1.5\n", &"t".into()).unwrap();
         assert_eq!(node.entries().iter().map(|e| e.key.as_str()).collect::<Vec<_>>(), ["b", "a", "z"]);
         let d = node.get("a").unwrap().get("d").unwrap();
-        assert_eq!(d.place, Place { line: 2, column: 21 });
+        assert_eq!(d.place, Place { line: 2, column: 20 });
         assert_eq!((&d.items()[0].value, &d.items()[1].value), (&Value::Integer(1000), &Value::Integer(31)));
         assert_eq!(node.get("z").unwrap().items()[0].get("x").unwrap().value, Value::Float(1.5));
         let error = read_toml("a = 1\nb = = 2\n", &"t".into()).unwrap_err().remove(0);

@@ -327,7 +327,7 @@ mod tests {
     /// Prints times; run with `--release --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement, not a check"]
-    #[allow(clippy::print_stdout)]
+    #[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
     fn speed() {
         let mut index = RowIndex::new(80);
         let line = "a line of a log that is a little longer than the pane is wide, so that it takes two rows of it";

@@ -21,6 +21,8 @@ pub struct LocalClient {
     /// A live record that came while those before it are still to be read from the journal.
     ahead: Option<Arc<Record>>,
     catching_up: Option<Reader>,
+    /// What was recorded before this client came is still to be read.
+    past: Past,
     journal: PathBuf,
     next: u64,
     commands: mpsc::Sender<CommandEnvelope>,
@@ -29,6 +31,13 @@ pub struct LocalClient {
     role: Role,
     id: u64,
     sent: AtomicU64,
+}
+
+/// Whether a client has read what was recorded before it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Past {
+    Unread,
+    Read,
 }
 
 impl LocalClient {
@@ -42,7 +51,20 @@ impl LocalClient {
     ) -> Self {
         let id = CLIENTS.fetch_add(1, Ordering::Relaxed);
         let sent = AtomicU64::new(0);
-        Self { live, ahead: None, catching_up: None, journal, next: 1, commands, clock, author, role, id, sent }
+        Self {
+            live,
+            ahead: None,
+            catching_up: None,
+            past: Past::Unread,
+            journal,
+            next: 1,
+            commands,
+            clock,
+            author,
+            role,
+            id,
+            sent,
+        }
     }
 
     /// Takes a record if it is the next one. False: those before it are missing.
@@ -100,6 +122,16 @@ impl Client for LocalClient {
     async fn recv(&mut self, batch: &mut Vec<Arc<Record>>, limit: usize) -> bool {
         let from = batch.len();
         let limit = from + limit.max(1);
+        while self.past == Past::Unread {
+            // Subscribed before this reading began, so what is written meanwhile comes live.
+            self.catch_up(None, batch, limit);
+            if self.catching_up.is_none() {
+                self.past = Past::Read;
+            }
+            if batch.len() > from {
+                return true;
+            }
+        }
         loop {
             if let Some(ahead) = self.ahead.take() {
                 if !self.take(&ahead, batch) {

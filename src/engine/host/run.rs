@@ -237,14 +237,7 @@ impl Host {
             limit: start.seconds.map(|s| Duration::from_secs(s.into())),
         };
         let pool = endpoint.pool();
-        let (client, at, inputs, seen) = (self.client.clone(), endpoint.clone(), self.inputs.clone(), phase.clone());
-        let id = start.turn;
-        let task = self.tasks.spawn(async move {
-            if turn.run().await == SlotAfter::Draining {
-                drained(&client, &at, seen.get(), u32::MAX).await;
-                let _ = inputs.send(Input::SlotFreed { turn: id }).await;
-            }
-        });
+        let task = self.tasks.spawn(turn.run());
         self.live.retain(|_, l| !l.task.is_finished());
         self.live.insert(start.turn, Live { task, phase, endpoint, pool });
     }

@@ -55,9 +55,8 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Runs the request to its end and says how that was. True: its slot may still be busy, and somebody has to wait
-    /// for it and say `SlotFreed`.
-    pub(super) async fn run(mut self) -> SlotAfter {
+    /// Runs the request to its end and says how that was.
+    pub(super) async fn run(mut self) {
         let sent = self.clock.now();
         let deadline = self.limit.map(|l| Instant::now() + l);
         let mut text = Text {
@@ -80,7 +79,7 @@ impl Turn {
                 chunk = self.stream.next() => chunk,
                 () = at(due) => {
                     if text.flush().await.is_err() {
-                        return SlotAfter::Free;
+                        return;
                     }
                     continue;
                 }
@@ -109,7 +108,7 @@ impl Turn {
                 Some(Ok(Chunk::ToolCall(t))) => text.push(now, Channel::ToolCall, &t).await,
             };
             if told.is_err() {
-                return SlotAfter::Free;
+                return;
             }
         };
         let now = self.clock.now();
@@ -139,7 +138,6 @@ impl Turn {
         };
         // The orchestrator is gone only when the session is over.
         let _ = self.inputs.send(ended).await;
-        slot
     }
 }
 

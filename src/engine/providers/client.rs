@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Once;
+use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::body::{base, written};
 use super::chunk::Chunk;
 use super::decode::Decoder;
-use super::fault::{Fault, ProviderError};
+use super::fault::{Fault, ProviderError, chain};
 use super::request::Request;
 use super::secret::{Redactor, StreamRedactor, Vault};
 use crate::domain::fleet::{Endpoint, Protocol};
@@ -44,15 +44,19 @@ const STATE_BODY: usize = 16 * 1024 * 1024;
 /// The client can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// TLS could not be set up, most likely for want of readable root certificates.
-    #[error("the HTTP client could not be made: {0}; check this machine's certificate store")]
+    /// The HTTP library refused its settings.
+    #[error("the HTTP client could not be made: {0}; this is a fault of this build of Baton, please report it")]
     Build(#[from] reqwest::Error),
 }
 
 /// Talks to model servers. Cheap to clone; clones share connections and secrets.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    /// For http; it trusts no certificate at all, and so needs no store of them.
+    plain: reqwest::Client,
+    /// For https, made when the first such address is asked: to read the machine's certificates takes 10 ms and more,
+    /// and there are machines without any.
+    secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
     pub(super) vault: Vault,
 }
 
@@ -68,21 +72,29 @@ impl Client {
     /// A client with a pool of its own.
     ///
     /// # Errors
-    /// [`ClientError::Build`] where TLS can't be set up.
+    /// [`ClientError::Build`] where the HTTP library refuses its settings.
     pub fn new() -> Result<Self, ClientError> {
         static PROVIDER: Once = Once::new();
         // An error says that the process has one already, which does as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let http = reqwest::Client::builder()
-            .no_proxy() // a system proxy takes even loopback addresses
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(IDLE)
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
-            .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, vault: Vault::default() })
+        let plain = settings().tls_certs_only(std::iter::empty()).build()?;
+        Ok(Self { plain, secure: Arc::default(), vault: Vault::default() })
+    }
+
+    /// The client for `url`'s scheme.
+    fn http(&self, url: &str) -> Result<&reqwest::Client, Fault> {
+        if !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            return Ok(&self.plain);
+        }
+        let secure = self.secure.get_or_init(|| settings().build().map_err(|error| chain(&error)));
+        secure.as_ref().map_err(|error| {
+            Fault::new(
+                FailureKind::Unreachable,
+                Remedy::Operator,
+                format!("https can't be used on this machine: {error}"),
+                "install root certificates, or use http for a server on this machine",
+            )
+        })
     }
 
     /// Replaces the secrets this client has resolved; for texts that do not pass through it.
@@ -127,7 +139,8 @@ impl Client {
                 "see the answer schema in the plan",
             )
         })?;
-        let post = self.http.post(format!("{}{path}", base(&endpoint.url))).body(body);
+        let url = format!("{}{path}", base(&endpoint.url));
+        let post = self.http(&url)?.post(url).body(body);
         let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let response = self.keyed(post, endpoint).await?.send().await.map_err(|error| Fault::of_transport(&error))?;
         if response.status().is_success() {
@@ -168,17 +181,30 @@ impl Client {
         limit: Duration,
     ) -> Result<State, Fault> {
         let url = format!("{}{path}", base(&endpoint.url));
-        let request = match &body {
-            Some(body) => self.http.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
-            None => self.http.get(url),
+        let http = self.http(&url)?;
+        let request = match body {
+            Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
+            None => http.get(url),
         };
         fetch(self.keyed(request, endpoint).await?, limit).await
     }
 
     /// Reads state from an address that is no endpoint yet.
     pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
-        fetch(self.http.get(format!("{base}{path}")), limit).await
+        let url = format!("{base}{path}");
+        fetch(self.http(&url)?.get(url), limit).await
     }
+}
+
+fn settings() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy() // a system proxy takes even loopback addresses
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE)
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
+        .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
 async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault> {

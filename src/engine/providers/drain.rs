@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::client::Client;
 use super::probe::busy_slots;
 use crate::domain::fleet::{Endpoint, Protocol};
+use crate::domain::protocol::FailureKind;
 
 /// After this the slot is taken as free: better a request that waits in the server than a slot that is never used.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -43,10 +44,12 @@ pub async fn drained(client: &Client, endpoint: &Endpoint, phase: Phase, others:
     while Instant::now() < end {
         let looked = Instant::now();
         match busy_slots(client, endpoint).await {
-            Some(busy) if busy <= others => return,
-            Some(_) => sleep_until((looked + BETWEEN_LOOKS).min(end)).await,
+            Ok(busy) if busy <= others => return,
+            Ok(_) => sleep_until((looked + BETWEEN_LOOKS).min(end)).await,
+            // All its HTTP threads are taken; that says nothing of the slot.
+            Err(fault) if fault.kind == FailureKind::Silent => sleep_until((looked + BETWEEN_LOOKS).min(end)).await,
             // `/slots` is off, or the server is gone: a bounded wait is all there is. Quiet, it notices within 1.3 s.
-            None => return sleep_until((begun + BETWEEN_LOOKS).min(end)).await,
+            Err(_) => return sleep_until((begun + BETWEEN_LOOKS).min(end)).await,
         }
     }
 }

@@ -124,7 +124,7 @@ impl Fault {
     /// The failure at `endpoint`, with known secrets replaced.
     pub(super) fn at(self, endpoint: &Endpoint, redactor: &Redactor) -> ProviderError {
         let message = format!(
-            "{} did not answer ({}): {}. Mend: {}.",
+            "Request to {} at {} failed: {}. Mend: {}.",
             endpoint.title(),
             without_password(&endpoint.url),
             self.came.trim().trim_end_matches('.'),
@@ -145,7 +145,7 @@ fn without_password(url: &str) -> Cow<'_, str> {
 }
 
 /// The last cause of an error says most ("Connection refused"); the first says on what.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut last = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

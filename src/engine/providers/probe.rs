@@ -161,7 +161,9 @@ async fn llama(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Rep
     let state = client.state(endpoint, "/props", None, LIMIT).await?;
     let props: Props = json(endpoint, &state)?;
     let busy = match depth {
-        Depth::Slots if !props.is_sleeping && props.endpoint_slots != Some(false) => busy_slots(client, endpoint).await,
+        Depth::Slots if !props.is_sleeping && props.endpoint_slots != Some(false) => {
+            busy_slots(client, endpoint).await.ok()
+        }
         _ => None,
     };
     let build = props.build_info.as_deref().unwrap_or("version unknown");
@@ -177,16 +179,16 @@ async fn llama(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Rep
     })
 }
 
-/// How many slots of a llama-server work now; nothing where it does not tell.
-pub(super) async fn busy_slots(client: &Client, endpoint: &Endpoint) -> Option<u32> {
+/// How many slots of a llama-server work now.
+pub(super) async fn busy_slots(client: &Client, endpoint: &Endpoint) -> Result<u32, Fault> {
     #[derive(Deserialize)]
     struct Slot {
         #[serde(default)]
         is_processing: bool,
     }
-    let state = client.state(endpoint, "/slots", None, LIMIT).await.ok()?;
-    let slots: Vec<Slot> = json(endpoint, &state).ok()?;
-    u32::try_from(slots.iter().filter(|slot| slot.is_processing).count()).ok()
+    let state = client.state(endpoint, "/slots", None, LIMIT).await?;
+    let slots: Vec<Slot> = json(endpoint, &state)?;
+    Ok(u32::try_from(slots.iter().filter(|slot| slot.is_processing).count()).unwrap_or(u32::MAX))
 }
 
 #[derive(Deserialize)]

@@ -13,8 +13,10 @@
 //! leaves frees its slot at once; dropping the [`Simulator`] closes every port and ends every thread.
 //!
 //! Not simulated: tools, images, a shared KV pool, llama.cpp's late notice of a client that leaves while it waits or
-//! does not stream, closing of idle connections, HTTP/1.0.
+//! does not stream, closing of idle connections, HTTP/1.0, `/v1/completions`.
 
+#[cfg(test)]
+mod agreement;
 mod alarm;
 mod ask;
 mod config;

@@ -17,5 +17,6 @@ mod signal;
 pub mod terminal;
 pub mod theme;
 pub mod view;
+pub mod widget;
 
 pub use probe::GlyphChoice;

@@ -12,14 +12,17 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
+use super::model::run::Drawn;
 use super::model::{Leave, Mouse, Msg, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::scene::{Scene, Transcripts};
@@ -146,6 +149,7 @@ struct Console<C: Client, S: Stage> {
     theme: Theme,
     state: State,
     transcripts: Transcripts,
+    caches: super::view::Caches,
     ui: Ui,
     policy: FramePolicy,
     began: Instant,
@@ -161,6 +165,8 @@ struct Console<C: Client, S: Stage> {
     drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
+    /// Keys that came while the terminal was asked something.
+    typed: Vec<Event>,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -185,6 +191,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             theme,
             state: State::default(),
             transcripts: Transcripts::default(),
+            caches: super::view::Caches::default(),
             ui,
             policy: FramePolicy::default(),
             began: Instant::now(),
@@ -196,6 +203,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
+            typed: Vec::new(),
         }
     }
 
@@ -220,9 +228,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
         }
         self.events = Some(self.stage.events());
-        for event in typed {
-            self.event(&event);
-        }
+        self.typed = typed;
         Ok(())
     }
 
@@ -235,6 +241,10 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     async fn run(mut self) -> ConsoleExit {
+        for event in std::mem::take(&mut self.typed) {
+            let effects = self.event(&event);
+            self.perform_all(effects).await;
+        }
         loop {
             self.turn().await;
             if let Course::Over(exit) = self.course {
@@ -392,11 +402,22 @@ impl<C: Client, S: Stage> Console<C, S> {
             if self.course != Course::On && self.course != Course::WhenIdle {
                 return;
             }
-            next = match self.events.as_mut().and_then(|e| e.next().now_or_never()) {
-                Some(Some(Ok(event))) => Some(event),
-                _ => None,
-            };
+            next = self.ready().await;
         }
+    }
+
+    /// An event that has come already.
+    ///
+    /// Polled with this task's own waker: crossterm's stream keeps the first waker it is given, so one that wakes
+    /// nobody (`now_or_never`) would leave the console deaf.
+    async fn ready(&mut self) -> Option<Event> {
+        let events = self.events.as_mut()?;
+        std::future::poll_fn(|context| match events.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(event)),
+            // An end or an error comes again to whoever waits.
+            Poll::Ready(_) | Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     fn event(&mut self, event: &Event) -> Vec<UiEffect> {
@@ -463,17 +484,16 @@ impl<C: Client, S: Stage> Console<C, S> {
             // What a resize asks for outside is nothing.
             let _ = self.act(Msg::Resize(self.size.0, self.size.1));
         }
-        let scene = Scene {
-            state: &self.state,
-            transcripts: &self.transcripts,
-            ui: &self.ui,
-            theme: &self.theme,
-            now: self.client.now(),
-        };
-        let keymap = &self.options.keymap;
-        let drawn = self.stage.draw(&mut |buf| super::view::render(&scene, keymap, buf.area, buf));
+        let now = self.client.now();
+        let area = Rect::new(0, 0, self.size.0, self.size.1);
+        self.ui.run.tick(&self.state, now, super::view::body(area));
+        let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
+        let (keymap, caches) = (&self.options.keymap, &mut self.caches);
+        let mut shown = Drawn::default();
+        let done = self.stage.draw(&mut |buf| shown = super::view::render(&scene, keymap, caches, buf.area, buf));
+        self.ui.run.drawn(shown);
         self.policy.drew(began, self.began.elapsed());
-        drawn
+        done
     }
 
     /// Asks the session to end, and waits for it a while.

@@ -20,7 +20,7 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 use futures_util::Stream;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, ClearType, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
 use super::model::Mouse;
@@ -154,7 +154,7 @@ impl Stage for Tty {
             write_enter(self.terminal.backend_mut())?;
         }
         self.mouse(self.mouse)?;
-        self.terminal.clear()
+        Stage::clear(self)
     }
 
     fn leave(&mut self) -> io::Result<()> {
@@ -178,7 +178,12 @@ impl Stage for Tty {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` asks the terminal where its cursor is: two seconds' wait where nothing answers, and a race
+        // with the reader of keys where something does. Forgetting both buffers is all that is needed.
+        self.terminal.backend_mut().clear_region(ClearType::All)?;
+        self.terminal.swap_buffers();
+        self.terminal.swap_buffers();
+        Ok(())
     }
 
     fn mouse(&mut self, mouse: Mouse) -> io::Result<()> {

@@ -8,6 +8,8 @@ use crate::domain::source::{Node, Value, read_yaml};
 
 /// Brackets tried as the start of a plan; prose with more than that before it is no plan.
 const MAX_STARTS: usize = 64;
+/// Bytes read over all those starts: brackets that never close must not make the work quadratic.
+const MAX_WORK: usize = 1024 * 1024;
 /// Lines left off the end of half a YAML answer before giving up.
 const MAX_CUT_LINES: usize = 24;
 
@@ -88,10 +90,16 @@ fn json(text: &str) -> Found {
     let mut singles = Found::default();
     let mut at = 0;
     let outside = |s: Option<&str>| s.is_some_and(|s| s.chars().any(char::is_alphanumeric));
+    let mut work = 0;
     for _ in 0..MAX_STARTS {
+        if work > MAX_WORK {
+            break;
+        }
         let Some(start) = text.get(at..).and_then(|rest| rest.find(['{', '['])).map(|i| at + i) else { break };
         at = start + 1;
-        let Some((value, reading)) = loose::read(text, start) else { continue };
+        let (value, reading) = loose::read(text, start);
+        work += reading.end.saturating_sub(start);
+        let Some(value) = value else { continue };
         let planlike = match &value {
             // Text such as "[see above]" is a list too.
             Loose::List(items) => items.iter().any(|i| matches!(i, Loose::Map { .. })),
@@ -144,7 +152,9 @@ fn yaml(text: &str) -> Vec<Draft> {
         return Vec::new();
     };
     let mut part = &text[start..];
-    for _ in 0..MAX_CUT_LINES {
+    // Each try reads it all: a very long answer gets few.
+    let tries = if part.len() > 64 * 1024 { 3 } else { MAX_CUT_LINES };
+    for _ in 0..tries {
         if let Ok(node) = read_yaml(part, &"answer".into()) {
             let (drafts, _) = draft::from_value(&from_node(&node));
             if !drafts.is_empty() {

@@ -134,10 +134,8 @@ fn agent(draft: &Draft, task: &Name, agents: &[Agent], repairs: &mut Repairs) ->
     if let Some(known) = agents.iter().find(|a| a.name.as_str() == written) {
         return known.name.clone();
     }
-    let agent = nearest(written, agents.iter().map(|a| a.name.as_str())).map_or_else(fallback, Name::slug);
-    // `Name::slug` lowers the case; the fleet's spelling counts.
-    let agent =
-        agents.iter().find(|a| a.name.as_str().eq_ignore_ascii_case(agent.as_str())).map_or(agent, |a| a.name.clone());
+    let near = nearest(written, agents.iter().map(|a| a.name.as_str()));
+    let agent = near.and_then(|name| Name::new(name).ok()).unwrap_or_else(fallback);
     repairs.say(format!("task {task} named the agent {}, which does not exist; {agent} does it", quote(written)));
     agent
 }

@@ -107,7 +107,7 @@ impl Repairs {
 /// Outside text in a sentence: quoted, on one line, at most 40 characters.
 fn quote(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut short: String = line.chars().take(40).collect();
+    let mut short: String = line.chars().filter(|c| !c.is_control()).take(40).collect();
     if line.chars().nth(40).is_some() {
         short.push('…');
     }

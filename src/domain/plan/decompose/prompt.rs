@@ -30,7 +30,8 @@ Answer with one JSON object and nothing else: no explanation, no code fence, no 
 pub fn planning_prompt(goal: &str, agents: &[Agent], max_tasks: u32) -> (String, String) {
     let max_tasks = max_tasks.max(1);
     let mut system = SYSTEM.to_owned();
-    if max_tasks > 1 {
+    // Four tasks in an example would teach a limit of three to be broken.
+    if max_tasks >= 4 {
         system.push_str(&example(agents));
     }
     let mut user = String::from("The agents:\n");

@@ -1,3 +1,5 @@
+//! Markdown rows, tested.
+
 use proptest::prelude::*;
 
 use super::*;

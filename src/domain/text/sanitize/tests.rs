@@ -1,3 +1,5 @@
+//! The sanitiser, tested.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -198,7 +200,7 @@ proptest! {
 /// Prints a rate; run with `--release --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement, not a check"]
-#[allow(clippy::print_stdout)]
+#[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
 fn speed() {
     let samples = [
         ("clean ASCII", "The quick brown fox jumps over the lazy dog, 1234567890 times.\n".repeat(1 << 18)),

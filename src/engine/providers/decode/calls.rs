@@ -21,12 +21,12 @@ struct Function<'a> {
 }
 
 /// The calls of one answer, in the order in which they began.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Calls {
     calls: Vec<Call>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Call {
     index: Option<u32>,
     id: String,

@@ -8,7 +8,7 @@ use super::super::fault::Fault;
 const LONGEST: usize = 8 * 1024 * 1024;
 
 /// Collects bytes and hands out whole lines without their line end (LF or CRLF).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Lines {
     held: Vec<u8>,
 }

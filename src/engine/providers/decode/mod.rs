@@ -23,7 +23,7 @@ use crate::domain::fleet::{Api, Protocol};
 use crate::domain::protocol::{TurnEnd, Usage};
 
 /// Decodes one answer: feed it the body as it comes, then [`Decoder::finish`] it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
     lines: Lines,
     form: Form,
@@ -36,7 +36,7 @@ pub struct Decoder {
 }
 
 /// What the answer has shown so far.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Seen {
     /// Nothing, or comments.
     Nothing,
@@ -66,7 +66,7 @@ enum Held {
 }
 
 /// What has been understood of the answer so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Turn {
     split: Splitter,
     calls: Calls,
@@ -138,6 +138,9 @@ impl Decoder {
         }
         if self.form == Form::Ollama {
             let line = line.trim();
+            if let Some(held) = Some(std::mem::take(&mut self.held)).filter(|held| !held.is_empty()) {
+                return Err(unreadable(&held, "it ends too early"));
+            }
             return if line.is_empty() { Ok(()) } else { self.event(line, out) };
         }
         if let Some(comment) = line.strip_prefix(':') {

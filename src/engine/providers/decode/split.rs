@@ -27,7 +27,7 @@ pub(super) enum Piece {
 }
 
 /// Where in the text we are.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 enum Place {
     /// Before the first character that is not white space.
     #[default]
@@ -49,7 +49,7 @@ enum Place {
     Between,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Body {
     Thinking,
     Answer,
@@ -57,7 +57,7 @@ enum Body {
 }
 
 /// Tells thinking and answer apart, piece by piece.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Splitter {
     place: Place,
     held: String,
@@ -69,8 +69,13 @@ impl Splitter {
     /// Thinking came in a field of its own.
     pub(super) fn saw_thinking(&mut self) {
         self.thought = true;
-        if self.place == Place::Watched && self.held.is_empty() {
-            self.place = Place::Plain;
+        if self.held.is_empty() {
+            match self.place {
+                // What parted the thinking from the answer is no part of either.
+                Place::Start => self.place = Place::Gap,
+                Place::Watched => self.place = Place::Plain,
+                _ => {}
+            }
         }
     }
 

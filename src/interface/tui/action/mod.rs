@@ -100,6 +100,8 @@ pub enum Action {
     EditPlan,
     /// Welcome: choose the fleet.
     ChooseFleet,
+    /// Plan review: take the selected task out of the plan.
+    Remove,
     /// Run the goal again.
     Again,
 }

@@ -97,6 +97,7 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(Action::Follow, "follow", "follow the end of the text", &[on(Context::Output, &["f", "G", "end"], "follow")]),
     entry(Action::EditPlan, "edit_plan", "edit the plan in $EDITOR", &[on(Context::Review, &["E", "e"], "edit")]),
+    entry(Action::Remove, "remove", "take the selected task out of the plan", &[on(Context::Review, &["D"], "remove")]),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,
@@ -413,7 +414,7 @@ mod tests {
             (Context::List, "j k h l up down left right g G home end ctrl-d ctrl-u pgdn pgup / enter y"),
             (Context::Task, "r t p x w"),
             (Context::Output, "f G / n N h l y z Z w"),
-            (Context::Review, "enter E e t"),
+            (Context::Review, "enter E e t D"),
             (Context::Done, "Y S r"),
             (Context::Welcome, "f enter"),
             (Context::Card, "left right enter esc"),

@@ -1,30 +1,150 @@
-//! What the user does on a goal's answer.
+//! The answer's screen: how far it is scrolled, whether thinking is unfolded, and what the keys ask for.
+//!
+//! Not here: the figures and the rendered answer (`view/done`).
 
-use super::{Msg, UiEffect};
-use crate::domain::protocol::{Micros, Record};
-use crate::domain::state::State;
+use super::scroll::Scroll;
+use super::{Msg, Screen, UiEffect};
+use crate::domain::protocol::{
+    AttemptId, Command, Event, GoalId, Micros, Name, Outcome, PlanSource, Record, RetryScope,
+};
+use crate::domain::state::{End, GoalPhase, Life, State, Task};
+use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
+use crate::interface::tui::view::prose::Prose;
 
-/// What the user does there.
+/// Whether thinking is shown whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fold {
+    /// One line stands for it.
+    #[default]
+    Folded,
+    /// All of it.
+    Unfolded,
+}
+
+/// What the user does on an answer.
 #[derive(Clone, Debug, Default)]
-pub struct DoneUi {}
+pub struct DoneUi {
+    /// Where the text stands.
+    pub(crate) scroll: Scroll,
+    /// The answer as it was last rendered.
+    pub(crate) answer: Prose,
+    /// The thinking before it.
+    pub(crate) thinking: Prose,
+    fold: Fold,
+}
+
+/// The attempt whose answer is the goal's answer.
+pub fn answer_of(state: &State, goal: GoalId) -> Option<AttemptId> {
+    state.task_by_id(state.goal(goal)?.answer.as_ref()?)?.result
+}
+
+/// The tasks of a goal that failed, in plan order.
+pub fn failed(state: &State, goal: GoalId) -> Vec<&Task> {
+    let tasks = state.goal(goal).map(|g| g.tasks.as_slice()).unwrap_or_default();
+    tasks.iter().map(|t| state.task(*t)).filter(|t| !t.removed && t.life == Life::Ended(End::Failed)).collect()
+}
 
 impl DoneUi {
-    /// Does what an action means there.
-    pub fn update(&mut self, _action: Action, _state: &State, _now: Micros) -> Vec<UiEffect> {
+    /// Whether thinking is unfolded.
+    pub fn fold(&self) -> Fold {
+        self.fold
+    }
+
+    /// Takes the wheel.
+    pub fn input(&mut self, _goal: GoalId, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
+        if let Msg::Wheel(_, _, by) = msg {
+            self.scroll.wheel(*by);
+        }
         Vec::new()
     }
 
-    /// Takes a key of its text field, a paste, a click or the wheel.
-    pub fn input(&mut self, _msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
-        Vec::new()
-    }
-
-    /// The contexts of its focus, innermost first.
+    /// The contexts of the focus, innermost first.
     pub fn contexts(&self, _state: &State) -> Vec<Context> {
         vec![Context::Done, Context::Output]
     }
 
-    /// Follows what happened.
-    pub fn observe(&mut self, _state: &State, _record: &Record) {}
+    /// Follows what happened: a goal that ends is read from its beginning.
+    pub fn observe(&mut self, _state: &State, record: &Record) {
+        if matches!(record.event, Event::GoalEnded { .. }) {
+            *self = Self::default();
+        }
+    }
+
+    /// Does what an action means on the answer of a goal.
+    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+        if self.scroll.act(action) {
+            return Vec::new();
+        }
+        match action {
+            Action::Right => self.fold = Fold::Unfolded,
+            Action::Left => self.fold = Fold::Folded,
+            Action::CopyAnswer | Action::Copy => {
+                return vec![answer_of(state, goal).map_or_else(no_answer, UiEffect::CopyAnswer)];
+            }
+            Action::SaveAnswer => {
+                let save = |attempt| UiEffect::SaveAnswer { attempt, name: file_name(state, goal) };
+                return vec![answer_of(state, goal).map_or_else(no_answer, save)];
+            }
+            Action::Again | Action::Retry => return again(state, goal),
+            Action::Back | Action::Enter => return vec![UiEffect::Show(Screen::Run)],
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+/// What failed again, else the whole goal again.
+fn again(state: &State, id: GoalId) -> Vec<UiEffect> {
+    let Some(goal) = state.goal(id) else { return Vec::new() };
+    let command = if goal.phase == GoalPhase::Ended(Outcome::Failed) && !failed(state, id).is_empty() {
+        Command::Retry(RetryScope::Failed)
+    } else {
+        let text = goal.text.as_str().to_owned();
+        Command::AddGoal { text, plan: PlanSource::Model, options: goal.options.clone() }
+    };
+    vec![UiEffect::Send(command), UiEffect::Show(Screen::Run)]
+}
+
+/// A name for the answer's file, from the goal's first words.
+fn file_name(state: &State, goal: GoalId) -> String {
+    let words: String = state.goal(goal).map(|g| g.text.chars().take(40).collect()).unwrap_or_default();
+    format!("{}.md", Name::slug(&words))
+}
+
+fn no_answer() -> UiEffect {
+    UiEffect::Notice(CleanText::new("There is no answer to take: the goal ended without one."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::tui::view::story::{self, Story};
+
+    fn act(story: &Story, action: Action) -> Vec<UiEffect> {
+        DoneUi::default().update(GoalId(1), action, &story.state, Micros(0))
+    }
+
+    #[test]
+    fn the_answer_is_copied_and_saved_under_the_goals_words() {
+        let story = story::done();
+        let answer = answer_of(&story.state, GoalId(1)).unwrap();
+        assert_eq!(act(&story, Action::CopyAnswer), vec![UiEffect::CopyAnswer(answer)]);
+        let name = "compare-three-ways-to-parse-a-configurat.md".to_owned();
+        assert_eq!(act(&story, Action::SaveAnswer), vec![UiEffect::SaveAnswer { attempt: answer, name }]);
+    }
+
+    #[test]
+    fn again_retries_what_failed_or_runs_the_goal_anew() {
+        let again = |s: &Story| act(s, Action::Again).remove(0);
+        assert!(
+            matches!(again(&story::done()), UiEffect::Send(Command::AddGoal { text, .. }) if text.starts_with("Compare"))
+        );
+        assert_eq!(again(&story::failed()), UiEffect::Send(Command::Retry(RetryScope::Failed)));
+    }
+
+    #[test]
+    fn without_an_answer_copy_says_so() {
+        assert!(matches!(act(&story::failed(), Action::CopyAnswer)[..], [UiEffect::Notice(_)]));
+    }
 }

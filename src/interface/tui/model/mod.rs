@@ -11,6 +11,7 @@ mod observe;
 pub mod palette;
 pub mod review;
 pub mod run;
+pub(crate) mod scroll;
 mod update;
 pub mod welcome;
 

@@ -1,30 +1,225 @@
-//! What the user does on a drafted plan under review.
+//! The plan review: which task is selected, and what the keys ask for.
+//!
+//! Not here: the plan's figures (`view/review`). Invariant: the selection is a task, not a row, so it stays with it.
 
-use super::{Msg, UiEffect};
-use crate::domain::protocol::{Micros, Record};
-use crate::domain::state::State;
+use super::scroll::Scroll;
+use super::{Msg, Screen, UiEffect};
+use crate::domain::plan::PlanEdit;
+use crate::domain::protocol::{Command, GoalId, LevelScope, Micros, Record, TaskId, Work};
+use crate::domain::state::{GoalPhase, State, TaskIx};
+use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
 
-/// What the user does there.
+/// The review of a goal's plan.
 #[derive(Clone, Debug, Default)]
-pub struct ReviewUi {}
+pub struct ReviewUi {
+    selected: Option<TaskId>,
+    /// Where the list stands, in rows.
+    pub(crate) scroll: Scroll,
+}
+
+/// A plan's tasks by the step they can start in: a task stands one step after the last of those it needs.
+/// The planning task and removed ones are left out.
+pub fn steps(state: &State, goal: GoalId) -> Vec<Vec<TaskIx>> {
+    let Some(goal) = state.goal(goal) else { return Vec::new() };
+    let tasks: Vec<TaskIx> = goal
+        .tasks
+        .iter()
+        .copied()
+        .filter(|t| !state.task(*t).removed && state.task(*t).work != Work::Planning)
+        .collect();
+    let mut steps: Vec<Vec<TaskIx>> = Vec::new();
+    let mut placed: std::collections::BTreeSet<TaskIx> = std::collections::BTreeSet::new();
+    let mut left = tasks.clone();
+    while !left.is_empty() {
+        let open = |t: &TaskIx| tasks.contains(t) && !placed.contains(t);
+        let (now, later): (Vec<_>, Vec<_>) = left.iter().partition(|t| !state.task(**t).needs.iter().any(open));
+        // A cycle can't be (the orchestrator refuses it); should one come, its tasks stand in one last step.
+        let (now, later) = if now.is_empty() { (later, now) } else { (now, later) };
+        placed.extend(now.iter().copied());
+        steps.push(now);
+        left = later;
+    }
+    steps
+}
 
 impl ReviewUi {
-    /// Does what an action means there.
-    pub fn update(&mut self, _action: Action, _state: &State, _now: Micros) -> Vec<UiEffect> {
+    /// The selected task: the one chosen while it is in the plan, else the first.
+    pub fn selected(&self, goal: GoalId, state: &State) -> Option<TaskIx> {
+        let order: Vec<TaskIx> = steps(state, goal).concat();
+        self.selected
+            .as_ref()
+            .and_then(|id| state.find(id))
+            .filter(|ix| order.contains(ix))
+            .or_else(|| order.first().copied())
+    }
+
+    /// Takes the wheel.
+    pub fn input(&mut self, goal: GoalId, msg: &Msg, state: &State, _now: Micros) -> Vec<UiEffect> {
+        if let Msg::Wheel(_, _, by) = msg {
+            self.step(goal, state, if *by < 0 { -1 } else { 1 });
+        }
         Vec::new()
     }
 
-    /// Takes a key of its text field, a paste, a click or the wheel.
-    pub fn input(&mut self, _msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
-        Vec::new()
-    }
-
-    /// The contexts of its focus, innermost first.
+    /// The contexts of the focus, innermost first.
     pub fn contexts(&self, _state: &State) -> Vec<Context> {
         vec![Context::Review, Context::List]
     }
 
-    /// Follows what happened.
+    /// Follows what happened: the selection is found anew in each state.
     pub fn observe(&mut self, _state: &State, _record: &Record) {}
+
+    /// Does what an action means on the review of a goal's plan.
+    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+        match action {
+            Action::Down => self.step(goal, state, 1),
+            Action::Up => self.step(goal, state, -1),
+            Action::PageDown => self.step(goal, state, 10),
+            Action::PageUp => self.step(goal, state, -10),
+            Action::First => self.step(goal, state, isize::MIN),
+            Action::Last => self.step(goal, state, isize::MAX),
+            Action::Enter => return approve(goal, state),
+            Action::EditPlan => return vec![UiEffect::EditPlan(goal)],
+            Action::Level => return self.level(goal, state),
+            Action::Remove => return self.remove(goal, state),
+            Action::Back => {
+                let words = "The plan is kept as a draft; nothing of it runs. ! brings it back.";
+                let draft = state.goal(goal).is_some_and(|g| g.phase == GoalPhase::Draft);
+                let notice = draft.then(|| UiEffect::Notice(CleanText::new(words)));
+                return std::iter::once(UiEffect::Show(Screen::Run)).chain(notice).collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn step(&mut self, goal: GoalId, state: &State, by: isize) {
+        let order: Vec<TaskIx> = steps(state, goal).concat();
+        let Some(last) = order.len().checked_sub(1) else { return };
+        let at = self.selected(goal, state).and_then(|s| order.iter().position(|t| *t == s)).unwrap_or(0);
+        let to = at.saturating_add_signed(by).min(last);
+        self.selected = order.get(to).map(|ix| state.task(*ix).id.clone());
+    }
+
+    fn level(&self, goal: GoalId, state: &State) -> Vec<UiEffect> {
+        let Some(task) = self.selected(goal, state).map(|ix| state.task(ix)) else { return Vec::new() };
+        let scope = LevelScope::Task(task.id.clone());
+        vec![UiEffect::Send(Command::SetLevel { scope, level: Some(state.level_of(task).next()) })]
+    }
+
+    /// Takes the selected task out of the plan, when nothing in it needs the task.
+    fn remove(&self, goal: GoalId, state: &State) -> Vec<UiEffect> {
+        let (Some(ix), Some(goal)) = (self.selected(goal, state), state.goal(goal)) else { return Vec::new() };
+        let task = state.task(ix);
+        if task.work != Work::Ordinary {
+            return vec![notice(
+                "The goal's own last step stays; run without it by `synthesis: false` in the plan (e).",
+            )];
+        }
+        let needed_by: Vec<&str> = task
+            .feeds
+            .iter()
+            .map(|f| state.task(*f))
+            .filter(|t| !t.removed && t.work == Work::Ordinary)
+            .map(|t| &*t.title)
+            .collect();
+        if let Some(first) = needed_by.first() {
+            let more =
+                if needed_by.len() > 1 { format!(" and {} more need", needed_by.len() - 1) } else { " needs".into() };
+            return vec![UiEffect::Notice(CleanText::new(&format!(
+                "“{first}”{more} it, so it stays: remove that first, or edit the plan (e)."
+            )))];
+        }
+        vec![UiEffect::Send(Command::EditPlan {
+            goal: goal.id,
+            if_revision: goal.revision,
+            edits: vec![PlanEdit::Remove(task.id.name.clone())],
+        })]
+    }
+}
+
+fn approve(goal: GoalId, state: &State) -> Vec<UiEffect> {
+    match state.goal(goal).map(|g| &g.phase) {
+        Some(GoalPhase::Draft) => {
+            vec![UiEffect::Send(Command::Approve(goal)), UiEffect::Show(Screen::Run)]
+        }
+        Some(GoalPhase::Planning) => vec![notice("The plan is still being made; wait for it, then enter runs it.")],
+        _ => vec![UiEffect::Show(Screen::Run)],
+    }
+}
+
+fn notice(words: &str) -> UiEffect {
+    UiEffect::Notice(CleanText::new(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::protocol::Level;
+    use crate::interface::tui::view::story::{self, Story};
+
+    fn act(review: &mut ReviewUi, story: &Story, action: Action) -> Vec<UiEffect> {
+        review.update(GoalId(1), action, &story.state, Micros(0))
+    }
+
+    #[test]
+    fn steps_follow_the_needs() {
+        let story = story::drafted();
+        let steps = steps(&story.state, GoalId(1));
+        for (n, step) in steps.iter().enumerate() {
+            for task in step {
+                for need in &story.state.task(*task).needs {
+                    assert!(steps[..n].iter().any(|s| s.contains(need)));
+                }
+            }
+        }
+        assert!(steps.len() >= 3);
+    }
+
+    #[test]
+    fn the_selection_moves_in_plan_order_and_stops_at_the_ends() {
+        let story = story::drafted();
+        let mut review = ReviewUi::default();
+        let first = review.selected(GoalId(1), &story.state).unwrap();
+        act(&mut review, &story, Action::Up);
+        assert_eq!(review.selected(GoalId(1), &story.state), Some(first));
+        act(&mut review, &story, Action::Last);
+        let last = review.selected(GoalId(1), &story.state).unwrap();
+        act(&mut review, &story, Action::Down);
+        assert_eq!(review.selected(GoalId(1), &story.state), Some(last));
+        assert_ne!(first, last);
+    }
+
+    #[test]
+    fn enter_approves_and_level_goes_one_further() {
+        let story = story::drafted();
+        let mut review = ReviewUi::default();
+        assert_eq!(
+            act(&mut review, &story, Action::Enter),
+            vec![UiEffect::Send(Command::Approve(GoalId(1))), UiEffect::Show(Screen::Run)]
+        );
+        let task = story.state.task(review.selected(GoalId(1), &story.state).unwrap());
+        let next: Level = story.state.level_of(task).next();
+        assert_eq!(
+            act(&mut review, &story, Action::Level),
+            vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Task(task.id.clone()), level: Some(next) })]
+        );
+    }
+
+    #[test]
+    fn a_task_that_others_need_stays_and_a_free_one_goes() {
+        let story = story::drafted();
+        let mut review = ReviewUi::default();
+        assert!(matches!(act(&mut review, &story, Action::Remove)[..], [UiEffect::Notice(_)]));
+        let free =
+            story.state.tasks().iter().find(|t| {
+                t.work == Work::Ordinary && t.feeds.iter().all(|f| story.state.task(*f).work != Work::Ordinary)
+            });
+        review.selected = free.map(|t| t.id.clone());
+        assert!(matches!(
+            &act(&mut review, &story, Action::Remove)[..],
+            [UiEffect::Send(Command::EditPlan { if_revision: 1, edits, .. })] if edits.len() == 1
+        ));
+    }
 }

@@ -124,6 +124,8 @@ impl Ui {
             },
             Action::Suspend => vec![UiEffect::Suspend],
             Action::Redraw => vec![UiEffect::Redraw],
+            // There it also looks for the real fleet again.
+            Action::Refresh if self.screen == Screen::Welcome => self.screen_acts(action, state, now),
             Action::Refresh => {
                 let mut effects = notice("asking every endpoint");
                 effects.push(UiEffect::Send(Command::Probe(None)));
@@ -172,9 +174,9 @@ impl Ui {
     fn screen_acts(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
             Screen::Welcome => self.welcome.update(action, state, now),
-            Screen::Review(_) => self.review.update(action, state, now),
+            Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),
-            Screen::Done(_) => self.done.update(action, state, now),
+            Screen::Done(goal) => self.done.update(goal, action, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }
@@ -225,9 +227,9 @@ impl Ui {
     fn give_screen(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
             Screen::Welcome => self.welcome.input(msg, state, now),
-            Screen::Review(_) => self.review.input(msg, state, now),
+            Screen::Review(goal) => self.review.input(goal, msg, state, now),
             Screen::Run => self.run.input(msg, state, now),
-            Screen::Done(_) => self.done.input(msg, state, now),
+            Screen::Done(goal) => self.done.input(goal, msg, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }

@@ -1,9 +1,213 @@
-//! Placeholder until this view is merged.
+//! The header: screens and session on the first line, the state on the second; on low terminals the state alone.
+//!
+//! Not here: notice and key line. The state line gives up, in this order: tok/s, times faster, memory detail, bar,
+//! remaining. Never: state, done/total, slots, what needs the operator, the badges.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
+use crate::domain::protocol::Outcome;
+use crate::domain::state::{Gear, GoalPhase, State};
+use crate::domain::text::width::width;
+use crate::interface::tui::model::Screen;
+use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::widget::bar::filled;
+use crate::interface::tui::widget::figure::{clock, gigabytes, seconds_clock};
+use crate::interface::tui::widget::pen::{Pen, put_right};
 
-/// Draws it.
-pub fn render(_scene: &Scene<'_>, _area: Rect, _buf: &mut Buffer) {}
+/// Screens with their keys.
+const SCREENS: [&str; 6] = ["Run", "Graph", "Fleet", "Time", "Events", "Sessions"];
+
+/// Lines the header has on a terminal of `rows` rows.
+pub const fn height(rows: u16) -> u16 {
+    match rows {
+        0..4 => 0,
+        4..30 => 1,
+        _ => 2,
+    }
+}
+
+/// Draws the header into `area`, one line or two.
+pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    buf.set_style(area, scene.theme.style(Slot::Text));
+    match area.height {
+        0 => {}
+        1 => state_line(scene, area, area.y, buf),
+        _ => {
+            screens(scene, area, buf);
+            state_line(scene, area, area.y + 1, buf);
+        }
+    }
+}
+
+fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let session = scene.state.session.as_ref().map_or("", |s| s.as_str());
+    let fleet = scene.state.config.fleet.name.as_str();
+    let mut parts: Vec<String> = Vec::new();
+    if !session.is_empty() {
+        parts.push(session.to_owned());
+    }
+    if !fleet.is_empty() {
+        parts.push(format!("fleet {fleet}"));
+    }
+    let dot = format!(" {} ", theme.glyph(Glyph::Dot));
+    let right = parts.join(&dot);
+    let end = area.right().saturating_sub(1);
+    let shown = match scene.ui.screen {
+        Screen::Other(n) => usize::from(n.saturating_sub(1)),
+        _ => 0,
+    };
+    let names: usize = SCREENS.iter().map(|s| s.len() + 4).sum();
+    let wide = usize::from(area.width) >= names + width(&right) + 12;
+    let mut pen = Pen::new(buf, area.x + 1, area.y, end);
+    pen.put("baton", theme.style(Slot::Brand)).gap(2);
+    for (i, name) in SCREENS.iter().enumerate() {
+        if i == shown {
+            pen.put(&format!("[{} {name}]", i + 1), theme.style(Slot::Brand)).gap(1);
+        } else if wide || pen.room() > width(&right) + name.len() + 6 {
+            pen.put(&(i + 1).to_string(), theme.style(Slot::Key)).gap(1).put(name, theme.style(Slot::KeyHint)).gap(2);
+        }
+    }
+    let left = pen.x;
+    put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
+}
+
+/// What the state line may give up: the least is given up first. Before anything but the rate goes, all fields that
+/// have a shorter form take it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Keep {
+    Rate,
+    Times,
+    Memory,
+    Bar,
+    Remaining,
+    Elapsed,
+    Always,
+}
+
+struct Field {
+    text: String,
+    style: Style,
+    keep: Keep,
+    /// Written instead where it is narrow.
+    short: Option<String>,
+}
+
+fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let needs = scene.state.attention.len();
+    let mut right: Vec<(String, Style)> = Vec::new();
+    if needs > 0 {
+        let verb = if needs == 1 { "needs" } else { "need" };
+        right.push((format!("! {needs} {verb} you"), theme.style(Slot::Attention)));
+    }
+    let right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
+    let mut fields = fields(scene);
+    let room = usize::from(area.width).saturating_sub(2 + right_cells);
+    if cells(&fields) > room {
+        fields.retain(|f| f.keep != Keep::Rate);
+    }
+    if cells(&fields) > room {
+        for field in &mut fields {
+            if let Some(short) = field.short.take() {
+                field.text = short;
+            }
+        }
+    }
+    while cells(&fields) > room {
+        let least = fields.iter().enumerate().filter(|(_, f)| f.keep != Keep::Always).min_by_key(|(_, f)| f.keep);
+        let Some((at, _)) = least else { break };
+        fields.remove(at);
+    }
+    let gap = if cells(&fields) + fields.len() <= room { 3 } else { 2 };
+    let end = area.right();
+    let mut pen = Pen::new(buf, area.x + 1, y, end.saturating_sub(right_cells as u16));
+    for field in &fields {
+        pen.put(&field.text, field.style).gap(gap);
+    }
+    let mut x = end.saturating_sub(right_cells as u16);
+    for (text, style) in right {
+        Pen::new(buf, x, y, end).put(&text, style);
+        x = x.saturating_add(width(&text) as u16 + 1);
+    }
+}
+
+fn cells(fields: &[Field]) -> usize {
+    fields.iter().map(|f| width(&f.text)).sum::<usize>() + fields.len().saturating_sub(1) * 2
+}
+
+fn fields(scene: &Scene<'_>) -> Vec<Field> {
+    let (state, theme) = (scene.state, scene.theme);
+    let figures = scene.ui.run.figures();
+    let mut out = Vec::new();
+    let field = |text: String, slot: Slot, keep: Keep| Field { text, style: theme.style(slot), keep, short: None };
+    if state.config.fleet.is_simulated() {
+        out.push(field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always));
+    }
+    let (glyph, word, slot) = session_state(state);
+    out.push(field(format!("{} {word}", theme.glyph(glyph)), slot, Keep::Always));
+    let p = figures.progress;
+    if p.total > 0 {
+        out.push(field(clock(Figures::span(state, scene.now)), Slot::Text, Keep::Elapsed));
+        let digits = p.total.to_string().len();
+        out.push(field(format!("{:>digits$}/{}", p.done, p.total), Slot::Strong, Keep::Always));
+        let bar = |cells: usize| {
+            let full = filled(p.ended() as f32 / p.total as f32, cells);
+            theme.glyph(Glyph::BarFull).repeat(full) + &theme.glyph(Glyph::BarEmpty).repeat(cells - full)
+        };
+        out.push(Field { short: Some(bar(5)), ..field(bar(10), Slot::BarFull, Keep::Bar) });
+        if p.ended() < p.total && figures.remaining > 0.0 {
+            let left = seconds_clock(figures.remaining.round() as u64);
+            let long = field(format!("~{left} left"), Slot::Text, Keep::Remaining);
+            out.push(Field { short: Some(format!("~{left}")), ..long });
+        }
+        if let Some(times) = figures.speed_up {
+            out.push(field(format!("{}{times:.1}", theme.glyph(Glyph::Times)), Slot::Text, Keep::Times));
+        }
+        if figures.token_rate > 0.0 {
+            out.push(field(format!("{:>4.0} tok/s", figures.token_rate), Slot::Text, Keep::Rate));
+        }
+    }
+    let (busy, all) = state.slots();
+    let digits = all.to_string().len();
+    out.push(field(format!("slots {busy:>digits$}/{all}"), Slot::Text, Keep::Always));
+    let m = state.machine;
+    if m.total > 0 {
+        let percent = m.used as u128 * 100 / u128::from(m.total);
+        let mut memory =
+            field(format!("mem {}/{} GB", gigabytes(m.used), gigabytes(m.total)), Slot::Text, Keep::Memory);
+        memory.short = Some(format!("mem {percent}%"));
+        out.push(memory);
+    }
+    out
+}
+
+/// The session's state in a sign and a word.
+fn session_state(state: &State) -> (Glyph, &'static str, Slot) {
+    if state.gear == Gear::Paused {
+        return (Glyph::Held, "paused", Slot::Held);
+    }
+    let mut goals = state.goals().iter().map(|g| &g.phase).peekable();
+    if goals.peek().is_none() {
+        return (Glyph::Waiting, "ready", Slot::Waiting);
+    }
+    let any = |phase: GoalPhase| state.goals().iter().any(|g| g.phase == phase);
+    if any(GoalPhase::Running) {
+        (Glyph::Running, "running", Slot::Running)
+    } else if any(GoalPhase::Planning) {
+        (Glyph::Running, "planning", Slot::Running)
+    } else if any(GoalPhase::Draft) {
+        (Glyph::Waiting, "review", Slot::Waiting)
+    } else if any(GoalPhase::Ended(Outcome::Failed)) {
+        (Glyph::Failed, "ended", Slot::Failed)
+    } else if any(GoalPhase::Ended(Outcome::Cancelled)) {
+        (Glyph::Cancelled, "stopped", Slot::Dropped)
+    } else {
+        (Glyph::Done, "done", Slot::Done)
+    }
+}

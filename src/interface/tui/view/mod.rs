@@ -6,11 +6,14 @@
 mod attention;
 mod card;
 pub mod done;
+pub(crate) mod forecast;
 pub mod header;
 mod help;
 pub mod inspector;
 mod other;
+pub(crate) mod page;
 mod palette;
+pub(crate) mod prose;
 pub mod review;
 pub mod run;
 mod sheet;
@@ -20,6 +23,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::action::{Context, Keymap};
+use super::model::run::Drawn;
 use super::model::{Layer, Screen, Tone};
 use super::scene::Scene;
 use super::theme::{Glyph, Slot, Theme};
@@ -29,21 +33,36 @@ use crate::domain::text::width::cut_end;
 /// Below this nothing can be shown that helps.
 const LEAST: (u16, u16) = (30, 8);
 
-/// Draws everything.
-pub fn render(scene: &Scene<'_>, keymap: &Keymap, area: Rect, buf: &mut Buffer) {
+/// What views keep from frame to frame: clean, rendered text. Losing it costs time only.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// Outputs on the Run screen.
+    pub run: run::RunCaches,
+}
+
+/// Where the screen's body stands on a terminal of this size: below the header, above notice and key line. `RunUi::tick`
+/// wants it before each frame.
+pub fn body(area: Rect) -> Rect {
+    let top = header::height(area.height).min(area.height);
+    Rect { y: area.y + top, height: area.height.saturating_sub(top + 2), ..area }
+}
+
+/// Draws everything. What comes back goes to `RunUi::drawn`.
+pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rect, buf: &mut Buffer) -> Drawn {
     buf.set_style(area, scene.theme.style(Slot::Text));
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        return too_small(scene.theme, area, buf);
+        too_small(scene.theme, area, buf);
+        return Drawn::default();
     }
-    // From 30 rows on there is room for two header lines.
-    let top = if area.height >= 30 { 2 } else { 1 };
+    let body = body(area);
+    let top = body.y - area.y;
+    let mut drawn = Drawn::default();
     let rows = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
-    let body = rows(top, area.height - top - 2);
     header::render(scene, rows(0, top), buf);
     match scene.ui.screen {
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
-        Screen::Run => run::render(scene, body, buf),
+        Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
@@ -63,6 +82,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, area: Rect, buf: &mut Buffer) 
             Layer::Inspector(_) => {}
         }
     }
+    drawn
 }
 
 fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -83,6 +103,21 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 }
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    if scene.ui.screen == Screen::Run
+        && scene.ui.layers.is_empty()
+        && let Some((label, text)) = scene.ui.run.field()
+    {
+        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
+        // The end of what is typed stays in sight.
+        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
+        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        if let Some((at, of)) = scene.ui.run.find_place() {
+            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        }
+        return;
+    }
     let Some(notice) = &scene.ui.notice else { return };
     let slot = match notice.tone {
         Tone::Plain => Slot::Notice,
@@ -92,6 +127,17 @@ fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let room = usize::from(row.width).saturating_sub(2);
     let shown = scene.theme.cut(&text, room);
     put(buf, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, &shown, scene.theme.style(slot));
+}
+
+/// The end of `text` that fits.
+fn cut_start(text: &str, cells: usize) -> String {
+    let mut from = text;
+    while crate::domain::text::width::width(from) > cells {
+        let mut chars = from.chars();
+        chars.next();
+        from = chars.as_str();
+    }
+    from.to_owned()
 }
 
 fn key_line(theme: &Theme, keymap: &Keymap, contexts: &[Context], row: Rect, buf: &mut Buffer) {
@@ -115,5 +161,9 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ fn drawn(ui: &Ui, theme: &Theme, (columns, rows): (u16, u16)) -> Buffer {
     let mut buf = Buffer::empty(Rect::new(0, 0, columns, rows));
     let scene = Scene { state: &state, transcripts: &transcripts, ui, theme, now: Micros::from_secs(10) };
     let area = buf.area;
-    render(&scene, &Keymap::default(), area, &mut buf);
+    render(&scene, &Keymap::default(), &mut super::Caches::default(), area, &mut buf);
     buf
 }
 

@@ -1,9 +1,362 @@
-//! Placeholder until this view is merged.
+//! The first minute: the name, the goal box, and what answers on this machine.
+//!
+//! Drawn at once, while endpoints are still probed. Not here: what the keys do (`model/welcome`).
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
 
+use super::page::{self, Focus, cell, cell_right, dot, facts, frame, padded, paint, word};
+use crate::domain::fleet::Protocol;
+use crate::domain::protocol::{AgentName, Health, TierName};
+use crate::domain::state::{EndpointState, State};
+use crate::domain::text::CleanText;
+use crate::domain::text::width::width;
+use crate::interface::tui::model::welcome::{EXAMPLES, WelcomeFocus, WelcomeUi};
 use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::{Glyph, GlyphSet, Slot, Theme};
 
-/// Draws it.
-pub fn render(_scene: &Scene<'_>, _area: Rect, _buf: &mut Buffer) {}
+/// Wider than this the page is set in the middle: lines stay readable.
+const WIDEST: u16 = 128;
+
+/// Draws the welcome screen.
+pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    draw(scene, &scene.ui.welcome, area, buf);
+    page::twins(scene.theme, area, buf);
+}
+
+fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    let page = middle(area);
+    let roomy = page.height >= 34 && page.width >= 76;
+    let mut used = wordmark(scene, page, roomy, buf);
+    used += u16::from(page.height >= 18);
+    let rest = page::below(page, used);
+    let fleet_rows = scene.state.endpoints().len() as u16;
+    let wanted = fleet_rows + 7;
+    let box_rows = if roomy {
+        7
+    } else if rest.height >= 18 {
+        5
+    } else {
+        4
+    };
+    let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
+    let rest = page::below(rest, used);
+    let left = rest.height.saturating_sub(wanted);
+    let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 1 };
+    let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
+    let rest = page::below(rest, used + u16::from(rest.height >= wanted + used));
+    fleet(scene, welcome, rest, buf);
+}
+
+fn middle(area: Rect) -> Rect {
+    let wide = area.width.min(WIDEST);
+    let high = if area.height > 44 { 44 } else { area.height };
+    let down = (area.height - high) / 3;
+    Rect { x: area.x + (area.width - wide) / 2, y: area.y + down, width: wide, height: high }
+}
+
+/// The name; returns the rows used.
+fn wordmark(scene: &Scene<'_>, area: Rect, roomy: bool, buf: &mut Buffer) -> u16 {
+    let theme = scene.theme;
+    let says = "One goal, many models, side by side on your machine.";
+    let badge = scene.state.config.fleet.is_simulated().then(|| word(theme, Slot::Badge, " SIMULATED "));
+    let unicode = theme.glyphs == GlyphSet::Unicode;
+    if roomy && unicode {
+        let letter = |row: &'static str| Line::from(vec![Span::raw(" "), word(theme, Slot::Brand, row)]);
+        let mut last = vec![Span::raw(" "), word(theme, Slot::Border, "━".repeat(19)), word(theme, Slot::Brand, "●")];
+        last.extend([Span::raw("  "), word(theme, Slot::Dim, says)]);
+        if let Some(badge) = badge {
+            last.extend([Span::raw("  "), badge]);
+        }
+        let lines = [
+            Line::default(),
+            letter("█▀▄ ▄▀▄ ▀█▀ ▄▀▄ █▄ █"),
+            letter("█▀▄ █▀█  █  █ █ █ ▀█"),
+            letter("▀▀  ▀ ▀  ▀   ▀  ▀  ▀"),
+            Line::from(last),
+        ];
+        return paint(area, &lines, buf);
+    }
+    let (stick, end) = if unicode { ("━━━━", "●") } else { ("----", "o") };
+    let mut line = vec![
+        Span::raw(" "),
+        word(theme, Slot::Brand, "baton"),
+        Span::raw(" "),
+        word(theme, Slot::Border, stick),
+        word(theme, Slot::Brand, end),
+        Span::raw("  "),
+    ];
+    if let Some(badge) = badge {
+        line.extend([badge, Span::raw("  ")]);
+    }
+    line.push(word(theme, Slot::Dim, says));
+    paint(area, &[Line::from(line)], buf)
+}
+
+/// The goal box; returns the rows used.
+fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) -> u16 {
+    let theme = scene.theme;
+    let focused = welcome.focus() == WelcomeFocus::Goal;
+    let title = if scene.state.goals().is_empty() { "What is your goal?" } else { "What is the next goal?" };
+    let focus = if focused { Focus::Here } else { Focus::Away };
+    let inside = frame(theme, area, title, "", focus, buf);
+    let hint_row = inside.height >= 3;
+    let text = padded(page::upper(inside, inside.height - u16::from(hint_row)));
+    let mut field = welcome.area.clone();
+    field.set_style(theme.style(Slot::Input));
+    field.set_cursor_line_style(theme.style(Slot::Input));
+    field.set_placeholder_style(theme.style(Slot::Placeholder));
+    field.set_placeholder_text("Say what you want to know or have made, in your own words.");
+    let cursor = if focused {
+        theme.style(Slot::Input).add_modifier(ratatui::style::Modifier::REVERSED)
+    } else {
+        theme.style(Slot::Input)
+    };
+    field.set_cursor_style(cursor);
+    if text.width > 0 && text.height > 0 {
+        (&field).render(text, buf);
+    }
+    if hint_row {
+        let key = |key: &'static str, says: &'static str| {
+            vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
+        };
+        let hints = match (focused, welcome.is_empty()) {
+            (false, _) => vec![key("tab", "back to the goal"), key("f", "other fleet"), key("ctrl-r", "probe again")],
+            (true, true) => {
+                vec![key("enter", "runs a demo"), key(theme.glyph(Glyph::Below), "an example"), key("tab", "fleet")]
+            }
+            (true, false) => vec![key("enter", "makes a plan"), key("ctrl-j", "new line"), key("tab", "fleet")],
+        };
+        let lines = facts(theme, hints, text.width);
+        paint(page::upper(page::below(padded(inside), inside.height - 1), 1), &lines, buf);
+    }
+    area.height
+}
+
+/// Goals to start from; returns the rows used.
+fn examples(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) -> u16 {
+    let theme = scene.theme;
+    if area.height < 2 {
+        return 0;
+    }
+    let heading = word(theme, Slot::Dim, " Or start from one of these:");
+    let mut lines = vec![Line::from(heading)];
+    for (i, example) in EXAMPLES.iter().enumerate() {
+        let chosen = welcome.example() == Some(i);
+        let (mark, slot) =
+            if chosen { (theme.glyph(Glyph::Cursor), Slot::Selected) } else { (theme.glyph(Glyph::Dot), Slot::Text) };
+        let room = usize::from(area.width).saturating_sub(4);
+        let text = crate::domain::text::width::cut_end(example, room).into_owned();
+        lines.push(Line::from(vec![word(theme, Slot::Dim, format!(" {mark} ")), word(theme, slot, text)]));
+    }
+    paint(area, &lines, buf)
+}
+
+/// What answers.
+fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
+    let (theme, state) = (scene.theme, scene.state);
+    if area.height < 3 {
+        paint(area, &[Line::from(summary(theme, state))], buf);
+        return;
+    }
+    let fleet = &state.config.fleet;
+    let title = match fleet.name.as_str() {
+        "" => "Fleet".to_owned(),
+        name => format!("Fleet {}", CleanText::new(name)),
+    };
+    let focus = if welcome.focus() == WelcomeFocus::Fleet { Focus::Here } else { Focus::Away };
+    let other = if fleet.is_simulated() { "f real fleet" } else { "f simulated fleet" };
+    let cells = padded(area).width.saturating_sub(2);
+    let mut head = facts(theme, vec![summary(theme, state)], cells);
+    if fleet.is_simulated() {
+        let says = "No model server answered on this machine; this is Baton's simulated fleet. ctrl-r probes again.";
+        head.extend(page::wrapped(theme, Slot::Warning, says, cells, 0));
+    }
+    let tail = lacking(theme, state, cells);
+    let endpoints = state.endpoints();
+    let holds = head.len() + usize::from(!endpoints.is_empty()) + endpoints.len() + tail.len() + 2;
+    let inside = padded(frame(theme, page::upper(area, holds as u16), &title, other, focus, buf));
+    let columns = Columns::of(endpoints, inside.width);
+    let heading = u16::from(
+        !endpoints.is_empty() && inside.height > head.len() as u16 + endpoints.len() as u16 + tail.len() as u16,
+    );
+    let used = paint(inside, &head, buf);
+    let rest = page::below(inside, used);
+    let used = if heading == 1 { paint(rest, &[columns.heading(theme)], buf) } else { 0 };
+    let rest = page::below(rest, used);
+    let tail_rows = (tail.len() as u16).min(rest.height.saturating_sub(3));
+    let list = page::upper(rest, rest.height - tail_rows);
+    let rows: Vec<Line<'_>> = endpoints.iter().map(|e| columns.row(theme, e)).collect();
+    if rows.len() > usize::from(list.height) && list.height > 0 {
+        let shown = usize::from(list.height) - 1;
+        paint(list, &rows[..shown], buf);
+        let more = format!("{} {} more", theme.glyph(Glyph::Below), rows.len() - shown);
+        paint(page::below(list, list.height - 1), &[Line::from(word(theme, Slot::Dim, more))], buf);
+    } else {
+        paint(list, &rows, buf);
+    }
+    let after = (rows.len() as u16).min(list.height);
+    paint(page::below(rest, after), &tail[..usize::from(tail_rows)], buf);
+}
+
+/// How far probing is, and what it found.
+fn summary(theme: &Theme, state: &State) -> Vec<Span<'static>> {
+    let endpoints = state.endpoints();
+    let (mut up, mut loading, mut down) = (0, 0, 0);
+    for e in endpoints {
+        match e.health {
+            Health::Up => up += 1,
+            Health::Loading => loading += 1,
+            Health::Down { .. } => down += 1,
+            Health::Unknown => {}
+        }
+    }
+    let (known, all) = (up + loading + down, endpoints.len());
+    if all == 0 {
+        return vec![word(theme, Slot::Warning, "No fleet is configured yet; f starts a simulated one.")];
+    }
+    if known < all {
+        let mut line = vec![word(theme, Slot::Waiting, format!("{} probing ", theme.glyph(Glyph::Waiting)))];
+        line.extend(page::bar(theme, known as f32 / all as f32, all.min(12)));
+        line.push(word(theme, Slot::Dim, format!(" {known} of {all} have answered or are given up")));
+        return line;
+    }
+    let mut line = vec![word(theme, if up > 0 { Slot::Done } else { Slot::Warning }, format!("{up} of {all} answer"))];
+    if loading > 0 {
+        line.extend([dot(theme), word(theme, Slot::Waiting, format!("{loading} loading"))]);
+    }
+    if down > 0 {
+        line.extend([dot(theme), word(theme, Slot::Dim, format!("{down} down"))]);
+    }
+    line.extend([dot(theme), word(theme, Slot::Text, page::plural(state.slots().1 as usize, "slot"))]);
+    line
+}
+
+/// The tiers that agents go to and nothing serves or answers for.
+fn lacking(theme: &Theme, state: &State, cells: u16) -> Vec<Line<'static>> {
+    let probing = state.endpoints().iter().any(|e| e.health == Health::Unknown);
+    let mut tiers: Vec<(&TierName, Vec<&AgentName>)> = Vec::new();
+    for agent in &state.config.fleet.agents {
+        let fallback = agent.fallback.as_ref().is_some_and(|t| !state.tier_is_down(t));
+        if state.tier_is_down(&agent.tier) && !fallback && !probing {
+            match tiers.iter_mut().find(|(t, _)| *t == &agent.tier) {
+                Some((_, agents)) => agents.push(&agent.name),
+                None => tiers.push((&agent.tier, vec![&agent.name])),
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for (tier, agents) in tiers {
+        let agents: Vec<&str> = agents.iter().map(|a| a.as_str()).collect();
+        let text = format!("Nothing answers for the tier {tier}: tasks of {} will wait.", agents.join(", "));
+        lines.extend(page::wrapped(theme, Slot::Warning, &text, cells, 0));
+    }
+    lines
+}
+
+/// Which columns there is room for, and how wide they are.
+struct Columns {
+    cells: usize,
+    title: usize,
+    protocol: usize,
+    model: usize,
+    slots: usize,
+    context: usize,
+    tiers: usize,
+}
+
+/// Glyph, space and the longest health word.
+const HEALTH: usize = 10;
+
+impl Columns {
+    fn of(endpoints: &[EndpointState], cells: u16) -> Self {
+        let widest =
+            |of: &dyn Fn(&EndpointState) -> usize, head: usize| endpoints.iter().map(of).max().unwrap_or(0).max(head);
+        let mut room = usize::from(cells).saturating_sub(HEALTH);
+        let mut take = |wanted: usize, least: usize| {
+            let given = if room > least { wanted.min(room - 1) } else { 0 };
+            room -= if given > 0 { given + 1 } else { 0 };
+            given
+        };
+        let title = take(widest(&|e| width(e.config.title()), 8).min(22), 6);
+        let slots = take(7, 7);
+        let context = take(7, 7);
+        let tiers = take(widest(&|e| width(&tiers(e)), 5).min(30), 8);
+        let model = take(widest(&|e| width(&e.config.model), 5).min(30), 10);
+        let protocol = take(9, 9);
+        Self { cells: usize::from(cells), title, protocol, model, slots, context, tiers }
+    }
+
+    fn line(&self, theme: &Theme, health: (Slot, &str, &str), texts: [(&str, Slot); 6]) -> Line<'static> {
+        let (slot, glyph, says) = health;
+        let mut spans = vec![word(theme, slot, format!("{glyph} {}", cell(says, HEALTH - 2)))];
+        let cells = [self.title, self.protocol, self.model, self.slots, self.context, self.tiers];
+        for (i, ((text, slot), cells)) in texts.into_iter().zip(cells).enumerate() {
+            if cells > 0 {
+                let text = if matches!(i, 3 | 4) { cell_right(text, cells) } else { cell(text, cells) };
+                spans.extend([word(theme, slot, text), Span::raw(" ")]);
+            }
+        }
+        Line::from(spans)
+    }
+
+    fn heading(&self, theme: &Theme) -> Line<'static> {
+        let d = Slot::Dim;
+        let names = [("endpoint", d), ("protocol", d), ("model", d), ("slots", d), ("context", d), ("tiers", d)];
+        self.line(theme, (d, " ", "state"), names)
+    }
+
+    fn row(&self, theme: &Theme, e: &EndpointState) -> Line<'static> {
+        let health = match &e.health {
+            Health::Unknown => (Slot::Waiting, theme.glyph(Glyph::Waiting), "probing"),
+            Health::Up => (Slot::Done, theme.glyph(Glyph::Done), "up"),
+            Health::Loading => (Slot::Warning, theme.glyph(Glyph::Waiting), "loading"),
+            Health::Down { .. } => (Slot::Dropped, theme.glyph(Glyph::SlotDown), "down"),
+        };
+        let title = CleanText::new(e.config.title());
+        if let Health::Down { reason } = &e.health {
+            let all = self.cells.saturating_sub(HEALTH + self.title + 1);
+            let reason = crate::domain::text::width::cut_end(reason, all).into_owned();
+            return Line::from(vec![
+                word(theme, health.0, format!("{} {}", health.1, cell(health.2, HEALTH - 2))),
+                word(theme, Slot::Dim, cell(&title, self.title)),
+                Span::raw(" "),
+                word(theme, Slot::Dim, reason),
+            ]);
+        }
+        let slots = match e.reported_slots {
+            Some(n) if n != e.config.slots => format!("{n} of {}", e.config.slots),
+            _ => e.config.slots.to_string(),
+        };
+        let protocol = match e.config.protocol {
+            Protocol::LlamaCpp => "llama.cpp",
+            Protocol::Ollama => "ollama",
+            Protocol::OpenAi => "openai",
+            Protocol::Command => "command",
+        };
+        let fewer = e.reported_slots.is_some_and(|n| n < e.config.slots);
+        self.line(
+            theme,
+            health,
+            [
+                (&title, Slot::Strong),
+                (protocol, Slot::Dim),
+                (&CleanText::new(&e.config.model), Slot::Text),
+                (&slots, if fewer { Slot::Warning } else { Slot::Text }),
+                (&context(e.context()), Slot::Text),
+                (&tiers(e), Slot::Dim),
+            ],
+        )
+    }
+}
+
+fn tiers(e: &EndpointState) -> String {
+    e.config.tiers.iter().map(TierName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn context(tokens: u32) -> String {
+    if tokens >= 1024 { format!("{}k", tokens / 1024) } else { tokens.to_string() }
+}

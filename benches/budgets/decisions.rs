@@ -1,0 +1,193 @@
+//! The orchestrator and the reducer alone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use baton::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
+use baton::domain::orchestrator::{Effect, Input, Orchestrator, ProbeReport};
+use baton::domain::plan::{Plan, PlanEdit, TaskSpec};
+use baton::domain::protocol::{
+    Author, Channel, Command, CommandEnvelope, GoalId, GoalOptions, Health, LevelSupport, Micros, Name, PlanSource,
+    Record, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, Usage,
+};
+use baton::domain::state::State;
+
+use crate::Report;
+
+fn config() -> SessionConfig {
+    let endpoint = |name: &str, slots: u32| -> Endpoint {
+        serde_json::from_value(serde_json::json!({
+            "name": name, "tiers": [name], "protocol": "llama.cpp", "url": format!("http://{name}:1"), "model": "m",
+            "slots": slots, "context": 16384, "tokens_per_second": 50.0,
+        }))
+        .unwrap()
+    };
+    let agent = |name: &str| -> Agent {
+        serde_json::from_value(serde_json::json!({"name": name, "description": "d", "tier": name, "prompt": "p"}))
+            .unwrap()
+    };
+    let names = ["a", "b", "c", "d", "e"];
+    SessionConfig {
+        fleet: Fleet {
+            name: "bench".into(),
+            endpoints: names.iter().zip([6, 2, 4, 4, 4]).map(|(n, s)| endpoint(n, s)).collect(),
+            agents: names.iter().map(|n| agent(n)).collect(),
+        },
+        settings: Settings { synthesis: false, ..Settings::default() },
+        seed: 1,
+    }
+}
+
+/// 10,000 tasks in 100 layers, run through in virtual time; every input is timed. Returns the records.
+fn run_through(mut timed: impl FnMut(std::time::Duration, usize)) -> Vec<Arc<Record>> {
+    let opened = SessionOpened { wall_ms: 0, pid: 1, version: "bench".into(), host: "bench".into() };
+    let started = SessionStarted { session: Name::slug("bench"), config: config() };
+    let (mut o, first) = Orchestrator::start(started, opened);
+    let mut records = first.records;
+    let mut tasks = Vec::new();
+    for i in 0..10_000usize {
+        let agent = ["a", "b", "c", "d", "e"][i % 5];
+        let mut t = TaskSpec::new(Name::slug(&format!("t{i}")), Name::slug(agent), "do it");
+        if i >= 100 {
+            t.needs = vec![
+                Name::slug(&format!("t{}", i - 100)),
+                Name::slug(&format!("t{}", i - 100 + (i + 1) % 100 - i % 100)),
+            ];
+            t.needs.dedup();
+        }
+        t.budget.tokens = Some(100 + (i * 7919 % 900) as u32);
+        tasks.push(t);
+    }
+    let plan = Plan { version: 1, goal: "g".into(), max_parallel: None, synthesis: Some(false), tasks };
+    let mut queue: std::collections::VecDeque<Effect> = first.effects.into();
+    let mut now = Micros(0);
+    let command = |n: u32, command| {
+        Input::Command(CommandEnvelope {
+            id: Name::slug(&format!("c{n}")),
+            author: Author::Baton,
+            role: Role::Control,
+            command,
+        })
+    };
+    let add =
+        Command::AddGoal { text: "g".into(), plan: PlanSource::Given(Box::new(plan)), options: GoalOptions::default() };
+    let decision = o.handle(now, command(1, add));
+    records.extend(decision.records);
+    queue.extend(decision.effects);
+    while let Some(effect) = queue.pop_front() {
+        let mut inputs = Vec::new();
+        match effect {
+            Effect::StartTurn(start) => {
+                let turn = start.turn;
+                inputs.push(Input::Output {
+                    turn,
+                    channel: Channel::Answer,
+                    text: "an answer of some words".into(),
+                    tokens: 5,
+                });
+                inputs.push(Input::TurnEnded {
+                    turn,
+                    end: TurnEnd::Stop,
+                    usage: Usage { output_tokens: 5, ..Usage::default() },
+                    slot: SlotAfter::Free,
+                    prompt_digest: "0123456789abcdef".into(),
+                    answer: None,
+                });
+            }
+            Effect::Probe(endpoint) => {
+                let report = ProbeReport {
+                    health: Health::Up,
+                    slots: None,
+                    context: None,
+                    level: LevelSupport::None,
+                    resident: None,
+                    server: None,
+                };
+                inputs.push(Input::Probed { endpoint, report });
+            }
+            _ => {}
+        }
+        for input in inputs {
+            now = now.plus(Micros(900));
+            let begun = Instant::now();
+            let decision = o.handle(now, input);
+            timed(begun.elapsed(), decision.records.len());
+            records.extend(decision.records);
+            queue.extend(decision.effects);
+        }
+    }
+    assert_eq!(o.state().progress(None).done, 10_000);
+    records
+}
+
+pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {
+    if !report.wants("orchestrator: one input at 10,000 tasks") {
+        return;
+    }
+    let mut over: Vec<f64> = Vec::new();
+    run_through(|took, events| over.push(took.as_secs_f64() * 1e6 - 2.0 * events as f64));
+    over.sort_by(f64::total_cmp);
+    let p99 = over[over.len() * 99 / 100];
+    report.at_most("orchestrator: one input at 10,000 tasks, p99 less 2 µs an event", p99.max(0.01), 20.0, "µs");
+
+    let opened = SessionOpened { wall_ms: 0, pid: 1, version: "bench".into(), host: "bench".into() };
+    let started = SessionStarted { session: Name::slug("bench"), config: config() };
+    let (mut o, _) = Orchestrator::start(started, opened);
+    let tasks = (0..10_000usize)
+        .map(|i| {
+            let mut t = TaskSpec::new(Name::slug(&format!("t{i}")), Name::slug("a"), "do it");
+            t.needs = (i >= 100).then(|| Name::slug(&format!("t{}", i - 100))).into_iter().collect();
+            t
+        })
+        .collect();
+    let plan = Plan { version: 1, goal: "g".into(), max_parallel: None, synthesis: Some(false), tasks };
+    let envelope = |n: u32, command| {
+        Input::Command(CommandEnvelope {
+            id: Name::slug(&format!("c{n}")),
+            author: Author::Baton,
+            role: Role::Control,
+            command,
+        })
+    };
+    let add =
+        Command::AddGoal { text: "g".into(), plan: PlanSource::Given(Box::new(plan)), options: GoalOptions::default() };
+    o.handle(Micros(1), envelope(1, add));
+    let mut spec = TaskSpec::new(Name::slug("new"), Name::slug("a"), "more");
+    spec.needs = vec![Name::slug("t9999"), Name::slug("t5")];
+    let edit = Command::EditPlan {
+        goal: GoalId(1),
+        if_revision: o.state().goals()[0].revision,
+        edits: vec![PlanEdit::Add(Box::new(spec))],
+    };
+    let begun = Instant::now();
+    let decision = o.handle(Micros(2), envelope(2, edit));
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    assert!(decision.records.len() > 1);
+    report.at_most("orchestrator: a plan edit at 10,000 tasks", took, 10.0, "ms");
+}
+
+pub(crate) fn replay(report: &mut Report) {
+    if !report.wants("replay without drawing") {
+        return;
+    }
+    let records = run_through(|_, _| {});
+    // The standard mix: mostly output, as in a session; the plan's own big records are left out of the rate.
+    let lines: Vec<String> = records.iter().map(|r| serde_json::to_string(&**r).unwrap()).collect();
+    let small: Vec<&String> = lines.iter().filter(|l| l.len() < 2_000).collect();
+    let bytes: usize = small.iter().map(|l| l.len() + 1).sum();
+    let mut state = State::default();
+    let mut done = 0usize;
+    let begun = Instant::now();
+    for line in &lines {
+        state.apply(&Record::from_json(line).unwrap());
+        done += 1;
+    }
+    let took = begun.elapsed().as_secs_f64();
+    report.at_least(
+        "replay without drawing (decode and apply), this run's mix",
+        done as f64 / took / 1e6,
+        1.0,
+        "M rec/s",
+    );
+    println!("     mean {} B a record", bytes / small.len());
+}

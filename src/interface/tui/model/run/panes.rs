@@ -1,0 +1,171 @@
+//! Which task's output stands in which pane. A pure function of state, time and what the user did.
+//!
+//! A pane keeps its task until it is done, unfocused, unscrolled, unpinned and was shown for five seconds after its
+//! end, and another task wants the place. Not here: rectangles ([`super::areas`]), text (`view/run`).
+
+use std::collections::BTreeSet;
+
+use crate::domain::protocol::Micros;
+use crate::domain::state::{Life, State, TaskIx};
+
+/// How long an ended task stays in its pane at least.
+pub const SHOWN: Micros = Micros::from_secs(5);
+
+/// Where a pane's text is scrolled to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anchor {
+    /// It follows the end.
+    #[default]
+    Tail,
+    /// This row is the topmost.
+    At(usize),
+}
+
+/// A pane and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pane {
+    /// The task.
+    pub task: TaskIx,
+    /// Where it is scrolled to.
+    pub anchor: Anchor,
+    /// Rows there were when it was scrolled away from the end; more are new.
+    pub seen_rows: usize,
+    /// Since when its ended task is shown.
+    pub ended_since: Option<Micros>,
+}
+
+impl Pane {
+    fn new(task: TaskIx) -> Self {
+        Self { task, anchor: Anchor::Tail, seen_rows: 0, ended_since: None }
+    }
+}
+
+/// The panes.
+#[derive(Clone, Debug, Default)]
+pub struct Panes {
+    /// In order of place.
+    pub list: Vec<Option<Pane>>,
+    /// The one that keys go to, or would.
+    pub focus: usize,
+    /// Tasks the user pinned.
+    pub pins: BTreeSet<TaskIx>,
+    /// The most panes in use at once; places are not taken away while work runs.
+    pub most: usize,
+    /// Tasks whose end was never on the screen.
+    pub unread: BTreeSet<TaskIx>,
+    known_running: BTreeSet<TaskIx>,
+}
+
+impl Panes {
+    /// The pane of a task.
+    pub fn of(&self, task: TaskIx) -> Option<usize> {
+        self.list.iter().position(|p| p.as_ref().is_some_and(|p| p.task == task))
+    }
+
+    /// A pane by place.
+    pub fn get(&self, at: usize) -> Option<&Pane> {
+        self.list.get(at)?.as_ref()
+    }
+
+    /// A pane by place, to change.
+    pub fn get_mut(&mut self, at: usize) -> Option<&mut Pane> {
+        self.list.get_mut(at)?.as_mut()
+    }
+
+    /// How many tasks want a pane: those that run, are pinned or are shown.
+    pub fn wanted(&self, state: &State) -> usize {
+        let shown = self.list.iter().flatten().filter(|p| !is_running(state, p.task) && !self.pins.contains(&p.task));
+        let pinned = self.pins.iter().filter(|t| !is_running(state, **t)).count();
+        (state.running().len() + pinned + shown.count()).max(self.most).max(1)
+    }
+
+    /// Fills the panes. `selected` is the task of the tree's cursor: it is always shown, in the first pane that may
+    /// change when it has none.
+    pub fn assign(&mut self, state: &State, now: Micros, capacity: usize, selected: Option<TaskIx>) {
+        self.shrink(capacity);
+        self.list.resize(capacity, None);
+        let running: BTreeSet<TaskIx> = state.running().map(|a| a.task).collect();
+        for pane in self.list.iter_mut().flatten() {
+            match (running.contains(&pane.task), pane.ended_since) {
+                (true, _) => pane.ended_since = None,
+                (false, None) => pane.ended_since = Some(now),
+                (false, Some(_)) => {}
+            }
+        }
+        if let Some(task) = selected
+            && self.of(task).is_none()
+            && let Some(at) = (0..capacity).find(|i| self.may_preview(*i))
+        {
+            self.list[at] = Some(Pane::new(task));
+        }
+        let mut waiting = self
+            .pins
+            .iter()
+            .copied()
+            .chain(state.running().map(|a| a.task))
+            .filter(|t| self.of(*t).is_none())
+            .collect::<Vec<_>>()
+            .into_iter();
+        let mut taken = BTreeSet::new();
+        for at in 0..capacity {
+            if !self.is_free(at, state, now, selected) {
+                continue;
+            }
+            let Some(task) = waiting.by_ref().find(|t| taken.insert(*t)) else { break };
+            self.list[at] = Some(Pane::new(task));
+        }
+        for ended in self.known_running.difference(&running) {
+            if self.of(*ended).is_none() && state.task(*ended).has_ended() {
+                self.unread.insert(*ended);
+            }
+        }
+        self.known_running = running;
+        for pane in self.list.iter().flatten() {
+            self.unread.remove(&pane.task);
+        }
+        let used = self.list.iter().flatten().count();
+        self.most = if state.running().len() == 0 && state.goals().iter().all(|g| g.open == 0) {
+            used.min(self.most)
+        } else {
+            self.most.max(used)
+        };
+    }
+
+    /// The first pane follows the cursor unless it is pinned or scrolled.
+    fn may_preview(&self, at: usize) -> bool {
+        self.get(at).is_none_or(|p| !self.pins.contains(&p.task) && p.anchor == Anchor::Tail)
+    }
+
+    fn is_free(&self, at: usize, state: &State, now: Micros, selected: Option<TaskIx>) -> bool {
+        let Some(pane) = self.get(at) else { return true };
+        Some(pane.task) != selected
+            && at != self.focus
+            && pane.anchor == Anchor::Tail
+            && !self.pins.contains(&pane.task)
+            && !is_running(state, pane.task)
+            && pane.ended_since.is_some_and(|since| now.since(since) >= SHOWN)
+    }
+
+    /// Fewer places: pinned and focused panes move up before others go.
+    fn shrink(&mut self, capacity: usize) {
+        if self.list.len() <= capacity {
+            return;
+        }
+        let focus = self.get(self.focus).map(|p| p.task);
+        let pins = &self.pins;
+        let mut all: Vec<Pane> = self.list.drain(..).flatten().collect();
+        all.sort_by_key(|p| !(pins.contains(&p.task) || Some(p.task) == focus));
+        all.truncate(capacity);
+        self.list = all.into_iter().map(Some).collect();
+        self.focus = focus.and_then(|t| self.of(t)).unwrap_or(0);
+    }
+
+    /// Running tasks without a pane.
+    pub fn hidden(&self, state: &State) -> Vec<TaskIx> {
+        state.running().map(|a| a.task).filter(|t| self.of(*t).is_none()).collect()
+    }
+}
+
+fn is_running(state: &State, task: TaskIx) -> bool {
+    state.task(task).life == Life::Running
+}

@@ -1,0 +1,96 @@
+//! Model text as styled rows, kept from frame to frame as long as text and width stay the same.
+//!
+//! Not here: how Markdown is read (`domain/text/markdown`), which text is shown. Invariant: the text kept is made from
+//! clean text only.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::domain::protocol::{AttemptId, Channel};
+use crate::domain::text::CleanText;
+use crate::domain::text::markdown::{self, SpanKind};
+use crate::interface::tui::scene::Transcripts;
+use crate::interface::tui::theme::{Slot, Theme};
+
+/// What a rendered text was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    attempt: AttemptId,
+    channel: Channel,
+    pieces: usize,
+    cells: u16,
+    theme: String,
+}
+
+/// The text rendered last, and from what. One a pane, kept beside the pane's scroll.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Prose {
+    kept: RefCell<Option<Box<(Key, Rows)>>>,
+}
+
+/// Rendered rows, shared.
+pub(crate) type Rows = Arc<[Line<'static>]>;
+
+impl PartialEq for Prose {
+    /// What is kept follows from what is shown, so it tells no two panes apart.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Prose {
+    /// The rows of one channel of an attempt at a width: answers as Markdown, the rest as it is.
+    pub(crate) fn rows(
+        &self,
+        theme: &Theme,
+        transcripts: &Transcripts,
+        attempt: AttemptId,
+        channel: Channel,
+        cells: u16,
+    ) -> Rows {
+        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.name.clone() };
+        let mut kept = self.kept.borrow_mut();
+        if let Some((made_from, rows)) = kept.as_deref()
+            && *made_from == key
+        {
+            return Arc::clone(rows);
+        }
+        let text = CleanText::new(&transcripts.text(attempt, channel));
+        let rows: Rows = match channel {
+            Channel::Answer => rendered(theme, &text, cells),
+            Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+        }
+        .into();
+        *kept = Some(Box::new((key, Arc::clone(&rows))));
+        rows
+    }
+}
+
+/// Markdown as styled rows.
+pub(crate) fn rendered(theme: &Theme, text: &CleanText, cells: u16) -> Vec<Line<'static>> {
+    markdown::render(text, usize::from(cells.max(1)))
+        .iter()
+        .map(|line| Line::from_iter(line.all().map(|s| Span::styled(s.text.clone(), style(theme, s.kind)))))
+        .collect()
+}
+
+fn style(theme: &Theme, kind: SpanKind) -> Style {
+    theme.style(match kind {
+        SpanKind::Text => Slot::Text,
+        SpanKind::Strong => Slot::Bold,
+        SpanKind::Emphasis => Slot::Emphasis,
+        SpanKind::Code | SpanKind::CodeBlock => Slot::Code,
+        SpanKind::Heading(_) => Slot::Heading,
+        SpanKind::Link => Slot::Link,
+        SpanKind::CodeKeyword => Slot::CodeKeyword,
+        SpanKind::CodeString => Slot::CodeString,
+        SpanKind::CodeComment => Slot::CodeComment,
+        SpanKind::CodeNumber => Slot::CodeNumber,
+        SpanKind::Quote => Slot::Quote,
+        SpanKind::ListMarker | SpanKind::TableBorder => Slot::Marker,
+        SpanKind::Dim => Slot::Dim,
+    })
+}

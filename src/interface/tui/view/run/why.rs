@@ -1,0 +1,83 @@
+//! The Why box: the whole title of what is selected, and why it runs, waits, ended or idles.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::words::{endpoint_why, why};
+use crate::domain::state::EndpointIx;
+use crate::domain::text::wrap::wrap;
+use crate::interface::tui::model::run::figures::FleetLine;
+use crate::interface::tui::model::run::rows::Pick;
+use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::Slot;
+use crate::interface::tui::widget::pen::{Pen, cut};
+
+pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+    let (title, reason) = said(scene);
+    let theme = scene.theme;
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let cells = usize::from(inner.width).max(1);
+    if inner.height == 1 {
+        let text = format!("why: {reason}");
+        Pen::new(buf, inner.x, inner.y, inner.right()).put(&cut(&text, cells, theme), theme.style(Slot::Text));
+        return;
+    }
+    let height = usize::from(inner.height);
+    // The reason always has a row; the title has the others.
+    let titles: Vec<&str> = wrap(&title, cells).take(height - 1).filter_map(|r| title.get(r)).collect();
+    let mut y = inner.y;
+    for row in titles {
+        Pen::new(buf, inner.x, y, inner.right()).put(row, theme.style(Slot::Strong));
+        y += 1;
+    }
+    let left = usize::from(inner.bottom().saturating_sub(y));
+    let rows: Vec<_> = wrap(&reason, cells).collect();
+    for (i, row) in rows.iter().take(left).enumerate() {
+        let last = i + 1 == left && rows.len() > left;
+        let text = if last { reason.get(row.start..) } else { reason.get(row.clone()) }.unwrap_or_default();
+        Pen::new(buf, inner.x, y, inner.right()).put(&cut(text, cells, theme), theme.style(Slot::Text));
+        y += 1;
+    }
+}
+
+/// Title and reason of the selection.
+pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
+    let (state, ui) = (scene.state, &scene.ui.run);
+    if ui.focus == crate::interface::tui::model::run::Focus::Fleet {
+        return match ui.figures().fleet.get(ui.fleet_at) {
+            Some(FleetLine::Idle { endpoints, why }) => (
+                format!("idle: {}", names(scene, endpoints)),
+                format!("{}; they take the next ready task of their tiers", why.words()),
+            ),
+            Some(FleetLine::Endpoint { endpoint, .. }) => {
+                let e = state.endpoint(*endpoint);
+                (format!("{} · {}", e.config.title(), e.config.model), endpoint_why(state, e, *endpoint, scene.now))
+            }
+            None => (String::new(), "no endpoints are configured".to_owned()),
+        };
+    }
+    if let Some(ix) = ui.selected() {
+        return (state.task(ix).title.to_string(), why(state, ui.figures(), ix, scene.now));
+    }
+    let Some(row) = ui.rows().get(ui.cursor()) else { return (String::new(), "nothing is selected".to_owned()) };
+    let p = row.progress;
+    let name = match &row.pick {
+        Pick::Goal(id) => state.goal(*id).map_or_else(String::new, |g| g.text.lines().next().unwrap_or("").to_owned()),
+        Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
+        Pick::Phase((_, name)) => name.clone(),
+        Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
+        Pick::Task(_) => String::new(),
+    };
+    let mut parts = vec![format!("{} of {} done", p.done, p.total)];
+    for (n, word) in [(p.running, "running"), (p.waiting, "waiting"), (p.failed, "failed"), (p.dropped, "dropped")] {
+        if n > 0 {
+            parts.push(format!("{n} {word}"));
+        }
+    }
+    (name, parts.join(", "))
+}
+
+/// Short names, joined.
+pub(super) fn names(scene: &Scene<'_>, endpoints: &[EndpointIx]) -> String {
+    endpoints.iter().map(|e| scene.state.endpoint(*e).config.short()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,230 @@
+//! How a task is said in a row: its sign, where it is or why not, and one figure. Rows, pane titles and the Why box say
+//! the same.
+
+use crate::domain::protocol::{AttemptEnd, Health, Micros};
+use crate::domain::state::{Attempt, EndpointState, Life, State, Status, TaskIx, Turn, Why};
+use crate::interface::tui::model::run::figures::Figures;
+use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::widget::figure::{rate, seconds_clock, span};
+
+/// What a row says.
+pub(super) struct Words {
+    pub(super) glyph: Glyph,
+    pub(super) slot: Slot,
+    pub(super) place: String,
+    pub(super) figure: String,
+}
+
+/// The sign and style of a status.
+pub(super) fn sign(status: Status) -> (Glyph, Slot) {
+    match status {
+        Status::Pending | Status::Ready | Status::Waiting => (Glyph::Waiting, Slot::Waiting),
+        Status::Blocked => (Glyph::Waiting, Slot::Warning),
+        Status::Held => (Glyph::Held, Slot::Held),
+        Status::Running => (Glyph::Running, Slot::Running),
+        Status::Done => (Glyph::Done, Slot::Done),
+        Status::Failed => (Glyph::Failed, Slot::Failed),
+        Status::Cancelled => (Glyph::Cancelled, Slot::Dropped),
+        Status::Skipped => (Glyph::Skipped, Slot::Dropped),
+    }
+}
+
+/// An endpoint's name where there is little room: `GPT` for `GPT-OSS 120B`.
+pub(super) fn brief(e: &EndpointState) -> &str {
+    let short = e.config.short();
+    short.split('-').next().filter(|s| s.chars().count() >= 2).unwrap_or(short)
+}
+
+/// The endpoint's brief name and the slot as people count.
+pub(super) fn seat(state: &State, attempt: &Attempt) -> String {
+    let name = brief(state.endpoint(attempt.endpoint));
+    match attempt.turn() {
+        Some(turn) => format!("{name} {}", turn.slot + 1),
+        None => name.to_owned(),
+    }
+}
+
+/// What a running attempt is at.
+pub(super) fn activity(attempt: &Attempt, rates: Option<f32>, now: Micros) -> String {
+    let Some(turn) = attempt.turn().filter(|t| t.ended.is_none()) else { return "starts".to_owned() };
+    if turn.first_token_at.is_none() {
+        return match turn.prompt {
+            Some((done, all)) if all > 0 => format!("prompt {}%", (done * 100 / all).min(100)),
+            _ => format!("sent {}", span(now.since(turn.started_at))),
+        };
+    }
+    if is_thinking(turn) {
+        return format!("thinks {}", span(now.since(turn.first_token_at.unwrap_or(now))));
+    }
+    let quiet = now.since(attempt.last_output_at.unwrap_or(now));
+    if quiet >= Micros::from_secs(5) {
+        return format!("quiet {}", span(quiet));
+    }
+    rate(rates.unwrap_or(attempt.rate))
+}
+
+/// Whether the last text was a thought.
+pub(super) fn is_thinking(turn: &Turn) -> bool {
+    turn.thinking.last_seq > turn.answer.last_seq
+}
+
+/// What is said of a task in its row.
+pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> Words {
+    let task = state.task(ix);
+    let status = state.status(ix, now);
+    let (glyph, slot) = sign(status);
+    let last = state.last_attempt(task);
+    let tries = task.attempts.len();
+    let (mut place, figure) = match status {
+        Status::Running => match last {
+            Some(a) => (seat(state, a), activity(a, figures.rates.get(&ix).copied(), now)),
+            None => (String::new(), "starts".to_owned()),
+        },
+        Status::Ready => match figures.queue.get(&ix) {
+            Some(queued) => {
+                let rank = match queued.rank {
+                    1 => "next".to_owned(),
+                    n if n % 10 == 2 && n % 100 != 12 => format!("{n}nd"),
+                    n if n % 10 == 3 && n % 100 != 13 => format!("{n}rd"),
+                    n if n % 10 == 1 && n % 100 != 11 => format!("{n}st"),
+                    n => format!("{n}th"),
+                };
+                (
+                    format!("{} {rank}", brief(state.endpoint(queued.endpoint))),
+                    format!("~{}", seconds_clock(u64::from(queued.seconds))),
+                )
+            }
+            None => (String::new(), "ready".to_owned()),
+        },
+        Status::Pending => {
+            let open = task.needs.iter().filter(|n| !state.satisfies(state.task(**n), task)).count();
+            (String::new(), format!("needs {open}"))
+        }
+        Status::Held => (String::new(), "held".to_owned()),
+        Status::Blocked => (String::new(), "blocked".to_owned()),
+        Status::Waiting => match state.admit(ix, now) {
+            Err(Why::Backoff { seconds, .. }) => (format!("try {}", tries + 1), format!("in {seconds} s")),
+            Err(Why::Paused) => (String::new(), "paused".to_owned()),
+            Err(Why::Review(_)) => (String::new(), "review".to_owned()),
+            Err(Why::Limit { .. }) => (String::new(), "limit".to_owned()),
+            Err(Why::Down { endpoint, .. }) => (endpoint.as_str().to_owned(), "down".to_owned()),
+            Err(Why::NoEndpoint { .. }) => (String::new(), "no tier".to_owned()),
+            Err(Why::NoAgent) => (String::new(), "no agent".to_owned()),
+            _ => (String::new(), "waits".to_owned()),
+        },
+        Status::Done => {
+            let took = last.map(|a| span(a.elapsed(now))).unwrap_or_default();
+            (last.map(|a| state.endpoint(a.endpoint).config.short().to_owned()).unwrap_or_default(), took)
+        }
+        Status::Failed => (String::new(), "failed".to_owned()),
+        Status::Cancelled => (String::new(), "cancelled".to_owned()),
+        Status::Skipped => (String::new(), "skipped".to_owned()),
+    };
+    if place.is_empty() && tries > 1 {
+        place = format!("attempt {tries}");
+    }
+    Words { glyph, slot, place, figure }
+}
+
+/// The sentence of the Why box.
+pub(super) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
+    let task = state.task(ix);
+    let mut out = Vec::new();
+    match task.life {
+        Life::Running => {
+            if let Some(a) = state.last_attempt(task) {
+                let e = state.endpoint(a.endpoint);
+                let mut first = format!("{}, try {}, {}", seat(state, a), task.attempts.len(), span(a.elapsed(now)));
+                if let Some(share) = a.context_share(e.context()) {
+                    first.push_str(&format!(", context {:.0}%", share * 100.0));
+                }
+                out.push(first);
+            }
+            consequences(state, figures, ix, &mut out);
+            if task.failures > 0 && !task.reason.is_empty() {
+                out.push(format!("tried again: {}", task.reason));
+            }
+        }
+        Life::NotStarted => {
+            match state.admit(ix, now) {
+                Ok(_) => out.push("starts now".to_owned()),
+                Err(why) => out.push(why.to_string()),
+            }
+            if let Some(queued) = figures.queue.get(&ix) {
+                out.push(format!("place {} in the queue, ~{}", queued.rank, seconds_clock(u64::from(queued.seconds))));
+            }
+            consequences(state, figures, ix, &mut out);
+        }
+        Life::Ended(_) => {
+            let status = state.status(ix, now);
+            let last = state.last_attempt(task);
+            let mut first = status.word().to_owned();
+            if let Some(a) = last {
+                first.push_str(&format!(
+                    " on {}, try {}, {}, {} tokens",
+                    state.endpoint(a.endpoint).config.short(),
+                    task.attempts.len(),
+                    span(a.elapsed(now)),
+                    a.output_tokens()
+                ));
+            }
+            out.push(first);
+            if !task.reason.is_empty() {
+                out.push(task.reason.to_string());
+            } else if let Some(AttemptEnd::Failed(failure)) = last.and_then(|a| a.ended.as_ref()).map(|(_, end)| end) {
+                out.push(failure.message.to_string());
+            }
+            if status == Status::Failed {
+                out.push("r tries again".to_owned());
+            }
+            if task.dirty {
+                out.push("its inputs changed since".to_owned());
+            }
+        }
+    }
+    out.join(" · ")
+}
+
+fn consequences(state: &State, figures: &Figures, ix: TaskIx, out: &mut Vec<String>) {
+    let impact = state.impact(ix);
+    let critical = figures.critical.contains(&ix);
+    match (critical, impact) {
+        (true, 0) => out.push("critical".to_owned()),
+        (true, n) => out.push(format!("critical, {n} wait for it")),
+        (false, 0) => {}
+        (false, n) => out.push(format!("{n} wait for it")),
+    }
+}
+
+/// Why an endpoint is as it is.
+pub(super) fn endpoint_why(
+    state: &State,
+    e: &EndpointState,
+    ix: crate::domain::state::EndpointIx,
+    now: Micros,
+) -> String {
+    let probe = match e.probe_at {
+        Some(at) if at > now => format!("; probed again in {} s", at.since(now).0.div_ceil(1_000_000)),
+        _ => "; ctrl-r probes it".to_owned(),
+    };
+    match &e.health {
+        Health::Down { reason } => format!("down for {}: {reason}{probe}", span(now.since(e.since))),
+        Health::Loading => format!("its model is loading since {}", span(now.since(e.since))),
+        Health::Up | Health::Unknown => {
+            let pool = state.pool(e.pool);
+            let measured = if e.slot_speed > 0.0 { "measured" } else { "expected" };
+            let base = format!(
+                "{} of {} slots busy, {} a slot {measured}, {} done, {} errors",
+                pool.busy(),
+                pool.ceiling,
+                rate(e.speed()),
+                e.completed,
+                e.errors
+            );
+            match state.idle_why(ix, now) {
+                Some(why) => format!("{base}; free slots: {}", why.words()),
+                None => base,
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The engine against the simulated fleet, over real sockets: slots, streams, faults, the journal.
+
+use std::sync::Arc;
+
+use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
+use baton::domain::plan::{Plan, TaskSpec};
+use baton::domain::protocol::{
+    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, TaskId,
+};
+use baton::domain::state::{GoalPhase, State};
+use baton::engine::client::Client;
+use baton::engine::host::{Engine, EngineOptions, LocalClient};
+use baton::engine::journal::Journal;
+use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
+
+struct Rig {
+    simulator: Simulator,
+    engine: Option<Engine>,
+    client: LocalClient,
+    state: State,
+    records: Vec<Arc<Record>>,
+    folder: tempfile::TempDir,
+}
+
+fn agent(name: &str, tier: &str, fallback: Option<&str>) -> Agent {
+    Agent {
+        name: Name::slug(name),
+        description: "works".into(),
+        tier: Name::slug(tier),
+        fallback: fallback.map(Name::slug),
+        max_tokens: 256,
+        temperature: 0.3,
+        level: None,
+        tools: Vec::new(),
+        prompt: "You work.".into(),
+    }
+}
+
+impl Rig {
+    async fn new(endpoints: Vec<SimEndpoint>, agents: Vec<Agent>) -> Self {
+        let simulator = Simulator::start(SimulatorConfig { seed: 1, speed: 20.0, endpoints }).await.unwrap();
+        let fleet = Fleet { name: "sim".into(), endpoints: simulator.endpoints(), agents };
+        let settings =
+            Settings { synthesis: false, backoff_ms: 10, planner: Name::slug("worker"), ..Settings::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(EngineOptions {
+            session: Name::slug("test"),
+            config: SessionConfig { fleet, settings, seed: 1 },
+            sessions: folder.path().to_path_buf(),
+            host: "test".into(),
+        })
+        .unwrap();
+        let client = engine.client(Author::Person("tester".into()), Role::Control);
+        Self { simulator, engine: Some(engine), client, state: State::default(), records: Vec::new(), folder }
+    }
+
+    fn add(&self, tasks: Vec<TaskSpec>) {
+        let plan = Plan { version: 1, goal: "test".into(), max_parallel: None, synthesis: Some(false), tasks };
+        let plan = PlanSource::Given(Box::new(plan));
+        self.client.send(Command::AddGoal { text: "test".into(), plan, options: GoalOptions::default() }).unwrap();
+    }
+
+    /// Takes records until one satisfies; false when the session is over before.
+    async fn until(&mut self, mut done: impl FnMut(&State, &Event) -> bool) -> bool {
+        let mut batch = Vec::new();
+        while self.client.recv(&mut batch, 1).await {
+            for record in batch.drain(..) {
+                self.state.apply(&record);
+                let stop = done(&self.state, &record.event);
+                self.records.push(record);
+                if stop {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    async fn to_the_end(&mut self) {
+        assert!(self.until(|_, e| matches!(e, Event::GoalEnded { .. })).await);
+    }
+
+    /// Ends the engine and checks the journal against what the viewer saw.
+    async fn close(mut self) {
+        let engine = self.engine.take().unwrap();
+        tokio::task::spawn_blocking(move || engine.end()).await.unwrap().unwrap();
+        self.until(|_, _| false).await;
+        let journal = Journal::read_all(&self.folder.path().join("test/journal.jsonl")).unwrap();
+        assert_eq!(journal.records.len(), self.records.len());
+        for (read, seen) in journal.records.iter().zip(&self.records) {
+            assert_eq!(*read, **seen);
+        }
+        let mut folded = State::default();
+        journal.records.iter().for_each(|r| folded.apply(r));
+        assert_eq!(folded, self.state);
+        assert!(folded.ended.is_some());
+    }
+}
+
+fn task(id: &str, agent: &str, needs: &[&str], directive: &str) -> TaskSpec {
+    let mut spec = TaskSpec::new(Name::slug(id), Name::slug(agent), format!("Write about {id}. {directive}"));
+    spec.needs = needs.iter().map(|n| Name::slug(n)).collect();
+    spec
+}
+
+fn sim(name: &str, protocol: Protocol, slots: u32) -> SimEndpoint {
+    SimEndpoint::new(name, protocol, "m", slots, 8_192)
+}
+
+#[tokio::test]
+async fn twelve_tasks_on_three_servers_never_use_more_than_their_slots() {
+    let mut rig = Rig::new(
+        vec![sim("a", Protocol::LlamaCpp, 6), sim("b", Protocol::Ollama, 2), sim("c", Protocol::OpenAi, 4)],
+        vec![agent("worker", "a", None), agent("thinker", "b", None), agent("other", "c", None)],
+    )
+    .await;
+    let mut tasks: Vec<TaskSpec> = (0..10)
+        .map(|i| task(&format!("t{i}"), ["worker", "thinker", "other"][i % 3], &[], "[sim ms=60 tokens=20]"))
+        .collect();
+    tasks.push(task("join", "worker", &["t0", "t1", "t2"], "[sim ms=20]"));
+    tasks.push(task("last", "thinker", &["join"], "[sim ms=20]"));
+    rig.add(tasks);
+    rig.to_the_end().await;
+    assert_eq!(rig.state.progress(None).done, 12);
+    for stats in rig.simulator.stats() {
+        assert!(stats.max_in_flight <= stats.slots, "{stats:?}");
+        assert_eq!(stats.max_queued, 0, "nothing waits in a server: {stats:?}");
+    }
+    // What an endpoint said is in the records, thinking apart.
+    let said: usize = rig
+        .records
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::AttemptOutput(o) if o.channel == Channel::Answer => Some(o.text.len()),
+            _ => None,
+        })
+        .sum();
+    assert!(said > 500);
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_mid_stream_costs_one_attempt() {
+    let mut rig = Rig::new(
+        vec![sim("a", Protocol::LlamaCpp, 2), sim("b", Protocol::LlamaCpp, 2)],
+        vec![agent("worker", "a", Some("b"))],
+    )
+    .await;
+    rig.add(vec![task("long", "worker", &[], "[sim ms=3000 tokens=300]")]);
+    assert!(rig.until(|_, e| matches!(e, Event::AttemptOutput(_))).await);
+    rig.simulator.kill(&Name::slug("a")).await.unwrap();
+    // A short second try, so that the test is.
+    rig.to_the_end().await;
+    let task = rig.state.task_by_id(&"g1/long".parse::<TaskId>().unwrap()).unwrap();
+    assert!(task.is_done());
+    assert_eq!(task.failures, 1, "{:?}", rig.state.attempts());
+    let last = rig.state.last_attempt(task).unwrap();
+    assert_eq!(rig.state.endpoint(last.endpoint).config.name.as_str(), "b");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_frees_the_servers_slot_and_keeps_the_partial() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
+    rig.add(vec![task("long", "worker", &[], "[sim ms=60000 tokens=3000]"), task("next", "worker", &[], "[sim ms=5]")]);
+    assert!(rig.until(|s, _| s.attempts().first().is_some_and(|a| a.answer_bytes() > 200)).await);
+    let id: TaskId = "g1/long".parse().unwrap();
+    rig.client.send(Command::Stop { scope: StopScope::Task(id.clone()), partial: Partial::Kept }).unwrap();
+    rig.to_the_end().await;
+    assert_eq!(rig.state.goals()[0].phase, GoalPhase::Ended(Outcome::Cancelled));
+    assert!(rig.state.task_by_id(&id).unwrap().result.is_some(), "the partial is kept");
+    assert!(rig.state.task_by_id(&"g1/next".parse().unwrap()).unwrap().is_done());
+    let stats = &rig.simulator.stats()[0];
+    assert_eq!((stats.max_in_flight, stats.cancelled), (1, 1), "{stats:?}");
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn every_fault_of_a_server_is_survived() {
+    let faults = ["cut", "error", "garbage", "empty", "error-late"];
+    let mut rig = Rig::new(
+        vec![sim("a", Protocol::LlamaCpp, 3), sim("o", Protocol::Ollama, 3), sim("c", Protocol::OpenAi, 3)],
+        vec![agent("a", "a", None), agent("o", "o", None), agent("c", "c", None)],
+    )
+    .await;
+    let mut tasks = Vec::new();
+    for fault in faults {
+        for server in ["a", "o", "c"] {
+            let directive = format!("[sim fail={fault} fail-first=1 ms=5]");
+            tasks.push(task(&format!("{server}-{fault}"), server, &[], &directive));
+        }
+    }
+    rig.add(tasks);
+    rig.to_the_end().await;
+    for task in rig.state.tasks() {
+        assert!(task.is_done(), "{}: {}", task.id, task.reason);
+        assert_eq!(task.attempts.len(), 2, "{}", task.id);
+    }
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_viewer_that_comes_late_sees_everything() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 4)], vec![agent("worker", "a", None)]).await;
+    rig.add((0..40).map(|i| task(&format!("t{i}"), "worker", &[], "[sim ms=2]")).collect());
+    rig.to_the_end().await;
+    let mut late = rig.engine.as_ref().unwrap().client(Author::Person("late".into()), Role::Viewer);
+    let (mut seen, mut batch) = (Vec::new(), Vec::new());
+    while seen.len() < rig.records.len() {
+        assert!(late.recv(&mut batch, 16).await);
+        seen.append(&mut batch);
+    }
+    late.send(Command::Pause).unwrap();
+    while !seen.iter().any(|r: &Arc<Record>| matches!(&r.event, Event::CommandRefused { .. })) {
+        assert!(late.recv(&mut batch, 16).await);
+        seen.append(&mut batch);
+    }
+    assert!(seen.iter().enumerate().all(|(i, r)| r.seq == i as u64 + 1), "no gap");
+    assert!(seen.len() > rig.records.len());
+    rig.close().await;
+}
