@@ -98,7 +98,9 @@ fn find(bytes: &[u8]) -> Option<(std::ops::Range<usize>, u16)> {
 fn parse(bytes: &[u8]) -> Answer {
     let (range, glyphs) = match find(bytes) {
         Some((range, 2)) => (range, Some(GlyphSet::Unicode)),
-        Some((range, _)) => (range, Some(GlyphSet::Ascii)),
+        Some((range, 3)) => (range, Some(GlyphSet::Ascii)),
+        // Neither one cell nor two: the terminal answered something else than what it shows.
+        Some((range, _)) => (range, None),
         None => (0..0, None),
     };
     let typed = bytes.iter().enumerate().filter(|(i, _)| !range.contains(i)).filter_map(|(_, b)| key(*b));
@@ -127,7 +129,7 @@ mod tests {
     fn a_column_of_two_is_a_narrow_sign() {
         assert_eq!(parse(b"\x1b[1;2R").glyphs, Some(GlyphSet::Unicode));
         assert_eq!(parse(b"\x1b[1;3R").glyphs, Some(GlyphSet::Ascii));
-        assert_eq!(parse(b"\x1b[1;4R").glyphs, Some(GlyphSet::Ascii));
+        assert_eq!(parse(b"\x1b[1;4R").glyphs, None);
         assert_eq!(parse(b"").glyphs, None);
         assert_eq!(parse(b"\x1b[1;R").glyphs, None);
     }
