@@ -1,5 +1,7 @@
 //! The built binary from outside: exit codes, stdout and stderr, the journal, signals, and what must never come out.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -231,9 +231,9 @@ impl<'a> Headless<'a> {
             return true;
         }
         let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| &g.phase);
-        match (phase, self.until) {
-            (Some(GoalPhase::Ended(_)), _) => true,
-            (Some(GoalPhase::Draft), Until::Drafted) => true,
+        match phase {
+            Some(GoalPhase::Ended(_)) => true,
+            Some(GoalPhase::Draft) => self.until == Until::Drafted,
             _ => false,
         }
     }
