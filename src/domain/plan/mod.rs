@@ -1,7 +1,7 @@
 //! Plans: a goal as a DAG of tasks.
 //!
 //! Not here: what a task is doing ([`crate::domain::state`]) and when it starts ([`crate::domain::orchestrator`]).
-//! Invariant: a [`Plan`] that passed [`validate`] has unique ids, known needs and no cycle.
+//! Invariant: a [`Plan`] that passed [`validate()`] has unique ids, known needs and no cycle.
 
 mod decompose;
 mod demo;
