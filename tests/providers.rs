@@ -1,6 +1,12 @@
 //! Every recording of a real server is decoded, cut at every byte; and the client against small servers of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: what goes wrong fails it"
+)]
 
 mod recording {
     //! Recordings: `tests/wire/*/*.txt`, in the format that `tests/wire/README.md` tells.

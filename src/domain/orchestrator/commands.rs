@@ -168,13 +168,12 @@ impl Orchestrator {
         if edits.is_empty() {
             return Err("the edit changes nothing".to_owned());
         }
-        let mut specs = Vec::new();
-        for task in g.tasks.iter().map(|t| self.state.task(*t)) {
-            if task.work != Work::Ordinary || task.removed {
-                continue;
-            }
-            specs.push((*task.spec).clone());
-        }
+        let specs = g
+            .tasks
+            .iter()
+            .map(|t| self.state.task(*t))
+            .filter(|task| task.work == Work::Ordinary && !task.removed)
+            .map(|task| &*task.spec);
         for edit in edits {
             let name = match edit {
                 PlanEdit::Add(spec) => {
@@ -192,7 +191,7 @@ impl Orchestrator {
                 return Err(format!("{name}: there is no agent {}", spec.agent));
             }
         }
-        apply_edits(&specs, edits).map(|_| ()).map_err(|e| e.to_string())
+        apply_edits(specs, edits).map(|_| ()).map_err(|e| e.to_string())
     }
 
     /// Does what was checked.

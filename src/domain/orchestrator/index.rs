@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::plan::Priority;
+use crate::domain::plan::{PlanEdit, Priority};
 use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName};
 use crate::domain::state::{GoalPhase, Life, State, Task, TaskIx};
 
@@ -118,12 +118,22 @@ impl Index {
             Event::PlanEdited(edited) => {
                 self.grow(state.tasks().len());
                 self.stale_paths = true;
-                if let Some(goal) = state.goal(edited.goal) {
-                    for ix in &goal.tasks {
-                        self.count(*ix, state.task(*ix));
-                        self.unmet[ix.0 as usize] = count_unmet(state, *ix);
-                        self.touched.push(*ix);
+                let named = |edit: &PlanEdit| match edit {
+                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) => {
+                        state.find(&TaskId::new(edited.goal, spec.id.clone()))
                     }
+                    PlanEdit::Remove(_) => None,
+                };
+                // A removal may change what any task needs; else only the tasks named can have other needs than before.
+                let removes = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_)));
+                let tasks: Vec<TaskIx> = match state.goal(edited.goal) {
+                    Some(goal) if removes => goal.tasks.clone(),
+                    _ => edited.edits.iter().filter_map(named).collect(),
+                };
+                for ix in tasks {
+                    self.count(ix, state.task(ix));
+                    self.unmet[ix.0 as usize] = count_unmet(state, ix);
+                    self.touched.push(ix);
                 }
                 self.goals_touched.push(edited.goal);
             }

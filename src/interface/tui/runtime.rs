@@ -1,8 +1,8 @@
 //! The loop: signals, input, deadlines, records; then a frame when one is due. It owns the terminal, the folded state
 //! and what the user does, and is the only place that executes effects.
 //!
-//! Not here: when a frame is due ([`super::frame`]), what a key means ([`super::action`]), what it does
-//! ([`super::model`]). Invariants: input waits for at most [`BATCH`] of records; while nothing changes no timer runs and
+//! Not here: when a frame is due (`frame`), what a key means ([`super::action`]), what it does
+//! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
 mod outside;

@@ -148,7 +148,7 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
     }
 }
 
-/// What becomes of a turn at its nth try.
+/// How a turn ends, by the turn and by how often its task was tried.
 type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
 
 fn fate(seed: u64, percent: u64) -> Fate {
