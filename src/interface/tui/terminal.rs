@@ -129,16 +129,30 @@ fn restore(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a panic may be told on the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The terminal is the shell's.
+    Now,
+    /// The terminal is the console's: only the log is told.
+    Later,
+}
+
+/// Gives the terminal back when the thread that panics is the one that draws on it.
+fn heed_panic(thread: Option<&str>, out: &mut impl Write) -> Told {
+    if thread == Some("main") {
+        // Nothing more can be done about a terminal that takes no bytes.
+        let _ = restore(out);
+    }
+    if ENTERED.load(Ordering::SeqCst) { Told::Later } else { Told::Now }
+}
+
 /// Makes a panic of the main thread give the terminal back before it is told. One of another thread tears nothing
 /// down: the console stays up and says that something ended.
 pub fn install_panic_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if std::thread::current().name() == Some("main") {
-            // Nothing more can be done about a terminal that takes no bytes.
-            let _ = restore(&mut io::stdout());
-        }
-        if !ENTERED.load(Ordering::SeqCst) {
+        if heed_panic(std::thread::current().name(), &mut io::stdout()) == Told::Now {
             before(info);
         }
         tracing::error!(panic = %info, "panicked");
@@ -205,7 +219,10 @@ impl Stage for Tty {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
+        // For the launcher and whatever else the shell counts to this job. Here TSTP is listened to and stops nothing;
+        // TTOU does, and like TSTP it is ignored where no shell is there to continue the job.
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TTOU)?;
         // Another thread may take the signal: this one must not enter the terminal before everything stands.
         std::thread::sleep(std::time::Duration::from_millis(60));
         Ok(())
@@ -258,5 +275,34 @@ mod tests {
         assert_eq!(order, on.iter().collect::<Vec<_>>(), "the order is reversed");
         assert!(enter.contains("\x1b[?25l") && leave.contains("\x1b[?25h"), "the cursor comes back");
         assert!(leave.contains("\x1b[?2026l") && leave.contains("\x1b[?1000l") && leave.contains("\x1b[23;2t"));
+    }
+
+    /// In one test, because what it watches is one for the whole process.
+    #[test]
+    fn a_panic_of_the_drawing_thread_alone_gives_the_terminal_back() {
+        let mut screen = vt100::Parser::new(24, 80, 0);
+        screen.process(b"the shell's");
+        let mut bytes = Vec::new();
+        write_enter(&mut bytes).unwrap();
+        bytes.extend_from_slice(MOUSE_ON.as_bytes());
+        bytes.extend_from_slice(b"the console's");
+        screen.process(&bytes);
+        assert!(screen.screen().alternate_screen() && screen.screen().bracketed_paste());
+        ENTERED.store(true, Ordering::SeqCst);
+
+        let mut out = Vec::new();
+        assert_eq!(heed_panic(Some("engine"), &mut out), Told::Later);
+        assert!(out.is_empty(), "a thread that does not draw tears nothing down");
+
+        assert_eq!(heed_panic(Some("main"), &mut out), Told::Now);
+        screen.process(&out);
+        let after = screen.screen();
+        assert!(!after.alternate_screen() && !after.hide_cursor() && !after.bracketed_paste());
+        assert_eq!(after.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert_eq!(after.contents(), "the shell's");
+
+        let written = out.len();
+        assert_eq!(heed_panic(Some("main"), &mut out), Told::Now);
+        assert_eq!(out.len(), written, "a terminal given back is not given back again");
     }
 }
