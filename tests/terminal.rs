@@ -246,13 +246,16 @@ fn read(mut from: Box<dyn Read + Send>, seen: &(Mutex<Seen>, Condvar), typing: &
     loop {
         let read = from.read(&mut piece).unwrap_or(0);
         let bytes = &piece[..read];
-        let mut seen_now = seen.0.lock().unwrap();
+        // A test that failed has nothing to read for.
+        let Ok(mut seen_now) = seen.0.lock() else { return };
         seen_now.raw.extend_from_slice(bytes);
         seen_now.parser.process(bytes);
         if bytes.windows(4).any(|w| w == b"\x1b[6n")
-            && let Some(typing) = typing.lock().unwrap().as_mut()
+            && let Ok(mut typing) = typing.lock()
+            && let Some(typing) = typing.as_mut()
         {
-            typing.write_all(b"\x1b[1;2R").unwrap();
+            // A program that is gone needs no answer.
+            let _ = typing.write_all(b"\x1b[1;2R");
         }
         if read == 0 || seen_now.let_go {
             drop(from);
@@ -325,7 +328,7 @@ fn ticks(pid: Pid) -> u64 {
     [11, 12].iter().filter_map(|i| stat.get(*i)?.parse::<u64>().ok()).sum()
 }
 
-/// A plan of one task whose answer takes that many tokens of that many milliseconds.
+/// A plan of one task whose answer has that many tokens, in that many milliseconds.
 fn plan(tokens: u32, ms: u32) -> String {
     format!(
         "version: 1\ngoal: Count to {tokens}\ntasks:\n  - {{id: one, agent: researcher, level: low, \
@@ -337,7 +340,7 @@ fn plan(tokens: u32, ms: u32) -> String {
 fn at_work(tokens: u32, ms: u32) -> Window {
     let window = Window::with_files(&["run", "plan.yaml"], &[("plan.yaml", &plan(tokens, ms))]);
     window.until_text("● running");
-    eventually("an attempt", || window.journal().contains("attempt.first_token"));
+    eventually("an attempt", || window.journal().contains("attempt.started"));
     window
 }
 
@@ -352,8 +355,8 @@ fn a_goal_is_typed_planned_and_reviewed_at_every_size() {
     window.until_text("What works here");
     window.type_keys("\x1bOP");
     window.until("help's end", |seen| !seen.text().contains("What works here"));
-    window.type_keys("Compare tea and coffee? [sim ms=4]");
-    window.until_text("tea and coffee? [sim ms=4]");
+    window.type_keys("Compare tea and coffee? [sim ms=3000]");
+    window.until_text("tea and coffee? [sim ms=3000]");
     window.type_keys("\r");
     window.until_text("planning");
     window.until_text("enter run it");
@@ -420,7 +423,7 @@ fn a_job_is_stopped_and_continued_by_key_and_from_outside() {
 
 #[test]
 fn sigterm_ends_the_session_in_order_and_gives_the_terminal_back() {
-    let mut window = at_work(2_000, 50);
+    let mut window = at_work(2_000, 60_000);
     kill_process(window.pid(), Signal::TERM).unwrap();
     assert_eq!(window.ends(), 143);
     assert_eq!(window.last_record(), "session.ended");
@@ -429,7 +432,7 @@ fn sigterm_ends_the_session_in_order_and_gives_the_terminal_back() {
 
 #[test]
 fn a_second_ctrl_c_ends_at_once() {
-    let mut window = at_work(2_000, 50);
+    let mut window = at_work(2_000, 60_000);
     window.type_keys("\x03");
     window.until_text("detach: give the shell back");
     window.type_keys("\x03");
@@ -439,7 +442,7 @@ fn a_second_ctrl_c_ends_at_once() {
 
 #[test]
 fn detaching_gives_the_shell_back_and_works_on() {
-    let mut window = at_work(60, 50);
+    let mut window = at_work(60, 5_000);
     let worker = window.worker();
     window.type_keys("\x1a");
     window.until_text("Suspend");
@@ -459,7 +462,7 @@ fn detaching_gives_the_shell_back_and_works_on() {
 
 #[test]
 fn a_closed_window_leaves_the_work_going_to_its_end() {
-    let mut window = at_work(50, 100);
+    let mut window = at_work(60, 8_000);
     let worker = window.worker();
     window.close();
     eventually("the end of the launcher", || window.exit_code().is_some());
@@ -468,7 +471,7 @@ fn a_closed_window_leaves_the_work_going_to_its_end() {
     {
         let before = ticks(worker);
         std::thread::sleep(Duration::from_secs(2));
-        let used = ticks(worker) - before;
+        let used = ticks(worker).saturating_sub(before);
         assert!(used <= 20, "{used} ticks of 200 without a terminal: something spins");
     }
     eventually_or("the goal's end", || window.log(), || window.journal().contains("goal.ended"));
@@ -481,9 +484,11 @@ fn a_closed_window_leaves_the_work_going_to_its_end() {
 fn what_a_goal_and_a_model_say_never_steers_the_terminal() {
     // The title, the clipboard, a colour, the main screen, and the same in single bytes.
     let bomb = r"A\e]2;PWNED\aB\e]52;c;UFdORUQ=\aC\e[31mD\e[?1049lE\x9b31mF\x9d2;PWNED\x9cG\e[6nH\e[2JI";
+    // In the simulator's answer a closing bracket would end the directive.
+    let answer = r"A\x9d2;PWNED\x9cB\e[31mC\eP1$r0m\e\\D\e[?1049lE\x9b31mF\ecG\e[6nH\e[2JI";
     let text = format!(
         "version: 1\ngoal: \"Goal {bomb}\"\ntasks:\n  - {{id: one, agent: researcher, level: low, title: \"Title {bomb}\", \
-         prompt: \"Prompt {bomb} [sim ms=5 text=Answer {bomb} is said.]\"}}\n"
+         prompt: \"Prompt {bomb} [sim ms=5 text=Answer {answer} is said.]\"}}\n"
     );
     let mut window = Window::with_files(&["run", "plan.yaml"], &[("plan.yaml", &text)]);
     eventually_or("the goal's end", || window.look(Seen::text), || window.journal().contains("goal.ended"));
@@ -493,16 +498,25 @@ fn what_a_goal_and_a_model_say_never_steers_the_terminal() {
     }
     // A paste of it into the goal box.
     window.type_keys("\x0e");
-    window.until_text("What is your goal?");
+    window.until_text("What is the next goal?");
     window.type_keys("\x1b[200~Pasted A\x1b]2;PWNED\x07B\x1b]52;c;UFdORUQ=\x07C end\x1b[201~");
     window.until_text("Pasted A");
     window.type_keys("\x03");
     assert_eq!(window.ends(), 0);
     window.look(|seen| {
         let raw = String::from_utf8_lossy(&seen.raw);
-        for planted in
-            ["\x1b]2;PWNED", "\x1b]52", "\x1b[31mD", "\x1b[?1049lE", "\u{9b}", "\u{9d}", "\x1b[2JI", "\x1b[6nH"]
-        {
+        for planted in [
+            "\x1b]2;PWNED",
+            "\x1b]52",
+            "\x1b[31mD",
+            "\x1b[?1049lE",
+            "\u{9b}",
+            "\u{9d}",
+            "\x1b[2JI",
+            "\x1b[6nH",
+            "\x1bP",
+            "\x1bc",
+        ] {
             assert!(!raw.contains(planted), "{planted:?} reached the terminal");
         }
         let heard = seen.parser.callbacks();

@@ -4,7 +4,7 @@
 //! out: an ordinary end, a panic of the main thread, a signal, suspension, an editor. Nothing else in the program
 //! writes to the terminal while it is entered.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -77,7 +77,7 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal of this process.
 pub struct Tty {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<Whole<Stdout>>>,
     mouse: Mouse,
 }
 
@@ -90,11 +90,48 @@ impl Tty {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "stdin and stdout are not a terminal"));
         }
-        // 64 KiB hold a whole frame of a large screen: one write, one update.
-        let writer = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(writer))?;
+        let terminal = Terminal::new(CrosstermBackend::new(Whole { out: io::stdout(), frame: Vec::new() }))?;
         Ok(Self { terminal, mouse: Mouse::Terminal })
     }
+}
+
+/// What a frame without any change would write.
+const NO_CHANGE: &[u8] = b"\x1b[?2026h\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?2026l";
+
+/// Gathers what is written until it is flushed, so that a frame is one write and one update, and a frame that changes
+/// nothing is none.
+struct Whole<W> {
+    out: W,
+    frame: Vec<u8>,
+}
+
+impl<W: Write> Write for Whole<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = if self.frame == NO_CHANGE { Ok(()) } else { self.out.write_all(&self.frame) };
+        self.frame.clear();
+        written?;
+        self.out.flush()
+    }
+}
+
+/// Draws what differs from the last frame.
+fn draw<W: Write>(
+    terminal: &mut Terminal<CrosstermBackend<Whole<W>>>,
+    paint: &mut dyn FnMut(&mut Buffer),
+) -> io::Result<()> {
+    queue!(terminal.backend_mut(), BeginSynchronizedUpdate)?;
+    // `Terminal::draw` hides the cursor with every frame; here it is hidden from the start.
+    terminal.autoresize()?;
+    paint(terminal.get_frame().buffer_mut());
+    terminal.flush()?;
+    terminal.swap_buffers();
+    queue!(terminal.backend_mut(), EndSynchronizedUpdate)?;
+    Write::flush(terminal.backend_mut())
 }
 
 /// What is written to take a terminal over.
@@ -184,11 +221,7 @@ impl Stage for Tty {
     }
 
     fn draw(&mut self, paint: &mut dyn FnMut(&mut Buffer)) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(|frame| paint(frame.buffer_mut())).map(|_| ());
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        Write::flush(self.terminal.backend_mut())?;
-        drawn
+        draw(&mut self.terminal, paint)
     }
 
     fn clear(&mut self) -> io::Result<()> {
@@ -275,6 +308,23 @@ mod tests {
         assert_eq!(order, on.iter().collect::<Vec<_>>(), "the order is reversed");
         assert!(enter.contains("\x1b[?25l") && leave.contains("\x1b[?25h"), "the cursor comes back");
         assert!(leave.contains("\x1b[?2026l") && leave.contains("\x1b[?1000l") && leave.contains("\x1b[23;2t"));
+    }
+
+    #[test]
+    fn a_frame_without_a_change_writes_nothing() {
+        let (mut reader, out) = std::io::pipe().unwrap();
+        let backend = CrosstermBackend::new(Whole { out, frame: Vec::new() });
+        let viewport = ratatui::Viewport::Fixed(ratatui::layout::Rect::new(0, 0, 10, 2));
+        let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
+        for words in ["", "some", "some", "same", "same"] {
+            let mut paint = |buf: &mut Buffer| buf.set_stringn(0, 0, words, 10, ratatui::style::Style::new());
+            draw(&mut terminal, &mut |buf| _ = paint(buf)).unwrap();
+        }
+        drop(terminal);
+        let mut written = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut written).unwrap();
+        assert_eq!(written.matches("\x1b[?2026h").count(), 2, "{written:?}");
+        assert!(written.contains("some") && !written.contains("same"), "{written:?}");
     }
 
     /// In one test, because what it watches is one for the whole process.
