@@ -28,6 +28,8 @@ pub struct Card {
 pub enum CardKind {
     /// Leaving while something runs.
     Leave,
+    /// Suspending while something runs.
+    Suspend,
     /// Stopping one task.
     Stop,
     /// Anything else that acts on many.
@@ -90,6 +92,26 @@ impl Card {
             Choice::nothing("stay"),
         ];
         Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })
+    }
+
+    /// Suspending while something runs; none when nothing does.
+    pub fn suspend(state: &State, now: Micros) -> Option<Self> {
+        let running = state.running().len();
+        let agents = match running {
+            0 => return None,
+            1 => "1 agent is at work.".to_owned(),
+            n => format!("{n} agents are at work."),
+        };
+        let body = vec![
+            agents.into(),
+            CleanText::from_static("A suspended Baton reads nothing: servers give up on it, and attempts fail."),
+        ];
+        let choices = vec![
+            Choice::new('d', "detach: give the shell back, keep working", vec![UiEffect::Detach]),
+            Choice::new('z', "suspend all the same; ctrl-z again does it too", vec![UiEffect::Suspend]),
+            Choice::nothing("stay"),
+        ];
+        Some(Self { kind: CardKind::Suspend, title: "Suspend".into(), body, choices, focused: 0, opened: now })
     }
 
     /// Stopping one task; none when it has ended.

@@ -122,7 +122,15 @@ impl Ui {
                 Some(card) => vec![open(Layer::Card(card))],
                 None => vec![UiEffect::Quit(Leave::Idle)],
             },
-            Action::Suspend => vec![UiEffect::Suspend],
+            // A stopped process hears no server; a second ctrl-z means it.
+            Action::Suspend => match Card::suspend(state, now) {
+                Some(card) if !matches!(self.layers.last(), Some(Layer::Card(_))) => vec![open(Layer::Card(card))],
+                _ => {
+                    let asked = |l: &Layer| matches!(l, Layer::Card(c) if c.kind == super::CardKind::Suspend);
+                    self.layers.retain(|l| !asked(l));
+                    vec![UiEffect::Suspend]
+                }
+            },
             Action::Redraw => vec![UiEffect::Redraw],
             // There it also looks for the real fleet again.
             Action::Refresh if self.screen == Screen::Welcome => self.screen_acts(action, state, now),
