@@ -23,6 +23,10 @@ use crate::interface::tui::widget::pen::{Pen, cut};
 
 /// Panes lower than this leave out the line that thinking folds into.
 const ROOMY: u16 = 6;
+/// With more panes than these, each of them moves less often.
+const CALM: usize = 6;
+/// Rows that a crowded pane moves by at most.
+const STEP: usize = 4;
 
 /// The words on a pane's border: sign and title left; agent, place, level, figure right, fewer where it is narrow.
 pub(super) fn title(scene: &Scene<'_>, at: usize, pane: &Pane, area: Rect, shown: &Shown, buf: &mut Buffer) {
@@ -128,12 +132,17 @@ fn paint(
     let rows = plan(scene, attempt, pane, text, inner);
     let count = rows.count();
     let last_top = count.saturating_sub(height);
+    let running = attempt.ended.is_none();
+    let crowded = ui.areas().panes.len() > CALM;
+    // Many panes that each move a row up at their own time are restless, and dear over a slow line: they move by half.
+    let step = if crowded && running { height.div_ceil(2).clamp(1, STEP) } else { 1 };
     let top = match pane.anchor {
-        Anchor::Tail => last_top,
+        Anchor::Tail => last_top.next_multiple_of(step),
         Anchor::At(top) => top.min(last_top),
     };
     let first = rows.before_answer();
-    let running = attempt.ended.is_none();
+    // In the colour of the text it costs no change of colour, forth and back, with each word that comes.
+    let caret = if crowded { Slot::Text } else { Slot::Running };
     let current = (!ui.search.text.is_empty()).then_some(ui.search.at);
     for (line, row) in (top..count.min(top + height)).enumerate() {
         let y = inner.y + line as u16;
@@ -153,7 +162,7 @@ fn paint(
         }
         if running && rows.answer > 0 && row + 1 == first + rows.answer && text.last == Some(Channel::Answer) {
             // A full row's caret stands in the margin.
-            Pen::new(buf, end, y, inner.right() + 1).put(theme.glyph(Glyph::Caret), theme.style(Slot::Running));
+            Pen::new(buf, end, y, inner.right() + 1).put(theme.glyph(Glyph::Caret), theme.style(caret));
         }
     }
     if count == 0 {
