@@ -13,6 +13,7 @@
 
 mod decisions;
 mod fleet;
+mod frames;
 mod runs;
 
 fn main() {
@@ -33,6 +34,7 @@ fn main() {
     runs::many_small_tasks(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
+    frames::frames(&mut report);
     println!("{}", if report.missed == 0 { "all within budget" } else { "over budget: see the lines marked OVER" });
 }
 

@@ -1,6 +1,6 @@
 //! What a view draws from, and what the console keeps of the session's text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::model::Ui;
@@ -22,37 +22,165 @@ pub struct Scene<'a> {
     pub now: Micros,
 }
 
+/// Bytes that are kept at hand over all attempts: half of what the design lets the whole process have, with room for
+/// what is rendered of it.
+const HOT: usize = 24 * 1024 * 1024;
+/// Bytes a record takes besides its text: itself, its count, its place in the list.
+const RECORD: usize = size_of::<Record>() + 2 * size_of::<usize>() + size_of::<Arc<Record>>();
+
 /// The raw text of attempts, as records: shared with the journal's writer, never copied.
 ///
-/// Views make clean text of what they show and cache that (`Caches`).
-#[derive(Default)]
+/// Views make clean text of what they show and cache that (`Caches`). What is kept is bounded: the oldest ended
+/// attempts go first, whole; when none is left, the first pieces of the one with the most text. The journal has all.
 pub struct Transcripts {
-    pieces: HashMap<AttemptId, Vec<Arc<Record>>>,
+    texts: HashMap<AttemptId, Kept>,
+    /// Attempts that ended and have text, the oldest first.
+    ended: VecDeque<AttemptId>,
+    bytes: usize,
+    limit: usize,
+}
+
+/// The text of one attempt that is still at hand.
+#[derive(Default)]
+struct Kept {
+    /// Pieces before the first of `pieces` that are no longer at hand.
+    gone: usize,
+    pieces: VecDeque<Arc<Record>>,
+    bytes: usize,
+}
+
+impl Default for Transcripts {
+    fn default() -> Self {
+        Self::with_limit(HOT)
+    }
 }
 
 impl Transcripts {
+    /// Keeps about `limit` bytes at most.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit }
+    }
+
     /// Takes in a record; only `attempt.output` is kept.
     pub fn apply(&mut self, record: &Arc<Record>) {
-        if let Event::AttemptOutput(output) = &record.event {
-            self.pieces.entry(output.turn.attempt).or_default().push(Arc::clone(record));
+        match &record.event {
+            Event::AttemptOutput(output) => {
+                let bytes = output.text.capacity() + RECORD;
+                let kept = self.texts.entry(output.turn.attempt).or_default();
+                kept.pieces.push_back(Arc::clone(record));
+                kept.bytes += bytes;
+                self.bytes += bytes;
+                self.make_room();
+            }
+            Event::AttemptEnded { attempt, .. } if self.texts.contains_key(attempt) => self.ended.push_back(*attempt),
+            _ => {}
         }
     }
 
-    /// The pieces of an attempt in order, from the `from`-th on.
+    fn make_room(&mut self) {
+        while self.bytes > self.limit {
+            if let Some(attempt) = self.ended.pop_front() {
+                if let Some(kept) = self.texts.get_mut(&attempt) {
+                    kept.gone += kept.pieces.len();
+                    kept.pieces = VecDeque::new();
+                    self.bytes -= std::mem::take(&mut kept.bytes);
+                }
+                continue;
+            }
+            let Some(most) = self.texts.values_mut().max_by_key(|k| k.bytes) else { return };
+            // A quarter at a time, so that this is not done for every piece that comes.
+            for _ in 0..most.pieces.len().div_ceil(4) {
+                let Some(piece) = most.pieces.pop_front() else { break };
+                if let Event::AttemptOutput(output) = &piece.event {
+                    let bytes = output.text.capacity() + RECORD;
+                    most.bytes -= bytes;
+                    self.bytes -= bytes;
+                }
+                most.gone += 1;
+            }
+        }
+    }
+
+    /// The pieces of an attempt in order, from the `from`-th on; those that are no longer at hand are left out.
     pub fn pieces(&self, attempt: AttemptId, from: usize) -> impl Iterator<Item = (Channel, &str)> + '_ {
-        self.pieces.get(&attempt).into_iter().flat_map(move |p| p.iter().skip(from)).filter_map(|r| match &r.event {
+        let kept = self.texts.get(&attempt);
+        let skip = from.saturating_sub(kept.map_or(0, |k| k.gone));
+        kept.into_iter().flat_map(move |k| k.pieces.iter().skip(skip)).filter_map(|r| match &r.event {
             Event::AttemptOutput(output) => Some((output.channel, output.text.as_str())),
             _ => None,
         })
     }
 
-    /// How many pieces an attempt has.
+    /// How many pieces an attempt has had.
     pub fn count(&self, attempt: AttemptId) -> usize {
-        self.pieces.get(&attempt).map_or(0, Vec::len)
+        self.texts.get(&attempt).map_or(0, |k| k.gone + k.pieces.len())
     }
 
-    /// The whole raw text of one channel of an attempt.
+    /// How many of an attempt's pieces, from the first on, are no longer at hand; the journal has them.
+    pub fn gone(&self, attempt: AttemptId) -> usize {
+        self.texts.get(&attempt).map_or(0, |k| k.gone)
+    }
+
+    /// The raw text of one channel of an attempt, as far as it is at hand.
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
         self.pieces(attempt, 0).filter(|(c, _)| *c == channel).map(|(_, t)| t).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::protocol::{AttemptEnd, AttemptOutput, TurnId};
+
+    fn say(transcripts: &mut Transcripts, attempt: u64, text: &str) {
+        let turn = TurnId { attempt: AttemptId(attempt), turn: 1 };
+        let output = AttemptOutput { turn, channel: Channel::Answer, text: text.into(), tokens: 1 };
+        transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event: Event::AttemptOutput(output) }));
+    }
+
+    fn end(transcripts: &mut Transcripts, attempt: u64) {
+        let event = Event::AttemptEnded { attempt: AttemptId(attempt), end: AttemptEnd::Completed };
+        transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event }));
+    }
+
+    #[test]
+    fn the_oldest_ended_text_goes_first_and_what_runs_stays() {
+        let piece = "x".repeat(1000);
+        let mut transcripts = Transcripts::with_limit(10 * (1000 + RECORD));
+        for attempt in 1..=5 {
+            say(&mut transcripts, attempt, &piece);
+            say(&mut transcripts, attempt, &piece);
+        }
+        end(&mut transcripts, 2);
+        end(&mut transcripts, 1);
+        say(&mut transcripts, 3, &piece);
+        let gone = |t: &Transcripts| (1..=5).map(|a| t.gone(AttemptId(a))).collect::<Vec<_>>();
+        assert_eq!(gone(&transcripts), [0, 2, 0, 0, 0]);
+        assert_eq!(transcripts.text(AttemptId(2), Channel::Answer), "");
+        assert_eq!(transcripts.count(AttemptId(2)), 2);
+        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 2000);
+        for _ in 0..100 {
+            say(&mut transcripts, 4, &piece);
+            assert!(transcripts.bytes <= transcripts.limit);
+        }
+        assert_eq!(gone(&transcripts)[..3], [2, 2, 0]);
+        assert_eq!(transcripts.count(AttemptId(4)), 102);
+        // Whoever has read up to somewhere goes on there.
+        assert_eq!(transcripts.pieces(AttemptId(4), 101).count(), 1);
+        assert_eq!(transcripts.pieces(AttemptId(4), 0).count(), 102 - transcripts.gone(AttemptId(4)));
+    }
+
+    #[test]
+    fn much_text_stays_within_the_limit() {
+        let mut transcripts = Transcripts::with_limit(HOT / 16);
+        for attempt in 0..2_000 {
+            for _ in 0..50 {
+                say(&mut transcripts, attempt, "twenty bytes of text");
+            }
+            end(&mut transcripts, attempt);
+        }
+        assert!(transcripts.bytes <= HOT / 16, "{}", transcripts.bytes);
+        let kept: usize = transcripts.texts.values().map(|k| k.pieces.len()).sum();
+        assert!(transcripts.bytes >= kept * RECORD);
     }
 }

@@ -119,10 +119,19 @@ impl Thoughts {
     }
 }
 
+/// Tells text in other words, as Markdown; none when it is to be shown as it is.
+pub type Retell = fn(&str) -> Option<String>;
+
 /// Markdown in rows: what a model answers.
 #[derive(Clone, Debug)]
 pub struct Answer {
     source: Source,
+    /// Bytes of the whole lines that were looked at for fences and paragraphs.
+    lines_seen: usize,
+    /// Where the last paragraph or item of them begins.
+    paragraph: usize,
+    /// The fence that is open where the last whole line ends.
+    fence: Option<&'static str>,
     width: u16,
     rendered: Streaming,
     needle: String,
@@ -131,7 +140,16 @@ pub struct Answer {
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { source: Source::new(), width: 0, rendered: Streaming::new(1), needle: String::new(), found: Vec::new() }
+        Self {
+            source: Source::new(),
+            lines_seen: 0,
+            paragraph: 0,
+            fence: None,
+            width: 0,
+            rendered: Streaming::new(1),
+            needle: String::new(),
+            found: Vec::new(),
+        }
     }
 }
 
@@ -141,8 +159,9 @@ impl Answer {
         self.source.push(raw);
     }
 
-    /// Brings the rows up to date at a width, and the matches of a search (in lower case; empty: none).
-    pub fn update(&mut self, cells: u16, needle: &str) {
+    /// Brings the rows up to date at a width, and the matches of a search (in lower case; empty: none). With `retell`
+    /// the rows are what it makes of the text.
+    pub fn update(&mut self, cells: u16, needle: &str, retell: Option<Retell>) {
         let mut changed = false;
         if self.width != cells {
             self.width = cells;
@@ -150,13 +169,65 @@ impl Answer {
             changed = true;
         }
         if changed || self.source.fresh == Fresh::Yes {
-            self.rendered.update(&self.source.clean);
+            match retell.and_then(|retell| retell(&self.source.clean)) {
+                Some(told) => {
+                    self.rendered = Streaming::new(usize::from(cells.max(1)));
+                    self.rendered.update(&told);
+                }
+                None => self.render(),
+            }
             self.source.fresh = Fresh::No;
             changed = true;
         }
         if self.needle != needle || (changed && !needle.is_empty()) {
             needle.clone_into(&mut self.needle);
             self.search();
+        }
+    }
+
+    /// Renders the text as if what is open at its end were closed, so that no bare mark flickers up.
+    fn render(&mut self) {
+        self.follow_lines();
+        let clean = &mut self.source.clean;
+        let end = clean.trim_end().len();
+        let line = clean.get(self.lines_seen..end).unwrap_or_default().trim_start();
+        let from = if begins(line) { self.lines_seen } else { self.paragraph };
+        let bare = !line.is_empty() && line.len() < 3 && line.chars().all(|c| matches!(c, '`' | '*' | '~'));
+        let closed = match self.fence {
+            Some(mark) if !line.is_empty() && mark.starts_with(line) => Some((line.len(), "")),
+            Some(_) => None,
+            None if fence_of(line).is_some() => None,
+            None if bare => Some((line.len(), "")),
+            None => closing(clean.get(from..end).unwrap_or_default()),
+        };
+        let Some((less, close)) = closed else {
+            self.rendered.update(clean);
+            return;
+        };
+        let rest = clean.split_off(end - less);
+        clean.push_str(close);
+        self.rendered.update(clean);
+        clean.truncate(clean.len() - close.len());
+        clean.push_str(&rest);
+    }
+
+    /// Reads the whole lines that came since, for fences of code and where paragraphs begin.
+    fn follow_lines(&mut self) {
+        let new = self.source.clean.get(self.lines_seen..).unwrap_or_default();
+        for line in new.split_inclusive('\n').filter(|l| l.ends_with('\n')) {
+            let from = self.lines_seen;
+            self.lines_seen += line.len();
+            let first = line.trim_start();
+            match (self.fence, fence_of(first)) {
+                (None, Some(mark)) => self.fence = Some(mark),
+                (Some(open), Some(mark)) if open == mark => {
+                    self.fence = None;
+                    self.paragraph = self.lines_seen;
+                }
+                (None, None) if first.is_empty() => self.paragraph = self.lines_seen,
+                (None, None) if begins(first) => self.paragraph = from,
+                _ => {}
+            }
         }
     }
 
@@ -221,6 +292,53 @@ impl Answer {
     }
 }
 
+/// The mark of a line that opens or closes a block of code.
+fn fence_of(line: &str) -> Option<&'static str> {
+    ["```", "~~~"].into_iter().find(|mark| line.starts_with(mark))
+}
+
+/// Whether a line (without its indentation) begins an item, a heading or the like, and so a paragraph of its own.
+fn begins(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = rest.len() < line.len() && rest.starts_with(['.', ')']);
+    numbered || line.starts_with(['-', '+', '#', '>', '|']) || line.starts_with("* ")
+}
+
+/// What closes the bold words or the code that are open at the end of a paragraph, and how many bytes before are left
+/// out for it: an opening mark with nothing behind it is not shown at all.
+fn closing(text: &str) -> Option<(usize, &'static str)> {
+    let (mut bold, mut code) = (false, false);
+    let (mut chars, mut last) = (text.char_indices().peekable(), 0);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if !code => {
+                chars.next();
+            }
+            '`' => {
+                code = !code;
+                last = at;
+            }
+            '*' if !code && chars.next_if(|(_, c)| *c == '*').is_some() => {
+                bold = !bold;
+                last = at;
+            }
+            _ => {}
+        }
+    }
+    match (code, bold) {
+        (true, _) if last + 1 == text.len() => Some((1, "")),
+        (true, true) => Some((0, "`**")),
+        (true, false) => Some((0, "`")),
+        (false, true) if last + 2 == text.len() => Some((2, "")),
+        // The first half of its end is there already.
+        (false, true) if text.ends_with('*') => Some((0, "*")),
+        (false, true) => Some((0, "**")),
+        // Half of an opening mark.
+        (false, false) if text.ends_with(" *") => Some((1, "")),
+        (false, false) => None,
+    }
+}
+
 /// The style of a kind of text.
 pub fn slot(kind: SpanKind) -> Slot {
     match kind {
@@ -264,12 +382,40 @@ mod tests {
     fn matches_are_found_in_new_text_too() {
         let mut answer = Answer::default();
         answer.push("Alpha beta\n\ngamma al");
-        answer.update(20, "alpha");
+        answer.update(20, "alpha", None);
         assert_eq!(answer.matches().collect::<Vec<_>>(), [0]);
         answer.push("pha \u{1b}[31malpha");
-        answer.update(20, "alpha");
+        answer.update(20, "alpha", None);
         assert_eq!(answer.matches().count(), 3);
-        answer.update(20, "");
+        answer.update(20, "", None);
         assert_eq!(answer.matches().count(), 0);
+    }
+
+    #[test]
+    fn no_mark_flickers_up_while_text_comes() {
+        let whole = "Some **bold words** and `code **x**`.\n\n- **Item one**: `a` b\n2. **Two\nlines** here\n\n\
+                     ```\na ** b\n```\n\nLast **one";
+        for (end, _) in whole.char_indices().chain([(whole.len(), ' ')]) {
+            let mut answer = Answer::default();
+            answer.push(&whole[..end]);
+            answer.update(60, "", None);
+            assert_eq!(answer.source.clean, whole[..end], "the text itself is as it was");
+            for line in answer.rendered.lines() {
+                let text = line.text();
+                let shown = ["code **x**", "code **x*", "code **x", "code **", "code *"]
+                    .iter()
+                    .fold(text.clone(), |t, part| t.replace(part, ""));
+                assert!(text.contains("a *") || !shown.contains(['*', '`']), "{text:?} of {:?}", &whole[..end]);
+            }
+        }
+        let mut whole_again = Answer::default();
+        for c in whole.chars() {
+            whole_again.push(c.encode_utf8(&mut [0; 4]));
+            whole_again.update(60, "", None);
+        }
+        let mut at_once = Answer::default();
+        at_once.push(whole);
+        at_once.update(60, "", None);
+        assert_eq!(whole_again.rendered.lines(), at_once.rendered.lines());
     }
 }

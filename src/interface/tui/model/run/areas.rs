@@ -198,7 +198,11 @@ fn stacked(out: &mut Areas, inside: Rect, wish: Wish) {
 fn wide(out: &mut Areas, inside: Rect, left: u16, details: u16, wish: Wish) {
     let h = inside.height;
     out.form = if details > 0 { Form::Full } else { Form::Wide };
-    let why = if h >= 44 { 4 } else { 2.min(h / 6) };
+    let why = match h {
+        44.. => 4,
+        32.. => 3,
+        _ => 2.min(h / 6),
+    };
     let fleet = wish.fleet_lines.clamp(1, 7).min(h / 4);
     let memory = if h >= 18 { 2 } else { 0 };
     let mut column = Column { at: Rect { width: left - 2, ..inside } };

@@ -12,10 +12,22 @@ use crate::interface::tui::widget::flow::{Answer, Thoughts};
 /// Attempts kept that were not drawn lately: enough to go back and forth between a few without rendering again.
 const SPARE: usize = 12;
 
+/// How an attempt's text begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With its first piece.
+    #[default]
+    Whole,
+    /// Somewhere later: what came before is in the journal only.
+    Cut,
+}
+
 /// The text of one attempt.
 #[derive(Clone, Debug, Default)]
 pub struct AttemptText {
     pieces: usize,
+    /// Whether its beginning was no longer at hand when it was first shown.
+    pub start: Start,
     /// What it thought.
     pub thoughts: Thoughts,
     /// What it answered.
@@ -51,6 +63,11 @@ impl RunCaches {
     pub fn text(&mut self, attempt: AttemptId, transcripts: &Transcripts) -> &mut AttemptText {
         let text = self.texts.entry(attempt).or_default();
         text.drawn = self.frame;
+        let gone = transcripts.gone(attempt);
+        if text.pieces < gone {
+            text.pieces = gone;
+            text.start = Start::Cut;
+        }
         for (channel, piece) in transcripts.pieces(attempt, text.pieces) {
             match channel {
                 Channel::Thinking => text.thoughts.push(piece),

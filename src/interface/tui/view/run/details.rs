@@ -42,7 +42,8 @@ fn lines(scene: &Scene<'_>, ix: TaskIx, inner: Rect) -> Vec<(String, Slot)> {
     push_wrapped(&mut out, &task.title, Slot::Strong, 4);
     let agent = state.config.fleet.agent(&task.spec.agent);
     let tier = agent.map_or("no such agent", |a| a.tier.as_str());
-    out.push((format!("{} · {tier} · level {}", task.spec.agent, state.level_of(task).word()), Slot::Dim));
+    let who = format!("{} · {tier} · level {}", task.spec.agent, state.level_of(task).word());
+    push_wrapped(&mut out, &who, Slot::Dim, 2);
     out.push((String::new(), Slot::Text));
     out.push(("Prompt".to_owned(), Slot::Title));
     let before = out.len();
@@ -82,10 +83,8 @@ fn lines(scene: &Scene<'_>, ix: TaskIx, inner: Rect) -> Vec<(String, Slot)> {
             };
             let place = state.endpoint(attempt.endpoint).config.short();
             let tokens = count(attempt.output_tokens());
-            out.push((
-                format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now))),
-                slot,
-            ));
+            let line = format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now)));
+            push_wrapped(&mut out, &line, slot, 1);
             if let Some((_, AttemptEnd::Failed(failure))) = &attempt.ended {
                 push_wrapped(&mut out, &failure.message, Slot::Dim, 3);
             }

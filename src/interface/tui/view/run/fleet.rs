@@ -54,8 +54,8 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer, drawn: &mu
         match line {
             FleetLine::Endpoint { endpoint, queued, rate } => strip(scene, *endpoint, *queued, *rate, names, row, buf),
             FleetLine::Idle { endpoints, why } => {
-                let text = format!("idle {} · why: {}", super::why::names(scene, endpoints), why.words());
                 let cells = usize::from(area.width).saturating_sub(2);
+                let text = idle(scene, endpoints, why.words(), cells);
                 Pen::new(buf, area.x + 1, y, area.right())
                     .put(&cut(&text, cells, scene.theme), scene.theme.style(Slot::Dim));
             }
@@ -64,6 +64,21 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer, drawn: &mu
             buf.set_style(row.intersection(buf.area), scene.theme.style(Slot::Selected));
         }
     }
+}
+
+/// Who idles and why: when not all names fit, the rest is a number, so that the reason is always there.
+fn idle(scene: &Scene<'_>, endpoints: &[EndpointIx], why: &str, cells: usize) -> String {
+    let names: Vec<&str> = endpoints.iter().map(|e| super::words::brief(scene.state.endpoint(*e))).collect();
+    let said = |shown: usize| {
+        let mut list = names.get(..shown).unwrap_or_default().join(", ");
+        if shown < names.len() {
+            let more = names.len() - shown;
+            list = if list.is_empty() { more.to_string() } else { format!("{list} and {more} more") };
+        }
+        format!("idle {list} · why: {why}")
+    };
+    let shown = (0..=names.len()).rev().find(|n| width(&said(*n)) <= cells).unwrap_or(0);
+    said(shown)
 }
 
 fn strip(scene: &Scene<'_>, endpoint: EndpointIx, queued: u32, rate: f32, names: usize, row: Rect, buf: &mut Buffer) {

@@ -16,6 +16,12 @@ const SERIES: [Slot; 5] = [Slot::Series1, Slot::Series2, Slot::Series3, Slot::Se
 /// The words on the border, left and right.
 pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
     let m = scene.state.machine;
+    if scene.state.config.fleet.is_simulated() {
+        // Nothing of it is loaded here, so it is not held against this machine's memory.
+        let (parts, _) = parts(scene);
+        let models: u64 = parts.iter().map(|p| p.bytes).sum();
+        return (format!("Memory {} GB", gigabytes(models)), "simulated".to_owned());
+    }
     if m.total == 0 {
         return ("Memory".to_owned(), String::new());
     }
@@ -27,7 +33,7 @@ pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
 /// What the machine uses besides models.
 const OTHER: &str = "other";
 /// Names are cut until there is room for this many blocks.
-const BLOCKS: usize = 8;
+const BLOCKS: usize = 6;
 
 struct Part {
     name: String,
@@ -52,7 +58,7 @@ fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
             }
             _ => continue,
         };
-        parts.push(Part { name: e.config.short().to_owned(), bytes, slot: Slot::SeriesOther });
+        parts.push(Part { name: super::words::brief(e).to_owned(), bytes, slot: Slot::SeriesOther });
     }
     parts.sort_by_key(|p| std::cmp::Reverse(p.bytes));
     for (part, slot) in parts.iter_mut().zip(SERIES) {
@@ -93,13 +99,14 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let m = scene.state.machine;
     let (x, right) = (area.x + 1, area.right().saturating_sub(1));
     let cells = usize::from(right.saturating_sub(x));
-    if m.total == 0 || cells == 0 {
+    let simulated = scene.state.config.fleet.is_simulated();
+    if cells == 0 || (m.total == 0 && !simulated) {
         Pen::new(buf, x, area.y, right).put("not sampled yet", theme.style(Slot::Dim));
         return;
     }
     let (mut parts, planned) = parts(scene);
     let models: u64 = parts.iter().map(|p| p.bytes).sum();
-    let other = m.used.saturating_sub(models);
+    let other = if simulated { 0 } else { m.used.saturating_sub(models) };
     if other > 0 {
         parts.push(Part { name: OTHER.to_owned(), bytes: other, slot: Slot::SeriesOther });
     }
@@ -114,8 +121,15 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
     if area.height > 1 {
         let free = m.total.saturating_sub(m.used);
-        let mut words = vec![format!("free {}", gigabytes(free))];
-        if planned {
+        let here = format!("this machine: {} of {} GB used", gigabytes(m.used), gigabytes(m.total));
+        let mut words = match (simulated, m.total) {
+            (true, 0) => Vec::new(),
+            (true, _) => vec![here],
+            (false, _) => vec![format!("free {}", gigabytes(free))],
+        };
+        if simulated {
+            words.insert(0, "as if loaded".to_owned());
+        } else if planned {
             words.push("planned sizes".to_owned());
         }
         Pen::new(buf, x, area.y + 1, right).put(&cut(&words.join(" · "), cells, theme), theme.style(Slot::Dim));

@@ -6,6 +6,7 @@
 
 mod cache;
 mod details;
+mod draft;
 mod fleet;
 mod memory;
 mod panes;

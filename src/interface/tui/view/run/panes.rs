@@ -3,10 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::cache::{AttemptText, RunCaches};
+use super::cache::{AttemptText, RunCaches, Start};
+use super::draft;
 use super::tree::level_letter;
 use super::words::{activity, is_thinking, seat, sign, why};
-use crate::domain::protocol::{AttemptEnd, Channel};
+use crate::domain::protocol::{AttemptEnd, Channel, Work};
 use crate::domain::state::{Attempt, Life, Status, TaskIx};
 use crate::domain::text::width::width;
 use crate::domain::text::wrap::wrap;
@@ -16,11 +17,16 @@ use crate::interface::tui::model::run::{Focus, Shown};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::bar::filled;
+use crate::interface::tui::widget::flow::Retell;
 use crate::interface::tui::widget::frame::titles;
 use crate::interface::tui::widget::pen::{Pen, cut};
 
 /// Panes lower than this leave out the line that thinking folds into.
 const ROOMY: u16 = 6;
+/// With more panes than these, each of them moves less often.
+const CALM: usize = 6;
+/// Rows that a crowded pane moves by at most.
+const STEP: usize = 4;
 
 /// The words on a pane's border: sign and title left; agent, place, level, figure right, fewer where it is narrow.
 pub(super) fn title(scene: &Scene<'_>, at: usize, pane: &Pane, area: Rect, shown: &Shown, buf: &mut Buffer) {
@@ -89,14 +95,15 @@ pub(super) fn body(
     let focused = ui.panes.focus == at;
     let needle = if focused && ui.focus == Focus::Pane { ui.search.text.to_lowercase() } else { String::new() };
     let text = caches.text(attempt.id, scene.transcripts);
-    text.answer.update(inner.width, &needle);
+    let retell: Option<Retell> = (task.work == Work::Planning).then_some(draft::told);
+    text.answer.update(inner.width, &needle, retell);
     text.thoughts.update(inner.width.saturating_sub(2));
     paint(scene, attempt, pane, text, inner, buf)
 }
 
-/// The rows of a pane, in order: what thinking folds into, thoughts, answer, how it ended.
+/// The rows of a pane, in order: what is missing, what thinking folds into, thoughts, answer, how it ended.
 struct Rows {
-    head: Option<String>,
+    head: Vec<String>,
     thoughts: usize,
     answer: usize,
     foot: Vec<(String, Slot)>,
@@ -108,7 +115,7 @@ impl Rows {
     }
 
     fn before_answer(&self) -> usize {
-        usize::from(self.head.is_some()) + self.thoughts
+        self.head.len() + self.thoughts
     }
 }
 
@@ -125,19 +132,23 @@ fn paint(
     let rows = plan(scene, attempt, pane, text, inner);
     let count = rows.count();
     let last_top = count.saturating_sub(height);
+    let running = attempt.ended.is_none();
+    let crowded = ui.areas().panes.len() > CALM;
+    // Many panes that each move a row up at their own time are restless, and dear over a slow line: they move by half.
+    let step = if crowded && running { height.div_ceil(2).clamp(1, STEP) } else { 1 };
     let top = match pane.anchor {
-        Anchor::Tail => last_top,
+        Anchor::Tail => last_top.next_multiple_of(step),
         Anchor::At(top) => top.min(last_top),
     };
     let first = rows.before_answer();
-    let running = attempt.ended.is_none();
+    // In the colour of the text it costs no change of colour, forth and back, with each word that comes.
+    let caret = if crowded { Slot::Text } else { Slot::Running };
     let current = (!ui.search.text.is_empty()).then_some(ui.search.at);
     for (line, row) in (top..count.min(top + height)).enumerate() {
         let y = inner.y + line as u16;
-        let head = usize::from(rows.head.is_some());
+        let head = rows.head.len();
         let mut end = inner.x;
-        if row < head {
-            let words = rows.head.as_deref().unwrap_or_default();
+        if let Some(words) = rows.head.get(row) {
             let words = cut(words, usize::from(inner.width), theme);
             Pen::new(buf, inner.x, y, inner.right()).put(&words, theme.style(Slot::Dim));
         } else if row < first {
@@ -151,7 +162,7 @@ fn paint(
         }
         if running && rows.answer > 0 && row + 1 == first + rows.answer && text.last == Some(Channel::Answer) {
             // A full row's caret stands in the margin.
-            Pen::new(buf, end, y, inner.right() + 1).put(theme.glyph(Glyph::Caret), theme.style(Slot::Running));
+            Pen::new(buf, end, y, inner.right() + 1).put(theme.glyph(Glyph::Caret), theme.style(caret));
         }
     }
     if count == 0 {
@@ -169,11 +180,13 @@ fn plan(scene: &Scene<'_>, attempt: &Attempt, pane: &Pane, text: &mut AttemptTex
     let roomy = inner.height >= ROOMY;
     let chosen = if ui.selected() == Some(pane.task) { ui.thinking } else { None };
     let fold = chosen.unwrap_or(if thinks && text.answer.is_empty() { Fold::Open } else { Fold::Closed });
-    let head =
+    let fold_line =
         (words > 0 && (roomy || chosen == Some(Fold::Open)) && (fold == Fold::Closed || roomy)).then(|| match fold {
             Fold::Closed => format!("{} thinking {words} words (l unfolds)", theme.glyph(Glyph::Folded)),
             Fold::Open => format!("{} thinking {words} words (h folds)", theme.glyph(Glyph::Unfolded)),
         });
+    let missing = (text.start == Start::Cut).then(|| "older text is in the journal".to_owned());
+    let head = missing.into_iter().chain(fold_line).collect();
     let thoughts = if fold == Fold::Open { text.thoughts.rows() } else { 0 };
     let mut foot = Vec::new();
     let failed = match attempt.ended.as_ref().map(|(_, end)| end) {

@@ -23,15 +23,18 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     let height = usize::from(inner.height);
-    // The reason always has a row; the title has the others.
-    let titles: Vec<&str> = wrap(&title, cells).take(height - 1).filter_map(|r| title.get(r)).collect();
+    let rows: Vec<_> = wrap(&reason, cells).collect();
+    // The title has a row, and those that the reason leaves.
+    let most = height.saturating_sub(rows.len()).max(1);
+    let titles: Vec<_> = wrap(&title, cells).collect();
     let mut y = inner.y;
-    for row in titles {
-        Pen::new(buf, inner.x, y, inner.right()).put(row, theme.style(Slot::Strong));
+    for (i, row) in titles.iter().take(most).enumerate() {
+        let last = i + 1 == most && titles.len() > most;
+        let text = if last { title.get(row.start..) } else { title.get(row.clone()) }.unwrap_or_default();
+        Pen::new(buf, inner.x, y, inner.right()).put(&cut(text, cells, theme), theme.style(Slot::Strong));
         y += 1;
     }
     let left = usize::from(inner.bottom().saturating_sub(y));
-    let rows: Vec<_> = wrap(&reason, cells).collect();
     for (i, row) in rows.iter().take(left).enumerate() {
         let last = i + 1 == left && rows.len() > left;
         let text = if last { reason.get(row.start..) } else { reason.get(row.clone()) }.unwrap_or_default();

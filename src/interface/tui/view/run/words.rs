@@ -134,7 +134,10 @@ pub(super) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> 
         Life::Running => {
             if let Some(a) = state.last_attempt(task) {
                 let e = state.endpoint(a.endpoint);
-                let mut first = format!("{}, try {}, {}", seat(state, a), task.attempts.len(), span(a.elapsed(now)));
+                // The first try goes without saying; narrow screens have one line for all of this.
+                let tries = task.attempts.len();
+                let again = if tries > 1 { format!(", try {tries}") } else { String::new() };
+                let mut first = format!("{}{again}, {}", seat(state, a), span(a.elapsed(now)));
                 if let Some(share) = a.context_share(e.context()) {
                     first.push_str(&format!(", context {:.0}%", share * 100.0));
                 }
