@@ -27,7 +27,7 @@ impl Ui {
                 let words = match outcome {
                     Outcome::Done => "done",
                     Outcome::Failed => "over; something failed",
-                    Outcome::Cancelled => "cancelled",
+                    Outcome::Cancelled => "cancelled; 1 sums it up, ctrl-n asks for another goal",
                 };
                 if *outcome != Outcome::Cancelled && self.screen == Screen::Run && self.layers.is_empty() {
                     self.screen = Screen::Done(*goal);
