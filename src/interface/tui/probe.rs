@@ -37,9 +37,9 @@ pub(crate) fn by_locale(variable: impl Fn(&str) -> Option<String>) -> GlyphSet {
     }
 }
 
-/// Writes the sign at the top left and asks where the cursor is; a frame is to be drawn over it.
+/// Writes the sign at the top left, asks where the cursor is, and takes the sign away: a frame drawn later leaves blanks.
 pub(crate) fn ask(out: &mut impl Write) -> io::Result<()> {
-    out.write_all("\x1b[1;1H●\x1b[6n".as_bytes())?;
+    out.write_all("\x1b[1;1H●\x1b[6n\x1b[1;1H\x1b[K".as_bytes())?;
     out.flush()
 }
 
