@@ -123,11 +123,14 @@ impl Orchestrator {
                     .any(|(i, e)| i != endpoint.0 as usize && e.is_usable() && e.serves(tier))
             })
         });
-        let hopeless_here = match failure.kind {
-            FailureKind::Unauthorized | FailureKind::NoModel | FailureKind::Refused | FailureKind::Secret => true,
-            FailureKind::Context => true,
-            _ => false,
-        };
+        let hopeless_here = matches!(
+            failure.kind,
+            FailureKind::Unauthorized
+                | FailureKind::NoModel
+                | FailureKind::Refused
+                | FailureKind::Secret
+                | FailureKind::Context
+        );
         let to_fallback = |why: &str| (Route::Fallback, Micros(0), format!("{}; {why}", failure.message));
         let next = if hopeless_here && !others {
             match (&fallback, route) {
@@ -186,10 +189,8 @@ impl Orchestrator {
         let e = self.state.endpoint(endpoint);
         let name = e.config.name.clone();
         match failure.kind {
-            FailureKind::Unreachable => {
-                if e.is_usable() {
-                    self.endpoint_is(endpoint, Health::Down { reason: failure.message.clone() });
-                }
+            FailureKind::Unreachable if e.is_usable() => {
+                self.endpoint_is(endpoint, Health::Down { reason: failure.message.clone() });
             }
             FailureKind::Cut | FailureKind::Silent | FailureKind::Loading | FailureKind::Server => {
                 self.effect(Effect::Probe(name));

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    AgentHistory, Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life,
-    Permit, PermitPhase, Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
+    Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit, PermitPhase,
+    Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
@@ -565,7 +565,7 @@ impl State {
         self.running.retain(|r| *r != id);
         if *end == AttemptEnd::Completed {
             self.endpoints[endpoint.0 as usize].completed += 1;
-            self.history.entry(agent).or_insert_with(AgentHistory::default).learn(tokens);
+            self.history.entry(agent).or_default().learn(tokens);
         }
     }
 

@@ -67,10 +67,10 @@ fn command(kind: u8, pick: u8, world: &World) -> Command {
     }
 }
 
-fn fate(
-    seed: u64,
-    percent: u64,
-) -> Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>> {
+/// What becomes of a turn at its nth try.
+type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
+
+fn fate(seed: u64, percent: u64) -> Fate {
     Box::new(move |t, tries| {
         let text = format!("{}{}{tries}", t.task, t.endpoint);
         let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
