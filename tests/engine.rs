@@ -79,7 +79,7 @@ impl Rig {
         false
     }
 
-    async fn to_the_end(&mut self) {
+    async fn until_it_ends(&mut self) {
         assert!(self.until(|_, e| matches!(e, Event::GoalEnded { .. })).await);
     }
 
@@ -123,7 +123,7 @@ async fn twelve_tasks_on_three_servers_never_use_more_than_their_slots() {
     tasks.push(task("join", "worker", &["t0", "t1", "t2"], "[sim ms=20]"));
     tasks.push(task("last", "thinker", &["join"], "[sim ms=20]"));
     rig.add(tasks);
-    rig.to_the_end().await;
+    rig.until_it_ends().await;
     assert_eq!(rig.state.progress(None).done, 12);
     for stats in rig.simulator.stats() {
         assert!(stats.max_in_flight <= stats.slots, "{stats:?}");
@@ -153,7 +153,7 @@ async fn a_server_that_dies_mid_stream_costs_one_attempt() {
     assert!(rig.until(|_, e| matches!(e, Event::AttemptOutput(_))).await);
     rig.simulator.kill(&Name::slug("a")).await.unwrap();
     // A short second try, so that the test is.
-    rig.to_the_end().await;
+    rig.until_it_ends().await;
     let task = rig.state.task_by_id(&"g1/long".parse::<TaskId>().unwrap()).unwrap();
     assert!(task.is_done());
     assert_eq!(task.failures, 1, "{:?}", rig.state.attempts());
@@ -169,7 +169,7 @@ async fn a_stop_frees_the_servers_slot_and_keeps_the_partial() {
     assert!(rig.until(|s, _| s.attempts().first().is_some_and(|a| a.answer_bytes() > 200)).await);
     let id: TaskId = "g1/long".parse().unwrap();
     rig.client.send(Command::Stop { scope: StopScope::Task(id.clone()), partial: Partial::Kept }).unwrap();
-    rig.to_the_end().await;
+    rig.until_it_ends().await;
     assert_eq!(rig.state.goals()[0].phase, GoalPhase::Ended(Outcome::Cancelled));
     assert!(rig.state.task_by_id(&id).unwrap().result.is_some(), "the partial is kept");
     assert!(rig.state.task_by_id(&"g1/next".parse().unwrap()).unwrap().is_done());
@@ -194,7 +194,7 @@ async fn every_fault_of_a_server_is_survived() {
         }
     }
     rig.add(tasks);
-    rig.to_the_end().await;
+    rig.until_it_ends().await;
     for task in rig.state.tasks() {
         assert!(task.is_done(), "{}: {}", task.id, task.reason);
         assert_eq!(task.attempts.len(), 2, "{}", task.id);
@@ -206,7 +206,7 @@ async fn every_fault_of_a_server_is_survived() {
 async fn every_slot_comes_back_however_many_requests_are_given_up_at_once() {
     let mut rig = Rig::new(vec![sim("a", Protocol::OpenAi, 4)], vec![agent("worker", "a", None)]).await;
     // Requests that Baton itself gives up drain; others start and end in between.
-    let directive = |i: usize| if i % 2 == 0 { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
+    let directive = |i: usize| if i.is_multiple_of(2) { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
     rig.add((0..24).map(|i| task(&format!("t{i:02}"), "worker", &[], directive(i))).collect());
     let mut freed = std::collections::BTreeSet::new();
     let all_free = |s: &State, e: &Event| {
@@ -242,7 +242,7 @@ async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
 async fn a_viewer_that_comes_late_sees_everything() {
     let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 4)], vec![agent("worker", "a", None)]).await;
     rig.add((0..40).map(|i| task(&format!("t{i}"), "worker", &[], "[sim ms=2]")).collect());
-    rig.to_the_end().await;
+    rig.until_it_ends().await;
     let mut late = rig.engine.as_ref().unwrap().client(Author::Person("late".into()), Role::Viewer);
     let (mut seen, mut batch) = (Vec::new(), Vec::new());
     while seen.len() < rig.records.len() {
