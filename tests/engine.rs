@@ -206,7 +206,7 @@ async fn every_fault_of_a_server_is_survived() {
 async fn every_slot_comes_back_however_many_requests_are_given_up_at_once() {
     let mut rig = Rig::new(vec![sim("a", Protocol::OpenAi, 4)], vec![agent("worker", "a", None)]).await;
     // Requests that Baton itself gives up drain; others start and end in between.
-    let directive = |i: usize| if i % 2 == 0 { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
+    let directive = |i: usize| if i.is_multiple_of(2) { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
     rig.add((0..24).map(|i| task(&format!("t{i:02}"), "worker", &[], directive(i))).collect());
     let mut freed = std::collections::BTreeSet::new();
     let all_free = |s: &State, e: &Event| {

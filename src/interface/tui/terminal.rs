@@ -317,7 +317,7 @@ mod tests {
         let viewport = ratatui::Viewport::Fixed(ratatui::layout::Rect::new(0, 0, 10, 2));
         let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
         for words in ["", "some", "some", "same", "same"] {
-            let mut paint = |buf: &mut Buffer| buf.set_stringn(0, 0, words, 10, ratatui::style::Style::new());
+            let paint = |buf: &mut Buffer| buf.set_stringn(0, 0, words, 10, ratatui::style::Style::new());
             draw(&mut terminal, &mut |buf| _ = paint(buf)).unwrap();
         }
         drop(terminal);

@@ -6,7 +6,7 @@ use super::world::{World, config, endpoint, failure, name, plan, task};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
-    StopScope, TaskId,
+    StopScope, TaskId, Work,
 };
 use crate::domain::state::{GoalPhase, Life};
 
@@ -103,8 +103,8 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
     let revision = world.state().goal(goal).map_or(0, |g| g.revision);
     let options = |review| GoalOptions {
         review,
-        max_parallel: (pick % 3 == 0).then_some(u32::from(pick % 4) + 1),
-        voice_summary: (pick % 5 == 0).then_some(pick % 2 == 0),
+        max_parallel: pick.is_multiple_of(3).then_some(u32::from(pick % 4) + 1),
+        voice_summary: pick.is_multiple_of(5).then_some(pick.is_multiple_of(2)),
         ..GoalOptions::default()
     };
     let review = if pick.is_multiple_of(2) { Review::Ask } else { Review::Auto };
@@ -121,7 +121,7 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
         16 => Command::Approve(goal),
         17 => Command::SetLevel {
             scope: LevelScope::Agent(name("reasoner")),
-            level: (pick % 2 == 0).then_some(Level::Low),
+            level: pick.is_multiple_of(2).then_some(Level::Low),
         },
         0 => Command::Pause,
         1 => Command::Resume,
@@ -273,13 +273,13 @@ proptest! {
             let mut again = World::resume(&world.records[..cut]);
             again.fate = fate(seed, percent);
             to_the_end(&mut again);
-            // What was done before is not run again.
+            // What was done before is not run again; a plan's text does not outlive the process, so planning may be.
             let before: Vec<_> = {
                 let mut state = crate::domain::state::State::default();
                 for record in &world.records[..cut] {
                     state.apply(record);
                 }
-                state.tasks().iter().filter(|t| t.is_done()).map(|t| (t.id.clone(), t.attempts.len())).collect()
+                state.tasks().iter().filter(|t| t.is_done() && t.work != Work::Planning).map(|t| (t.id.clone(), t.attempts.len())).collect()
             };
             for (id, attempts) in before {
                 prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts);
