@@ -63,8 +63,11 @@ pub struct Client {
     secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
-    addresses: Arc<Mutex<HashMap<String, Vec<(&'static str, Url)>>>>,
+    addresses: Arc<Mutex<Addresses>>,
 }
+
+/// By the endpoint's url, then by path.
+type Addresses = HashMap<String, Vec<(&'static str, Url)>>;
 
 /// A state answer: status, the server's name for itself, and the body.
 #[derive(Debug)]
