@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SERVER};
@@ -35,6 +36,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// saves the next request a connection.
 const CLOSING: Duration = Duration::from_millis(5);
 
+/// How often other tasks have their turn before [`CLOSING`] is waited for: one reads the rest, one tells of it.
+const TURNS: u8 = 2;
+
 /// The time an error's body may take, and the most of it that is read: known ones have less than 1 KiB.
 const ERROR_BODY: (Duration, usize) = (Duration::from_secs(3), 64 * 1024);
 
@@ -59,8 +63,11 @@ pub struct Client {
     secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
-    addresses: Arc<Mutex<HashMap<String, Vec<(&'static str, Url)>>>>,
+    addresses: Arc<Mutex<Addresses>>,
 }
+
+/// By the endpoint's url, then by path.
+type Addresses = HashMap<String, Vec<(&'static str, Url)>>;
 
 /// A state answer: status, the server's name for itself, and the body.
 #[derive(Debug)]
@@ -268,6 +275,26 @@ async fn read(mut response: Response, most: usize) -> Vec<u8> {
     body
 }
 
+/// Reads a body to its end; one that goes on is left, to be dropped with its connection.
+async fn close(response: &mut Response) {
+    let mut rest = std::pin::pin!(async { while let Ok(Some(_)) = response.chunk().await {} });
+    // The end has most often come already, and only the connection's own task is still to say so: it has its turn
+    // before any timer is set, because a near timer wakes tokio's driver by a system call, for every request.
+    let mut turns = 0u8;
+    let ended = std::future::poll_fn(|context| match rest.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending if turns == TURNS => Poll::Ready(false),
+        Poll::Pending => {
+            turns += 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    if !ended.await {
+        let _ = timeout(CLOSING, rest).await;
+    }
+}
+
 type Opening = Pin<Box<dyn Future<Output = Result<Response, Fault>> + Send>>;
 
 /// Where a stream is.
@@ -318,8 +345,7 @@ impl AnswerStream {
     pub async fn next(&mut self) -> Option<Result<Chunk, ProviderError>> {
         loop {
             if let (Some(Chunk::End { .. }), Stage::Closing(response)) = (self.out.front(), &mut self.state) {
-                // A body that goes on is dropped with its connection.
-                let _ = timeout(CLOSING, async { while let Ok(Some(_)) = response.chunk().await {} }).await;
+                close(response).await;
                 self.state = Stage::Over;
             }
             if let Some(chunk) = self.out.pop_front() {
