@@ -317,8 +317,12 @@ mod tests {
         let viewport = ratatui::Viewport::Fixed(ratatui::layout::Rect::new(0, 0, 10, 2));
         let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
         for words in ["", "some", "some", "same", "same"] {
-            let paint = |buf: &mut Buffer| buf.set_stringn(0, 0, words, 10, ratatui::style::Style::new());
-            draw(&mut terminal, &mut |buf| _ = paint(buf)).unwrap();
+            draw(&mut terminal, &mut |buf| {
+                for (cell, c) in buf.content.iter_mut().zip(words.chars()) {
+                    cell.set_char(c);
+                }
+            })
+            .unwrap();
         }
         drop(terminal);
         let mut written = String::new();
