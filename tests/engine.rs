@@ -1,13 +1,16 @@
 //! The engine against the simulated fleet, over real sockets: slots, streams, faults, the journal.
 
+#![allow(clippy::unwrap_used, reason = "a test: what goes wrong fails it")]
+
 use std::sync::Arc;
 
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, TaskId,
+    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, Subject,
+    TaskId,
 };
-use baton::domain::state::{GoalPhase, State};
+use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
 use baton::engine::host::{Engine, EngineOptions, LocalClient};
 use baton::engine::journal::Journal;
@@ -76,7 +79,7 @@ impl Rig {
         false
     }
 
-    async fn to_the_end(&mut self) {
+    async fn reach_the_end(&mut self) {
         assert!(self.until(|_, e| matches!(e, Event::GoalEnded { .. })).await);
     }
 
@@ -120,7 +123,7 @@ async fn twelve_tasks_on_three_servers_never_use_more_than_their_slots() {
     tasks.push(task("join", "worker", &["t0", "t1", "t2"], "[sim ms=20]"));
     tasks.push(task("last", "thinker", &["join"], "[sim ms=20]"));
     rig.add(tasks);
-    rig.to_the_end().await;
+    rig.reach_the_end().await;
     assert_eq!(rig.state.progress(None).done, 12);
     for stats in rig.simulator.stats() {
         assert!(stats.max_in_flight <= stats.slots, "{stats:?}");
@@ -150,7 +153,7 @@ async fn a_server_that_dies_mid_stream_costs_one_attempt() {
     assert!(rig.until(|_, e| matches!(e, Event::AttemptOutput(_))).await);
     rig.simulator.kill(&Name::slug("a")).await.unwrap();
     // A short second try, so that the test is.
-    rig.to_the_end().await;
+    rig.reach_the_end().await;
     let task = rig.state.task_by_id(&"g1/long".parse::<TaskId>().unwrap()).unwrap();
     assert!(task.is_done());
     assert_eq!(task.failures, 1, "{:?}", rig.state.attempts());
@@ -166,7 +169,7 @@ async fn a_stop_frees_the_servers_slot_and_keeps_the_partial() {
     assert!(rig.until(|s, _| s.attempts().first().is_some_and(|a| a.answer_bytes() > 200)).await);
     let id: TaskId = "g1/long".parse().unwrap();
     rig.client.send(Command::Stop { scope: StopScope::Task(id.clone()), partial: Partial::Kept }).unwrap();
-    rig.to_the_end().await;
+    rig.reach_the_end().await;
     assert_eq!(rig.state.goals()[0].phase, GoalPhase::Ended(Outcome::Cancelled));
     assert!(rig.state.task_by_id(&id).unwrap().result.is_some(), "the partial is kept");
     assert!(rig.state.task_by_id(&"g1/next".parse().unwrap()).unwrap().is_done());
@@ -191,7 +194,7 @@ async fn every_fault_of_a_server_is_survived() {
         }
     }
     rig.add(tasks);
-    rig.to_the_end().await;
+    rig.reach_the_end().await;
     for task in rig.state.tasks() {
         assert!(task.is_done(), "{}: {}", task.id, task.reason);
         assert_eq!(task.attempts.len(), 2, "{}", task.id);
@@ -200,10 +203,46 @@ async fn every_fault_of_a_server_is_survived() {
 }
 
 #[tokio::test]
+async fn every_slot_comes_back_however_many_requests_are_given_up_at_once() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::OpenAi, 4)], vec![agent("worker", "a", None)]).await;
+    // Requests that Baton itself gives up drain; others start and end in between.
+    let directive = |i: usize| if i % 2 == 0 { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
+    rig.add((0..24).map(|i| task(&format!("t{i:02}"), "worker", &[], directive(i))).collect());
+    let mut freed = std::collections::BTreeSet::new();
+    let all_free = |s: &State, e: &Event| {
+        if let Event::SlotFreed { turn } = e {
+            assert!(freed.insert(*turn), "{turn} was freed twice");
+        }
+        s.goals().first().is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_))) && s.slots().0 == 0
+    };
+    assert!(rig.until(all_free).await);
+    assert!(rig.state.tasks().iter().all(|t| t.is_done()));
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
+    rig.add(vec![task("now", "worker", &[], "[sim ms=2000 tokens=200]"), task("later", "worker", &[], "[sim ms=5]")]);
+    assert!(rig.until(|_, e| matches!(e, Event::AttemptOutput(_))).await);
+    std::fs::remove_file(rig.folder.path().join("test/journal.jsonl")).unwrap();
+    let raised = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Journal, .. });
+    assert!(rig.until(|_, e| raised(e)).await);
+    assert_eq!(rig.state.gear, Gear::Paused);
+    rig.client.send(Command::Resume).unwrap();
+    assert!(rig.until(|_, e| matches!(e, Event::CommandRefused { .. })).await);
+    // What runs ends; nothing new starts.
+    assert!(rig.until(|_, e| matches!(e, Event::TaskCompleted { .. })).await);
+    assert_eq!(rig.state.attempts().len(), 1);
+    let engine = rig.engine.take().unwrap();
+    assert!(tokio::task::spawn_blocking(move || engine.end()).await.unwrap().is_err());
+}
+
+#[tokio::test]
 async fn a_viewer_that_comes_late_sees_everything() {
     let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 4)], vec![agent("worker", "a", None)]).await;
     rig.add((0..40).map(|i| task(&format!("t{i}"), "worker", &[], "[sim ms=2]")).collect());
-    rig.to_the_end().await;
+    rig.reach_the_end().await;
     let mut late = rig.engine.as_ref().unwrap().client(Author::Person("late".into()), Role::Viewer);
     let (mut seen, mut batch) = (Vec::new(), Vec::new());
     while seen.len() < rig.records.len() {

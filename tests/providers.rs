@@ -1,6 +1,12 @@
 //! Every recording of a real server is decoded, cut at every byte; and the client against small servers of its own.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test: what goes wrong fails it"
+)]
 
 mod recording {
     //! Recordings: `tests/wire/*/*.txt`, in the format that `tests/wire/README.md` tells.
@@ -871,6 +877,8 @@ mod live {
         serve(move |mut socket| async move {
             while let Some(request) = heard(&mut socket).await {
                 let path = request.split(' ').nth(1).unwrap();
+                // A server with one model ignores the question for another's.
+                let path = path.split('?').next().unwrap();
                 match paths.iter().find(|(known, _)| *known == path) {
                     Some((_, name)) => {
                         let recording = super::recording::one(name);
@@ -932,6 +940,54 @@ mod live {
         let url = recorded(&[("/v1/models", "mlx/v1_models")]).await;
         let report = probe(&client, &endpoint(Protocol::OpenAi, &url), Depth::Light, Traffic::Quiet).await;
         assert_eq!((report.health, report.level), (Health::Up, LevelSupport::Unknown));
+    }
+
+    #[tokio::test]
+    async fn a_router_is_asked_for_its_model_and_loads_nothing() {
+        for loaded in [true, false] {
+            let url = serve(move |mut socket| async move {
+                while let Some(request) = heard(&mut socket).await {
+                    let (status, body) = match request.split(' ').nth(1).unwrap() {
+                        "/health" => (200, r#"{"status":"ok"}"#),
+                        "/props" => {
+                            (200, r#"{"role":"router","build_info":"b1","default_generation_settings":{"n_ctx":0}}"#)
+                        }
+                        "/props?autoload=0&model=org%2Fkitty%3Aq4" if loaded => {
+                            (200, r#"{"total_slots":3,"default_generation_settings":{"n_ctx":8192}}"#)
+                        }
+                        "/slots?autoload=0&model=org%2Fkitty%3Aq4" if loaded => {
+                            (200, r#"[{"id":0,"is_processing":true}]"#)
+                        }
+                        "/props?autoload=0&model=org%2Fkitty%3Aq4" => (
+                            400,
+                            r#"{"error":{"code":400,"message":"model is not loaded","type":"invalid_request_error"}}"#,
+                        ),
+                        other => panic!("{other}"),
+                    };
+                    say_json(&mut socket, status, body).await;
+                }
+            })
+            .await;
+            let mut router = endpoint(Protocol::LlamaCpp, &url);
+            router.model = "org/kitty:q4".to_owned();
+            let report = probe(&Client::new().unwrap(), &router, Depth::Slots, Traffic::Quiet).await;
+            let expected = if loaded { (Some(3), Some(1), Some(8192)) } else { (None, None, None) };
+            assert_eq!((report.slots, report.busy, report.context), expected, "{report:?}");
+            assert_eq!((report.health, report.server.unwrap().as_str()), (Health::Up, "llama.cpp router b1"));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_wait_a_busy_server_asks_for_is_told() {
+        let url = serve(|mut socket| async move {
+            heard(&mut socket).await;
+            let head = "HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 16\r\n\r\n";
+            say(&mut socket, &format!("{head}{{\"error\":\"busy\"}}")).await;
+        })
+        .await;
+        let failure = all(&Client::new().unwrap(), request(&url)).await.1.unwrap();
+        assert_eq!((failure.kind, failure.remedy), (FailureKind::Busy, Remedy::RetryHere));
+        assert!(failure.message.contains("429 “busy” and asks for a wait of 7 s"), "{failure:?}");
     }
 
     #[tokio::test(start_paused = true)]

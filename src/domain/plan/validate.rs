@@ -3,10 +3,12 @@
 //! Not here: syntax and types (`parse`), mending (`decompose`). Invariant: a plan without a [`Problem`] has at least
 //! one task, unique ids, known agents, known needs and no cycle.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 
 use super::{Plan, PlanEdit, TaskSpec};
 use crate::domain::fleet::Agent;
+use crate::domain::hash::{IdMap, id_map};
 use crate::domain::protocol::{AgentName, Name};
 use crate::domain::source::nearest;
 
@@ -82,6 +84,14 @@ pub enum Problem {
         /// The circle: each needs the next, and the last is the first again.
         Vec<Name>,
     ),
+    /// An id of those that Baton gives to its own tasks.
+    #[error("the id {task} begins with a dot, and such ids are Baton's own")]
+    ReservedId {
+        /// The task.
+        task: Name,
+        /// Its index.
+        index: usize,
+    },
     /// Nothing is asked.
     #[error("task {task} has an empty prompt")]
     EmptyPrompt {
@@ -132,6 +142,7 @@ impl Problem {
                 }
                 _ => "remove one of these needs".into(),
             },
+            Self::ReservedId { .. } => "give it an id that begins with a letter or a number".into(),
             Self::EmptyPrompt { .. } => "say in `prompt` what the agent is asked".into(),
         }
     }
@@ -167,24 +178,30 @@ pub(crate) fn check_agents(tasks: &[TaskSpec], agents: &[Agent], problems: &mut 
 }
 
 /// Everything about the tasks that needs no knowledge of the fleet.
-pub(crate) fn check_tasks(tasks: &[TaskSpec], problems: &mut Vec<Problem>) {
+pub(crate) fn check_tasks<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<Problem>) {
+    let specs = || tasks.iter().map(Borrow::borrow).enumerate();
     if tasks.is_empty() {
         problems.push(Problem::NoTasks);
     }
-    let mut first_of: HashMap<&Name, usize> = HashMap::with_capacity(tasks.len());
-    for (index, task) in tasks.iter().enumerate() {
+    let mut first_of: IdMap<&Name, usize> = id_map(tasks.len());
+    for (index, task) in specs() {
         let first = *first_of.entry(&task.id).or_insert(index);
         if first != index {
             problems.push(Problem::DuplicateId { id: task.id.clone(), first, second: index });
+        }
+        if task.id.as_str().starts_with('.') {
+            problems.push(Problem::ReservedId { task: task.id.clone(), index });
         }
         if task.prompt.trim().is_empty() {
             problems.push(Problem::EmptyPrompt { task: task.id.clone(), index });
         }
     }
-    for (index, task) in tasks.iter().enumerate() {
-        let mut seen = std::collections::HashSet::with_capacity(task.needs.len());
-        for need in &task.needs {
-            if !seen.insert(need) {
+    for (index, task) in specs() {
+        // A set for each task would cost more than all else here; only long lists need one.
+        let mut set = (task.needs.len() > FEW_NEEDS).then(HashSet::new);
+        for (i, need) in task.needs.iter().enumerate() {
+            let twice = set.as_mut().map_or_else(|| task.needs[..i].contains(need), |set| !set.insert(need));
+            if twice {
                 problems.push(Problem::NeedTwice { task: task.id.clone(), index, need: need.clone() });
             } else if *need == task.id {
                 problems.push(Problem::SelfNeed { task: task.id.clone(), index });
@@ -193,7 +210,7 @@ pub(crate) fn check_tasks(tasks: &[TaskSpec], problems: &mut Vec<Problem>) {
                     task: task.id.clone(),
                     index,
                     need: need.clone(),
-                    nearest: nearest(need.as_str(), tasks.iter().map(|t| t.id.as_str()))
+                    nearest: nearest(need.as_str(), specs().map(|(_, t)| t.id.as_str()))
                         .and_then(|n| Name::new(n).ok()),
                 });
             }
@@ -202,27 +219,29 @@ pub(crate) fn check_tasks(tasks: &[TaskSpec], problems: &mut Vec<Problem>) {
     problems.extend(cycles(tasks).into_iter().map(|cycle| Problem::Cycle(cycle.path(tasks))));
 }
 
+/// Up to this many needs, looking through the ones before is quicker than a set.
+const FEW_NEEDS: usize = 16;
+
 /// A circle of needs, as indexes into the tasks: each needs the next, the last needs the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cycle(pub(crate) Vec<usize>);
 
 impl Cycle {
     /// The circle as names, closed: the first comes again at the end.
-    pub(crate) fn path(&self, tasks: &[TaskSpec]) -> Vec<Name> {
-        self.0.iter().chain(self.0.first()).filter_map(|&i| tasks.get(i)).map(|t| t.id.clone()).collect()
+    pub(crate) fn path<T: Borrow<TaskSpec>>(&self, tasks: &[T]) -> Vec<Name> {
+        self.0.iter().chain(self.0.first()).filter_map(|&i| tasks.get(i)).map(|t| t.borrow().id.clone()).collect()
     }
 }
 
 /// The circles in the needs, none of which shares a task with another: mend these and look again.
 /// Needs that are unknown or a task's own are passed over; of tasks with the same id the first counts.
-pub(crate) fn cycles(tasks: &[TaskSpec]) -> Vec<Cycle> {
-    let mut index_of: HashMap<&Name, usize> = HashMap::with_capacity(tasks.len());
-    for (i, task) in tasks.iter().enumerate() {
+pub(crate) fn cycles<T: Borrow<TaskSpec>>(tasks: &[T]) -> Vec<Cycle> {
+    let specs = || tasks.iter().map(Borrow::borrow).enumerate();
+    let mut index_of: IdMap<&Name, usize> = id_map(tasks.len());
+    for (i, task) in specs() {
         index_of.entry(&task.id).or_insert(i);
     }
-    let needs: Vec<Vec<usize>> = tasks
-        .iter()
-        .enumerate()
+    let needs: Vec<Vec<usize>> = specs()
         .map(|(i, t)| t.needs.iter().filter_map(|n| index_of.get(n).copied()).filter(|&n| n != i).collect())
         .collect();
     let mut reported = vec![false; tasks.len()];
@@ -323,45 +342,50 @@ fn hint(nearest: Option<&Name>) -> String {
     nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default()
 }
 
-/// The tasks after the edits, which are applied whole or not at all. Added tasks stand at the end, in order.
+/// The tasks after the edits, where they stand, without a copy of anything; edits are applied whole or not at all.
+/// Added tasks stand at the end, in order.
 ///
 /// A plan may lose its last task (the goal is then ended by who asks). Agents are not looked at: [`validate`] does.
 /// Ids removed by earlier edits are known to the caller only, who refuses them.
 ///
 /// # Errors
 /// [`EditError`] names the first step that can't be done, or what would make the plan unsound.
-pub fn apply_edits(tasks: &[TaskSpec], edits: &[PlanEdit]) -> Result<Vec<TaskSpec>, EditError> {
-    let mut slots: Vec<Option<TaskSpec>> = tasks.iter().cloned().map(Some).collect();
-    let mut index_of: HashMap<Name, usize> = tasks.iter().enumerate().map(|(i, t)| (t.id.clone(), i)).collect();
-    let mut removed: Vec<Name> = Vec::new();
+pub fn apply_edits<'a>(
+    tasks: impl Iterator<Item = &'a TaskSpec>,
+    edits: &'a [PlanEdit],
+) -> Result<Vec<&'a TaskSpec>, EditError> {
+    let mut slots: Vec<Option<&TaskSpec>> = tasks.map(Some).collect();
+    let mut index_of: IdMap<&Name, usize> = id_map(slots.len() + edits.len());
+    index_of.extend(slots.iter().flatten().enumerate().map(|(i, t)| (&t.id, i)));
+    let mut removed: Vec<&Name> = Vec::new();
     for edit in edits {
         match edit {
             PlanEdit::Add(task) => {
                 if index_of.contains_key(&task.id) {
                     return Err(EditError::Reused { id: task.id.clone() });
                 }
-                index_of.insert(task.id.clone(), slots.len());
-                slots.push(Some((**task).clone()));
+                index_of.insert(&task.id, slots.len());
+                slots.push(Some(task));
             }
             PlanEdit::Replace(task) => match index_of.get(&task.id).and_then(|&i| slots.get_mut(i)) {
-                Some(slot @ Some(_)) => *slot = Some((**task).clone()),
+                Some(slot @ Some(_)) => *slot = Some(task),
                 _ => return Err(unknown(&task.id, &slots)),
             },
             // The index keeps the id, so that an `Add` later in the same edit can't take it up again.
             PlanEdit::Remove(id) => match index_of.get(id).and_then(|&i| slots.get_mut(i)) {
                 Some(slot @ Some(_)) => {
                     *slot = None;
-                    removed.push(id.clone());
+                    removed.push(id);
                 }
                 _ => return Err(unknown(id, &slots)),
             },
         }
     }
-    let after: Vec<TaskSpec> = slots.into_iter().flatten().collect();
+    let after: Vec<&TaskSpec> = slots.into_iter().flatten().collect();
     for id in removed {
-        let by: Vec<Name> = after.iter().filter(|t| t.needs.contains(&id)).map(|t| t.id.clone()).collect();
+        let by: Vec<Name> = after.iter().filter(|t| t.needs.contains(id)).map(|t| t.id.clone()).collect();
         if !by.is_empty() {
-            return Err(EditError::StillNeeded { id, by });
+            return Err(EditError::StillNeeded { id: id.clone(), by });
         }
     }
     let mut problems = Vec::new();
@@ -372,7 +396,7 @@ pub fn apply_edits(tasks: &[TaskSpec], edits: &[PlanEdit]) -> Result<Vec<TaskSpe
     }
 }
 
-fn unknown(id: &Name, slots: &[Option<TaskSpec>]) -> EditError {
+fn unknown(id: &Name, slots: &[Option<&TaskSpec>]) -> EditError {
     let nearest = nearest(id.as_str(), slots.iter().flatten().map(|t| t.id.as_str())).and_then(|n| Name::new(n).ok());
     EditError::Unknown { id: id.clone(), nearest }
 }
@@ -435,11 +459,11 @@ mod tests {
         let add = |id: &str, needs: &[&str]| PlanEdit::Add(Box::new(task(id, needs)));
         let replace = |id: &str, needs: &[&str]| PlanEdit::Replace(Box::new(task(id, needs)));
         let remove = |id: &str| PlanEdit::Remove(Name::slug(id));
-        let ids = |tasks: Vec<TaskSpec>| tasks.iter().map(|t| t.id.to_string()).collect::<Vec<_>>().join(" ");
+        let ids = |tasks: Vec<&TaskSpec>| tasks.iter().map(|t| t.id.to_string()).collect::<Vec<_>>().join(" ");
 
-        assert_eq!(ids(apply_edits(&plan, &[add("c", &["b"])]).unwrap()), "a b c");
-        assert_eq!(ids(apply_edits(&plan, &[replace("b", &[]), remove("a")]).unwrap()), "b");
-        assert_eq!(ids(apply_edits(&plan, &[remove("b"), remove("a")]).unwrap()), "");
+        assert_eq!(ids(apply_edits(plan.iter(), &[add("c", &["b"])]).unwrap()), "a b c");
+        assert_eq!(ids(apply_edits(plan.iter(), &[replace("b", &[]), remove("a")]).unwrap()), "b");
+        assert_eq!(ids(apply_edits(plan.iter(), &[remove("b"), remove("a")]).unwrap()), "");
         for (edits, reason) in [
             (vec![add("a", &[])], "the id a is already used"),
             (vec![remove("b"), add("b", &[])], "the id b is already used"),
@@ -450,7 +474,7 @@ mod tests {
             (vec![replace("a", &["b"])], "a → b → a"),
             (vec![add("c", &["zz"])], "task c needs zz, which is not in the plan"),
         ] {
-            let refused = apply_edits(&plan, &edits).unwrap_err().to_string();
+            let refused = apply_edits(plan.iter(), &edits).unwrap_err().to_string();
             assert!(refused.contains(reason), "{refused}");
         }
     }

@@ -79,9 +79,9 @@ impl<'de> Deserialize<'de> for Record {
                 f.write_str("a record {seq, at, event, data} in that order")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
-                let mut number = |name: &'static str| match map.next_entry::<std::borrow::Cow<'de, str>, u64>()? {
-                    Some((key, value)) if key == name => Ok(value),
-                    _ => Err(de::Error::custom(format_args!("expected {name:?}"))),
+                let mut number = |name: &'static str| match map.next_key_seed(Key(name))? {
+                    Some(()) => map.next_value::<u64>(),
+                    None => Err(de::Error::missing_field(name)),
                 };
                 let seq = number("seq")?;
                 let at = Micros(number("at")?);
@@ -90,6 +90,26 @@ impl<'de> Deserialize<'de> for Record {
             }
         }
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A key that must be this one; looked at in place, without a copy.
+struct Key(&'static str);
+
+impl<'de> de::DeserializeSeed<'de> for Key {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl de::Visitor<'_> for Key {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the key {:?}", self.0)
+    }
+    fn visit_str<E: de::Error>(self, found: &str) -> Result<(), E> {
+        if found == self.0 { Ok(()) } else { Err(E::invalid_value(de::Unexpected::Str(found), &self)) }
     }
 }
 

@@ -157,7 +157,8 @@ impl State {
     fn resize_pool(&mut self, ix: PoolIx) {
         let members = || self.endpoints.iter().filter(|e| e.pool == ix);
         let configured = members().map(|e| e.config.slots).max().unwrap_or(0);
-        let reported = members().filter_map(|e| e.reported_slots).min().unwrap_or(u32::MAX);
+        // A server that says it has none is not believed: nothing would ever start there.
+        let reported = members().filter_map(|e| e.reported_slots).filter(|n| *n > 0).min().unwrap_or(u32::MAX);
         let ceiling = configured.min(reported);
         let pool = &mut self.pools[ix.0 as usize];
         pool.ceiling = ceiling;
@@ -355,7 +356,11 @@ impl State {
                 task.started_at = Some(at);
                 task.ended_at = None;
             }
-            Life::Ended(_) => task.ended_at = Some(at),
+            Life::Ended(_) => {
+                task.ended_at = Some(at);
+                // What has ended is not held; a retry by the operator would else wait for a second word.
+                task.held = false;
+            }
             Life::NotStarted => task.ended_at = None,
         }
         if let Some(goal) = self.goal_mut(id.goal) {
@@ -421,14 +426,19 @@ impl State {
             route: started.route,
             started_at: at,
             ended: None,
-            turns: Vec::new(),
+            // Most attempts have one turn, and a turn is large: room for the four a vector begins with would be waste.
+            turns: Vec::with_capacity(1),
             rate: 0.0,
             last_output_at: None,
         });
         self.running.push(started.attempt);
         self.totals.widest = self.totals.widest.max(self.running.len() as u32);
         self.totals.first_start.get_or_insert(at);
-        self.tasks[task.0 as usize].attempts.push(started.attempt);
+        let attempts = &mut self.tasks[task.0 as usize].attempts;
+        if attempts.is_empty() {
+            attempts.reserve_exact(1);
+        }
+        attempts.push(started.attempt);
     }
 
     fn turn_started(&mut self, at: Micros, started: &TurnStarted) {
@@ -560,12 +570,17 @@ impl State {
         }
         attempt.ended = Some((at, end.clone()));
         attempt.rate = 0.0;
-        let (agent, endpoint, tokens) = (attempt.agent.clone(), attempt.endpoint, attempt.output_tokens());
+        let (endpoint, tokens) = (attempt.endpoint, attempt.output_tokens());
         self.totals.attempt_us += at.since(attempt.started_at).0;
-        self.running.retain(|r| *r != id);
+        if let Some(i) = self.running.iter().position(|r| *r == id) {
+            self.running.remove(i);
+        }
         if *end == AttemptEnd::Completed {
             self.endpoints[endpoint.0 as usize].completed += 1;
-            self.history.entry(agent).or_default().learn(tokens);
+            match self.history.get_mut(&attempt.agent) {
+                Some(history) => history.learn(tokens),
+                None => self.history.entry(attempt.agent.clone()).or_default().learn(tokens),
+            }
         }
     }
 

@@ -17,7 +17,7 @@ mod status;
 mod task;
 mod why;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,7 @@ pub use task::{End, Life, Task, TaskIx};
 pub use why::{Grant, IdleWhy, Why};
 
 use crate::domain::fleet::SessionConfig;
+use crate::domain::hash::IdMap;
 use crate::domain::protocol::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, Level, MachineSampled, Micros, SessionId, SessionOpened,
     Subject, TaskId,
@@ -100,7 +101,7 @@ pub struct State {
     goals: Vec<Goal>,
     tasks: Vec<Task>,
     #[serde(skip)]
-    task_index: HashMap<TaskId, TaskIx>,
+    task_index: IdMap<TaskId, TaskIx>,
     attempts: Vec<Attempt>,
     running: Vec<AttemptId>,
     pools: Vec<Pool>,

@@ -9,8 +9,11 @@ use super::request::{AnswerFormat, Request};
 use crate::domain::fleet::{Api, Protocol};
 use crate::domain::protocol::{Level, LevelSupport, Speaker};
 
+/// Path and body.
+pub(super) type Written = (&'static str, Vec<u8>);
+
 /// Path and body of `request`.
-pub(super) fn written(request: &Request) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
+pub(super) fn written(request: &Request) -> Result<Written, serde_json::Error> {
     Ok(match (request.endpoint.protocol, request.endpoint.api) {
         (Protocol::LlamaCpp, Api::Native) => ("/completion", serde_json::to_vec(&completion(request))?),
         (Protocol::LlamaCpp, Api::Chat) => ("/v1/chat/completions", serde_json::to_vec(&llama_chat(request))?),

@@ -4,17 +4,17 @@
 //! connection, which is how a request is cancelled (every server looks at the connection, none has a better way); a
 //! stream that ended well gives its connection back for the next request; no proxy is ever used.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SERVER};
+use reqwest::{RequestBuilder, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::{base, written};
+use super::body::{Written, base, written};
 use super::chunk::Chunk;
 use super::decode::Decoder;
 use super::fault::{Fault, ProviderError, chain};
@@ -58,6 +58,8 @@ pub struct Client {
     /// and there are machines without any.
     secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
     pub(super) vault: Vault,
+    /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
+    addresses: Arc<Mutex<HashMap<String, Vec<(&'static str, Url)>>>>,
 }
 
 /// A state answer: status, the server's name for itself, and the body.
@@ -78,7 +80,7 @@ impl Client {
         // An error says that the process has one already, which does as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let plain = settings().tls_certs_only(std::iter::empty()).build()?;
-        Ok(Self { plain, secure: Arc::default(), vault: Vault::default() })
+        Ok(Self { plain, secure: Arc::default(), vault: Vault::default(), addresses: Arc::default() })
     }
 
     /// The client for `url`'s scheme.
@@ -105,10 +107,13 @@ impl Client {
     /// Sends `request` when the stream is first asked for its next chunk.
     pub fn stream(&self, request: Request) -> AnswerStream {
         let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api);
-        let (endpoint, silence) = (request.endpoint.clone(), request.silence);
-        let client = self.clone();
+        let written = written(&request);
+        let silence = request.silence;
+        // The conversation is in the body now; only the endpoint is needed on.
+        let endpoint = Arc::new(request.endpoint);
+        let (client, there) = (self.clone(), Arc::clone(&endpoint));
         AnswerStream {
-            state: Stage::Opening(Box::pin(async move { client.open(&request).await })),
+            state: Stage::Opening(Box::pin(async move { client.open(&there, written).await })),
             decoder,
             redact: None,
             redactor: self.redactor(),
@@ -120,9 +125,8 @@ impl Client {
         }
     }
 
-    /// Sends `request` and waits for its headers, for as long as it takes: a queued request gets none.
-    async fn open(&self, request: &Request) -> Result<Response, Fault> {
-        let endpoint = &request.endpoint;
+    /// Sends what was `written` and waits for its headers, for as long as it takes: a queued request gets none.
+    async fn open(&self, endpoint: &Endpoint, written: Result<Written, serde_json::Error>) -> Result<Response, Fault> {
         if endpoint.protocol == Protocol::Command {
             return Err(Fault::new(
                 FailureKind::Refused,
@@ -131,7 +135,7 @@ impl Client {
                 "give the endpoint another protocol in fleet.toml",
             ));
         }
-        let (path, body) = written(request).map_err(|error| {
+        let (path, body) = written.map_err(|error| {
             Fault::new(
                 FailureKind::Refused,
                 Remedy::Operator,
@@ -139,8 +143,8 @@ impl Client {
                 "see the answer schema in the plan",
             )
         })?;
-        let url = format!("{}{path}", base(&endpoint.url));
-        let post = self.http(&url)?.post(url).body(body);
+        let url = self.address(endpoint, path)?;
+        let post = self.http(url.as_str())?.post(url).body(body);
         let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let response = self.keyed(post, endpoint).await?.send().await.map_err(|error| Fault::of_transport(&error))?;
         if response.status().is_success() {
@@ -150,10 +154,28 @@ impl Client {
         if let (401 | 403, Some(key)) = (status, &endpoint.key) {
             self.vault.forget(key);
         }
+        // Its other form, a date, is what no local server sends.
+        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let (limit, most) = ERROR_BODY;
         // An error without words is still an error.
         let body = timeout(limit, read(response, most)).await.unwrap_or_default();
-        Err(Fault::of_answer(endpoint.protocol, status, &body))
+        let fault = Fault::of_answer(endpoint.protocol, status, &body);
+        Err(match wait {
+            Some(seconds) => fault.with_wait(seconds),
+            None => fault,
+        })
+    }
+
+    /// Where `path` of `endpoint` is; parsed once, not for every request.
+    fn address(&self, endpoint: &Endpoint, path: &'static str) -> Result<Url, Fault> {
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = addresses.get(&endpoint.url).and_then(|paths| paths.iter().find(|(known, _)| *known == path));
+        if let Some((_, url)) = known {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(&format!("{}{path}", base(&endpoint.url))).map_err(|error| Fault::of_url(&error))?;
+        addresses.entry(endpoint.url.clone()).or_default().push((path, url.clone()));
+        Ok(url)
     }
 
     /// Adds the endpoint's key.
@@ -203,6 +225,8 @@ fn settings() -> reqwest::ClientBuilder {
         .tcp_nodelay(true)
         .pool_idle_timeout(IDLE)
         .connect_timeout(CONNECT)
+        // The orchestrator decides what is tried again; the library would copy every request to be ready for it.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
@@ -269,7 +293,7 @@ pub struct AnswerStream {
     raw: VecDeque<Chunk>,
     /// What comes after `out`.
     fault: Option<Fault>,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     silence: Duration,
 }
 

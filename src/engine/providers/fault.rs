@@ -79,6 +79,14 @@ impl Fault {
         classify(protocol, status, &words, Where::Answer)
     }
 
+    /// The same fault, with the wait its server asked for (`Retry-After`) in its words.
+    pub(super) fn with_wait(mut self, seconds: u64) -> Self {
+        if matches!(self.kind, FailureKind::Busy | FailureKind::Loading) {
+            self.came.push_str(&format!(" and asks for a wait of {seconds} s"));
+        }
+        self
+    }
+
     /// What an error object inside an accepted stream means: the value of its `error` key.
     pub(super) fn of_stream(protocol: Protocol, error: &str) -> Self {
         let value = serde_json::from_str(error).unwrap_or_else(|_| Value::String(error.to_owned()));
@@ -86,16 +94,21 @@ impl Fault {
         classify(protocol, words.code.unwrap_or(500), &words, Where::Stream)
     }
 
+    /// The endpoint's url is none.
+    pub(super) fn of_url(words: &dyn std::fmt::Display) -> Self {
+        Self::new(
+            FailureKind::Refused,
+            Remedy::Operator,
+            format!("the request could not be made: {words}"),
+            "mend the endpoint's url in fleet.toml",
+        )
+    }
+
     /// What a transport error means.
     pub(super) fn of_transport(error: &reqwest::Error) -> Self {
         let words = chain(error);
         if error.is_builder() || error.is_request() && words.contains("invalid URL") {
-            return Self::new(
-                FailureKind::Refused,
-                Remedy::Operator,
-                format!("the request could not be made: {words}"),
-                "mend the endpoint's url in fleet.toml",
-            );
+            return Self::of_url(&words);
         }
         if words.contains("certificate") {
             return Self::new(

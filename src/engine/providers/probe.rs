@@ -159,15 +159,26 @@ impl Props {
 async fn llama(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Report, Fault> {
     good(endpoint, &client.state(endpoint, "/health", None, LIMIT).await?)?;
     let state = client.state(endpoint, "/props", None, LIMIT).await?;
-    let props: Props = json(endpoint, &state)?;
+    let server: Props = json(endpoint, &state)?;
+    let router = server.role.as_deref() == Some("router");
+    // A router has no slots and no context of its own; its model has, once it is loaded. Where it is not, the router
+    // refuses (400) and is up all the same: the first request loads it.
+    let model = if router {
+        let state = client.state(endpoint, &of_model("/props", endpoint), None, LIMIT).await?;
+        json::<Props>(endpoint, &state).ok()
+    } else {
+        None
+    };
+    let loaded = !router || model.is_some();
+    let props = model.as_ref().unwrap_or(&server);
     let busy = match depth {
-        Depth::Slots if !props.is_sleeping && props.endpoint_slots != Some(false) => {
+        Depth::Slots if loaded && !props.is_sleeping && props.endpoint_slots != Some(false) => {
             busy_slots(client, endpoint).await.ok()
         }
         _ => None,
     };
-    let build = props.build_info.as_deref().unwrap_or("version unknown");
-    let router = if props.role.as_deref() == Some("router") { " router" } else { "" };
+    let build = server.build_info.as_deref().unwrap_or("version unknown");
+    let router = if router { " router" } else { "" };
     Ok(Report {
         health: Health::Up,
         slots: props.total_slots,
@@ -179,6 +190,20 @@ async fn llama(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Rep
     })
 }
 
+/// `path` about the endpoint's model. Only a router reads it: without `autoload=0` it would load the model, and without
+/// `model` it refuses; every other llama-server ignores both.
+fn of_model(path: &str, endpoint: &Endpoint) -> String {
+    let mut path = format!("{path}?autoload=0&model=");
+    for byte in endpoint.model.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
 /// How many slots of a llama-server work now.
 pub(super) async fn busy_slots(client: &Client, endpoint: &Endpoint) -> Result<u32, Fault> {
     #[derive(Deserialize)]
@@ -186,7 +211,7 @@ pub(super) async fn busy_slots(client: &Client, endpoint: &Endpoint) -> Result<u
         #[serde(default)]
         is_processing: bool,
     }
-    let state = client.state(endpoint, "/slots", None, LIMIT).await?;
+    let state = client.state(endpoint, &of_model("/slots", endpoint), None, LIMIT).await?;
     let slots: Vec<Slot> = json(endpoint, &state)?;
     Ok(u32::try_from(slots.iter().filter(|slot| slot.is_processing).count()).unwrap_or(u32::MAX))
 }

@@ -91,6 +91,8 @@ async fn lead() -> Option<u8> {
                     Signalled::Terminate => Signal::TERM,
                     Signalled::Interrupt => Signal::INT,
                     Signalled::Continue => Signal::CONT,
+                    // Not listened to: it stops this process.
+                    Signalled::Stop => continue,
                 };
                 // A child that is gone is met by the wait above.
                 let _ = pid.map(|pid| kill_process(pid, signal));

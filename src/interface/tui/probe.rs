@@ -37,9 +37,9 @@ pub(crate) fn by_locale(variable: impl Fn(&str) -> Option<String>) -> GlyphSet {
     }
 }
 
-/// Writes the sign at the top left and asks where the cursor is; a frame is to be drawn over it.
+/// Writes the sign at the top left, asks where the cursor is, and takes the sign away: a frame drawn later leaves blanks.
 pub(crate) fn ask(out: &mut impl Write) -> io::Result<()> {
-    out.write_all("\x1b[1;1H●\x1b[6n".as_bytes())?;
+    out.write_all("\x1b[1;1H●\x1b[6n\x1b[1;1H\x1b[K".as_bytes())?;
     out.flush()
 }
 
@@ -103,22 +103,93 @@ fn parse(bytes: &[u8]) -> Answer {
         Some((range, _)) => (range, None),
         None => (0..0, None),
     };
-    let typed = bytes.iter().enumerate().filter(|(i, _)| !range.contains(i)).filter_map(|(_, b)| key(*b));
-    Answer { glyphs, typed: typed.collect() }
+    let mut rest = bytes.to_vec();
+    rest.drain(range);
+    Answer { glyphs, typed: typed(&rest) }
 }
 
-/// A key of one byte. Longer ones typed in this tenth of a second are lost.
-fn key(byte: u8) -> Option<Event> {
-    let key = match byte {
-        b'\r' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
-        b'\t' => KeyEvent::new(KeyCode::Tab, KeyModifiers::NONE),
-        0x7f => KeyEvent::new(KeyCode::Backspace, KeyModifiers::NONE),
-        0x1b => KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE),
-        1..=26 => KeyEvent::new(KeyCode::Char(char::from(byte + b'a' - 1)), KeyModifiers::CONTROL),
-        b' '..=b'~' => KeyEvent::new(KeyCode::Char(char::from(byte)), KeyModifiers::NONE),
+/// What was typed, as far as it is whole: keys of one character, those that terminals write as a sequence, pastes.
+/// Reports of the terminal, of its focus for one, are no keys and are dropped.
+fn typed(bytes: &[u8]) -> Vec<Event> {
+    let (mut events, mut rest) = (Vec::new(), bytes);
+    while !rest.is_empty() {
+        if let Some(pasted) = rest.strip_prefix(PASTE_BEGINS) {
+            let end = pasted.windows(PASTE_ENDS.len()).position(|w| w == PASTE_ENDS);
+            let text = pasted.get(..end.unwrap_or(pasted.len())).unwrap_or_default();
+            events.push(Event::Paste(String::from_utf8_lossy(text).into_owned()));
+            rest = end.and_then(|end| pasted.get(end + PASTE_ENDS.len()..)).unwrap_or_default();
+            continue;
+        }
+        let (event, length) = match rest {
+            [0x1b, b'[', tail @ ..] => {
+                let body = tail.iter().take_while(|b| !(0x40..=0x7e).contains(*b)).count();
+                let parameters = std::str::from_utf8(tail.get(..body).unwrap_or_default()).unwrap_or_default();
+                (tail.get(body).and_then(|end| sequence(parameters, *end)), body + 3)
+            }
+            [0x1b, b'O', end, ..] => (sequence("", *end), 3),
+            [0x1b, c, ..] if (b' '..=b'~').contains(c) => (press(KeyCode::Char(char::from(*c)), KeyModifiers::ALT), 2),
+            [byte, ..] if byte.is_ascii() => (key(*byte), 1),
+            _ => {
+                let whole = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+                let code = whole.map(KeyCode::Char);
+                (code.and_then(|code| press(code, KeyModifiers::NONE)), whole.map_or(1, char::len_utf8))
+            }
+        };
+        events.extend(event);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    events
+}
+
+/// Where a paste begins and ends.
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+
+/// A key that is written as a sequence: what stands between its introducer and its last byte, and that.
+fn sequence(parameters: &str, end: u8) -> Option<Event> {
+    let (number, modifier) = parameters.split_once(';').unwrap_or((parameters, "1"));
+    // One more than the bits of shift, alt and ctrl.
+    let bits = modifier.parse::<u8>().ok()?.saturating_sub(1);
+    let mut modifiers = KeyModifiers::NONE;
+    for (bit, held) in [(1, KeyModifiers::SHIFT), (2, KeyModifiers::ALT), (4, KeyModifiers::CONTROL)] {
+        if bits & bit != 0 {
+            modifiers |= held;
+        }
+    }
+    let code = match (end, number) {
+        (b'A', _) => KeyCode::Up,
+        (b'B', _) => KeyCode::Down,
+        (b'C', _) => KeyCode::Right,
+        (b'D', _) => KeyCode::Left,
+        (b'H', _) | (b'~', "1" | "7") => KeyCode::Home,
+        (b'F', _) | (b'~', "4" | "8") => KeyCode::End,
+        (b'Z', _) => KeyCode::BackTab,
+        (b'P', _) | (b'~', "11") => KeyCode::F(1),
+        (b'~', "2") => KeyCode::Insert,
+        (b'~', "3") => KeyCode::Delete,
+        (b'~', "5") => KeyCode::PageUp,
+        (b'~', "6") => KeyCode::PageDown,
+        (b'~', "21") => KeyCode::F(10),
         _ => return None,
     };
-    Some(Event::Key(key))
+    press(code, modifiers)
+}
+
+fn press(code: KeyCode, modifiers: KeyModifiers) -> Option<Event> {
+    Some(Event::Key(KeyEvent::new(code, modifiers)))
+}
+
+/// A key of one byte.
+fn key(byte: u8) -> Option<Event> {
+    match byte {
+        b'\r' => press(KeyCode::Enter, KeyModifiers::NONE),
+        b'\t' => press(KeyCode::Tab, KeyModifiers::NONE),
+        0x7f => press(KeyCode::Backspace, KeyModifiers::NONE),
+        0x1b => press(KeyCode::Esc, KeyModifiers::NONE),
+        1..=26 => press(KeyCode::Char(char::from(byte + b'a' - 1)), KeyModifiers::CONTROL),
+        b' '..=b'~' => press(KeyCode::Char(char::from(byte)), KeyModifiers::NONE),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +210,31 @@ mod tests {
         let answer = parse(b"q\x1b[1;2R\r\x03");
         let codes: Vec<KeyCode> = answer.typed.iter().filter_map(|e| e.as_key_event()).map(|k| k.code).collect();
         assert_eq!(codes, [KeyCode::Char('q'), KeyCode::Enter, KeyCode::Char('c')]);
+    }
+
+    #[test]
+    fn keys_written_as_sequences_are_kept_and_reports_are_no_keys() {
+        let keys = |bytes: &[u8]| -> Vec<(KeyCode, KeyModifiers)> {
+            parse(bytes).typed.iter().filter_map(|e| e.as_key_event()).map(|k| (k.code, k.modifiers)).collect()
+        };
+        let none = KeyModifiers::NONE;
+        assert_eq!(
+            keys("\x1b[A\x1b[I\x1bOB\x1b[1;2Ré\x1b[1;5C\x1b[3~x".as_bytes()),
+            [
+                (KeyCode::Up, none),
+                (KeyCode::Down, none),
+                (KeyCode::Char('é'), none),
+                (KeyCode::Right, KeyModifiers::CONTROL),
+                (KeyCode::Delete, none),
+                (KeyCode::Char('x'), none),
+            ]
+        );
+        assert_eq!(keys(b"\x1b"), [(KeyCode::Esc, none)]);
+        assert_eq!(keys(b"\x1bx"), [(KeyCode::Char('x'), KeyModifiers::ALT)]);
+        assert!(keys(b"\x1b[1;").is_empty() && keys(b"\xc3").is_empty() && keys(b"\x1b[?62c").is_empty());
+        let pasted = parse(b"\x1b[200~two\nlines\x1b[201~\r").typed;
+        assert_eq!(pasted[0], Event::Paste("two\nlines".into()));
+        assert_eq!(pasted.len(), 2);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The loop: signals, input, deadlines, records; then a frame when one is due. It owns the terminal, the folded state
 //! and what the user does, and is the only place that executes effects.
 //!
-//! Not here: when a frame is due ([`super::frame`]), what a key means ([`super::action`]), what it does
-//! ([`super::model`]). Invariants: input waits for at most [`BATCH`] of records; while nothing changes no timer runs and
+//! Not here: when a frame is due (`frame`), what a key means ([`super::action`]), what it does
+//! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
 mod outside;
@@ -40,6 +40,8 @@ const BATCH: Duration = Duration::from_millis(4);
 const RECORDS: usize = 512;
 /// Lines one notch of the wheel moves.
 const NOTCH: i16 = 3;
+/// For how long after it was continued the console takes no stop for a new one: signals of one suspension come late.
+const RESUMED: Duration = Duration::from_millis(500);
 /// How long the session may take to end in order.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -104,7 +106,7 @@ pub enum ConsoleError {
 /// # Errors
 /// [`ConsoleError`] when it can't begin. Once begun, a terminal that fails is parted from and the work goes on.
 pub async fn run<C: Client>(client: C, options: ConsoleOptions) -> Result<ConsoleExit, ConsoleError> {
-    let signals = Signals::listen().map_err(ConsoleError::Signals)?;
+    let signals = Signals::listen_to_stops().map_err(ConsoleError::Signals)?;
     let tty = Tty::new().map_err(ConsoleError::Terminal)?;
     let mut console = Console::new(client, tty, signals, options);
     console.begin(Greeting::Ask).map_err(ConsoleError::Terminal)?;
@@ -165,6 +167,8 @@ struct Console<C: Client, S: Stage> {
     drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
+    /// When it last came back from being suspended.
+    resumed: Option<Instant>,
     /// Keys that came while the terminal was asked something.
     typed: Vec<Event>,
 }
@@ -203,6 +207,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
+            resumed: None,
             typed: Vec::new(),
         }
     }
@@ -532,6 +537,14 @@ impl<C: Client, S: Stage> Console<C, S> {
             Signalled::Interrupt => self.end(ConsoleExit::Left(Leave::Interrupted)),
             Signalled::Continue => {
                 if self.events.is_some() && self.stage.enter().is_err() {
+                    self.part();
+                }
+                self.policy.want(Wish::Key);
+            }
+            // Without a terminal there is no shell that would wait for a stop.
+            Signalled::Stop => {
+                let late = self.resumed.is_some_and(|at| at.elapsed() < RESUMED);
+                if self.parted == Parted::No && !late && self.suspend().is_err() {
                     self.part();
                 }
                 self.policy.want(Wish::Key);

@@ -1,5 +1,5 @@
-//! The signals the console heeds. Suspension is not among them: its key leaves the terminal first, and a stop from
-//! outside is met when the process is continued.
+//! The signals the console heeds. A stop from outside is among them only for the process that holds the terminal, which
+//! leaves it first; its launcher stops at once, as any program does.
 
 use std::io;
 
@@ -16,11 +16,14 @@ pub(crate) enum Signalled {
     HangUp,
     /// The process was stopped and goes on.
     Continue,
+    /// The process is to stop.
+    Stop,
 }
 
 /// Waits for signals; dropping it does not bring their default actions back.
 pub(crate) struct Signals {
     streams: Option<[(Signalled, Signal); 4]>,
+    stop: Option<Signal>,
 }
 
 impl Signals {
@@ -35,17 +38,25 @@ impl Signals {
                 (Signalled::Interrupt, on(SignalKind::interrupt())?),
                 (Signalled::Continue, on(continued)?),
             ]),
+            stop: None,
         })
+    }
+
+    /// The same, and a stop is heard too instead of stopping the process.
+    pub(crate) fn listen_to_stops() -> io::Result<Self> {
+        let stop = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
+        Ok(Self { stop: Some(signal(stop)?), ..Self::listen()? })
     }
 
     /// Hears nothing: for tests.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self { streams: None }
+        Self { streams: None, stop: None }
     }
 
     /// The next signal. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Signalled {
+        let stop = &mut self.stop;
         let Some([(a, sa), (b, sb), (c, sc), (d, sd)]) = &mut self.streams else {
             return std::future::pending().await;
         };
@@ -55,6 +66,7 @@ impl Signals {
             Some(()) = sb.recv() => *b,
             Some(()) = sc.recv() => *c,
             Some(()) = sd.recv() => *d,
+            Some(()) = async { stop.as_mut()?.recv().await } => Signalled::Stop,
             else => std::future::pending().await,
         }
     }

@@ -4,7 +4,7 @@
 //! out: an ordinary end, a panic of the main thread, a signal, suspension, an editor. Nothing else in the program
 //! writes to the terminal while it is entered.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -77,7 +77,7 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal of this process.
 pub struct Tty {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<Whole<Stdout>>>,
     mouse: Mouse,
 }
 
@@ -90,11 +90,48 @@ impl Tty {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "stdin and stdout are not a terminal"));
         }
-        // 64 KiB hold a whole frame of a large screen: one write, one update.
-        let writer = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(writer))?;
+        let terminal = Terminal::new(CrosstermBackend::new(Whole { out: io::stdout(), frame: Vec::new() }))?;
         Ok(Self { terminal, mouse: Mouse::Terminal })
     }
+}
+
+/// What a frame without any change would write.
+const NO_CHANGE: &[u8] = b"\x1b[?2026h\x1b[39m\x1b[49m\x1b[59m\x1b[0m\x1b[?2026l";
+
+/// Gathers what is written until it is flushed, so that a frame is one write and one update, and a frame that changes
+/// nothing is none.
+struct Whole<W> {
+    out: W,
+    frame: Vec<u8>,
+}
+
+impl<W: Write> Write for Whole<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = if self.frame == NO_CHANGE { Ok(()) } else { self.out.write_all(&self.frame) };
+        self.frame.clear();
+        written?;
+        self.out.flush()
+    }
+}
+
+/// Draws what differs from the last frame.
+fn draw<W: Write>(
+    terminal: &mut Terminal<CrosstermBackend<Whole<W>>>,
+    paint: &mut dyn FnMut(&mut Buffer),
+) -> io::Result<()> {
+    queue!(terminal.backend_mut(), BeginSynchronizedUpdate)?;
+    // `Terminal::draw` hides the cursor with every frame; here it is hidden from the start.
+    terminal.autoresize()?;
+    paint(terminal.get_frame().buffer_mut());
+    terminal.flush()?;
+    terminal.swap_buffers();
+    queue!(terminal.backend_mut(), EndSynchronizedUpdate)?;
+    Write::flush(terminal.backend_mut())
 }
 
 /// What is written to take a terminal over.
@@ -129,16 +166,30 @@ fn restore(out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a panic may be told on the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The terminal is the shell's.
+    Now,
+    /// The terminal is the console's: only the log is told.
+    Later,
+}
+
+/// Gives the terminal back when the thread that panics is the one that draws on it.
+fn heed_panic(thread: Option<&str>, out: &mut impl Write) -> Told {
+    if thread == Some("main") {
+        // Nothing more can be done about a terminal that takes no bytes.
+        let _ = restore(out);
+    }
+    if ENTERED.load(Ordering::SeqCst) { Told::Later } else { Told::Now }
+}
+
 /// Makes a panic of the main thread give the terminal back before it is told. One of another thread tears nothing
 /// down: the console stays up and says that something ended.
 pub fn install_panic_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if std::thread::current().name() == Some("main") {
-            // Nothing more can be done about a terminal that takes no bytes.
-            let _ = restore(&mut io::stdout());
-        }
-        if !ENTERED.load(Ordering::SeqCst) {
+        if heed_panic(std::thread::current().name(), &mut io::stdout()) == Told::Now {
             before(info);
         }
         tracing::error!(panic = %info, "panicked");
@@ -170,11 +221,7 @@ impl Stage for Tty {
     }
 
     fn draw(&mut self, paint: &mut dyn FnMut(&mut Buffer)) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(|frame| paint(frame.buffer_mut())).map(|_| ());
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        Write::flush(self.terminal.backend_mut())?;
-        drawn
+        draw(&mut self.terminal, paint)
     }
 
     fn clear(&mut self) -> io::Result<()> {
@@ -205,7 +252,10 @@ impl Stage for Tty {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
+        // For the launcher and whatever else the shell counts to this job. Here TSTP is listened to and stops nothing;
+        // TTOU does, and like TSTP it is ignored where no shell is there to continue the job.
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TTOU)?;
         // Another thread may take the signal: this one must not enter the terminal before everything stands.
         std::thread::sleep(std::time::Duration::from_millis(60));
         Ok(())
@@ -258,5 +308,51 @@ mod tests {
         assert_eq!(order, on.iter().collect::<Vec<_>>(), "the order is reversed");
         assert!(enter.contains("\x1b[?25l") && leave.contains("\x1b[?25h"), "the cursor comes back");
         assert!(leave.contains("\x1b[?2026l") && leave.contains("\x1b[?1000l") && leave.contains("\x1b[23;2t"));
+    }
+
+    #[test]
+    fn a_frame_without_a_change_writes_nothing() {
+        let (mut reader, out) = std::io::pipe().unwrap();
+        let backend = CrosstermBackend::new(Whole { out, frame: Vec::new() });
+        let viewport = ratatui::Viewport::Fixed(ratatui::layout::Rect::new(0, 0, 10, 2));
+        let mut terminal = Terminal::with_options(backend, ratatui::TerminalOptions { viewport }).unwrap();
+        for words in ["", "some", "some", "same", "same"] {
+            let mut paint = |buf: &mut Buffer| buf.set_stringn(0, 0, words, 10, ratatui::style::Style::new());
+            draw(&mut terminal, &mut |buf| _ = paint(buf)).unwrap();
+        }
+        drop(terminal);
+        let mut written = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut written).unwrap();
+        assert_eq!(written.matches("\x1b[?2026h").count(), 2, "{written:?}");
+        assert!(written.contains("some") && !written.contains("same"), "{written:?}");
+    }
+
+    /// In one test, because what it watches is one for the whole process.
+    #[test]
+    fn a_panic_of_the_drawing_thread_alone_gives_the_terminal_back() {
+        let mut screen = vt100::Parser::new(24, 80, 0);
+        screen.process(b"the shell's");
+        let mut bytes = Vec::new();
+        write_enter(&mut bytes).unwrap();
+        bytes.extend_from_slice(MOUSE_ON.as_bytes());
+        bytes.extend_from_slice(b"the console's");
+        screen.process(&bytes);
+        assert!(screen.screen().alternate_screen() && screen.screen().bracketed_paste());
+        ENTERED.store(true, Ordering::SeqCst);
+
+        let mut out = Vec::new();
+        assert_eq!(heed_panic(Some("engine"), &mut out), Told::Later);
+        assert!(out.is_empty(), "a thread that does not draw tears nothing down");
+
+        assert_eq!(heed_panic(Some("main"), &mut out), Told::Now);
+        screen.process(&out);
+        let after = screen.screen();
+        assert!(!after.alternate_screen() && !after.hide_cursor() && !after.bracketed_paste());
+        assert_eq!(after.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert_eq!(after.contents(), "the shell's");
+
+        let written = out.len();
+        assert_eq!(heed_panic(Some("main"), &mut out), Told::Now);
+        assert_eq!(out.len(), written, "a terminal given back is not given back again");
     }
 }

@@ -51,7 +51,9 @@ impl Lines {
 }
 
 fn text(line: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Checked word by word; the lossy reading goes byte by byte, and is hardly ever needed.
+    std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), std::borrow::Cow::Borrowed)
 }
 
 #[cfg(test)]

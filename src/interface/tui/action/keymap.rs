@@ -49,7 +49,7 @@ pub struct Hint {
 
 impl Hint {
     /// Its cells, with the two that part it from the next.
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.key.width() + 1 + self.words.width() + 2
     }
 }

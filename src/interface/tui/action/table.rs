@@ -39,6 +39,11 @@ impl Entry {
     pub fn in_palette(&self) -> bool {
         self.palette == InPalette::Listed
     }
+
+    /// Where it works, in words: the first place it has a key in.
+    pub fn place(&self) -> &'static str {
+        self.bindings.first().map_or("every screen", |b| words_of(b.context))
+    }
 }
 
 const fn on(context: Context, keys: &'static [&'static str], hint: &'static str) -> Binding {

@@ -28,6 +28,8 @@ pub struct Card {
 pub enum CardKind {
     /// Leaving while something runs.
     Leave,
+    /// Suspending while something runs.
+    Suspend,
     /// Stopping one task.
     Stop,
     /// Anything else that acts on many.
@@ -76,6 +78,8 @@ impl Card {
         let body = vec![CleanText::from(match (running, open) {
             (1, 0) => "1 agent is at work; nothing waits.".to_owned(),
             (n, 0) => format!("{n} agents are at work; nothing waits."),
+            (1, 1) => "1 agent is at work; 1 more task waits.".to_owned(),
+            (n, 1) => format!("{n} agents are at work; 1 more task waits."),
             (1, w) => format!("1 agent is at work; {w} more tasks wait."),
             (n, w) => format!("{n} agents are at work; {w} more tasks wait."),
         })];
@@ -92,25 +96,53 @@ impl Card {
         Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })
     }
 
+    /// Suspending while something runs; none when nothing does.
+    pub fn suspend(state: &State, now: Micros) -> Option<Self> {
+        let running = state.running().len();
+        let agents = match running {
+            0 => return None,
+            1 => "1 agent is at work.".to_owned(),
+            n => format!("{n} agents are at work."),
+        };
+        let body = vec![
+            agents.into(),
+            CleanText::from_static("A suspended Baton reads nothing: servers give up on it, and attempts fail."),
+        ];
+        let choices = vec![
+            Choice::new('d', "detach: give the shell back, keep working", vec![UiEffect::Detach]),
+            Choice::new('z', "suspend all the same; ctrl-z again does it too", vec![UiEffect::Suspend]),
+            Choice::nothing("stay"),
+        ];
+        Some(Self { kind: CardKind::Suspend, title: "Suspend".into(), body, choices, focused: 0, opened: now })
+    }
+
     /// Stopping one task; none when it has ended.
     pub fn stop(state: &State, task: &TaskId, now: Micros) -> Option<Self> {
         let t = state.task_by_id(task).filter(|t| !t.has_ended() && !t.removed)?;
         let mut body = vec![t.title.clone()];
         if let Some(attempt) = state.last_attempt(t).filter(|a| a.ended.is_none()) {
             body.push(
-                format!("{} tokens so far, {} s", attempt.output_tokens(), attempt.elapsed(now).0 / 1_000_000).into(),
+                format!("{} tokens in {} s so far", attempt.output_tokens(), attempt.elapsed(now).0 / 1_000_000).into(),
             );
         }
         let feeds = state.find(task).map_or(0, |ix| state.impact(ix));
         if feeds > 0 {
-            body.push(format!("{feeds} tasks wait for it").into());
+            body.push(if feeds == 1 {
+                "1 task waits for it".into()
+            } else {
+                format!("{feeds} tasks wait for it").into()
+            });
         }
         let stop = |partial| vec![UiEffect::Send(Command::Stop { scope: StopScope::Task(task.clone()), partial })];
         let choices = vec![
             Choice::nothing("let it go on"),
             Choice::new('k', "cancel, keeping the partial answer", stop(Partial::Kept)),
             Choice::new('d', "cancel and discard what it wrote", stop(Partial::Discarded)),
-            Choice::new('s', "skip it", vec![UiEffect::Send(Command::Skip(task.clone()))]),
+            Choice::new(
+                's',
+                "skip it: what waits goes on without it",
+                vec![UiEffect::Send(Command::Skip(task.clone()))],
+            ),
         ];
         Some(Self { kind: CardKind::Stop, title: "Stop this task".into(), body, choices, focused: 0, opened: now })
     }
@@ -138,7 +170,7 @@ impl Card {
         if failed == 0 {
             return None;
         }
-        let body = vec![format!("{failed} failed, and what was skipped because of it starts again too.").into()];
+        let body = vec![format!("{failed} failed; what was skipped because of it starts again too.").into()];
         let choices = vec![
             Choice::nothing("leave them"),
             Choice::new('r', "retry them", vec![UiEffect::Send(Command::Retry(RetryScope::Failed))]),

@@ -87,7 +87,15 @@ impl DoneUi {
                 return vec![answer_of(state, goal).map_or_else(no_answer, save)];
             }
             Action::Again | Action::Retry => return again(state, goal),
-            Action::Back | Action::Enter => return vec![UiEffect::Show(Screen::Run)],
+            Action::Back | Action::Enter => {
+                let words = CleanText::new("1 shows the answer again; ctrl-n asks for another goal.");
+                return vec![UiEffect::Show(Screen::Run), UiEffect::Notice(words)];
+            }
+            Action::Search => {
+                return vec![UiEffect::Notice(CleanText::new(
+                    "The answer is not searched yet; Y copies it, S saves it.",
+                ))];
+            }
             _ => {}
         }
         Vec::new()

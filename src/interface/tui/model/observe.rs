@@ -1,8 +1,8 @@
 //! [`Ui::observe`]: the console follows what happened: screens change at the turns of a goal, notices say in words what
 //! went wrong and what is done about it.
 
-use super::{Screen, Tone, Ui};
-use crate::domain::protocol::{Event, Health, Outcome, Record, Subject};
+use super::{Notice, Screen, Tone, Ui};
+use crate::domain::protocol::{Event, GoalId, Health, Micros, Outcome, Record, Review, Subject, Work};
 use crate::domain::state::State;
 
 impl Ui {
@@ -13,14 +13,21 @@ impl Ui {
             Event::GoalAdded(_) if self.screen == Screen::Welcome => self.screen = Screen::Run,
             Event::GoalDrafted { goal } if matches!(self.screen, Screen::Welcome | Screen::Run) => {
                 self.screen = Screen::Review(*goal);
+                self.planned();
             }
             Event::GoalDrafted { goal } => self.say(format!("the plan of {goal} waits for you: !"), Tone::Plain, at),
-            Event::GoalApproved { goal } if self.screen == Screen::Review(*goal) => self.screen = Screen::Run,
+            Event::GoalApproved { goal } => {
+                self.planned();
+                if self.screen == Screen::Review(*goal) {
+                    self.screen = Screen::Run;
+                }
+            }
+            Event::TaskStarted { task } if is_planning(state, task) => self.planning(state, task.goal, at),
             Event::GoalEnded { goal, outcome, .. } => {
                 let words = match outcome {
                     Outcome::Done => "done",
                     Outcome::Failed => "over; something failed",
-                    Outcome::Cancelled => "cancelled",
+                    Outcome::Cancelled => "cancelled; 1 sums it up, ctrl-n asks for another goal",
                 };
                 if *outcome != Outcome::Cancelled && self.screen == Screen::Run && self.layers.is_empty() {
                     self.screen = Screen::Done(*goal);
@@ -72,6 +79,35 @@ impl Ui {
         self.run.observe(state, record);
         self.done.observe(state, record);
     }
+}
+
+/// What the notice line says while a model makes the plan.
+const PLANNING: &str = "a model makes the plan; ";
+
+/// Longer than a model takes for a plan; a finite time, as every notice has.
+const PLANNING_LASTS: Micros = Micros::from_secs(1800);
+
+impl Ui {
+    /// Says that a plan is being made and what comes then; it stands until then, or until something else is said.
+    fn planning(&mut self, state: &State, goal: GoalId, at: Micros) {
+        let then = match state.goal(goal).map(|g| g.options.review) {
+            Some(Review::Ask) => "nothing runs before your review",
+            _ => "its tasks start by themselves",
+        };
+        let text = format!("{PLANNING}{then}").into();
+        self.notice = Some(Notice { until: at.plus(PLANNING_LASTS), ..Notice::new(text, Tone::Plain, at) });
+    }
+
+    /// The plan is there: what was said of its making goes.
+    fn planned(&mut self) {
+        if self.notice.as_ref().is_some_and(|n| n.text.starts_with(PLANNING)) {
+            self.notice = None;
+        }
+    }
+}
+
+fn is_planning(state: &State, task: &crate::domain::protocol::TaskId) -> bool {
+    state.task_by_id(task).is_some_and(|t| t.work == Work::Planning)
 }
 
 fn title(state: &State, task: &crate::domain::protocol::TaskId) -> String {

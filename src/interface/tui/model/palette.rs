@@ -3,6 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
+use crate::interface::tui::action::Context;
 use crate::interface::tui::action::table::{self, Entry};
 
 /// What is typed into the palette and which row is chosen.
@@ -12,17 +13,31 @@ pub struct PaletteUi {
     pub query: String,
     /// The chosen row among [`PaletteUi::found`].
     pub selected: usize,
+    /// Where it was opened: what works there is found first.
+    pub contexts: Vec<Context>,
 }
 
 /// The most letters taken: longer finds nothing more.
 const LONGEST: usize = 60;
 
 impl PaletteUi {
-    /// The actions that match, best first; all of them, in the order of the table, while nothing is typed.
+    /// A palette opened where these contexts have the focus.
+    pub fn new(contexts: Vec<Context>) -> Self {
+        Self { contexts, ..Self::default() }
+    }
+
+    /// Whether an action means something where the palette was opened.
+    pub fn works(&self, entry: &Entry) -> bool {
+        let here = |c: &Context| matches!(c, Context::Everywhere | Context::Session) || self.contexts.contains(c);
+        entry.bindings.is_empty() || entry.bindings.iter().any(|b| here(&b.context))
+    }
+
+    /// The actions that match: those that work here first, each best first. While nothing is typed, all that work here
+    /// in the order of the table.
     pub fn found(&self) -> Vec<&'static Entry> {
         let entries = table::ENTRIES.iter().filter(|e| e.in_palette());
         if self.query.trim().is_empty() {
-            return entries.collect();
+            return entries.filter(|e| self.works(e)).collect();
         }
         let pattern = Pattern::parse(&self.query, CaseMatching::Ignore, Normalization::Smart);
         let mut matcher = Matcher::new(Config::DEFAULT);
@@ -33,7 +48,7 @@ impl PaletteUi {
                 pattern.score(Utf32Str::new(&text, &mut buffer), &mut matcher).map(|score| (score, e))
             })
             .collect();
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.sort_by_key(|(score, e)| (!self.works(e), std::cmp::Reverse(*score)));
         found.into_iter().map(|(_, e)| e).collect()
     }
 
@@ -60,5 +75,28 @@ impl PaletteUi {
     /// The chosen action.
     pub(super) fn chosen(&self) -> Option<&'static Entry> {
         self.found().get(self.selected).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::tui::action::Action;
+
+    fn place(palette: &PaletteUi, action: Action) -> Option<usize> {
+        palette.found().iter().position(|e| e.action == action)
+    }
+
+    #[test]
+    fn what_works_here_is_listed_and_found_first() {
+        let mut palette = PaletteUi::new(vec![Context::Task, Context::List, Context::Session, Context::Everywhere]);
+        assert!(place(&palette, Action::Retry).is_some() && place(&palette, Action::NextTheme).is_some());
+        assert_eq!(place(&palette, Action::Remove), None);
+        "the selected task".chars().for_each(|c| palette.push(c));
+        let found = palette.found();
+        let works: Vec<bool> = found.iter().map(|e| palette.works(e)).collect();
+        assert!(works.contains(&true) && works.contains(&false) && works.is_sorted_by(|a, b| a >= b), "{works:?}");
+        let review = PaletteUi::new(vec![Context::Review, Context::List]);
+        assert!(place(&review, Action::Remove).is_some() && place(&review, Action::Retry).is_none());
     }
 }

@@ -83,8 +83,17 @@ impl ReviewUi {
             Action::EditPlan => return vec![UiEffect::EditPlan(goal)],
             Action::Level => return self.level(goal, state),
             Action::Remove => return self.remove(goal, state),
+            Action::Copy => {
+                let task = self.selected(goal, state).map(|ix| state.task(ix));
+                // A clipboard is pasted into terminals, so it gets clean text.
+                return task
+                    .map(|t| UiEffect::Copy(CleanText::new(&t.spec.prompt).as_str().to_owned()))
+                    .into_iter()
+                    .collect();
+            }
+            Action::Search => return vec![notice("A plan is not filtered; e opens all of it in your editor.")],
             Action::Back => {
-                let words = "The plan is kept as a draft; nothing of it runs. ! brings it back.";
+                let words = "The plan is kept as a draft. ! brings it back.";
                 let draft = state.goal(goal).is_some_and(|g| g.phase == GoalPhase::Draft);
                 let notice = draft.then(|| UiEffect::Notice(CleanText::new(words)));
                 return std::iter::once(UiEffect::Show(Screen::Run)).chain(notice).collect();

@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use super::{Card, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect};
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject};
 use crate::domain::state::{Gear, GoalPhase, State};
-use crate::interface::tui::action::Action;
+use crate::interface::tui::action::{Action, Context};
 
 /// How long after a ctrl-c a second one means at once.
 const INTERRUPT: Micros = Micros::from_secs(2);
@@ -99,9 +99,21 @@ impl Ui {
 
     fn act_everywhere(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match action {
-            Action::Screen(1) => self.show(home(state)),
+            // On Run itself it goes to and fro between the tasks and the answer.
+            Action::Screen(1) => match state.goals().last() {
+                Some(goal) if self.screen == Screen::Run && matches!(goal.phase, GoalPhase::Ended(_)) => {
+                    self.show(Screen::Done(goal.id))
+                }
+                _ => self.show(home(state)),
+            },
             Action::Screen(n) => self.show(Screen::Other(n)),
-            Action::Palette => vec![open(Layer::Palette(PaletteUi::default()))],
+            Action::Palette => {
+                let mut contexts = self.contexts(state);
+                if self.screen == Screen::Welcome {
+                    contexts.push(Context::Welcome);
+                }
+                vec![open(Layer::Palette(PaletteUi::new(contexts)))]
+            }
             Action::Help => {
                 let contexts = self.contexts(state);
                 vec![open(Layer::Help(HelpUi { contexts, scroll: 0 }))]
@@ -122,7 +134,15 @@ impl Ui {
                 Some(card) => vec![open(Layer::Card(card))],
                 None => vec![UiEffect::Quit(Leave::Idle)],
             },
-            Action::Suspend => vec![UiEffect::Suspend],
+            // A stopped process hears no server; a second ctrl-z means it.
+            Action::Suspend => match Card::suspend(state, now) {
+                Some(card) if !matches!(self.layers.last(), Some(Layer::Card(_))) => vec![open(Layer::Card(card))],
+                _ => {
+                    let asked = |l: &Layer| matches!(l, Layer::Card(c) if c.kind == super::CardKind::Suspend);
+                    self.layers.retain(|l| !asked(l));
+                    vec![UiEffect::Suspend]
+                }
+            },
             Action::Redraw => vec![UiEffect::Redraw],
             // There it also looks for the real fleet again.
             Action::Refresh if self.screen == Screen::Welcome => self.screen_acts(action, state, now),
@@ -189,7 +209,7 @@ impl Ui {
                 match msg {
                     Msg::Key(key) => match key.code {
                         KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                            *palette = PaletteUi::default()
+                            *palette = PaletteUi::new(std::mem::take(&mut palette.contexts));
                         }
                         KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
                             palette.push(c);
@@ -283,7 +303,11 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             nothing
         }
         Layer::Palette(palette) => match action {
-            Action::Enter => Some(palette.chosen().map_or(Stays(Vec::new()), |e| Becomes(e.action))),
+            Action::Enter => Some(match palette.chosen() {
+                None => Stays(Vec::new()),
+                Some(entry) if palette.works(entry) => Becomes(entry.action),
+                Some(entry) => Stays(notice(&format!("not here: {} works on {}", entry.words, entry.place()))),
+            }),
             Action::Palette => Some(Closes(Vec::new())),
             Action::Quit | Action::Suspend | Action::Redraw => None,
             _ => nothing,

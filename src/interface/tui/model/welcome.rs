@@ -21,9 +21,9 @@ const DEMO_TASKS: u32 = 12;
 
 /// Goals to start from: each splits into work that runs side by side.
 pub const EXAMPLES: [&str; 3] = [
-    "Find the weak points of a login design: sessions, password reset, second factor, audit trail",
-    "Plan a move from a single server to two regions: data, traffic, rollback, cost, and a first week",
-    "Explain five sorting algorithms to a newcomer, with one picture in words each, and rank them by use",
+    "Find the weak points of a login design: sessions, reset, second factor",
+    "Plan a move from a single server to two regions: data, traffic, rollback",
+    "Explain five sorting algorithms to a newcomer, each in a picture, ranked",
 ];
 
 /// Where the keys go.

@@ -104,9 +104,10 @@ impl<C: Client, S: Stage> Console<C, S> {
         written
     }
 
-    fn suspend(&mut self) -> std::io::Result<()> {
+    pub(super) fn suspend(&mut self) -> std::io::Result<()> {
         self.stage.leave()?;
         let stopped = self.stage.suspend();
+        self.resumed = Some(tokio::time::Instant::now());
         self.stage.enter()?;
         if let Err(error) = stopped {
             self.say((format!("could not suspend: {error}").into(), Tone::Warning));
@@ -200,7 +201,15 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.events = None;
         self.parted = Parted::Yes;
         launcher::tell_detached();
+        self.log_what_goes_on();
         self.end_if_all_is_done();
+    }
+
+    /// Without a terminal, the log alone can say what keeps the process alive: tasks may wait for a server for ever.
+    fn log_what_goes_on(&self) {
+        let progress = self.state.progress(None);
+        let (running, waiting) = (progress.running, progress.waiting);
+        tracing::info!(running, waiting, "parted from the terminal; the work goes on without it until its end");
     }
 
     /// Without a terminal: ends the session when nothing is left that can go on by itself.

@@ -189,6 +189,21 @@ async fn suspension_gives_the_terminal_back_and_takes_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn suspending_while_agents_run_offers_to_detach_and_a_second_press_means_it() {
+    let mut console = Harness::new(80, 24);
+    console.tell(running()).await.keys("<ctrl-z>").await;
+    assert!(console.screen().contains("detach: give the shell back"), "{}", console.screen());
+    assert!(!console.log.borrow().contains(&Happened::Suspended));
+    console.keys("<ctrl-z>").await;
+    assert!(!console.log.borrow().contains(&Happened::Suspended), "a key held down decides nothing");
+    console.pass(301).await.keys("<ctrl-z>").await;
+    assert!(console.log.borrow().contains(&Happened::Suspended));
+    assert!(console.ui().layers.is_empty());
+    console.keys("<ctrl-z>").await.pass(301).await.keys("<enter>").await;
+    assert!(console.log.borrow().contains(&Happened::Parted), "the harmless choice is focused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_something_runs_a_frame_a_second_is_drawn() {
     let mut console = Harness::new(80, 24);
     console.tell(running()).await;

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::put;
-use super::sheet::{row, sheet};
+use super::sheet::{ink, row, sheet};
 use crate::domain::protocol::Subject;
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::{AttentionUi, needs_you};
@@ -31,14 +31,17 @@ pub(super) fn render(scene: &Scene<'_>, list: &AttentionUi, area: Rect, buf: &mu
         if selected {
             buf.set_style(line, theme.style(Slot::Selected));
         }
-        let left = put(buf, line, if selected { theme.glyph(Glyph::Cursor) } else { " " }, theme.style(Slot::Key));
+        let left = put(buf, line, if selected { theme.glyph(Glyph::Cursor) } else { " " }, ink(theme));
         let left = put(buf, left, &format!(" {} ", theme.glyph(Glyph::Asking)), theme.style(Slot::Attention));
-        put(
-            buf,
-            left,
-            &theme.cut(&CleanText::one_line(&attention.text), usize::from(left.width)),
-            theme.style(Slot::Text),
-        );
+        let text = match subject {
+            // What enter does there is said below, in the words of this list.
+            Subject::Review(goal) => {
+                let goal = scene.state.goal(*goal).map_or("", |g| g.text.as_str());
+                CleanText::one_line(&format!("a plan waits for your review: {goal}"))
+            }
+            _ => CleanText::one_line(&attention.text),
+        };
+        put(buf, left, &theme.cut(&text, usize::from(left.width)), ink(theme));
         let does = match subject {
             Subject::Review(_) => "enter shows the plan",
             Subject::Task(_) => "enter opens the task",

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::put;
-use super::sheet::{row, sheet};
+use super::sheet::{ink, row, sheet};
 use crate::domain::text::width::width;
 use crate::interface::tui::model::Card;
 use crate::interface::tui::scene::Scene;
@@ -24,7 +24,7 @@ pub(super) fn render(scene: &Scene<'_>, card: &Card, area: Rect, buf: &mut Buffe
     let body = u16::try_from(card.body.len()).unwrap_or(u16::MAX).min(inner.height.saturating_sub(answers));
     for (i, text) in (0..body).zip(&card.body) {
         if let Some(row) = row(inner, i) {
-            put(buf, row, &theme.cut(text, room), theme.style(Slot::Text));
+            put(buf, row, &theme.cut(text, room), ink(theme));
         }
     }
     let gap = u16::from(body + 1 + answers <= inner.height);
@@ -35,9 +35,11 @@ pub(super) fn render(scene: &Scene<'_>, card: &Card, area: Rect, buf: &mut Buffe
             buf.set_style(line, theme.style(Slot::Selected));
         }
         let mark = if focused { theme.glyph(Glyph::Cursor) } else { " " };
-        let left = put(buf, line, mark, theme.style(Slot::Key));
+        // On a reversed row a colour of its own would stand out as a patch.
+        let sign = if focused { ink(theme) } else { theme.style(Slot::Key) };
+        let left = put(buf, line, mark, sign);
         let key = choice.key.map_or_else(|| "esc".to_owned(), String::from);
-        let left = put(buf, left, &format!(" {key:<4}"), theme.style(Slot::Key));
-        put(buf, left, &theme.cut(&choice.words, usize::from(left.width)), theme.style(Slot::Text));
+        let left = put(buf, left, &format!(" {key:<4}"), sign);
+        put(buf, left, &theme.cut(&choice.words, usize::from(left.width)), ink(theme));
     }
 }

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::page::{self, Focus, duration, facts, frame, padded, paint, plural, sign, thousands, word};
-use crate::domain::protocol::{Channel, GoalId, Micros, Outcome};
+use crate::domain::protocol::{AttemptId, Channel, GoalId, Micros, Outcome};
 use crate::domain::state::{Attempt, Goal, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::Screen;
@@ -44,7 +44,7 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
     let rest = page::below(area, used);
     let remark = match goal.phase {
         GoalPhase::Ended(Outcome::Failed) if !failed(state, goal.id).is_empty() => "r retries what failed",
-        _ => "Y copies, S saves, r again",
+        _ => "",
     };
     let title = CleanText::one_line(&goal.text);
     let inside = padded(frame(theme, rest, &title, remark, Focus::Here, buf));
@@ -64,6 +64,8 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
         }
         None => lines.extend(no_answer(theme, goal, inside.width)),
     }
+    lines.push(Line::default());
+    lines.extend(next_steps(theme, answer_of(state, goal.id), inside.width));
     page::paint_scrolled(theme, inside, &lines, &done.scroll, buf);
 }
 
@@ -112,6 +114,19 @@ fn trouble(scene: &Scene<'_>, goal: &Goal, cells: u16) -> Vec<Line<'static>> {
     }
     lines.push(Line::default());
     lines
+}
+
+/// What can be done now, where the eye is when the answer was read.
+fn next_steps(theme: &Theme, answer: Option<AttemptId>, cells: u16) -> Vec<Line<'static>> {
+    let key = |key: &'static str, says: &'static str| {
+        vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
+    };
+    let mut steps = vec![key("ctrl-n", "asks for another goal")];
+    if answer.is_some() {
+        steps.extend([key("Y", "copies this"), key("S", "saves it as a file")]);
+    }
+    steps.extend([key("esc", "shows the tasks"), key("q", "leaves")]);
+    facts(theme, steps, cells)
 }
 
 fn no_answer(theme: &Theme, goal: &Goal, cells: u16) -> Vec<Line<'static>> {

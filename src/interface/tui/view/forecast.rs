@@ -23,6 +23,8 @@ pub(crate) enum Fit {
     Over,
     /// The sizes or the machine are not known.
     Unknown,
+    /// The fleet is simulated: it takes none.
+    Simulated,
 }
 
 /// The share of memory above which it is tight: caches grow beside the models.
@@ -70,7 +72,9 @@ impl Forecast {
         let used: BTreeSet<EndpointIx> = places.values().filter_map(|p| p.as_ref().ok().copied()).collect();
         let sizes: Vec<f64> = used.iter().filter_map(|e| state.endpoint(*e).config.memory_gb).map(f64::from).collect();
         let (planned_gb, total_gb) = (sizes.iter().sum::<f64>(), state.machine.total as f64 / 1e9);
-        let fit = if sizes.is_empty() || total_gb <= 0.0 {
+        let fit = if state.config.fleet.is_simulated() {
+            Fit::Simulated
+        } else if sizes.is_empty() || total_gb <= 0.0 {
             Fit::Unknown
         } else if planned_gb > total_gb {
             Fit::Over
@@ -138,6 +142,9 @@ impl Forecast {
                 format!("Memory is tight: {of}{partly}; other programs and long contexts may not fit beside them.")
             }
             Fit::Over => format!("Memory does not suffice: {of}{partly}; models will be swapped or refused."),
+            Fit::Simulated => {
+                format!("Simulated: no memory is taken; the real fleet plans {:.0} GB.", self.planned_gb)
+            }
             Fit::Unknown => "Memory fit is unknown: give memory_gb for the endpoints in the fleet file.".to_owned(),
         }
     }

@@ -51,7 +51,7 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
         return;
     };
     let task = state.task(ix);
-    let inside = padded(frame(theme, area, &task.title, "tab section, esc closes", Focus::Here, buf));
+    let inside = padded(frame(theme, area, &task.title, "", Focus::Here, buf));
     let section = inspector.section(state);
     let mut head = heading(scene, ix, task, inside.width);
     head.extend(tabs(theme, section, task, inside.width));
@@ -77,7 +77,7 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
             }
             (_, Some(a)) if a.ended.is_none() => "Nothing has come yet; it stands here as it arrives.",
             (_, Some(_)) => "This attempt ended without text. The attempts section says why; r tries again.",
-            (_, None) => "It has not run yet. The section “why” says what it waits for.",
+            (_, None) => "It has not run yet. tab goes on to “why”, which says what it waits for.",
         };
         lines = page::wrapped(theme, Slot::Dim, says, body.width, 0);
     }
@@ -92,10 +92,13 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
         vec![sign(theme, slot, glyph), word(theme, slot, format!(" {}", status.word()))],
         vec![word(theme, Slot::Strong, task.spec.agent.as_str())],
         vec![word(theme, Slot::Text, format!("level {}", state.level_of(task).word()))],
-        vec![word(theme, Slot::Dim, task.id.to_string())],
     ];
+    if cells >= 70 {
+        says.push(vec![word(theme, Slot::Dim, task.id.to_string())]);
+    }
     if let Some(a) = state.last_attempt(task) {
-        says.push(vec![word(theme, Slot::Text, endpoint_title(state, a))]);
+        let place = if cells >= 90 { endpoint_title(state, a) } else { short_title(state, a) };
+        says.push(vec![word(theme, Slot::Text, place)]);
         says.push(vec![word(theme, Slot::Text, duration(a.elapsed(scene.now).secs_f64()))]);
     }
     facts(theme, says, cells)
@@ -103,6 +106,11 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
 
 fn endpoint_title(state: &State, attempt: &Attempt) -> String {
     CleanText::new(state.endpoint(attempt.endpoint).config.title()).as_str().to_owned()
+}
+
+/// Where a line is short, the endpoint's short name: the figures behind it stay on the line.
+fn short_title(state: &State, attempt: &Attempt) -> String {
+    CleanText::new(state.endpoint(attempt.endpoint).config.short()).as_str().to_owned()
 }
 
 fn tabs(theme: &Theme, section: Section, task: &Task, cells: u16) -> Vec<Line<'static>> {
@@ -219,7 +227,7 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
             || "An attempt is about to start.".to_owned(),
             |a| {
                 format!(
-                    "Attempt {} runs on {} since {}.",
+                    "Attempt {} has been running on {} for {}.",
                     task.attempts.len(),
                     endpoint_title(state, a),
                     duration(a.elapsed(scene.now).secs_f64())

@@ -10,6 +10,7 @@ pub(crate) mod forecast;
 pub mod header;
 mod help;
 pub mod inspector;
+mod keys;
 mod other;
 pub(crate) mod page;
 mod palette;
@@ -22,7 +23,7 @@ pub mod welcome;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::action::{Context, Keymap};
+use super::action::Keymap;
 use super::model::run::Drawn;
 use super::model::{Layer, Screen, Tone};
 use super::scene::Scene;
@@ -71,8 +72,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         inspector::render(scene, inspector, body, buf);
     }
     notice_line(scene, rows(area.height - 2, 1), buf);
-    let contexts = scene.ui.contexts(scene.state);
-    key_line(scene.theme, keymap, &contexts, rows(area.height - 1, 1), buf);
+    keys::render(scene, keymap, rows(area.height - 1, 1), buf);
     for layer in &scene.ui.layers {
         match layer {
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
@@ -138,16 +138,6 @@ fn cut_start(text: &str, cells: usize) -> String {
         from = chars.as_str();
     }
     from.to_owned()
-}
-
-fn key_line(theme: &Theme, keymap: &Keymap, contexts: &[Context], row: Rect, buf: &mut Buffer) {
-    let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    for hint in keymap.hints(contexts, usize::from(left.width)) {
-        left = put(buf, left, &hint.key, theme.style(Slot::Key));
-        left = put(buf, left, " ", theme.style(Slot::KeyHint));
-        left = put(buf, left, hint.words, theme.style(Slot::KeyHint));
-        left = put(buf, left, "  ", theme.style(Slot::KeyHint));
-    }
 }
 
 impl Theme {

@@ -4,6 +4,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
 use crate::domain::text::width::{cut_end, width};
@@ -115,7 +116,8 @@ pub(crate) fn frame(theme: &Theme, area: Rect, title: &str, remark: &str, focus:
     if !title.is_empty() && room > 2 {
         let text = format!(" {} ", cut_end(title, room - 2));
         used = width(&text);
-        buf.set_stringn(left + 2, top, text, room, theme.style(Slot::Title));
+        // Without colour the border is dim; the words on it are not.
+        buf.set_stringn(left + 2, top, text, room, theme.style(Slot::Title).remove_modifier(Modifier::DIM));
     }
     let wide = width(remark) + 2;
     if !remark.is_empty() && used + wide < room {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::put;
-use super::sheet::{row, sheet};
+use super::sheet::{ink, row, sheet};
 use crate::domain::text::width::width;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::PaletteUi;
@@ -37,17 +37,19 @@ pub(super) fn render(theme: &Theme, keymap: &Keymap, palette: &PaletteUi, area: 
         if selected {
             buf.set_style(line, theme.style(Slot::Selected));
         }
-        let left = put(buf, line, if selected { theme.glyph(Glyph::Cursor) } else { " " }, theme.style(Slot::Key));
-        let left = put(buf, left, " ", theme.style(Slot::Text));
-        let key = keymap.any_key(entry.action).map(|k| k.to_string()).unwrap_or_default();
+        let left = put(buf, line, if selected { theme.glyph(Glyph::Cursor) } else { " " }, ink(theme));
+        let left = put(buf, left, " ", ink(theme));
+        let works = palette.works(entry);
+        let key = match keymap.key(&palette.contexts, entry.action).or_else(|| keymap.any_key(entry.action)) {
+            _ if !works => "not here".to_owned(),
+            Some(key) => key.to_string(),
+            None => String::new(),
+        };
+        let (words, sign) = if works { (ink(theme), Slot::Key) } else { (theme.style(Slot::Dim), Slot::Dim) };
+        let sign = if selected { ink(theme) } else { theme.style(sign) };
         let keys = u16::try_from(width(&key)).unwrap_or(0);
-        put(
-            buf,
-            left,
-            &theme.cut(entry.words, usize::from(left.width.saturating_sub(keys + 1))),
-            theme.style(Slot::Text),
-        );
+        put(buf, left, &theme.cut(entry.words, usize::from(left.width.saturating_sub(keys + 1))), words);
         let right = Rect { x: line.x + line.width.saturating_sub(keys), width: keys, ..line };
-        put(buf, right, &key, theme.style(Slot::Key));
+        put(buf, right, &key, sign);
     }
 }

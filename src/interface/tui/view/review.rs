@@ -60,8 +60,11 @@ fn draw(scene: &Scene<'_>, goal: GoalId, review: &ReviewUi, area: Rect, buf: &mu
     head.truncate(usize::from(area.height / 3));
     let used = paint(padded(area), &head, buf);
     let rest = page::below(area, used);
-    let detail_rows = if rest.height >= 15 { 5 } else { 0 };
     let before = repairs(scene, goal, wide.saturating_sub(2));
+    let wanted = before.len() + forecast.steps.len() + forecast.tasks + 2;
+    // What the list leaves goes to the selected task: its prompt is what is reviewed.
+    let spare = rest.height.saturating_sub(u16::try_from(wanted).unwrap_or(u16::MAX));
+    let detail_rows = if rest.height >= 15 { spare.clamp(5, rest.height / 2) } else { 0 };
     list(scene, goal, review, &forecast, before, page::upper(rest, rest.height - detail_rows), buf);
     if detail_rows > 0 {
         let at = page::below(rest, rest.height - detail_rows);
@@ -116,7 +119,7 @@ fn totals(scene: &Scene<'_>, goal: &Goal, forecast: &Forecast, cells: u16) -> Ve
         Fit::Fits => Slot::Done,
         Fit::Tight => Slot::Warning,
         Fit::Over => Slot::Error,
-        Fit::Unknown => Slot::Dim,
+        Fit::Unknown | Fit::Simulated => Slot::Dim,
     };
     lines.extend(page::wrapped(theme, slot, &forecast.memory_words(), cells, 0));
     if forecast.stuck > 0 {

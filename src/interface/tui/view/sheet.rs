@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
+use ratatui::style::Style;
 use ratatui::symbols::border;
 use ratatui::widgets::{Block, Clear, Padding, Widget};
 
@@ -47,6 +48,11 @@ pub(super) fn sheet(theme: &Theme, title: &str, (cells, rows): (u16, u16), area:
     let inner = block.inner(place);
     block.render(place, buf);
     inner.intersection(place.inner(Margin::new(1, 1)))
+}
+
+/// Plain words on a sheet: in its colour, on its ground, whatever the screen's own text stands on.
+pub(super) fn ink(theme: &Theme) -> Style {
+    Style { fg: theme.style(Slot::Card).fg, bg: None, ..theme.style(Slot::Text) }
 }
 
 /// Row `i` of an area; none below its end.

@@ -64,7 +64,7 @@ fn help() -> Ui {
 }
 
 fn palette() -> Ui {
-    with(Layer::Palette(PaletteUi { query: "re".into(), selected: 1 }))
+    with(Layer::Palette(PaletteUi { query: "re".into(), selected: 1, contexts: Vec::new() }))
 }
 
 fn leave() -> Ui {

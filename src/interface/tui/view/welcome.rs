@@ -37,7 +37,7 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let wanted = fleet_rows + 7;
     let box_rows = if roomy {
         7
-    } else if rest.height >= 18 {
+    } else if rest.height >= (wanted + 4).min(18) {
         5
     } else {
         4
@@ -45,7 +45,7 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
     let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
-    let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 1 };
+    let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 0 };
     let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
     let rest = page::below(rest, used + u16::from(rest.height >= wanted + used));
     fleet(scene, welcome, rest, buf);
@@ -61,16 +61,16 @@ fn middle(area: Rect) -> Rect {
 /// The name; returns the rows used.
 fn wordmark(scene: &Scene<'_>, area: Rect, roomy: bool, buf: &mut Buffer) -> u16 {
     let theme = scene.theme;
-    let says = "One goal, many models, side by side on your machine.";
-    let badge = scene.state.config.fleet.is_simulated().then(|| word(theme, Slot::Badge, " SIMULATED "));
+    let says = if area.width >= 70 {
+        "One goal, many models, side by side on your machine."
+    } else {
+        "One goal, many models, side by side."
+    };
     let unicode = theme.glyphs == GlyphSet::Unicode;
     if roomy && unicode {
         let letter = |row: &'static str| Line::from(vec![Span::raw(" "), word(theme, Slot::Brand, row)]);
         let mut last = vec![Span::raw(" "), word(theme, Slot::Border, "━".repeat(19)), word(theme, Slot::Brand, "●")];
         last.extend([Span::raw("  "), word(theme, Slot::Dim, says)]);
-        if let Some(badge) = badge {
-            last.extend([Span::raw("  "), badge]);
-        }
         let lines = [
             Line::default(),
             letter("█▀▄ ▄▀▄ ▀█▀ ▄▀▄ █▄ █"),
@@ -89,9 +89,6 @@ fn wordmark(scene: &Scene<'_>, area: Rect, roomy: bool, buf: &mut Buffer) -> u16
         word(theme, Slot::Brand, end),
         Span::raw("  "),
     ];
-    if let Some(badge) = badge {
-        line.extend([badge, Span::raw("  ")]);
-    }
     line.push(word(theme, Slot::Dim, says));
     paint(area, &[Line::from(line)], buf)
 }
@@ -109,7 +106,7 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
     field.set_style(theme.style(Slot::Input));
     field.set_cursor_line_style(theme.style(Slot::Input));
     field.set_placeholder_style(theme.style(Slot::Placeholder));
-    field.set_placeholder_text("Say what you want to know or have made, in your own words.");
+    field.set_placeholder_text("What you want to know or have made, in your own words.");
     let cursor = if focused {
         theme.style(Slot::Input).add_modifier(ratatui::style::Modifier::REVERSED)
     } else {
@@ -124,11 +121,11 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
             vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
         };
         let hints = match (focused, welcome.is_empty()) {
-            (false, _) => vec![key("tab", "back to the goal"), key("f", "other fleet"), key("ctrl-r", "probe again")],
+            (false, _) => vec![key("tab", "back to the goal")],
             (true, true) => {
-                vec![key("enter", "runs a demo"), key(theme.glyph(Glyph::Below), "an example"), key("tab", "fleet")]
+                vec![key("enter", "runs a demo"), key(theme.glyph(Glyph::Below), "writes an example")]
             }
-            (true, false) => vec![key("enter", "makes a plan"), key("ctrl-j", "new line"), key("tab", "fleet")],
+            (true, false) => vec![key("enter", "makes a plan, to review before it runs"), key("ctrl-j", "new line")],
         };
         let lines = facts(theme, hints, text.width);
         paint(page::upper(page::below(padded(inside), inside.height - 1), 1), &lines, buf);
@@ -168,11 +165,15 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
         name => format!("Fleet {}", CleanText::new(name)),
     };
     let focus = if welcome.focus() == WelcomeFocus::Fleet { Focus::Here } else { Focus::Away };
-    let other = if fleet.is_simulated() { "f real fleet" } else { "f simulated fleet" };
+    let other = match (welcome.focus(), fleet.is_simulated()) {
+        (WelcomeFocus::Goal, _) => "tab: another fleet",
+        (WelcomeFocus::Fleet, true) => "f real fleet",
+        (WelcomeFocus::Fleet, false) => "f simulated fleet",
+    };
     let cells = padded(area).width.saturating_sub(2);
     let mut head = facts(theme, vec![summary(theme, state)], cells);
     if fleet.is_simulated() {
-        let says = "No model server answered on this machine; this is Baton's simulated fleet. ctrl-r probes again.";
+        let says = "This fleet is simulated: no real model answers. ctrl-r looks for servers.";
         head.extend(page::wrapped(theme, Slot::Warning, says, cells, 0));
     }
     let tail = lacking(theme, state, cells);

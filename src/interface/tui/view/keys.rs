@@ -1,0 +1,172 @@
+//! The key line: what the keys of the focus do, in the words of the screen or the layer that has it.
+//!
+//! Not here: which key means what (`action/table`); a key that the user moved is shown where it went, one that was taken
+//! away is left out. Invariant: the last hint stays longest, the others give way from the right.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::put;
+use crate::domain::protocol::Outcome;
+use crate::domain::state::GoalPhase;
+use crate::interface::tui::action::{Action, Context, Hint, Keymap};
+use crate::interface::tui::model::welcome::WelcomeFocus;
+use crate::interface::tui::model::{Layer, Screen};
+use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::{GlyphSet, Slot, Theme};
+
+/// What a few actions together do, in a word or two.
+type Words = (&'static [Action], &'static str);
+
+const COMMAND: Words = (&[Action::Palette], "command");
+const LEAVE: Words = (&[Action::Quit], "leave");
+const HELP: Words = (&[Action::Help], "help");
+const CARD: &[Words] =
+    &[(&[Action::Left, Action::Right], "choose"), (&[Action::Enter], "do"), (&[Action::Back], "nothing")];
+const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
+const LIST: &[Words] =
+    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
+const INSPECTOR: &[Words] = &[
+    (&[Action::NextPane], "section"),
+    (&[Action::Back], "close"),
+    (&[Action::Left, Action::Right], "attempt"),
+    (&[Action::Retry], "retry"),
+    (&[Action::Level], "level"),
+    (&[Action::Hold], "hold"),
+    (&[Action::Stop], "stop"),
+    (&[Action::Copy], "copy"),
+    (&[Action::Follow], "end"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const REVIEW: &[Words] = &[
+    (&[Action::Enter], "run it"),
+    (&[Action::Back], "keep as a draft"),
+    (&[Action::EditPlan], "edit"),
+    (&[Action::Level], "level"),
+    (&[Action::Remove], "remove"),
+    (&[Action::Copy], "copy prompt"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const DONE: &[Words] = &[
+    (&[Action::NewGoal], "new goal"),
+    (&[Action::CopyAnswer], "copy"),
+    (&[Action::SaveAnswer], "save"),
+    (&[Action::Again], "again"),
+    (&[Action::Back], "tasks"),
+    (&[Action::Left, Action::Right], "thinking"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const FAILED: &[Words] = &[
+    (&[Action::Again], "retry what failed"),
+    (&[Action::NewGoal], "new goal"),
+    (&[Action::Back], "tasks"),
+    (&[Action::CopyAnswer], "copy"),
+    (&[Action::SaveAnswer], "save"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
+
+/// The hints in the words of what has the focus; none: those of the table.
+fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
+    if let Some(layer) = scene.ui.layers.last() {
+        return match layer {
+            Layer::Card(_) => Some(CARD.to_vec()),
+            Layer::Help(_) => Some(SHEET.to_vec()),
+            Layer::Attention(_) => Some(LIST.to_vec()),
+            Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
+            Layer::Palette(_) => None,
+        };
+    }
+    match scene.ui.screen {
+        Screen::Welcome => Some(welcome(scene)),
+        Screen::Review(_) => Some(REVIEW.to_vec()),
+        Screen::Done(goal) => {
+            let phase = scene.state.goal(goal).map(|g| &g.phase);
+            Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
+        }
+        Screen::Other(_) => Some(OTHER.to_vec()),
+        Screen::Run => None,
+    }
+}
+
+fn welcome(scene: &Scene<'_>) -> Vec<Words> {
+    let welcome = &scene.ui.welcome;
+    let fleet = if scene.state.config.fleet.is_simulated() { "real fleet" } else { "simulated fleet" };
+    let back = (!scene.state.goals().is_empty()).then_some((&[Action::Back] as &[_], "back"));
+    match welcome.focus() {
+        WelcomeFocus::Fleet => {
+            let first: [Words; 3] = [
+                (&[Action::NextPane], "back to the goal"),
+                (&[Action::ChooseFleet], fleet),
+                (&[Action::Refresh], "probe again"),
+            ];
+            first.into_iter().chain(back).chain([COMMAND, LEAVE, HELP]).collect()
+        }
+        WelcomeFocus::Goal => {
+            let enter = if welcome.is_empty() { "run a demo" } else { "make a plan" };
+            let first: [Words; 2] = [(&[Action::Enter], enter), (&[Action::NextPane], "fleet")];
+            first.into_iter().chain(back).chain([COMMAND, LEAVE, HELP]).collect()
+        }
+    }
+}
+
+/// Keys that the layer takes itself, under no action of the table.
+fn palette(theme: &Theme) -> Vec<Hint> {
+    let arrows = format!("{} {}", arrow(theme, "up"), arrow(theme, "down"));
+    let hint = |key: &str, words| Hint { key: key.to_owned(), words };
+    vec![hint(&arrows, "choose"), hint("enter", "do"), hint("ctrl-u", "clear"), hint("esc", "close")]
+}
+
+/// An arrow key as its sign, where there is one.
+fn arrow(theme: &Theme, key: &str) -> String {
+    let sign = match (theme.glyphs, key) {
+        (GlyphSet::Unicode, "left") => "←",
+        (GlyphSet::Unicode, "right") => "→",
+        (GlyphSet::Unicode, "up") => "↑",
+        (GlyphSet::Unicode, "down") => "↓",
+        _ => key,
+    };
+    sign.to_owned()
+}
+
+fn hints(scene: &Scene<'_>, keymap: &Keymap, contexts: &[Context], cells: usize) -> Vec<Hint> {
+    let mut hints = if matches!(scene.ui.layers.last(), Some(Layer::Palette(_))) {
+        palette(scene.theme)
+    } else if let Some(words) = words(scene) {
+        let key = |a: &Action| Some(arrow(scene.theme, &keymap.key(contexts, *a)?.to_string()));
+        let hint = |(actions, words): Words| {
+            let keys: Vec<String> = actions.iter().filter_map(key).collect();
+            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words })
+        };
+        words.into_iter().filter_map(hint).collect()
+    } else {
+        return keymap.hints(contexts, cells);
+    };
+    let mut used: usize = hints.iter().map(Hint::width).sum();
+    while used > cells + 2 && hints.len() > 1 {
+        let gone = hints.remove(hints.len() - 2);
+        used -= gone.width();
+    }
+    hints
+}
+
+/// Draws the key line.
+pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, row: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let contexts = scene.ui.contexts(scene.state);
+    let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    for hint in hints(scene, keymap, &contexts, usize::from(left.width)) {
+        left = put(buf, left, &hint.key, theme.style(Slot::Key));
+        left = put(buf, left, " ", theme.style(Slot::KeyHint));
+        left = put(buf, left, hint.words, theme.style(Slot::KeyHint));
+        left = put(buf, left, "  ", theme.style(Slot::KeyHint));
+    }
+}
