@@ -134,8 +134,9 @@ fn paint(
     let last_top = count.saturating_sub(height);
     let running = attempt.ended.is_none();
     let crowded = ui.areas().panes.len() > CALM;
-    // Many panes that each move a row up at their own time are restless, and dear over a slow line: they move by half.
-    let step = if crowded && running { height.div_ceil(2).clamp(1, STEP) } else { 1 };
+    // Many panes that each move a row up at their own time are restless, and dear over a slow line: each moves by most
+    // of its height, and then writes into the room below.
+    let step = if crowded && running { (height * 2).div_ceil(3).clamp(1, STEP) } else { 1 };
     let top = match pane.anchor {
         Anchor::Tail => last_top.next_multiple_of(step),
         Anchor::At(top) => top.min(last_top),

@@ -193,7 +193,7 @@ fn consequences(state: &State, figures: &Figures, ix: TaskIx, out: &mut Vec<Stri
     let critical = figures.critical.contains(&ix);
     match (critical, impact) {
         (true, 0) => out.push("critical".to_owned()),
-        (true, n) => out.push(format!("critical, {n} wait for it")),
+        (true, n) => out.push(format!("critical, {n} wait")),
         (false, 0) => {}
         (false, n) => out.push(format!("{n} wait for it")),
     }
