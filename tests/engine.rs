@@ -7,9 +7,10 @@ use std::sync::Arc;
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, TaskId,
+    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, Subject,
+    TaskId,
 };
-use baton::domain::state::{GoalPhase, State};
+use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
 use baton::engine::host::{Engine, EngineOptions, LocalClient};
 use baton::engine::journal::Journal;
@@ -199,6 +200,42 @@ async fn every_fault_of_a_server_is_survived() {
         assert_eq!(task.attempts.len(), 2, "{}", task.id);
     }
     rig.close().await;
+}
+
+#[tokio::test]
+async fn every_slot_comes_back_however_many_requests_are_given_up_at_once() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::OpenAi, 4)], vec![agent("worker", "a", None)]).await;
+    // Requests that Baton itself gives up drain; others start and end in between.
+    let directive = |i: usize| if i % 2 == 0 { "[sim fail=garbage fail-first=1 ms=1]" } else { "[sim ms=1]" };
+    rig.add((0..24).map(|i| task(&format!("t{i:02}"), "worker", &[], directive(i))).collect());
+    let mut freed = std::collections::BTreeSet::new();
+    let all_free = |s: &State, e: &Event| {
+        if let Event::SlotFreed { turn } = e {
+            assert!(freed.insert(*turn), "{turn} was freed twice");
+        }
+        s.goals().first().is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_))) && s.slots().0 == 0
+    };
+    assert!(rig.until(all_free).await);
+    assert!(rig.state.tasks().iter().all(|t| t.is_done()));
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
+    rig.add(vec![task("now", "worker", &[], "[sim ms=2000 tokens=200]"), task("later", "worker", &[], "[sim ms=5]")]);
+    assert!(rig.until(|_, e| matches!(e, Event::AttemptOutput(_))).await);
+    std::fs::remove_file(rig.folder.path().join("test/journal.jsonl")).unwrap();
+    let raised = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Journal, .. });
+    assert!(rig.until(|_, e| raised(e)).await);
+    assert_eq!(rig.state.gear, Gear::Paused);
+    rig.client.send(Command::Resume).unwrap();
+    assert!(rig.until(|_, e| matches!(e, Event::CommandRefused { .. })).await);
+    // What runs ends; nothing new starts.
+    assert!(rig.until(|_, e| matches!(e, Event::TaskCompleted { .. })).await);
+    assert_eq!(rig.state.attempts().len(), 1);
+    let engine = rig.engine.take().unwrap();
+    assert!(tokio::task::spawn_blocking(move || engine.end()).await.unwrap().is_err());
 }
 
 #[tokio::test]

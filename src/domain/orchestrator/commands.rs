@@ -1,5 +1,7 @@
 //! Commands: accepted or refused with a reason, either way a record.
 
+use std::collections::BTreeSet;
+
 use super::{Effect, EndReason, Orchestrator};
 use crate::domain::plan::{PlanEdit, apply_edits};
 use crate::domain::protocol::{
@@ -52,12 +54,18 @@ impl Orchestrator {
     /// Whether a command can be done now.
     fn check(&self, command: &Command) -> Result<(), Refusal> {
         match command {
-            Command::AddGoal { text, plan, .. } => {
+            Command::AddGoal { text, plan, options } => {
                 if text.trim().is_empty() {
                     return Err("the goal is empty; say what is wanted".to_owned());
                 }
+                if options.max_parallel == Some(0) {
+                    return Err("max_parallel is 0, so that nothing could start; give at least 1".to_owned());
+                }
                 match plan {
                     PlanSource::Model => Ok(()),
+                    PlanSource::Given(plan) if plan.max_parallel == Some(0) => {
+                        Err("the plan's max_parallel is 0, so that nothing could start; give at least 1".to_owned())
+                    }
                     PlanSource::Given(plan) => super::goals::check_plan(plan, &self.state.config.fleet.agents),
                 }
             }
@@ -148,6 +156,9 @@ impl Orchestrator {
 
     fn check_edit(&self, goal: GoalId, if_revision: u32, edits: &[PlanEdit]) -> Result<(), Refusal> {
         let g = self.goal(goal)?;
+        if g.phase == GoalPhase::Planning {
+            return Err("there is no plan yet; a model is making it".to_owned());
+        }
         if g.revision != if_revision {
             return Err(format!(
                 "the plan changed meanwhile (it is at revision {}, the edit was made on {if_revision}); look at it again",
@@ -168,9 +179,6 @@ impl Orchestrator {
                 PlanEdit::Add(spec) => {
                     if self.state.find(&TaskId::new(goal, spec.id.clone())).is_some() {
                         return Err(format!("the id {} was used before; ids are never used again", spec.id));
-                    }
-                    if spec.id.as_str().starts_with('.') {
-                        return Err("ids that begin with a dot are Baton's own".to_owned());
                     }
                     &spec.id
                 }
@@ -225,14 +233,15 @@ impl Orchestrator {
         let goal = GoalId(self.state.goals().len() as u32 + 1);
         let settings = &self.state.config.settings;
         let mut options = options;
-        options.max_parallel = options.max_parallel.or(settings.max_parallel);
+        let max_parallel = settings.max_parallel;
         match plan {
             PlanSource::Model => {
+                options.max_parallel = options.max_parallel.or(max_parallel);
                 self.emit(Event::GoalAdded(GoalAdded { goal, text: CleanText::new(text.trim()), options }));
                 self.add_planning(goal);
             }
             PlanSource::Given(plan) => {
-                options.max_parallel = plan.max_parallel.or(options.max_parallel);
+                options.max_parallel = options.max_parallel.or(plan.max_parallel).or(max_parallel);
                 options.synthesis = options.synthesis.or(plan.synthesis);
                 self.emit(Event::GoalAdded(GoalAdded { goal, text: CleanText::new(text.trim()), options }));
                 self.adopt(goal, *plan, author, Vec::new());
@@ -260,6 +269,9 @@ impl Orchestrator {
             self.emit(Event::GoalReopened { goal });
         }
         self.edit(goal, author, edits, Work::Ordinary, Vec::new());
+        for id in removed {
+            self.emit_cleared(Subject::Task(id));
+        }
         self.add_answer(goal);
     }
 
@@ -276,14 +288,15 @@ impl Orchestrator {
                 .collect(),
         };
         let everything = matches!(scope, RetryScope::WithDependants(_));
-        let mut again = seeds.clone();
+        let mut seen: BTreeSet<TaskIx> = seeds.iter().copied().collect();
+        let mut again = seeds;
         let mut i = 0;
         while i < again.len() {
             for feed in self.state.task(again[i]).feeds.clone() {
                 let f = self.state.task(feed);
                 let skipped = f.life == Life::Ended(End::Skipped);
                 let answer = f.work != Work::Ordinary && f.has_ended();
-                if !f.removed && f.has_ended() && (everything || skipped || answer) && !again.contains(&feed) {
+                if !f.removed && f.has_ended() && (everything || skipped || answer) && seen.insert(feed) {
                     again.push(feed);
                 }
             }

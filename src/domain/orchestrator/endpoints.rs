@@ -14,7 +14,7 @@ const LOADING: Micros = Micros::from_secs(2);
 /// A server that is up is looked at this often while something runs (residence changes, a silent death)…
 const UP_BUSY: Micros = Micros::from_secs(15);
 /// …and this often while nothing does.
-const UP_IDLE: Micros = Micros::from_secs(60);
+pub(super) const UP_IDLE: Micros = Micros::from_secs(60);
 
 impl Orchestrator {
     /// Probes every endpoint now.

@@ -81,11 +81,16 @@ impl Orchestrator {
         match self.state.goal(goal).map(|g| g.options.review) {
             Some(Review::Ask) => {
                 self.emit(Event::GoalDrafted { goal });
-                let text = "a plan waits for your review; enter runs it";
-                self.emit_attention(Subject::Review(goal), CleanText::from(text));
+                self.ask_for_review(goal);
             }
             _ => self.emit(Event::GoalApproved { goal }),
         }
+    }
+
+    /// Tells the operator that a draft waits.
+    pub(super) fn ask_for_review(&mut self, goal: GoalId) {
+        let text = "a plan waits for your review; enter runs it";
+        self.emit_attention(Subject::Review(goal), CleanText::from(text));
     }
 
     /// Adds the synthesis and the voice summary as the goal's options want them, or follows a plan that changed.
@@ -117,6 +122,8 @@ impl Orchestrator {
         if existing.is_some_and(|t| t.life != Life::NotStarted || t.removed) {
             return;
         }
+        // One that is there goes on following the plan, also where a new one would not be made.
+        let wanted = wanted || existing.is_some();
         let names = |tasks: &[&Task]| -> Vec<Name> { tasks.iter().map(|t| t.id.name.clone()).collect() };
         let needs = if ordinary.len() <= SYNTHESIS_NEEDS { names(&ordinary) } else { names(&sinks) };
         let last = names(&sinks);
@@ -132,13 +139,17 @@ impl Orchestrator {
             self.edit(goal, Author::Baton, vec![step], Work::Synthesis, Vec::new());
         }
         let id = TaskId::new(goal, Name::slug(VOICE));
-        if voice && self.state.task_by_id(&id).is_none() {
+        let needs = if wanted { vec![Name::slug(SYNTHESIS)] } else { last };
+        let existing = self.state.task_by_id(&id);
+        let follows = existing.is_none_or(|t| t.life == Life::NotStarted && !t.removed && t.spec.needs != needs);
+        if (voice || existing.is_some()) && follows {
+            let step = if existing.is_some() { PlanEdit::Replace } else { PlanEdit::Add };
             let mut spec = TaskSpec::new(Name::slug(VOICE), narrator, super::prompts::VOICE_PROMPT);
             spec.title = Some("Summarise for the ear".to_owned());
-            spec.needs = if wanted { vec![Name::slug(SYNTHESIS)] } else { last };
+            spec.needs = needs;
             spec.on_dependency_failure = OnFailure::Tell;
             spec.budget = Budget { tokens: Some(256), ..Budget::default() };
-            self.edit(goal, Author::Baton, vec![PlanEdit::Add(Box::new(spec))], Work::Voice, Vec::new());
+            self.edit(goal, Author::Baton, vec![step(Box::new(spec))], Work::Voice, Vec::new());
         }
     }
 
@@ -151,7 +162,7 @@ impl Orchestrator {
         let needs = || task.needs.iter().map(|n| self.state.task(*n));
         let reason = if let Some(need) = needs().find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
             format!("“{}” {}", need.title, ended_word(need))
-        } else if task.work != Work::Ordinary && !task.needs.is_empty() && !needs().any(Task::has_result) {
+        } else if matches!(task.work, Work::Synthesis | Work::Voice) && !needs().any(Task::has_result) {
             "no task has a result to write about".to_owned()
         } else {
             return false;

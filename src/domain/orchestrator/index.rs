@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::plan::{PlanEdit, Priority};
+use crate::domain::plan::Priority;
 use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName};
-use crate::domain::state::{GoalPhase, Life, State, TaskIx};
+use crate::domain::state::{GoalPhase, Life, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +32,6 @@ pub(super) struct Place {
 pub(super) enum Timer {
     /// A task's wait for a retry is over.
     Backoff(TaskIx),
-    /// A ready task grows older.
-    Age(TaskIx),
     /// An endpoint is to be probed.
     Probe(EndpointName),
 }
@@ -57,6 +55,12 @@ pub(super) struct Index {
     pub goals_touched: Vec<GoalId>,
     /// What waits for a time.
     timers: BTreeSet<(Micros, Timer)>,
+    /// When ready tasks grow older. Apart from the timers: it wakes nobody, and there may be one for each task.
+    ages: BTreeSet<(Micros, TaskIx)>,
+    /// When each ready task grows older; none for those that are not ready.
+    age_at: Vec<Option<Micros>>,
+    /// The priority under which each unfinished task is counted in `by_priority`.
+    counted: Vec<Option<Priority>>,
     /// Unfinished tasks by priority as written: ageing raises nobody above the highest of them.
     by_priority: [u32; 4],
     /// Whether paths must be computed again.
@@ -70,9 +74,7 @@ impl Index {
         let mut index = Self { stale_paths: true, ..Self::default() };
         for (i, task) in state.tasks().iter().enumerate() {
             index.grow(i + 1);
-            if !task.has_ended() && !task.removed {
-                index.by_priority[task.spec.priority as usize] += 1;
-            }
+            index.count(TaskIx(i as u32), task);
             index.unmet[i] = count_unmet(state, TaskIx(i as u32));
             index.touched.push(TaskIx(i as u32));
         }
@@ -91,7 +93,23 @@ impl Index {
             self.unmet.resize(n, 0);
             self.raised.resize(n, 0);
             self.paths.resize(n, 0.0);
+            self.age_at.resize(n, None);
+            self.counted.resize(n, None);
         }
+    }
+
+    /// Counts a task under its priority while it is unfinished. Returns whether it was counted before.
+    fn count(&mut self, ix: TaskIx, task: &Task) -> bool {
+        let now = (!task.has_ended() && !task.removed).then_some(task.spec.priority);
+        let was = std::mem::replace(&mut self.counted[ix.0 as usize], now);
+        if let Some(was) = was {
+            let n = &mut self.by_priority[was as usize];
+            *n = n.saturating_sub(1);
+        }
+        if let Some(now) = now {
+            self.by_priority[now as usize] += 1;
+        }
+        was.is_some()
     }
 
     /// Keeps step with a record that was just applied.
@@ -100,25 +118,12 @@ impl Index {
             Event::PlanEdited(edited) => {
                 self.grow(state.tasks().len());
                 self.stale_paths = true;
-                self.by_priority = [0; 4];
-                for task in state.tasks().iter().filter(|t| !t.has_ended() && !t.removed) {
-                    self.by_priority[task.spec.priority as usize] += 1;
-                }
-                let named = |edit: &PlanEdit| match edit {
-                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) => {
-                        state.find(&TaskId::new(edited.goal, spec.id.clone()))
+                if let Some(goal) = state.goal(edited.goal) {
+                    for ix in &goal.tasks {
+                        self.count(*ix, state.task(*ix));
+                        self.unmet[ix.0 as usize] = count_unmet(state, *ix);
+                        self.touched.push(*ix);
                     }
-                    PlanEdit::Remove(_) => None,
-                };
-                // A removal may change what any task needs; else only the tasks named can have other needs than before.
-                let removes = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_)));
-                let tasks: Vec<TaskIx> = match state.goal(edited.goal) {
-                    Some(goal) if removes => goal.tasks.clone(),
-                    _ => edited.edits.iter().filter_map(named).collect(),
-                };
-                for ix in tasks {
-                    self.unmet[ix.0 as usize] = count_unmet(state, ix);
-                    self.touched.push(ix);
                 }
                 self.goals_touched.push(edited.goal);
             }
@@ -161,10 +166,7 @@ impl Index {
     fn ended(&mut self, id: &TaskId, state: &State) {
         let Some(ix) = state.find(id) else { return };
         let task = state.task(ix);
-        if !task.removed {
-            let n = &mut self.by_priority[task.spec.priority as usize];
-            *n = n.saturating_sub(1);
-        }
+        self.count(ix, task);
         self.touched.push(ix);
         for feed in &task.feeds {
             self.unmet[feed.0 as usize] = self.unmet[feed.0 as usize].saturating_sub(1);
@@ -178,13 +180,13 @@ impl Index {
     fn reopened(&mut self, id: &TaskId, state: &State) {
         let Some(ix) = state.find(id) else { return };
         let task = state.task(ix);
-        self.by_priority = [0; 4];
-        for t in state.tasks().iter().filter(|t| !t.has_ended() && !t.removed) {
-            self.by_priority[t.spec.priority as usize] += 1;
-        }
         self.touched.push(ix);
+        if self.count(ix, task) {
+            return;
+        }
+        // It had ended; those that need it wait for it again.
         for feed in &task.feeds {
-            self.unmet[feed.0 as usize] = count_unmet(state, *feed);
+            self.unmet[feed.0 as usize] += 1;
             self.touched.push(*feed);
         }
     }
@@ -228,6 +230,9 @@ impl Index {
         let Some(lane) = lane else {
             self.remove(ix);
             self.raised[i] = 0;
+            if let Some(at) = self.age_at[i].take() {
+                self.ages.remove(&(at, ix));
+            }
             return;
         };
         let place = self.place(ix, state);
@@ -236,12 +241,19 @@ impl Index {
                 return;
             }
             self.remove(ix);
-        } else {
-            let age = Micros::from_secs(state.config.settings.ageing_seconds.max(1));
-            self.timers.insert((now.plus(age), Timer::Age(ix)));
+        }
+        if self.age_at[i].is_none() {
+            self.age_after(ix, state, now);
         }
         self.lanes.entry(lane.clone()).or_default().insert(place);
         self.places[i] = Some((lane, place));
+    }
+
+    /// Sets when a ready task grows older next.
+    fn age_after(&mut self, ix: TaskIx, state: &State, now: Micros) {
+        let at = now.plus(Micros::from_secs(state.config.settings.ageing_seconds.max(1)));
+        self.age_at[ix.0 as usize] = Some(at);
+        self.ages.insert((at, ix));
     }
 
     fn place(&self, ix: TaskIx, state: &State) -> Place {
@@ -309,17 +321,17 @@ impl Index {
             let Some((_, timer)) = self.timers.pop_first() else { break };
             match timer {
                 Timer::Backoff(ix) => self.touched.push(ix),
-                Timer::Age(ix) => {
-                    if self.places[ix.0 as usize].is_some() {
-                        let raised = &mut self.raised[ix.0 as usize];
-                        *raised = raised.saturating_add(1).min(3);
-                        let age = Micros::from_secs(state.config.settings.ageing_seconds.max(1));
-                        self.timers.insert((now.plus(age), Timer::Age(ix)));
-                        self.touched.push(ix);
-                    }
-                }
                 Timer::Probe(endpoint) => due.push(Timer::Probe(endpoint)),
             }
+        }
+        while let Some((at, ix)) = self.ages.first().copied()
+            && at <= now
+        {
+            self.ages.pop_first();
+            let raised = &mut self.raised[ix.0 as usize];
+            *raised = raised.saturating_add(1).min(3);
+            self.age_after(ix, state, now);
+            self.touched.push(ix);
         }
         due
     }
@@ -327,7 +339,7 @@ impl Index {
     /// The earliest deadline, if it is not the one asked for already. Ageing alone wakes nobody: it matters only when
     /// a slot is given out.
     pub(super) fn next_wake(&mut self, now: Micros) -> Option<Micros> {
-        let next = self.timers.iter().find(|(_, t)| !matches!(t, Timer::Age(_))).map(|(at, _)| (*at).max(now));
+        let next = self.timers.first().map(|(at, _)| (*at).max(now));
         if next == self.wake {
             return None;
         }
@@ -339,6 +351,26 @@ impl Index {
     pub(super) fn woken(&mut self, now: Micros) {
         if self.wake.is_some_and(|at| at <= now) {
             self.wake = None;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Index {
+    /// What is kept in step is what counting gives.
+    pub(super) fn assert_true(&self, state: &State) {
+        let fresh = Self::rebuild(state);
+        let open = |ix: &usize| !state.task(TaskIx(*ix as u32)).removed;
+        for i in (0..state.tasks().len()).filter(open) {
+            assert_eq!(self.unmet[i], fresh.unmet[i], "unmet needs of {}", state.tasks()[i].id);
+        }
+        assert_eq!(self.by_priority, fresh.by_priority, "unfinished tasks by priority");
+        let ready: usize = self.lanes.values().map(BTreeSet::len).sum();
+        assert_eq!(ready, self.places.iter().flatten().count());
+        assert_eq!(self.ages.len(), ready, "each ready task grows older, once");
+        for endpoint in state.endpoints().iter().filter(|e| e.probe_at.is_some()) {
+            let name = &endpoint.config.name;
+            assert!(self.timers.iter().any(|(_, t)| matches!(t, Timer::Probe(n) if n == name)), "{name} is forgotten");
         }
     }
 }

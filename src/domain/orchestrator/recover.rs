@@ -5,8 +5,8 @@
 
 use super::Orchestrator;
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, Event, FailureCount, GoalId, Micros, Outcome, Review, SlotAfter, TaskRetried, TurnEnd,
-    TurnEnded, TurnId, Usage, Work,
+    AttemptEnd, AttemptId, Event, FailureCount, GoalId, Micros, Outcome, Review, SlotAfter, Subject, TaskRetried,
+    TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx};
 use crate::domain::text::CleanText;
@@ -17,6 +17,27 @@ impl Orchestrator {
         self.close_attempts();
         self.finish_tasks();
         self.finish_goals();
+        self.finish_attention();
+    }
+
+    /// What needs the operator is said after the event that made it so, and may be missing, or out of date.
+    fn finish_attention(&mut self) {
+        for (id, phase) in self.state.goals().iter().map(|g| (g.id, g.phase.clone())).collect::<Vec<_>>() {
+            match phase {
+                GoalPhase::Draft => self.ask_for_review(id),
+                _ => self.emit_cleared(Subject::Review(id)),
+            }
+        }
+        for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
+            let task = self.state.task(ix);
+            let failed = task.life == Life::Ended(End::Failed) && !task.removed && task.work != Work::Planning;
+            let subject = Subject::Task(task.id.clone());
+            if !failed {
+                self.emit_cleared(subject);
+            } else if !self.state.attention.contains_key(&subject) {
+                self.tell_failure(ix);
+            }
+        }
     }
 
     /// The process that held the connections is gone, and the servers have noticed.

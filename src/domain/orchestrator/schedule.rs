@@ -13,6 +13,8 @@ impl Orchestrator {
         self.index.woken(self.now);
         for timer in self.index.due(&self.state, self.now) {
             if let Timer::Probe(endpoint) = timer {
+                // Its answer sets the time of the next one; without an answer there is still a next one.
+                self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
                 self.effect(Effect::Probe(endpoint));
             }
         }

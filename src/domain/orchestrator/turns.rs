@@ -171,16 +171,20 @@ impl Orchestrator {
     /// A task has failed for good.
     pub(super) fn fail(&mut self, ix: TaskIx, reason: CleanText) {
         let task = self.state.task(ix);
-        let (id, work, title) = (task.id.clone(), task.work, task.title.clone());
+        let (id, work) = (task.id.clone(), task.work);
         self.emit(Event::TaskFailed { task: id.clone(), reason: reason.clone() });
         if work == Work::Planning {
             self.plan_built_in(&id, &reason);
             return;
         }
-        self.emit(Event::AttentionRaised {
-            subject: Subject::Task(id),
-            text: CleanText::one_line(&format!("“{title}” failed: {reason}; r tries it again")),
-        });
+        self.tell_failure(ix);
+    }
+
+    /// Tells the operator that a task has failed.
+    pub(super) fn tell_failure(&mut self, ix: TaskIx) {
+        let task = self.state.task(ix);
+        let text = CleanText::one_line(&format!("“{}” failed: {}; r tries it again", task.title, task.reason));
+        self.emit_attention(Subject::Task(task.id.clone()), text);
     }
 
     /// A server that can't be reached is down at once; one that cut a stream is looked at at once.

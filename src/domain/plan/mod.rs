@@ -1,9 +1,10 @@
 //! Plans: a goal as a DAG of tasks.
 //!
 //! Not here: what a task is doing ([`crate::domain::state`]) and when it starts ([`crate::domain::orchestrator`]).
-//! Invariant: a [`Plan`] that passed [`validate`] has unique ids, known needs and no cycle.
+//! Invariant: a [`Plan`] that passed [`validate()`] has unique ids, known needs and no cycle.
 
 mod decompose;
+mod demo;
 mod parse;
 mod schema;
 mod task;
@@ -11,6 +12,7 @@ mod validate;
 mod write;
 
 pub use decompose::{Decomposition, Origin, built_in, planning_prompt, read_answer};
+pub use demo::demo_plan;
 pub use parse::{MAX_PLAN_BYTES, PlanError, parse, parse_for};
 pub use schema::{decomposition_schema, plan_schema};
 pub use task::{Backoff, Budget, OnFailure, Plan, PlanEdit, Priority, Retry, TaskSpec};

@@ -103,6 +103,10 @@ impl Reader<'_> {
             let place = root.get("version").map_or(root.place, |n| n.place);
             self.error(place, problem.to_string(), problem.mend());
         }
+        if plan.as_ref().is_some_and(|p| p.max_parallel == Some(0)) {
+            let place = root.get("max_parallel").map_or(root.place, |n| n.place);
+            self.error(place, "`max_parallel` is 0, so that no task could start", "give at least 1, or leave it out");
+        }
         let tasks = self.tasks(root, agents);
         plan.map(|plan| Plan { tasks, ..plan })
     }
@@ -159,6 +163,7 @@ impl Reader<'_> {
                 what = format!("{what}; first on line {}", field(*first, "id").line);
                 field(*second, "id")
             }
+            Problem::ReservedId { index, .. } => field(*index, "id"),
             Problem::UnknownAgent { index, .. } if reads.get(*index).is_none_or(|r| r.agent) => field(*index, "agent"),
             Problem::EmptyPrompt { index, .. } if reads.get(*index).is_none_or(|r| r.prompt) => field(*index, "prompt"),
             Problem::UnknownAgent { .. } | Problem::EmptyPrompt { .. } => return,

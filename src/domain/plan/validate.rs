@@ -84,6 +84,14 @@ pub enum Problem {
         /// The circle: each needs the next, and the last is the first again.
         Vec<Name>,
     ),
+    /// An id of those that Baton gives to its own tasks.
+    #[error("the id {task} begins with a dot, and such ids are Baton's own")]
+    ReservedId {
+        /// The task.
+        task: Name,
+        /// Its index.
+        index: usize,
+    },
     /// Nothing is asked.
     #[error("task {task} has an empty prompt")]
     EmptyPrompt {
@@ -134,6 +142,7 @@ impl Problem {
                 }
                 _ => "remove one of these needs".into(),
             },
+            Self::ReservedId { .. } => "give it an id that begins with a letter or a number".into(),
             Self::EmptyPrompt { .. } => "say in `prompt` what the agent is asked".into(),
         }
     }
@@ -179,6 +188,9 @@ pub(crate) fn check_tasks<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<P
         let first = *first_of.entry(&task.id).or_insert(index);
         if first != index {
             problems.push(Problem::DuplicateId { id: task.id.clone(), first, second: index });
+        }
+        if task.id.as_str().starts_with('.') {
+            problems.push(Problem::ReservedId { task: task.id.clone(), index });
         }
         if task.prompt.trim().is_empty() {
             problems.push(Problem::EmptyPrompt { task: task.id.clone(), index });

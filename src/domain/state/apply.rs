@@ -157,7 +157,8 @@ impl State {
     fn resize_pool(&mut self, ix: PoolIx) {
         let members = || self.endpoints.iter().filter(|e| e.pool == ix);
         let configured = members().map(|e| e.config.slots).max().unwrap_or(0);
-        let reported = members().filter_map(|e| e.reported_slots).min().unwrap_or(u32::MAX);
+        // A server that says it has none is not believed: nothing would ever start there.
+        let reported = members().filter_map(|e| e.reported_slots).filter(|n| *n > 0).min().unwrap_or(u32::MAX);
         let ceiling = configured.min(reported);
         let pool = &mut self.pools[ix.0 as usize];
         pool.ceiling = ceiling;
@@ -355,7 +356,11 @@ impl State {
                 task.started_at = Some(at);
                 task.ended_at = None;
             }
-            Life::Ended(_) => task.ended_at = Some(at),
+            Life::Ended(_) => {
+                task.ended_at = Some(at);
+                // What has ended is not held; a retry by the operator would else wait for a second word.
+                task.held = false;
+            }
             Life::NotStarted => task.ended_at = None,
         }
         if let Some(goal) = self.goal_mut(id.goal) {

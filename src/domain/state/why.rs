@@ -145,12 +145,17 @@ impl IdleWhy {
 }
 
 impl State {
-    /// The tier a task goes to now, and which of its agent's it is: the fallback once it was sent there, or while the
-    /// first one is down and the fallback is not.
+    /// The tier a task goes to now, and which of its agent's it is: the one it was sent to, or the other while
+    /// only that one answers.
     pub fn route_of(&self, task: &Task) -> Option<(&TierName, Route)> {
         let agent = self.config.fleet.agent(&task.spec.agent)?;
         let Some(fallback) = &agent.fallback else { return Some((&agent.tier, Route::Primary)) };
-        let away = task.route == Route::Fallback || (self.tier_is_down(&agent.tier) && !self.tier_is_down(fallback));
+        // The one it was sent to, unless only the other one answers.
+        let (first_down, fallback_down) = (self.tier_is_down(&agent.tier), self.tier_is_down(fallback));
+        let away = match task.route {
+            Route::Fallback => first_down || !fallback_down,
+            Route::Primary => first_down && !fallback_down,
+        };
         Some(if away { (fallback, Route::Fallback) } else { (&agent.tier, Route::Primary) })
     }
 

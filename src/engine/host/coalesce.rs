@@ -1,10 +1,12 @@
-//! Text is coalesced at its source: 50 ms or 4 KiB, whatever comes first. The first piece of a turn goes at once, so that
-//! the screen shows life.
+//! Text is coalesced at its source: 50 ms or 4 KiB, whatever comes first. The first piece of a turn goes sooner, so that
+//! the screen shows life; not at once, so that an answer of a few milliseconds is one piece.
 
 use crate::domain::protocol::{Channel, Micros};
 
 /// The longest a piece waits.
 const LONGEST: Micros = Micros::from_millis(50);
+/// The longest the first piece waits: less than a frame of the console at its usual rate.
+const FIRST: Micros = Micros::from_millis(20);
 /// The most bytes that wait.
 const MOST: usize = 4 * 1024;
 
@@ -35,8 +37,9 @@ impl Coalescer {
         piece.text.push_str(text);
         piece.tokens += 1;
         let full = piece.text.len() >= MOST;
-        let deadline = *self.deadline.get_or_insert(now.plus(LONGEST));
-        let after = if full || !self.first_gone || now >= deadline { self.flush() } else { None };
+        let longest = if self.first_gone { LONGEST } else { FIRST };
+        let deadline = *self.deadline.get_or_insert(now.plus(longest));
+        let after = if full || now >= deadline { self.flush() } else { None };
         [before, after]
     }
 
@@ -63,14 +66,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_piece_goes_at_once_and_later_ones_wait_fifty_milliseconds() {
+    fn the_first_piece_waits_twenty_milliseconds_and_later_ones_fifty() {
         let mut c = Coalescer::default();
         let at = Micros::from_millis;
-        assert_eq!(texts(c.push(at(0), Channel::Answer, "a")), ["a"]);
-        assert!(texts(c.push(at(1), Channel::Answer, "b")).is_empty());
-        assert!(texts(c.push(at(40), Channel::Answer, "c")).is_empty());
-        assert_eq!(c.deadline(), Some(at(51)));
-        assert_eq!(texts(c.push(at(51), Channel::Answer, "d")), ["bcd"]);
+        assert!(texts(c.push(at(0), Channel::Answer, "a")).is_empty());
+        assert_eq!(c.deadline(), Some(at(20)));
+        assert_eq!(texts(c.push(at(20), Channel::Answer, "b")), ["ab"]);
+        assert!(texts(c.push(at(21), Channel::Answer, "c")).is_empty());
+        assert!(texts(c.push(at(60), Channel::Answer, "d")).is_empty());
+        assert_eq!(c.deadline(), Some(at(71)));
+        assert_eq!(texts(c.push(at(71), Channel::Answer, "e")), ["cde"]);
         assert_eq!(c.deadline(), None);
     }
 
@@ -80,7 +85,7 @@ mod tests {
         let at = Micros::from_millis;
         c.push(at(0), Channel::Thinking, "t");
         c.push(at(1), Channel::Thinking, "u");
-        assert_eq!(texts(c.push(at(2), Channel::Answer, "a")), ["u"]);
+        assert_eq!(texts(c.push(at(2), Channel::Answer, "a")), ["tu"]);
         let long = "x".repeat(MOST);
         assert_eq!(texts(c.push(at(3), Channel::Answer, &long)), [format!("a{long}")]);
         assert_eq!(c.flush(), None);

@@ -3,14 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use crate::domain::protocol::{Author, Command, CommandEnvelope, CommandId, Micros, Name, Record, Role};
 use crate::engine::client::{Client, SendError};
 use crate::engine::journal::Reader;
+
+/// Records are gathered for this long before a viewer is woken again: waking a thread for each record costs more than
+/// the record, and 8 ms are a quarter of a frame.
+const GATHER: Duration = Duration::from_millis(8);
 
 /// Clients of this process, counted so that their command ids differ.
 static CLIENTS: AtomicU64 = AtomicU64::new(1);
@@ -25,6 +31,8 @@ pub struct LocalClient {
     past: Past,
     journal: PathBuf,
     next: u64,
+    /// Not to be woken before.
+    rest: Option<Instant>,
     commands: mpsc::Sender<CommandEnvelope>,
     clock: SessionClock,
     author: Author,
@@ -58,6 +66,7 @@ impl LocalClient {
             past: Past::Unread,
             journal,
             next: 1,
+            rest: None,
             commands,
             clock,
             author,
@@ -156,7 +165,14 @@ impl Client for LocalClient {
                     Err(TryRecvError::Closed) => Err(RecvError::Closed),
                 }
             } else {
-                live.recv().await
+                if let Some(rest) = self.rest {
+                    // Asleep rather than waiting, so that what is sent meanwhile wakes nobody. Dropped, it is asked again.
+                    tokio::time::sleep_until(rest).await;
+                    self.rest = None;
+                }
+                let first = live.recv().await;
+                self.rest = Some(Instant::now() + GATHER);
+                first
             };
             match next {
                 Ok(record) => self.ahead = Some(record),

@@ -31,7 +31,10 @@ const INPUT_BACKLOG: usize = 1_024;
 /// more than a fraction of a millisecond.
 const BATCH: usize = 128;
 
-/// A request under way.
+/// A journal that could not be written is tried again after this.
+const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+
+/// A request under way, until its end was acted on.
 struct Live {
     task: AbortHandle,
     phase: PhaseCell,
@@ -52,6 +55,8 @@ pub(super) struct Host {
     tasks: JoinSet<()>,
     inputs: mpsc::Sender<Input>,
     input_queue: mpsc::Receiver<Input>,
+    /// When a journal that failed is tried again.
+    retry: Option<Instant>,
     wake: Option<Micros>,
     journal_failed: bool,
     ended: bool,
@@ -79,6 +84,7 @@ impl Host {
             tasks: JoinSet::new(),
             inputs,
             input_queue,
+            retry: None,
             wake: None,
             journal_failed: false,
             ended: false,
@@ -93,7 +99,8 @@ impl Host {
     ) -> Result<(), EngineError> {
         let started = SessionStarted { session: self.options.session.clone(), config: self.options.config.clone() };
         let (mut orchestrator, first) = Orchestrator::start(started, self.opened());
-        let mut failed = self.carry_out(&orchestrator, vec![first]);
+        let health = self.carry_out(&orchestrator, vec![first]);
+        self.tell_health(&mut orchestrator, health);
         let mut memory = Memory::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut envelopes: Vec<CommandEnvelope> = Vec::new();
@@ -120,7 +127,8 @@ impl Host {
                     batch.push(Input::Wake);
                 }
                 () = sleep_until(sample) => {}
-                Some(_) = self.tasks.join_next() => {}
+                () = sleep_until(self.retry) => {}
+                Some(done) = self.tasks.join_next() => batch.extend(done.err().and_then(|e| self.broke_off(&e))),
             }
             // Commands never wait behind a flood of output.
             while let Ok(envelope) = commands.try_recv() {
@@ -130,18 +138,20 @@ impl Host {
             if let Some(sample) = memory.sample(self.clock.now(), pace) {
                 batch.push(Input::Sampled(sample));
             }
-            if let Some(reason) = failed.take() {
-                batch.push(Input::JournalFailed { reason });
-            }
             let mut decisions = Vec::with_capacity(batch.len());
+            let mut over: Vec<TurnId> = Vec::new();
             for input in batch.drain(..) {
+                if let Input::TurnEnded { turn, .. } = &input {
+                    over.push(*turn);
+                }
                 decisions.push(orchestrator.handle(self.clock.now(), input));
             }
-            let was_failed = self.journal_failed;
-            failed = self.carry_out(&orchestrator, decisions);
-            if was_failed && !self.journal_failed {
-                batch.push(Input::JournalMended);
+            let health = self.carry_out(&orchestrator, decisions);
+            // Not before: a turn that drains needs to know where its request was.
+            for turn in over {
+                self.live.remove(&turn);
             }
+            self.tell_health(&mut orchestrator, health);
         }
         self.live.clear();
         self.tasks.abort_all();
@@ -168,9 +178,24 @@ impl Host {
         }
     }
 
-    /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns why the journal
-    /// could not be written, when it begins to fail.
-    fn carry_out(&mut self, orchestrator: &Orchestrator, decisions: Vec<Decision>) -> Option<CleanText> {
+    /// Tells the orchestrator at once that the journal began to fail, or is written again.
+    fn tell_health(&mut self, orchestrator: &mut Orchestrator, health: Option<Input>) {
+        let mut next = health;
+        // Twice at most: what is said of a failure may be the first that is written again.
+        for _ in 0..2 {
+            let Some(input) = next.take() else { break };
+            let decision = orchestrator.handle(self.clock.now(), input);
+            next = self.carry_out(orchestrator, vec![decision]);
+        }
+        if let Some(input) = next {
+            self.say(input);
+        }
+        self.retry = self.journal_failed.then(|| Instant::now() + JOURNAL_RETRY);
+    }
+
+    /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns what is to be said
+    /// of the journal, when it begins to fail or is written again.
+    fn carry_out(&mut self, orchestrator: &Orchestrator, decisions: Vec<Decision>) -> Option<Input> {
         let mut failure = None;
         let mut offsets = Vec::new();
         for record in decisions.iter().flat_map(|d| &d.records) {
@@ -193,9 +218,12 @@ impl Host {
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
             self.act(orchestrator, effect);
         }
-        let begins = failure.is_some() && !self.journal_failed;
-        self.journal_failed = failure.is_some();
-        failure.filter(|_| begins).map(|f| CleanText::one_line(&f))
+        let before = std::mem::replace(&mut self.journal_failed, failure.is_some());
+        match failure {
+            Some(why) if !before => Some(Input::JournalFailed { reason: CleanText::one_line(&why) }),
+            None if before => Some(Input::JournalMended),
+            _ => None,
+        }
     }
 
     fn act(&mut self, orchestrator: &Orchestrator, effect: Effect) {
@@ -238,34 +266,41 @@ impl Host {
         };
         let pool = endpoint.pool();
         let task = self.tasks.spawn(turn.run());
-        self.live.retain(|_, l| !l.task.is_finished());
         self.live.insert(start.turn, Live { task, phase, endpoint, pool });
     }
 
     /// A request that can't even be made has failed.
     fn refuse_turn(&mut self, turn: TurnId, why: &str) {
-        let failure = Failure {
-            kind: FailureKind::Refused,
-            remedy: Remedy::Operator,
-            message: CleanText::one_line(&format!("the prompt could not be put together: {why}")),
-        };
-        let input = Input::TurnEnded {
-            turn,
-            end: TurnEnd::Failed(failure),
-            usage: Usage::default(),
-            slot: SlotAfter::Free,
-            prompt_digest: String::new(),
-            answer: None,
-        };
+        let message = CleanText::one_line(&format!("the prompt could not be put together: {why}"));
+        self.say(failed(turn, FailureKind::Refused, Remedy::Operator, message, SlotAfter::Free));
+    }
+
+    /// Gives the loop an input of its own, behind those that wait.
+    fn say(&mut self, input: Input) {
         let inputs = self.inputs.clone();
         self.tasks.spawn(async move {
             let _ = inputs.send(input).await;
         });
     }
 
+    /// What a request that panicked comes to: without an end its task would run for ever.
+    fn broke_off(&self, error: &tokio::task::JoinError) -> Option<Input> {
+        if !error.is_panic() {
+            return None;
+        }
+        tracing::error!(%error, "a task of the engine broke off");
+        let (turn, _) = self.live.iter().find(|(_, l)| l.task.id() == error.id())?;
+        let message = CleanText::from_static("Baton broke off while it read the answer; the log says where");
+        Some(failed(*turn, FailureKind::Garbage, Remedy::RetryHere, message, SlotAfter::Draining))
+    }
+
     /// Closes a request's connection and waits, beside everything else, until the server's slot is free.
     fn stop_turn(&mut self, turn: TurnId) {
-        let Some(live) = self.live.remove(&turn) else { return };
+        let Some(live) = self.live.remove(&turn) else {
+            // It was never sent: its prompt could not be put together. A slot that nobody frees drains for ever.
+            self.say(Input::SlotFreed { turn });
+            return;
+        };
         let phase = live.phase.get();
         live.task.abort();
         let others = self.live.values().filter(|l| l.pool == live.pool && !l.task.is_finished()).count();
@@ -302,6 +337,18 @@ impl Host {
             let _ = inputs.send(Input::Probed { endpoint: name, report }).await;
         });
         self.probing.insert(key, task);
+    }
+}
+
+/// The end of a turn that failed here, not at the server.
+fn failed(turn: TurnId, kind: FailureKind, remedy: Remedy, message: CleanText, slot: SlotAfter) -> Input {
+    Input::TurnEnded {
+        turn,
+        end: TurnEnd::Failed(Failure { kind, remedy, message }),
+        usage: Usage::default(),
+        slot,
+        prompt_digest: String::new(),
+        answer: None,
     }
 }
 

@@ -16,8 +16,10 @@ use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, Slo
 use crate::domain::text::CleanText;
 use crate::engine::providers::{AnswerStream, Chunk, Phase};
 
-/// Prompt progress is told at most this often.
+/// Prompt progress is told at most this often…
 const PROGRESS: Micros = Micros::from_secs(1);
+/// …and first after this long: a prompt read faster is not worth a record.
+const FIRST_PROGRESS: Micros = Micros::from_millis(200);
 
 /// How far a request has come, readable while it runs: what draining waits for depends on it.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +69,7 @@ impl Turn {
             first: None,
             phase: self.phase.clone(),
         };
-        let mut progressed = Micros(0);
+        let mut next_progress = sent.plus(FIRST_PROGRESS);
         let outcome = loop {
             let due = text.coalescer.deadline().and_then(|at| self.clock.instant(at)).map(Instant::from_std);
             let chunk = tokio::select! {
@@ -96,8 +98,8 @@ impl Turn {
                 Some(Ok(Chunk::Alive)) => Ok(()),
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
-                    if progressed == Micros(0) || now.since(progressed) >= PROGRESS {
-                        progressed = now;
+                    if now >= next_progress {
+                        next_progress = now.plus(PROGRESS);
                         self.inputs.send(Input::Progress { turn: self.id, processed, total }).await.map_err(|_| ())
                     } else {
                         Ok(())

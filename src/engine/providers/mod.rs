@@ -7,7 +7,7 @@
 //! | `body` | a request as each server wants it written |
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
-//! | [`probe`], [`identify`] | how an endpoint is; what answers at an address |
+//! | [`probe()`], [`identify()`] | how an endpoint is; what answers at an address |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!
 //! Not here: who may ask when (the orchestrator grants slots), retries (it decides), text on the screen.

@@ -3,8 +3,13 @@
 //! `[sim tokens=200]`, `[sim ms=7.5]`, `[sim thinking=50]`, `[sim fail=cut]`, `[sim fail-first=2]`, `[sim text=…]`,
 //! several in one bracket (`[sim ms=7 tokens=12]`; `text=` takes the rest of the bracket). They may stand in any
 //! message; where two name the same thing the later one counts, so that a task's own word goes before its goal's.
+//! `[sim die=12s back=20s at=qwen]`: that long after the request came into work the endpoint `qwen` dies, and returns
+//! that long after; once, and only if it is `qwen` that works on it. Times of this kind shrink with the fleet's speed.
 //! What cannot be read is ignored: a model does not refuse odd words either.
 
+use std::time::Duration;
+
+use super::faults::duration;
 use super::script::Failure;
 
 /// What the directives of a request ask for.
@@ -22,6 +27,12 @@ pub(super) struct Directives {
     pub(super) fail_first: Option<u32>,
     /// The answer, word for word.
     pub(super) text: Option<String>,
+    /// The endpoint dies so long after the request came into work.
+    pub(super) die: Option<Duration>,
+    /// It returns so long after it died; none: never by itself.
+    pub(super) back: Option<Duration>,
+    /// Which endpoint dies; without a name none does, or the one tried next would die too.
+    pub(super) at: Option<String>,
 }
 
 impl Directives {
@@ -50,6 +61,9 @@ impl Directives {
                 "ms" => self.ms = value.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0).or(self.ms),
                 "thinking" => self.thinking = value.parse().ok().or(self.thinking),
                 "fail" => self.fail = Failure::from_word(value).or(self.fail),
+                "die" => self.die = duration("die", value).ok().or(self.die),
+                "back" => self.back = duration("back", value).ok().or(self.back),
+                "at" => self.at = Some(value.to_owned()),
                 "fail-first" => self.fail_first = value.parse().ok().or(self.fail_first),
                 _ => {}
             }
@@ -84,6 +98,9 @@ mod tests {
         d.read("[sim thinking=5 text=yes, and = more]");
         assert_eq!(d.thinking, Some(5));
         assert_eq!(d.text.as_deref(), Some("yes, and = more"));
+        d.read("[sim die=12s back=500ms at=qwen]");
+        assert_eq!((d.die, d.back), (Some(Duration::from_secs(12)), Some(Duration::from_millis(500))));
+        assert_eq!(d.at.as_deref(), Some("qwen"));
     }
 
     #[test]

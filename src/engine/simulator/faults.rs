@@ -197,7 +197,7 @@ fn number<T: FromStr>(name: &'static str, value: &str, expected: &'static str) -
     value.parse().map_err(|_| FaultError::Value { name, value: value.into(), expected })
 }
 
-fn duration(name: &'static str, value: &str) -> Result<Duration, FaultError> {
+pub(super) fn duration(name: &'static str, value: &str) -> Result<Duration, FaultError> {
     let bad = || FaultError::Value { name, value: value.into(), expected: "a time, as in 20s, 500ms or 2m" };
     let split = value.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(value.len());
     let (digits, unit) = value.split_at(split);

@@ -17,7 +17,7 @@ use super::alarm::{self, Alarm};
 use super::ask::{Ask, Delivery};
 use super::http;
 use super::script::{Failure, Script, seconds};
-use super::server::EndpointState;
+use super::server::{Doom, EndpointState};
 use super::slots::{Ending, Meter, Permit, SlotUse};
 use super::wire::{Form, Part, Totals, Wire};
 
@@ -79,6 +79,9 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     };
     let number = state.requests.fetch_add(1, Ordering::Relaxed);
     let wire = Wire::new(form, ask, &endpoint.model, number, key ^ state.seed);
+    if let Some((after, back)) = script.doom {
+        state.doom.send_replace(Some(Doom { at: permit.granted() + after, back }));
+    }
     let load = if form_is_ollama(form) { state.load() } else { Duration::ZERO };
     let slow = Duration::from_millis(endpoint.faults.slow_first_byte_ms);
     let start = permit.granted() + load + slow;

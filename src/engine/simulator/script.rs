@@ -73,6 +73,8 @@ pub(super) struct Script {
     pub(super) seconds: f64,
     /// How it fails, if it does, and before which token.
     pub(super) failure: Option<(Failure, u32)>,
+    /// When the whole endpoint dies, from the grant on, and how long it stays away.
+    pub(super) doom: Option<(Duration, Option<Duration>)>,
 }
 
 /// A request that does not fit into the context.
@@ -129,7 +131,10 @@ impl Script {
                 f64::from(tokens) / pace,
             ),
         };
-        Ok(Self { thinking, answer, finish, prompt_tokens, prompt_seconds, seconds, failure })
+        let here = seen == 0 && directives.at.as_deref() == Some(endpoint.name.as_str());
+        let shrunk = |time: Duration| self::seconds(time.as_secs_f64() / speed);
+        let doom = directives.die.filter(|_| here).map(|die| (shrunk(die), directives.back.map(shrunk)));
+        Ok(Self { thinking, answer, finish, prompt_tokens, prompt_seconds, seconds, failure, doom })
     }
 
     /// Tokens of thinking and answer.
@@ -297,6 +302,15 @@ mod tests {
         }
         let fates: Vec<bool> = (0..40).map(|seen| script("by rate", 1, seen).failure.is_some()).collect();
         assert!(fates.contains(&true) && fates.contains(&false));
+    }
+
+    #[test]
+    fn a_death_strikes_the_named_endpoint_once() {
+        let s = script("[sim die=12s back=20s at=x]", 1, 0);
+        assert_eq!(s.doom, Some((Duration::from_secs(12), Some(Duration::from_secs(20)))));
+        for (text, seen) in [("[sim die=12s at=x]", 1), ("[sim die=12s at=y]", 0), ("[sim die=12s]", 0)] {
+            assert_eq!(script(text, 1, seen).doom, None, "{text}");
+        }
     }
 
     #[test]

@@ -40,6 +40,15 @@ pub(super) enum Phase {
     Stuck(String),
 }
 
+/// A death that a request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Doom {
+    /// When.
+    pub(super) at: Instant,
+    /// How long it stays away; none: until it is told to return.
+    pub(super) back: Option<Duration>,
+}
+
 /// What all lives of an endpoint share.
 #[derive(Debug)]
 pub(super) struct EndpointState {
@@ -65,6 +74,8 @@ pub(super) struct EndpointState {
     pub(super) wanted: watch::Sender<Wanted>,
     /// What it is.
     pub(super) phase: watch::Sender<Phase>,
+    /// A death to come.
+    pub(super) doom: watch::Sender<Option<Doom>>,
     seen: Mutex<HashMap<u64, u32>>,
 }
 
@@ -89,6 +100,7 @@ impl EndpointState {
             loaded: AtomicBool::new(true),
             wanted: watch::Sender::new(Wanted::Alive),
             phase: watch::Sender::new(Phase::Alive),
+            doom: watch::Sender::new(None),
             seen: Mutex::default(),
         }
     }
@@ -137,7 +149,9 @@ pub(super) fn live(state: &Arc<EndpointState>, listener: TcpListener) {
         if state.phase.borrow().clone() == Phase::Alive {
             state.phase.send_replace(Phase::Dead);
         }
-        let back = state.config.faults.back_after.filter(|_| by_time).map(|after| Instant::now() + after);
+        let doom = state.doom.send_replace(None).filter(|doom| Instant::now() >= doom.at);
+        let away = state.config.faults.back_after.filter(|_| by_time).or(doom.and_then(|doom| doom.back));
+        let back = away.map(|after| Instant::now() + after);
         match rest(state, back) {
             Wanted::Alive => match bind(state.address.port()) {
                 Ok(bound) => {
@@ -163,6 +177,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn serve(state: &Arc<EndpointState>, listener: TcpListener, dies_at: Option<Instant>) -> std::io::Result<Wanted> {
     let runtime = runtime()?;
     let mut wanted = state.wanted.subscribe();
+    let mut doom = state.doom.subscribe();
     let end = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
             // Each write is one piece of an answer: it must not wait for the next one.
@@ -173,6 +188,10 @@ fn serve(state: &Arc<EndpointState>, listener: TcpListener, dies_at: Option<Inst
             result = std::future::IntoFuture::into_future(served) => result.map(|()| Wanted::Dead),
             end = wanted.wait_for(|wanted| *wanted != Wanted::Alive) => Ok(end.map_or(Wanted::Gone, |end| *end)),
             () = until(dies_at) => {
+                state.wanted.send_replace(Wanted::Dead);
+                Ok(Wanted::Dead)
+            }
+            () = struck(&mut doom) => {
                 state.wanted.send_replace(Wanted::Dead);
                 Ok(Wanted::Dead)
             }
@@ -196,6 +215,18 @@ fn rest(state: &Arc<EndpointState>, back: Option<Instant>) -> Wanted {
             }
         }
     })
+}
+
+/// Waits until a death that was asked for is due.
+async fn struck(doom: &mut watch::Receiver<Option<Doom>>) {
+    loop {
+        let at = doom.borrow_and_update().map(|doom| doom.at);
+        tokio::select! {
+            () = until(at), if at.is_some() => return,
+            // The sender lives as long as the endpoint.
+            _ = doom.changed() => {}
+        }
+    }
 }
 
 async fn until(at: Option<Instant>) {

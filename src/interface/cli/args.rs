@@ -65,7 +65,7 @@ pub(crate) enum FleetWish {
     Auto,
     /// The simulated one.
     Simulated,
-    /// The configured one, whether it answers or not. Not typed: the console's choice.
+    /// Real servers, even if none answers. Not typed: the console's choice.
     Configured,
     /// The endpoints of this file.
     File(PathBuf),

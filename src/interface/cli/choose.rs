@@ -54,7 +54,11 @@ pub(crate) enum FleetSource {
 pub(crate) async fn choose_fleet(config: &Config, wish: &FleetWish, seed: u64) -> Result<Chosen, CliError> {
     match wish {
         FleetWish::Simulated => simulated(config, seed, Vec::new()).await,
-        FleetWish::Configured | FleetWish::File(_) => configured(config, Vec::new()),
+        FleetWish::File(_) => configured(config, Vec::new()),
+        FleetWish::Configured => match look_around(config).await? {
+            Around::Found(found) => Ok(improvised(config, found)),
+            Around::Configured { .. } | Around::Nothing => configured(config, Vec::new()),
+        },
         FleetWish::Auto => match look_around(config).await? {
             Around::Configured { up, down } => {
                 let mut words = Vec::new();

@@ -49,6 +49,9 @@ pub(crate) fn is_wanted(global: &Global) -> bool {
     on_terminal && !global.headless && global.form() == Form::Words
 }
 
+/// A session that is being started.
+type Starting = JoinHandle<Result<Running, CliError>>;
+
 /// What keeps a console's session going.
 struct Running {
     engine: Engine,
@@ -102,7 +105,7 @@ fn start(
     wish: FleetWish,
     first: Option<Command>,
     seed: u64,
-) -> Result<(DeferredClient<LocalClient>, JoinHandle<Result<Running, CliError>>), CliError> {
+) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
         let chosen = runtime()?.block_on(choose_fleet(&config, &wish, seed))?;

@@ -152,7 +152,8 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
         let at = format!("{} at {}", endpoint.name, endpoint.url);
         findings.push(match line.trouble.is_empty() {
             true => Finding::ok("endpoint", format!("{at} answers")),
-            false => Finding::warn("endpoint", at, line.trouble),
+            // The sentence has its mend in it.
+            false => Finding::warn("endpoint", format!("{at}: {}", line.trouble), ""),
         });
     }
     findings.push(match around? {

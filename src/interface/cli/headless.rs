@@ -17,7 +17,7 @@ use super::progress::{self, Telling};
 use super::session::{Ends, person};
 use super::stuck::{Outlook, outlook};
 use super::summary::{Metrics, Summary};
-use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role};
+use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -52,7 +52,7 @@ pub(crate) struct Headless<'a> {
     command: CommandId,
     goal: Option<GoalId>,
     refused: Option<CleanText>,
-    bar: bool,
+    telling: Telling,
 }
 
 /// How the watching ended.
@@ -90,8 +90,11 @@ impl<'a> Headless<'a> {
     ) -> Result<Self, CliError> {
         let client = engine.client(person(), Role::Control);
         let command = client.send(command)?;
-        let bar = printer.words_on_terminal();
-        Ok(Self { printer, form, until, state: State::default(), client, command, goal: None, refused: None, bar })
+        let telling = match (until, printer.words_on_terminal()) {
+            (Until::Ended, false) => Telling::All,
+            _ => Telling::Trouble,
+        };
+        Ok(Self { printer, form, until, state: State::default(), client, command, goal: None, refused: None, telling })
     }
 
     /// Watches until it is over, ends the session, and waits for its journal.
@@ -100,6 +103,11 @@ impl<'a> Headless<'a> {
     /// The goal was refused, or the engine broke off.
     pub(crate) async fn finish(mut self, engine: Engine, ends: &mut Ends, log: &Path) -> Result<Finished, CliError> {
         let watched = self.watch(ends).await;
+        // As it is before the end cancels what is left.
+        let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| g.phase.clone());
+        if phase == Some(GoalPhase::Draft) {
+            self.telling = Telling::Nothing;
+        }
         // Sent rather than called, so that the last records are seen too.
         let closing = self.client.send(Command::EndSession);
         if closing.is_ok() {
@@ -126,7 +134,7 @@ impl<'a> Headless<'a> {
         }
         let Some(goal) = self.goal else { return Err(CliError::BrokeOff(log.to_owned())) };
         let exit = match watched {
-            Watched::Reached => match self.state.goal(goal).map(|g| &g.phase) {
+            Watched::Reached => match phase {
                 Some(GoalPhase::Ended(Outcome::Failed | Outcome::Cancelled)) => Exit::TaskFailed,
                 _ => Exit::Done,
             },
@@ -166,7 +174,7 @@ impl<'a> Headless<'a> {
                 _ = beat.tick() => {
                     let Some(goal) = self.goal else { continue };
                     let now = self.client.now();
-                    if self.bar {
+                    if self.printer.words_on_terminal() {
                         let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
                         self.printer.bar(&progress::bar(&self.state, goal, now), columns);
                     }
@@ -204,8 +212,10 @@ impl<'a> Headless<'a> {
                 Event::CommandRefused { id, reason, .. } if *id == self.command => self.refused = Some(reason.clone()),
                 _ => {}
             }
-            let telling = if self.bar { Telling::Trouble } else { Telling::All };
-            if let Some(line) = progress::line(&self.state, &record, before.as_ref(), telling) {
+            let is_review = matches!(&record.event, Event::AttentionRaised { subject: Subject::Review(_), .. });
+            if !(is_review && self.until == Until::Drafted)
+                && let Some(line) = progress::line(&self.state, &record, before.as_ref(), self.telling)
+            {
                 self.printer.words(&line);
             }
             if self.form == Form::JsonLines
@@ -221,9 +231,9 @@ impl<'a> Headless<'a> {
             return true;
         }
         let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| &g.phase);
-        match (phase, self.until) {
-            (Some(GoalPhase::Ended(_)), _) => true,
-            (Some(GoalPhase::Draft), Until::Drafted) => true,
+        match phase {
+            Some(GoalPhase::Ended(_)) => true,
+            Some(GoalPhase::Draft) => self.until == Until::Drafted,
             _ => false,
         }
     }

@@ -58,7 +58,7 @@ fn told(error: &clap::Error, printer: &mut Printer) -> Exit {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            printer.data(&text);
+            printer.data_line(text.trim_end());
             Exit::Done
         }
         _ => {

@@ -13,11 +13,16 @@ pub(crate) enum Telling {
     All,
     /// What went wrong; the progress line shows the rest.
     Trouble,
+    /// Nothing.
+    Nothing,
 }
 
 /// What is to be said of a record that `state` has taken in; `before` is the endpoint's health before it.
 pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, telling: Telling) -> Option<String> {
     let title = |task| state.task_by_id(task).map(|t| t.title.to_string()).unwrap_or_default();
+    if telling == Telling::Nothing {
+        return None;
+    }
     let all = telling == Telling::All;
     match &record.event {
         Event::PlanEdited(edited) if all && edited.work == Work::Ordinary => {

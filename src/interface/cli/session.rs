@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::domain::fleet::{Fleet, SessionConfig};
 use crate::domain::protocol::{Author, Name, SessionId};
 use crate::domain::text::CleanText;
-use crate::engine::host::{Engine, EngineOptions};
+use crate::engine::host::{Engine, EngineError, EngineOptions};
+use crate::engine::journal::JournalError;
 
 /// The configuration as the flags change it.
 ///
@@ -26,20 +27,27 @@ pub(crate) fn configuration(global: &Global) -> Result<Config, CliError> {
 /// [`CliError::Engine`].
 pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64) -> Result<Engine, CliError> {
     let config_of = SessionConfig { fleet, settings: config.settings.clone(), seed };
-    Ok(Engine::start(EngineOptions {
-        session: new_id(),
-        config: config_of,
+    let stamp = stamp();
+    let options = |session: SessionId| EngineOptions {
+        session,
+        config: config_of.clone(),
         sessions: config.paths.sessions.clone(),
         host: host(),
-    })?)
+    };
+    match Engine::start(options(Name::slug(&stamp))) {
+        // Two sessions of one second.
+        Err(EngineError::Journal(JournalError::Exists { .. })) => {
+            Ok(Engine::start(options(Name::slug(&format!("{stamp}-{}", std::process::id()))))?)
+        }
+        started => Ok(started?),
+    }
 }
 
-/// A name that sorts by time and is not taken: two processes of one second differ by their ids.
-fn new_id() -> SessionId {
+/// A session's name: it sorts by time.
+fn stamp() -> String {
     let now = time::OffsetDateTime::from(SystemTime::now());
     let format = time::macros::format_description!("[year][month][day]-[hour][minute][second]");
-    let stamp = now.format(&format).unwrap_or_default();
-    Name::slug(&format!("{stamp}-{}", std::process::id()))
+    now.format(&format).unwrap_or_default()
 }
 
 fn host() -> CleanText {

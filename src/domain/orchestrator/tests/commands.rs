@@ -4,10 +4,10 @@ use super::world::{World, config, plan, task};
 use crate::domain::orchestrator::Input;
 use crate::domain::plan::PlanEdit;
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, Event, GoalId, Level, LevelScope, Name, Outcome, Partial, RetryScope, Role,
-    StopScope, TaskId,
+    Author, Command, CommandEnvelope, Event, FailureKind, GoalId, GoalOptions, Level, LevelScope, Name, Outcome,
+    Partial, PlanSource, Remedy, RetryScope, Role, StopScope, TaskId,
 };
-use crate::domain::state::{End, GoalPhase, Life, PermitPhase};
+use crate::domain::state::{End, Gear, GoalPhase, Life, PermitPhase};
 
 fn id(text: &str) -> TaskId {
     text.parse().unwrap()
@@ -157,5 +157,135 @@ fn ending_the_session_keeps_partials_and_ends_everything() {
     assert!(world.state().tasks().iter().all(|t| t.has_ended()));
     assert!(world.state().ended.is_some());
     assert!(world.command(Command::Pause).unwrap_err().contains("has ended"));
+    world.assert_fold();
+}
+
+#[test]
+fn a_limit_of_no_task_at_once_is_refused() {
+    let mut world = World::new(config());
+    let mut none = plan(vec![task("a", &[], 50)]);
+    none.max_parallel = Some(0);
+    assert!(world.add(none.clone()).unwrap_err().contains("max_parallel"));
+    none.max_parallel = None;
+    let options = GoalOptions { max_parallel: Some(0), ..GoalOptions::default() };
+    let source = || PlanSource::Given(Box::new(none.clone()));
+    let add =
+        |world: &mut World, options| world.command(Command::AddGoal { text: "a goal".into(), plan: source(), options });
+    assert!(add(&mut world, options).is_err());
+    // What is asked for with the goal goes before what the plan says.
+    none.max_parallel = Some(2);
+    let options = GoalOptions { max_parallel: Some(1), ..GoalOptions::default() };
+    world.command(Command::AddGoal { text: "g".into(), plan: PlanSource::Given(Box::new(none)), options }).unwrap();
+    assert_eq!(world.state().goals()[0].options.max_parallel, Some(1));
+}
+
+#[test]
+fn the_answer_follows_a_plan_that_changes() {
+    let mut world = World::new(config());
+    let options = GoalOptions { synthesis: Some(true), voice_summary: Some(true), ..GoalOptions::default() };
+    let given = PlanSource::Given(Box::new(plan(vec![task("a", &[], 50)])));
+    world.command(Command::AddGoal { text: "g".into(), plan: given, options }).unwrap();
+    let edit = |world: &mut World, edits| {
+        let if_revision = world.state().goals()[0].revision;
+        world.command(Command::EditPlan { goal: GoalId(1), if_revision, edits })
+    };
+    // Everything is taken out: there is nothing to write about.
+    edit(&mut world, vec![PlanEdit::Remove(Name::new("a").unwrap())]).unwrap();
+    world.run(1_000);
+    let state = world.state();
+    assert!(matches!(state.goals()[0].phase, GoalPhase::Ended(_)));
+    assert!(state.task_by_id(&id("g1/.synthesis")).unwrap().attempts.is_empty(), "it wrote about nothing");
+    world.assert_fold();
+
+    // Without a synthesis the voice speaks of the last task, and of the synthesis once there is one.
+    let mut world = World::new(config());
+    let options = GoalOptions { voice_summary: Some(true), ..GoalOptions::default() };
+    let given =
+        PlanSource::Given(Box::new(crate::domain::plan::Plan { synthesis: None, ..plan(vec![task("a", &[], 50)]) }));
+    world.command(Command::AddGoal { text: "g".into(), plan: given, options }).unwrap();
+    edit(&mut world, vec![PlanEdit::Add(Box::new(task("b", &[], 500)))]).unwrap();
+    let needs = |t: &str| {
+        let state = world.state();
+        let task = state.task_by_id(&id(t)).unwrap();
+        task.needs.iter().map(|n| state.task(*n).id.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(needs("g1/.synthesis"), ["a", "b"]);
+    assert_eq!(needs("g1/.voice"), [".synthesis"]);
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}
+
+#[test]
+fn a_running_task_and_what_needs_it_can_be_taken_out() {
+    let mut world = started();
+    let revision = world.state().goals()[0].revision;
+    let remove = |n: &str| PlanEdit::Remove(Name::new(n).unwrap());
+    let edits = vec![remove("a"), PlanEdit::Replace(Box::new(task("b", &[], 50)))];
+    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits }).unwrap();
+    assert!(world.live.values().any(|t| t.task == id("g1/b")), "b needs nothing any more");
+    world.run(1_000);
+    assert!(world.state().task_by_id(&id("g1/b")).unwrap().is_done());
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}
+
+#[test]
+fn a_failed_task_that_is_taken_out_needs_nobody_any_more() {
+    let mut world = World::new(config());
+    world.fate = Box::new(|t, _| {
+        if t.task.name.as_str() == "a" {
+            Err(super::world::failure(FailureKind::Refused, Remedy::Operator))
+        } else {
+            Ok(())
+        }
+    });
+    world.add(plan(vec![task("a", &[], 50), task("b", &[], 500)])).unwrap();
+    while world.state().attention.is_empty() {
+        assert!(world.step());
+    }
+    let revision = world.state().goals()[0].revision;
+    let edits = vec![PlanEdit::Remove(Name::new("a").unwrap())];
+    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits }).unwrap();
+    assert!(world.state().attention.is_empty(), "{:?}", world.state().attention);
+}
+
+#[test]
+fn a_plan_that_is_being_made_can_not_be_edited() {
+    let mut world = World::new(config());
+    let options = GoalOptions::default();
+    world.command(Command::AddGoal { text: "g".into(), plan: PlanSource::Model, options }).unwrap();
+    let revision = world.state().goals()[0].revision;
+    let edits = vec![PlanEdit::Add(Box::new(task("mine", &[], 50)))];
+    let edit = Command::EditPlan { goal: GoalId(1), if_revision: revision, edits };
+    assert!(world.command(edit).unwrap_err().contains("no plan yet"));
+}
+
+#[test]
+fn a_held_task_that_runs_ends_its_turn_and_is_held_no_more() {
+    let mut world = started();
+    world.command(Command::Hold(id("g1/a"))).unwrap();
+    world.run(1_000);
+    let a = world.state().task_by_id(&id("g1/a")).unwrap();
+    assert!(a.is_done() && !a.held);
+    world.command(Command::Retry(RetryScope::Task(id("g1/a")))).unwrap();
+    assert_eq!(world.live.len(), 1, "a retry is not held by what was asked of the run before");
+}
+
+#[test]
+fn a_journal_that_fails_pauses_and_its_mending_lets_the_operator_resume() {
+    let mut world = started();
+    world.input(Input::JournalFailed { reason: "no space left".into() });
+    world.input(Input::JournalFailed { reason: "no space left".into() });
+    assert_eq!(world.state().gear, Gear::Paused);
+    while !world.live.is_empty() {
+        world.step();
+    }
+    assert!(world.command(Command::Resume).unwrap_err().contains("journal"));
+    world.input(Input::JournalMended);
+    assert!(world.state().attention.is_empty());
+    world.command(Command::Resume).unwrap();
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.assert_fold();
 }

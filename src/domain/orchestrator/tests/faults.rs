@@ -113,6 +113,7 @@ fn whatever_the_planning_model_does_there_is_a_sound_plan() {
         r#"{"tasks":[{"id":"a","title":"A","prompt":"x","agent":"researcher","needs":["b"]},{"id":"b","title":"B","prompt":"y","agent":"researcher","needs":["a"]}]}"#.to_owned(),
         format!(r#"{{"tasks":[{}]}}"#, forty.join(",")),
         String::new(),
+        r#"{"tasks":[{"id":".synthesis","title":"S","prompt":"x","agent":"researcher","needs":[".plan"]},{"id":".voice","title":"V","prompt":"x","agent":"researcher","needs":[".synthesis"]}]}"#.to_owned(),
         "\u{1b}]0;pwn\u{7}{}".to_owned(),
     ];
     for answer in answers {
@@ -140,4 +141,33 @@ fn no_planning_model_at_all_gives_a_built_in_plan() {
     assert_eq!(state.goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     assert!(state.goals()[0].repairs[0].contains("built-in plan"));
     assert!(world.records.iter().any(|r| matches!(&r.event, Event::TaskFailed { .. })));
+}
+
+#[test]
+fn a_task_sent_to_the_fallback_tier_comes_back_when_only_its_first_tier_answers() {
+    let mut world = World::new(config());
+    let mut deep = task("deep", &[], 50);
+    deep.agent = name("reasoner");
+    world.fate =
+        Box::new(|_, tries| if tries <= 3 { Err(failure(FailureKind::Garbage, Remedy::RetryHere)) } else { Ok(()) });
+    world.add(plan(vec![deep])).unwrap();
+    while world.state().attempts().len() < 3 {
+        assert!(world.step());
+    }
+    // Its three tries on the first tier are used up; meanwhile the fallback tier goes down.
+    world.down = vec!["a".into(), "b".into()];
+    world.command(Command::Probe(None)).unwrap();
+    world.run(500);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}
+
+#[test]
+fn a_server_that_reports_no_slots_is_taken_to_have_those_configured() {
+    let mut world = World::new(config());
+    world.reported = ["a", "b"].map(|e| (e.to_owned(), 0)).into();
+    world.command(Command::Probe(None)).unwrap();
+    world.add(plan(vec![task("t", &[], 50)])).unwrap();
+    world.run(100);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
 }

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, config, failure, name, plan, task};
+use super::world::{World, config, endpoint, failure, name, plan, task};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority};
 use crate::domain::protocol::{
-    Command, FailureKind, GoalId, Level, LevelScope, Partial, Remedy, RetryScope, StopScope, TaskId,
+    Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
+    StopScope, TaskId,
 };
 use crate::domain::state::{GoalPhase, Life};
 
@@ -37,11 +38,91 @@ fn plans(n: usize) -> impl Strategy<Value = Plan> {
     })
 }
 
-fn command(kind: u8, pick: u8, world: &World) -> Command {
+/// What a planning model may say.
+const ANSWERS: [&str; 5] = [
+    r#"{"tasks":[{"id":"a","title":"A","prompt":"do a","agent":"researcher","needs":[]},
+        {"id":"b","title":"B","prompt":"do b","agent":"reasoner","needs":["a"]},
+        {"id":"c","title":"C","prompt":"do c","agent":"researcher","needs":[]}]}"#,
+    r#"{"tasks":[{"id":"a","title":"A","prompt":"x","agent":"wizard","needs":["b"]},{"id":"b","ti"#,
+    "First look around, then decide.",
+    " ",
+    r#"{"tasks":[{"id":".synthesis","title":"S","prompt":"x","agent":"researcher","needs":[".plan"]}]}"#,
+];
+
+/// Two tiers on three servers; `a` and `e` are one server and model under two names and tiers, so they share its slots.
+fn shared() -> crate::domain::fleet::SessionConfig {
+    let mut config = config();
+    let mut e = endpoint("a", "deep", 3, 80.0);
+    e.name = name("e");
+    config.fleet.endpoints.push(e);
+    config.settings.voice_summary = true;
+    config.settings.ageing_seconds = 2;
+    config
+}
+
+/// Something outside changes: an endpoint dies or comes back, loads, reports other slots.
+fn outside(kind: u8, pick: u8, world: &mut World) {
+    let endpoint = ["a", "b", "c", "e"][pick as usize % 4].to_owned();
+    let toggle = |list: &mut Vec<String>| match list.iter().position(|l| *l == endpoint) {
+        Some(i) => {
+            list.remove(i);
+        }
+        None => list.push(endpoint.clone()),
+    };
+    match kind % 3 {
+        0 => toggle(&mut world.down),
+        1 => toggle(&mut world.loading),
+        _ => {
+            world.reported.insert(endpoint.clone(), u32::from(pick / 4) % 5);
+        }
+    }
+    if pick.is_multiple_of(3) {
+        let _ = world.command(Command::Probe(None));
+    }
+}
+
+/// One thing happens: time goes on, somebody commands, or something outside changes.
+fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
+    for _ in 0..steps {
+        world.step();
+    }
+    if kind >= 200 {
+        outside(kind, pick, world);
+        return;
+    }
+    let command = command(kind, pick, world);
+    let _ = world.command(command);
+}
+
+fn command(kind: u8, pick: u8, world: &mut World) -> Command {
+    world.plan_answer = ANSWERS[pick as usize % ANSWERS.len()].into();
     let tasks = world.state().tasks();
     let id = || tasks.get(pick as usize % tasks.len().max(1)).map_or("g1/none".parse().unwrap(), |t| t.id.clone());
-    let revision = world.state().goals().first().map_or(0, |g| g.revision);
-    match kind % 14 {
+    let goals = world.state().goals().len().max(1) as u32;
+    let goal = GoalId(u32::from(pick) % goals + 1);
+    let revision = world.state().goal(goal).map_or(0, |g| g.revision);
+    let options = |review| GoalOptions {
+        review,
+        max_parallel: (pick % 3 == 0).then_some(u32::from(pick % 4) + 1),
+        voice_summary: (pick % 5 == 0).then_some(pick % 2 == 0),
+        ..GoalOptions::default()
+    };
+    let review = if pick.is_multiple_of(2) { Review::Ask } else { Review::Auto };
+    match kind % 18 {
+        14 => Command::AddGoal { text: "another goal".into(), plan: PlanSource::Model, options: options(review) },
+        15 => Command::AddGoal {
+            text: "a given goal".into(),
+            plan: PlanSource::Given(Box::new(Plan {
+                synthesis: None,
+                ..plan(vec![task("x", &[], 40), task("y", &["x"], 30), task("z", &[], 50)])
+            })),
+            options: options(review),
+        },
+        16 => Command::Approve(goal),
+        17 => Command::SetLevel {
+            scope: LevelScope::Agent(name("reasoner")),
+            level: (pick % 2 == 0).then_some(Level::Low),
+        },
         0 => Command::Pause,
         1 => Command::Resume,
         2 => Command::Hold(id()),
@@ -52,22 +133,22 @@ fn command(kind: u8, pick: u8, world: &World) -> Command {
         7 => Command::Skip(id()),
         8 => Command::SetLevel { scope: LevelScope::Task(id()), level: Some(Level::High) },
         9 => Command::EditPlan {
-            goal: GoalId(1),
+            goal,
             if_revision: revision,
-            edits: vec![PlanEdit::Add(Box::new(task(&format!("new{}", world.records.len()), &["t0"], 30)))],
+            edits: vec![PlanEdit::Add(Box::new(task(&format!("new{}", world.records.len()), &[], 30)))],
         },
-        10 => Command::EditPlan { goal: GoalId(1), if_revision: revision, edits: vec![PlanEdit::Remove(id().name)] },
+        10 => Command::EditPlan { goal, if_revision: revision, edits: vec![PlanEdit::Remove(id().name)] },
         11 => Command::Retry(RetryScope::WithDependants(id())),
         12 => Command::EditPlan {
-            goal: GoalId(1),
+            goal,
             if_revision: revision,
             edits: vec![PlanEdit::Replace(Box::new(task(id().name.as_str(), &[], 60)))],
         },
-        _ => Command::Stop { scope: StopScope::Goal(GoalId(1)), partial: Partial::Discarded },
+        _ => Command::Stop { scope: StopScope::Goal(goal), partial: Partial::Discarded },
     }
 }
 
-/// How a turn ends, by the turn and by how often its task was tried.
+/// What becomes of a turn at its nth try.
 type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
 
 fn fate(seed: u64, percent: u64) -> Fate {
@@ -92,8 +173,12 @@ fn fate(seed: u64, percent: u64) -> Fate {
 
 /// Lets everything that may go on go on, and runs to the end.
 fn to_the_end(world: &mut World) {
+    world.down.clear();
+    world.loading.clear();
+    world.reported.clear();
+    let _ = world.command(Command::Probe(None));
     for _ in 0..4 {
-        world.run(20_000);
+        world.run(3_000);
         let held: Vec<TaskId> = world
             .state()
             .tasks()
@@ -109,9 +194,15 @@ fn to_the_end(world: &mut World) {
             let _ = world.command(Command::Approve(goal));
         }
     }
-    world.run(20_000);
+    world.run(3_000);
     for goal in world.state().goals() {
-        assert!(matches!(goal.phase, GoalPhase::Ended(_)), "{} did not end: {:?}", goal.id, goal.phase);
+        let left: Vec<String> = goal
+            .tasks
+            .iter()
+            .filter(|t| !world.state().task(**t).has_ended() && !world.state().task(**t).removed)
+            .map(|t| format!("{}: {:?}", world.state().task(*t).id, world.state().admit(*t, world.now)))
+            .collect();
+        assert!(matches!(goal.phase, GoalPhase::Ended(_)), "{} is {:?}: {}", goal.id, goal.phase, left.join("; "));
     }
     assert!(world.state().tasks().iter().all(|t| t.life != Life::Running));
     assert_eq!(world.state().slots().0, 0, "a slot was lost");
@@ -123,40 +214,57 @@ proptest! {
     #[test]
     fn any_plan_with_any_commands_and_faults_comes_to_an_end_and_folds(
         plan in plans(24),
-        commands in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..24),
+        happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..24),
         seed in any::<u64>(),
         percent in 0u64..50,
     ) {
-        let mut world = World::new(config());
+        let mut world = World::new(shared());
         world.fate = fate(seed, percent);
         world.add(plan).unwrap();
-        for (steps, kind, pick) in commands {
-            for _ in 0..steps {
-                world.step();
-            }
-            let command = command(kind, pick, &world);
-            let _ = world.command(command);
+        for what in happenings {
+            happen(what, &mut world);
         }
         to_the_end(&mut world);
         world.assert_fold();
     }
 
     #[test]
+    fn a_session_can_be_ended_whatever_goes_on(
+        plan in plans(16),
+        happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..16),
+        seed in any::<u64>(),
+    ) {
+        let mut world = World::new(shared());
+        world.fate = fate(seed, 20);
+        world.add(plan).unwrap();
+        for what in happenings {
+            happen(what, &mut world);
+        }
+        world.command(Command::EndSession).unwrap();
+        prop_assert!(world.ended && world.live.is_empty());
+        prop_assert!(world.state().goals().iter().all(|g| matches!(g.phase, GoalPhase::Ended(_))));
+        prop_assert!(world.state().tasks().iter().all(|t| t.removed || t.has_ended()));
+        let attempts = world.state().attempts().len();
+        for _ in 0..200 {
+            world.step();
+        }
+        prop_assert_eq!(world.state().attempts().len(), attempts, "something started after the end");
+        prop_assert_eq!(world.state().slots().0, 0, "a slot was lost");
+        world.assert_fold();
+    }
+
+    #[test]
     fn every_prefix_of_a_journal_can_be_taken_up_and_reaches_an_end(
         plan in plans(10),
-        commands in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..8),
+        happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..8),
         seed in any::<u64>(),
         percent in 0u64..40,
     ) {
-        let mut world = World::new(config());
+        let mut world = World::new(shared());
         world.fate = fate(seed, percent);
         world.add(plan).unwrap();
-        for (steps, kind, pick) in commands {
-            for _ in 0..steps {
-                world.step();
-            }
-            let command = command(kind, pick, &world);
-            let _ = world.command(command);
+        for what in happenings {
+            happen(what, &mut world);
         }
         to_the_end(&mut world);
         // Every seventh prefix keeps the test short; the offset covers all over the cases.

@@ -88,6 +88,12 @@ pub(super) struct World {
     pub plan_answer: String,
     /// Endpoints that do not answer probes or requests.
     pub down: Vec<String>,
+    /// Endpoints whose model loads.
+    pub loading: Vec<String>,
+    /// Slots that endpoints report.
+    pub reported: BTreeMap<String, u32>,
+    /// The records applied one by one, so that what holds at each of them can be looked at.
+    fold: State,
     queue: BinaryHeap<Reverse<(u64, u64, Due)>>,
     sent: BTreeMap<String, u32>,
     counter: u64,
@@ -120,6 +126,9 @@ impl World {
             duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
             plan_answer: String::new(),
             down: Vec::new(),
+            loading: Vec::new(),
+            reported: BTreeMap::new(),
+            fold: State::default(),
             queue: BinaryHeap::new(),
             sent: BTreeMap::new(),
             counter: 0,
@@ -136,10 +145,11 @@ impl World {
             state.apply(record);
         }
         let opened = SessionOpened { wall_ms: 1, pid: 2, version: "t".into(), host: CleanText::from("h") };
-        let now = state.at;
+        let (now, fold) = (state.at, state.clone());
         let (orchestrator, decision) = Orchestrator::resume(state, opened.clone());
         let mut world = Self::around(orchestrator, opened);
         world.now = now;
+        world.fold = fold;
         world.records = records.to_vec();
         world.commands = 1 << 32;
         world.take(decision);
@@ -189,6 +199,10 @@ impl World {
     }
 
     fn take(&mut self, decision: Decision) {
+        for record in &decision.records {
+            self.fold.apply(record);
+            self.check_grant(record);
+        }
         self.records.extend(decision.records);
         self.check();
         for effect in decision.effects {
@@ -205,10 +219,16 @@ impl World {
                 }
                 Effect::Probe(endpoint) => {
                     let down = self.down.iter().any(|d| *d == endpoint.as_str());
-                    let health = if down { Health::Down { reason: CleanText::from("refused") } } else { Health::Up };
+                    let health = if down {
+                        Health::Down { reason: CleanText::from("refused") }
+                    } else if self.loading.iter().any(|l| *l == endpoint.as_str()) {
+                        Health::Loading
+                    } else {
+                        Health::Up
+                    };
                     let report = ProbeReport {
+                        slots: self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up),
                         health,
-                        slots: None,
                         context: None,
                         level: LevelSupport::Unknown,
                         resident: None,
@@ -235,8 +255,11 @@ impl World {
                 let tries = self.sent.get(&start.task.to_string()).copied().unwrap_or(0);
                 let planning = start.schema.is_some();
                 let dead = self.down.iter().any(|d| *d == start.endpoint.as_str());
+                let loading = self.loading.iter().any(|l| *l == start.endpoint.as_str());
                 let fate = if dead {
                     Err(failure(FailureKind::Unreachable, Remedy::Elsewhere))
+                } else if loading {
+                    Err(failure(FailureKind::Loading, Remedy::RetryHere))
                 } else {
                     (self.fate)(&start, tries)
                 };
@@ -285,11 +308,26 @@ impl World {
         last.since(first).secs_f64()
     }
 
+    /// At the record of a grant: it is the turn's own slot, and no more are out than the ceiling of that moment.
+    fn check_grant(&self, record: &Record) {
+        let Event::TurnStarted(started) = &record.event else { return };
+        let attempt = self.fold.attempt(started.turn.attempt).unwrap();
+        let endpoint = self.fold.endpoint(attempt.endpoint);
+        assert!(endpoint.is_usable(), "a grant on an endpoint that does not answer");
+        let pool = self.fold.pool(endpoint.pool);
+        assert!(pool.busy() <= pool.ceiling, "{} of {} slots are out", pool.busy(), pool.ceiling);
+        assert_eq!(pool.permits[started.slot as usize].phase, PermitPhase::Granted(started.turn));
+        assert_eq!(self.fold.gear, crate::domain::state::Gear::Running);
+        let goal = self.fold.goal(self.fold.task(attempt.task).id.goal).unwrap();
+        assert!(goal.options.max_parallel.is_none_or(|max| goal.running <= max));
+        assert_ne!(goal.phase, crate::domain::state::GoalPhase::Draft, "a draft starts nothing");
+    }
+
     fn check(&self) {
         let state = self.state();
-        // No more permits out than the ceiling, and each held by one live turn.
+        self.orchestrator.index.assert_true(state);
+        // Each permit is held by one live turn.
         for pool in state.pools() {
-            assert!(pool.busy() <= pool.ceiling.max(pool.permits.len() as u32));
             let mut turns: Vec<TurnId> = pool.permits.iter().filter_map(|p| p.phase.turn()).collect();
             let n = turns.len();
             turns.sort_unstable();
@@ -330,6 +368,7 @@ impl World {
             folded.apply(&Record::from_json(&line).unwrap());
         }
         assert_eq!(&folded, self.state());
+        assert_eq!(&self.fold, self.state());
         let _ = &self.opened;
     }
 }

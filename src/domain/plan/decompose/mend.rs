@@ -81,6 +81,8 @@ fn ids(drafts: &[Draft], repairs: &mut Repairs) -> Vec<Name> {
         let written = draft.id.as_deref().map(str::trim).filter(|id| !id.is_empty());
         // A bare number says nothing in a row of the screen; the title does.
         let wanted = match written {
+            // An id with a dot first is one of Baton's own, and a plan must not take its place.
+            Some(id) if id.starts_with('.') => short_slug(id, i),
             Some(id) if id.parse::<u32>().is_err() => Name::new(id).unwrap_or_else(|_| short_slug(id, i)),
             _ => short_slug(draft.title.as_deref().or(draft.prompt.as_deref()).unwrap_or(""), i),
         };

@@ -37,6 +37,16 @@ fn the_smallest_plan_is_read_as_yaml_and_as_json() {
 fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
     let table: &[(&str, &str, &[&str])] = &[
         ("an empty file", "", &["1:1 the file is empty", "baton plan"]),
+        (
+            "no task at once",
+            "version: 1\ngoal: g\nmax_parallel: 0\ntasks: [{id: a, agent: coder, prompt: x}]",
+            &["3:15 `max_parallel` is 0", "at least 1"],
+        ),
+        (
+            "an id of Baton's own",
+            "version: 1\ngoal: g\ntasks:\n  - {id: .plan, agent: coder, prompt: x}\n",
+            &["4:10 the id .plan begins with a dot", "a letter"],
+        ),
         ("no map", "- a\n", &["1:1 a plan is a group of named values, and this is a list"]),
         ("syntax", "version: 1\ngoal: [a\n", &["this is not YAML"]),
         ("a tab", "version: 1\ngoal: g\ntasks:\n\t- id: a\n", &["4:2 this is not YAML", "tab"]),

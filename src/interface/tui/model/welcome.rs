@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::{FleetChoice, Msg, Screen, UiEffect};
+use crate::domain::plan::demo_plan;
 use crate::domain::protocol::{Command, GoalOptions, Micros, PlanSource, Record, Review};
 use crate::domain::state::State;
 use crate::interface::tui::action::{Action, Context};
@@ -111,7 +112,7 @@ impl WelcomeUi {
     /// Does what an action means here.
     pub fn update(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
         match action {
-            Action::Enter if self.focus == WelcomeFocus::Goal => return self.accept(),
+            Action::Enter if self.focus == WelcomeFocus::Goal => return self.accept(state),
             Action::Enter => self.focus = WelcomeFocus::Goal,
             Action::ChooseFleet => return vec![UiEffect::SwitchFleet(other_fleet(state))],
             Action::Refresh => return vec![probe(state)],
@@ -199,16 +200,21 @@ impl WelcomeUi {
         self.area = with_text(example.and_then(|i| EXAMPLES.get(i)).copied().unwrap_or_default());
     }
 
-    /// Sends the goal; an empty box sends the demo, which runs at once.
-    fn accept(&mut self) -> Vec<UiEffect> {
-        let (text, options) = if self.is_empty() {
-            let options = GoalOptions { review: Review::Auto, max_tasks: Some(DEMO_TASKS), ..GoalOptions::default() };
-            (DEMO_GOAL.to_owned(), options)
+    /// Sends the goal; an empty box sends the demo, which runs at once: on the simulated fleet the plan that shows
+    /// everything, on real servers a goal of ordinary size.
+    fn accept(&mut self, state: &State) -> Vec<UiEffect> {
+        let (text, plan, options) = if !self.is_empty() {
+            let options = GoalOptions { review: Review::Ask, ..GoalOptions::default() };
+            (self.text().trim().to_owned(), PlanSource::Model, options)
+        } else if state.config.fleet.is_simulated() {
+            let plan = demo_plan();
+            (plan.goal.clone(), PlanSource::Given(Box::new(plan)), GoalOptions::default())
         } else {
-            (self.text().trim().to_owned(), GoalOptions { review: Review::Ask, ..GoalOptions::default() })
+            let options = GoalOptions { review: Review::Auto, max_tasks: Some(DEMO_TASKS), ..GoalOptions::default() };
+            (DEMO_GOAL.to_owned(), PlanSource::Model, options)
         };
         *self = Self::default();
-        vec![UiEffect::Send(Command::AddGoal { text, plan: PlanSource::Model, options }), UiEffect::Show(Screen::Run)]
+        vec![UiEffect::Send(Command::AddGoal { text, plan, options }), UiEffect::Show(Screen::Run)]
     }
 }
 

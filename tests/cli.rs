@@ -1,0 +1,364 @@
+//! The built binary from outside: exit codes, stdout and stderr, the journal, signals, and what must never come out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use baton::domain::protocol::{Event, Record};
+
+const BATON: &str = env!("CARGO_BIN_EXE_baton");
+
+/// A home of its own for each test.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn baton(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BATON);
+        command.args(args).current_dir(self.path()).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        for (name, value) in self.surroundings() {
+            command.env(name, value);
+        }
+        command
+    }
+
+    fn surroundings(&self) -> [(&'static str, String); 5] {
+        let folder = |name: &str| self.path().join(name).display().to_string();
+        [
+            ("HOME", self.path().display().to_string()),
+            ("XDG_CONFIG_HOME", folder("config")),
+            ("XDG_STATE_HOME", folder("state")),
+            ("XDG_RUNTIME_DIR", folder("run")),
+            ("BATON_LOG", "trace".to_owned()),
+        ]
+    }
+
+    fn run(&self, args: &[&str]) -> Told {
+        Told::from(self.baton(args).output().unwrap())
+    }
+
+    /// The one session's journal.
+    fn journal(&self) -> String {
+        let sessions = self.path().join("state/baton/sessions");
+        let mut found: Vec<PathBuf> = std::fs::read_dir(&sessions).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        std::fs::read_to_string(found.remove(0).join("journal.jsonl")).unwrap()
+    }
+}
+
+struct Told {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Told {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+const SMALL: &str = "version: 1
+goal: Compare two parsers
+synthesis: false
+tasks:
+  - {id: sources, agent: researcher, prompt: 'Find what was written on both. [sim ms=5]'}
+  - {id: speed, agent: coder, prompt: 'Measure both. [sim ms=5]'}
+  - {id: answer, agent: reasoner, needs: [sources, speed], prompt: 'Which one? [sim ms=5 text=The hand-written one.]'}
+";
+
+#[test]
+fn a_broken_plan_is_refused_with_its_places() {
+    let home = Home::new();
+    home.file("broken.yaml", "version: 1\ngoal: g\ntasks:\n  - {id: a, agent: coderr, prompt: p, needs: [b]}\n");
+    home.file("fine.yaml", SMALL);
+    let told = home.run(&["check", "broken.yaml", "fine.yaml"]);
+    assert_eq!(told.code, Some(2), "{}", told.err);
+    assert!(told.err.contains("broken.yaml:4:"), "{}", told.err);
+    assert!(told.err.contains("mend:") && told.err.contains("coder"), "{}", told.err);
+    assert_eq!(told.out, "fine.yaml: ok: 3 tasks in 2 layers, 2 wide\n");
+    let told = home.run(&["check", "broken.yaml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((json[0]["ok"].as_bool(), json[0]["errors"][0]["line"].as_u64()), (Some(false), Some(4)));
+    let told = home.run(&["run", "broken.yaml", "--headless", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("broken.yaml:4:"), "{}", told.err);
+    assert_eq!(home.run(&["run", "missing.yaml", "--headless"]).code, Some(2));
+}
+
+#[test]
+fn a_plan_runs_and_its_summary_says_how() {
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim", "--json"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let json: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(json["outcome"], "done");
+    assert_eq!(json["answer"], "The hand-written one.");
+    assert_eq!(json["simulated"], true);
+    assert_eq!(json["tasks"].as_array().unwrap().len(), 3);
+    assert_eq!(json["tasks"][1]["endpoint"], "qwen");
+    assert_eq!(json["metrics"]["widest"], 2);
+    assert!(Path::new(json["journal"].as_str().unwrap()).is_file());
+    assert!(told.err.contains("SIMULATED") && told.err.contains("completed  Measure both."), "{}", told.err);
+}
+
+#[test]
+fn without_a_form_the_answer_alone_is_on_stdout() {
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    let told = home.run(&["run", "small.yaml", "--fleet", "sim"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "The hand-written one.\n"), "{}", told.err);
+}
+
+#[test]
+fn jsonl_is_the_journal() {
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim", "--jsonl"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let records: Vec<Record> = told.out.lines().map(|line| Record::from_json(line).unwrap()).collect();
+    assert!(matches!(records[0].event, Event::SessionStarted(_)));
+    assert!(matches!(records.last().unwrap().event, Event::SessionEnded { .. }));
+    let journal = home.journal();
+    let (_header, rest) = journal.split_once('\n').unwrap();
+    assert_eq!(rest, told.out);
+}
+
+#[test]
+fn a_failing_task_is_told_by_the_exit_code() {
+    let home = Home::new();
+    home.file(
+        "failing.yaml",
+        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: vision_analyst, prompt: 'x [sim ms=1 fail=error]', retry: {max: 0}}\n",
+    );
+    let told = home.run(&["run", "failing.yaml", "--headless", "--fleet", "sim", "--json"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    let json: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((json["outcome"].as_str(), json["tasks"][0]["status"].as_str()), (Some("failed"), Some("failed")));
+    assert!(told.err.contains("failed"), "{}", told.err);
+}
+
+#[test]
+fn a_goal_is_planned_and_printed_as_a_plan_that_can_be_checked() {
+    let home = Home::new();
+    let told = home.run(&["plan", "Compare two parsers [sim ms=5]", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.out.starts_with("# SIMULATED"), "{}", told.out);
+    home.file("made.yaml", &told.out);
+    assert_eq!(home.run(&["check", "made.yaml"]).code, Some(0));
+}
+
+#[test]
+fn the_small_commands_answer() {
+    let home = Home::new();
+    let told = home.run(&["config", "show"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.out.contains("session.level") && told.out.contains("built-in"), "{}", told.out);
+    assert!(home.run(&["config", "path"]).out.contains("state/baton/sessions"));
+    let schema: serde_json::Value = serde_json::from_str(&home.run(&["config", "schema", "plan"]).out).unwrap();
+    assert!(schema["properties"]["tasks"].is_object());
+    assert!(home.run(&["completions", "bash"]).out.contains("baton"));
+    assert!(home.run(&["man"]).out.contains(".TH baton"));
+    assert_eq!(home.run(&["fleet", "status", "--fleet", "sim"]).code, Some(0));
+    assert_eq!(home.run(&["doctor"]).code, Some(0));
+    assert_eq!(home.run(&["--version"]).code, Some(0));
+}
+
+#[test]
+fn mistakes_in_what_is_typed_exit_with_2_and_say_what_works() {
+    let home = Home::new();
+    let told = home.run(&[]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("terminal") && told.err.contains("--headless"), "{}", told.err);
+    for args in [&["rnu"][..], &["sim", "--faults", "athene"], &["run", ""], &["fleet", "status", "--fleet", "no.toml"]]
+    {
+        assert_eq!(home.run(args).code, Some(2), "{args:?}");
+    }
+    let told = home.run(&["x\u{1b}]0;owned\u{7}y"]);
+    assert!(!told.err.contains('\u{1b}'), "{:?}", told.err);
+}
+
+#[test]
+fn what_only_the_operator_can_release_exits_with_3() {
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    // Nobody serves the tiers of the coder and his fallback.
+    home.file(
+        "fleet.toml",
+        "[[endpoint]]\nname = \"only\"\ntiers = [\"summary\"]\nprotocol = \"llama.cpp\"\nurl = \"http://127.0.0.1:9\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n",
+    );
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml"]);
+    assert_eq!(told.code, Some(3), "{}", told.err);
+    assert!(told.err.contains("no endpoint serves the tier"), "{}", told.err);
+}
+
+#[test]
+fn sigterm_ends_in_order() {
+    let home = Home::new();
+    home.file(
+        "long.yaml",
+        "version: 1\ngoal: g\ntasks:\n  - {id: a, agent: researcher, prompt: 'x [sim ms=60000 tokens=4000]'}\n",
+    );
+    let mut child = home
+        .baton(&["run", "long.yaml", "--headless", "--fleet", "sim", "--jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("attempt.output") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut out, &mut line).unwrap() > 0, "it ended by itself");
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let journal = home.journal();
+    assert!(journal.ends_with('\n'));
+    let last = Record::from_json(journal.lines().last().unwrap()).unwrap();
+    assert!(matches!(last.event, Event::SessionEnded { .. }), "{last:?}");
+    assert!(journal.contains("\"task.cancelled\""));
+}
+
+/// Runs in a terminal and returns all that came on it, and the exit code.
+fn on_terminal(home: &Home, args: &[&str]) -> (String, u32) {
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 }).unwrap();
+    let mut command = CommandBuilder::new(BATON);
+    command.args(args);
+    command.cwd(home.path());
+    command.env_clear();
+    command.env("TERM", "xterm-256color");
+    for (name, value) in home.surroundings() {
+        command.env(name, value);
+    }
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let read = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // On Linux the end of a terminal is an error.
+        let _ = reader.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    drop(pair.master);
+    (read.join().unwrap(), status.exit_code())
+}
+
+#[test]
+fn an_escape_bomb_reaches_neither_a_terminal_nor_stderr() {
+    let home = Home::new();
+    let bomb = "\\e]0;owned\\a\\e[2J\\e[31m\\x9b5n\\u202E";
+    home.file(
+        "bomb.yaml",
+        &format!(
+            "version: 1\ngoal: \"g {bomb}\"\nsynthesis: false\ntasks:\n  - {{id: a, agent: vision_analyst, title: \"t {bomb}\", prompt: \"p [sim ms=2 text=x {bomb} y\"}}\n  - {{id: b, agent: vision_analyst, title: \"u {bomb}\", prompt: \"p {bomb} [sim ms=2 fail=error]\", retry: {{max: 0}}}}\n"
+        )
+        .replace("x \\e", "fine \\e")
+        .replace(" y\"", " y]\""),
+    );
+    let clean = |text: &str| {
+        // Baton's own progress line knows these two, and nothing else.
+        let rest = text.replace("\u{1b}[K", "").replace('\r', "");
+        for bad in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}'] {
+            assert!(!rest.contains(bad), "{bad:?} in {rest:?}");
+        }
+    };
+    for args in [
+        &["run", "bomb.yaml", "--headless", "--fleet", "sim"][..],
+        &["run", "bomb.yaml", "--headless", "--fleet", "sim", "--jsonl"],
+        &["run", "bomb.yaml", "--headless", "--fleet", "sim", "--json"],
+        &["check", "bomb.yaml"],
+    ] {
+        let (text, _) = on_terminal(&home, args);
+        assert!(!text.is_empty());
+        clean(&text);
+        clean(&home.run(args).err);
+    }
+    // Into a pipe the answer goes as it is: programs want the bytes.
+    let told = home.run(&["run", "bomb.yaml", "--headless", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    assert!(told.out.contains("fine"), "{:?}", told.out);
+}
+
+#[test]
+fn a_key_is_never_written_anywhere() {
+    const KEY: &str = "sk-planted-7d1f0c";
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    let mut fleet = String::from("replace = true\n");
+    for tier in ["q4_tools", "coder", "gptoss_reason", "vision", "summary"] {
+        fleet.push_str(&format!(
+            "[[endpoint]]\nname = \"{tier}\"\ntiers = [\"{tier}\"]\nprotocol = \"openai\"\nurl = \"http://127.0.0.1:9\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\nkey = {{ env = \"PLANTED_KEY\" }}\n"
+        ));
+    }
+    home.file("fleet.toml", &fleet);
+    let mut everything = String::new();
+    for args in [
+        &["fleet", "status", "--fleet", "fleet.toml"][..],
+        &["config", "show", "--fleet", "fleet.toml"],
+        &["doctor", "--fleet", "fleet.toml"],
+    ] {
+        let told = Told::from(home.baton(args).env("PLANTED_KEY", KEY).output().unwrap());
+        everything.push_str(&told.out);
+        everything.push_str(&told.err);
+    }
+    // No server answers: it is ended when it has tried.
+    let mut child = home
+        .baton(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml", "--jsonl"])
+        .env("PLANTED_KEY", KEY)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("\"down\"") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut out, &mut line).unwrap() > 0, "it ended by itself");
+        everything.push_str(&line);
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    out.read_to_string(&mut everything).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut everything).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    everything.push_str(&home.journal());
+    everything.push_str(&std::fs::read_to_string(home.path().join("state/baton/baton.log")).unwrap());
+    assert!(everything.contains("PLANTED_KEY"));
+    assert!(!everything.contains(KEY));
+}
