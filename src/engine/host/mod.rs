@@ -92,7 +92,10 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
             let host = run::Host::new(options, writer, client, records, clock);
-            runtime.block_on(host.run(command_queue, stopped))
+            // Spawned: what wakes the future of `block_on` costs a system call each time, what wakes a task does not.
+            runtime.block_on(async {
+                tokio::spawn(host.run(command_queue, stopped)).await.map_err(|_| EngineError::Broken)?
+            })
         })?;
         Ok(Self { thread: Some(thread), commands, records: weak, clock, journal, stop })
     }

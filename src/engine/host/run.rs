@@ -1,6 +1,7 @@
 //! The host's loop.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -105,9 +106,17 @@ impl Host {
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut envelopes: Vec<CommandEnvelope> = Vec::new();
         let mut asked_to_stop = false;
+        // One timer for all that has a time, moved only when the earliest does: a new one for each turn of this loop
+        // costs a good part of what the loop does.
+        let mut alarm = pin!(tokio::time::sleep_until(Instant::now()));
         while !self.ended {
             let wake = self.wake.and_then(|at| self.clock.instant(at)).map(Instant::from_std);
             let sample = self.clock.instant(memory.next).map(Instant::from_std);
+            if let Some(earliest) = [wake, sample, self.retry].into_iter().flatten().min()
+                && earliest != alarm.deadline()
+            {
+                alarm.as_mut().reset(earliest);
+            }
             tokio::select! {
                 biased;
                 _ = stop.recv(), if !asked_to_stop => {
@@ -122,13 +131,15 @@ impl Host {
                     batch.extend(envelopes.drain(..).map(Input::Command));
                 }
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
-                () = sleep_until(wake) => {
-                    self.wake = None;
-                    batch.push(Input::Wake);
-                }
-                () = sleep_until(sample) => {}
-                () = sleep_until(self.retry) => {}
-                Some(done) = self.tasks.join_next() => batch.extend(done.err().and_then(|e| self.broke_off(&e))),
+                () = &mut alarm => {}
+            }
+            if wake.is_some_and(|at| at <= Instant::now()) {
+                self.wake = None;
+                batch.push(Input::Wake);
+            }
+            // Not waited for: one that broke off is met at the next sample at the latest.
+            while let Some(done) = self.tasks.try_join_next() {
+                batch.extend(done.err().and_then(|e| self.broke_off(&e)));
             }
             // Commands never wait behind a flood of output.
             while let Ok(envelope) = commands.try_recv() {
@@ -376,12 +387,5 @@ impl Memory {
         self.next = now.plus(pace.gap());
         let reading = self.probe.as_mut().and_then(SystemProbe::sample);
         self.sampler.offer(now, reading, pace)
-    }
-}
-
-async fn sleep_until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }

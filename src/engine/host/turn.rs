@@ -2,6 +2,7 @@
 //!
 //! Dropping the future closes the connection, and that is how a request is cancelled.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -70,8 +71,15 @@ impl Turn {
             phase: self.phase.clone(),
         };
         let mut next_progress = sent.plus(FIRST_PROGRESS);
+        // One timer for the whole turn, moved when the piece that waits is another.
+        let mut flush = pin!(tokio::time::sleep_until(Instant::now()));
         let outcome = loop {
             let due = text.coalescer.deadline().and_then(|at| self.clock.instant(at)).map(Instant::from_std);
+            if let Some(due) = due
+                && due != flush.deadline()
+            {
+                flush.as_mut().reset(due);
+            }
             let chunk = tokio::select! {
                 biased;
                 () = at(deadline) => {
@@ -79,7 +87,7 @@ impl Turn {
                     break Err(timed_out(seconds));
                 }
                 chunk = self.stream.next() => chunk,
-                () = at(due) => {
+                () = &mut flush, if due.is_some() => {
                     if text.flush().await.is_err() {
                         return;
                     }
