@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Life, State, Task, TaskIx};
-use crate::domain::protocol::Micros;
+use crate::domain::protocol::{AgentName, Micros, Route};
 
 /// How long the answers of an agent were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,11 @@ impl State {
 
     /// Seconds a task will take once it starts, on the fastest endpoint it may go to.
     pub fn expected_seconds(&self, task: &Task) -> f32 {
+        self.seconds_at(task, self.pace_of(task))
+    }
+
+    /// Tokens a second and seconds to the first token on the fastest endpoint a task may go to.
+    fn pace_of(&self, task: &Task) -> (f32, f32) {
         let tier = self.tier_of(task);
         let best = self
             .endpoints
@@ -58,18 +63,25 @@ impl State {
             .filter(|e| tier.is_some_and(|t| e.serves(t)))
             .map(|e| (e.speed(), e.first_token))
             .fold((0.0f32, 0.0f32), |a, b| if b.0 > a.0 { b } else { a });
-        let (speed, first) = if best.0 > 0.0 { best } else { (40.0, 0.0) };
+        if best.0 > 0.0 { best } else { (40.0, 0.0) }
+    }
+
+    fn seconds_at(&self, task: &Task, (speed, first): (f32, f32)) -> f32 {
         self.expected_tokens(task) / speed + first
     }
 
     /// The seconds a task still needs at `now`: what is left of its estimate while it runs, never less than a tenth.
     pub fn remaining_seconds(&self, ix: TaskIx, now: Micros) -> f32 {
         let task = self.task(ix);
+        self.remaining_at(task, now, || self.pace_of(task))
+    }
+
+    fn remaining_at(&self, task: &Task, now: Micros, pace: impl FnOnce() -> (f32, f32)) -> f32 {
         match task.life {
             Life::Ended(_) => 0.0,
-            Life::NotStarted => self.expected_seconds(task),
+            Life::NotStarted => self.seconds_at(task, pace()),
             Life::Running => {
-                let whole = self.expected_seconds(task);
+                let whole = self.seconds_at(task, pace());
                 let since = self.last_attempt(task).map_or(0.0, |a| a.elapsed(now).secs_f64() as f32);
                 (whole - since).max(whole * 0.1)
             }
@@ -82,10 +94,20 @@ impl State {
         let mut out = Estimates { own: vec![0.0; n], path: vec![0.0; n] };
         let mut open: Vec<u32> = Vec::with_capacity(n);
         let mut stack: Vec<u32> = Vec::new();
+        // Tasks of one agent on one route go at the same pace; there are few agents and many tasks.
+        let mut paces: Vec<(&AgentName, Route, (f32, f32))> = Vec::new();
         for i in 0..n {
             let task = &self.tasks[i];
             if !task.removed {
-                out.own[i] = self.remaining_seconds(TaskIx(i as u32), now);
+                out.own[i] = self.remaining_at(task, now, || {
+                    let known =
+                        paces.iter().find(|(agent, route, _)| **agent == task.spec.agent && *route == task.route);
+                    known.map(|(_, _, pace)| *pace).unwrap_or_else(|| {
+                        let pace = self.pace_of(task);
+                        paces.push((&task.spec.agent, task.route, pace));
+                        pace
+                    })
+                });
             }
             open.push(task.feeds.len() as u32);
             if task.feeds.is_empty() {
