@@ -323,27 +323,4 @@ mod tests {
         }
         assert!(transcript.dropped_lines() > 0);
     }
-
-    /// Prints times; run with `--release --ignored --nocapture`.
-    #[test]
-    #[ignore = "a measurement, not a check"]
-    #[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
-    fn speed() {
-        let mut index = RowIndex::new(80);
-        let line = "a line of a log that is a little longer than the pane is wide, so that it takes two rows of it";
-        let started = std::time::Instant::now();
-        for _ in 0..1_000_000 {
-            index.push(line);
-        }
-        println!("push of 1,000,000: {:?}", started.elapsed());
-        let started = std::time::Instant::now();
-        index.set_width(60);
-        println!("width: {:?}", started.elapsed());
-        let started = std::time::Instant::now();
-        let mut sum = 0;
-        for step in 0..100_000u64 {
-            sum += index.locate(step * 7919 % index.total()).map_or(0, |(line, _)| line);
-        }
-        println!("locate: {:?} each ({sum})", started.elapsed() / 100_000);
-    }
 }

@@ -196,30 +196,3 @@ proptest! {
         prop_assert_eq!(streamed(pieces), clean(&raw));
     }
 }
-
-/// Prints a rate; run with `--release --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a check"]
-#[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
-fn speed() {
-    let samples = [
-        ("clean ASCII", "The quick brown fox jumps over the lazy dog, 1234567890 times.\n".repeat(1 << 18)),
-        ("coloured log", "\x1b[32mINFO\x1b[0m the quick brown fox jumps over the lazy dog\r\n".repeat(1 << 18)),
-        ("Japanese", "空白の扱いが二通りに読める箇所、という。\n".repeat(1 << 18)),
-        ("German", "Größe übersteigt die Höhe, sagt Jürgen — „ganz natürlich“.\n".repeat(1 << 18)),
-    ];
-    for (name, raw) in samples {
-        let started = std::time::Instant::now();
-        let len = sanitize(&raw).len();
-        let whole = started.elapsed();
-        let mut out = String::with_capacity(raw.len());
-        let mut sanitizer = Sanitizer::new();
-        let started = std::time::Instant::now();
-        for line in raw.split_inclusive('\n') {
-            sanitizer.push(line, &mut out);
-        }
-        let piecewise = started.elapsed();
-        let rate = |took: std::time::Duration| raw.len() as f64 / 1e6 / took.as_secs_f64();
-        println!("{name}: {:.0} MB/s whole, {:.0} MB/s by line ({len} bytes)", rate(whole), rate(piecewise));
-    }
-}

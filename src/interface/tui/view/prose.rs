@@ -6,14 +6,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::protocol::{AttemptId, Channel};
 use crate::domain::text::CleanText;
-use crate::domain::text::markdown::{self, SpanKind};
+use crate::domain::text::markdown;
 use crate::interface::tui::scene::Transcripts;
 use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::widget::flow::slot;
 
 /// What a rendered text was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,24 +73,6 @@ impl Prose {
 pub(crate) fn rendered(theme: &Theme, text: &CleanText, cells: u16) -> Vec<Line<'static>> {
     markdown::render(text, usize::from(cells.max(1)))
         .iter()
-        .map(|line| Line::from_iter(line.all().map(|s| Span::styled(s.text.clone(), style(theme, s.kind)))))
+        .map(|line| Line::from_iter(line.all().map(|s| Span::styled(s.text.clone(), theme.style(slot(s.kind))))))
         .collect()
-}
-
-fn style(theme: &Theme, kind: SpanKind) -> Style {
-    theme.style(match kind {
-        SpanKind::Text => Slot::Text,
-        SpanKind::Strong => Slot::Bold,
-        SpanKind::Emphasis => Slot::Emphasis,
-        SpanKind::Code | SpanKind::CodeBlock => Slot::Code,
-        SpanKind::Heading(_) => Slot::Heading,
-        SpanKind::Link => Slot::Link,
-        SpanKind::CodeKeyword => Slot::CodeKeyword,
-        SpanKind::CodeString => Slot::CodeString,
-        SpanKind::CodeComment => Slot::CodeComment,
-        SpanKind::CodeNumber => Slot::CodeNumber,
-        SpanKind::Quote => Slot::Quote,
-        SpanKind::ListMarker | SpanKind::TableBorder => Slot::Marker,
-        SpanKind::Dim => Slot::Dim,
-    })
 }
