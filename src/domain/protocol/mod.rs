@@ -5,16 +5,19 @@
 //! [`FORMAT`].
 
 mod command;
+mod conversation;
 mod event;
 mod failure;
 mod id;
 mod level;
 mod recipe;
 mod record;
+mod subject;
 
 pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
+pub use conversation::{MessageSent, ResultEdited, TaskAsked};
 pub use event::*;
 pub use failure::{Failure, FailureKind, Remedy};
 pub use id::{
@@ -23,3 +26,4 @@ pub use id::{
 pub use level::{Level, LevelSupport};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{FORMAT, Header, Record, RecordError};
+pub use subject::Subject;

@@ -27,7 +27,7 @@ pub use goal::{Goal, GoalPhase};
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
 pub use progress::{Phase, Progress};
 pub use status::Status;
-pub use task::{End, Life, Task, TaskIx};
+pub use task::{End, Life, Question, Said, Task, TaskIx};
 pub use why::{Grant, IdleWhy, Why};
 
 use crate::domain::fleet::SessionConfig;

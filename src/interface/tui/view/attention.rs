@@ -44,7 +44,9 @@ pub(super) fn render(scene: &Scene<'_>, list: &AttentionUi, area: Rect, buf: &mu
         put(buf, left, &theme.cut(&text, usize::from(left.width)), ink(theme));
         let does = match subject {
             Subject::Review(_) => "enter shows the plan",
-            Subject::Task(_) => "enter opens the task",
+            Subject::Task(_) | Subject::Question(_) | Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) => {
+                "enter opens the task"
+            }
             Subject::Endpoint(_) => "enter asks the endpoint again",
             Subject::Journal | Subject::Other(_) => "",
         };

@@ -57,6 +57,7 @@ impl Story {
             edits: tasks.into_iter().map(|t| PlanEdit::Add(Box::new(t))).collect(),
             work,
             repairs: repairs.iter().map(|r| CleanText::new(r)).collect(),
+            kind: EditKind::New,
         }));
     }
 
@@ -246,6 +247,7 @@ pub(crate) fn drafted() -> Story {
         edits: vec![PlanEdit::Add(Box::new(answer))],
         work: Work::Synthesis,
         repairs: Vec::new(),
+        kind: EditKind::New,
     }));
     story.tell(Event::GoalDrafted { goal: GoalId(1) });
     story

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::fleet::{Agent, Api, Endpoint, Nature, Protocol, SessionConfig};
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EndpointChanged, Event, Failure,
+    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EditKind, EndpointChanged, Event, Failure,
     FailureKind, GoalAdded, GoalId, GoalOptions, Health, Level, LevelSupport, MachineSampled, Micros, Name, PlanEdited,
     Recipe, Record, Remedy, Route, SessionStarted, SlotAfter, Subject, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted,
     Usage, Work,
@@ -96,6 +96,7 @@ impl Story {
                 edits,
                 work: Work::Ordinary,
                 repairs: Vec::new(),
+                kind: EditKind::New,
             }),
         );
         self.push(at, Event::GoalApproved { goal: GoalId(goal) });

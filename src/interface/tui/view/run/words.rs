@@ -22,6 +22,7 @@ pub(super) fn sign(status: Status) -> (Glyph, Slot) {
         Status::Blocked => (Glyph::Waiting, Slot::Warning),
         Status::Held => (Glyph::Held, Slot::Held),
         Status::Running => (Glyph::Running, Slot::Running),
+        Status::Asking => (Glyph::Asking, Slot::Asking),
         Status::Done => (Glyph::Done, Slot::Done),
         Status::Failed => (Glyph::Failed, Slot::Failed),
         Status::Cancelled => (Glyph::Cancelled, Slot::Dropped),
@@ -80,6 +81,10 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
             Some(a) => (seat(state, a), activity(a, figures.rates.get(&ix).copied(), now)),
             None => (String::new(), "starts".to_owned()),
         },
+        Status::Asking => {
+            let since = task.asking.as_ref().map_or(now, |q| q.since);
+            ("asks you".to_owned(), seconds_clock(now.since(since).0 / 1_000_000))
+        }
         Status::Ready => match figures.queue.get(&ix) {
             Some(queued) => {
                 let rank = match queued.rank {
