@@ -12,6 +12,7 @@ pub mod palette;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod task_verbs;
 mod update;
 pub mod welcome;
 

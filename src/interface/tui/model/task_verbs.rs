@@ -1,0 +1,53 @@
+//! What a key does to one task, wherever the task is selected: Run, Graph and the inspector ask here.
+//!
+//! Not here: what a key does to the screen it was pressed on (folds, panes, scrolling), and keys pressed on many tasks
+//! at once: those ask with a card of their own. Pure; a refusal is a notice that says why.
+
+use super::{Card, InspectorUi, Layer, UiEffect};
+use crate::domain::protocol::{Command, LevelScope, Micros, RetryScope};
+use crate::domain::state::{State, TaskIx};
+use crate::domain::text::CleanText;
+use crate::interface::tui::action::Action;
+
+/// What `action` does to `task`; none when it is no verb of a task.
+pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> Option<Vec<UiEffect>> {
+    let of = state.task(task);
+    let id = || of.id.clone();
+    Some(match action {
+        Action::Retry => send(Command::Retry(RetryScope::Task(id()))),
+        Action::Level => {
+            let level = state.level_of(of).next();
+            send(Command::SetLevel { scope: LevelScope::Task(id()), level: Some(level) })
+        }
+        Action::Hold if of.held => send(Command::Release(id())),
+        Action::Hold => send(Command::Hold(id())),
+        Action::Stop => match Card::stop(state, &of.id, now) {
+            Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
+            None => notice("it has ended; there is nothing to stop"),
+        },
+        _ => return None,
+    })
+}
+
+/// Whether `action` is a verb of a task: where no task is selected, it is refused in words.
+pub fn is_task_verb(action: Action) -> bool {
+    matches!(action, Action::Retry | Action::Level | Action::Hold | Action::Stop)
+}
+
+/// What a verb of a task says where the selection is not one task.
+pub fn select_one() -> Vec<UiEffect> {
+    notice("that key acts on one task; select one (R and X act on the whole session)")
+}
+
+/// Opens the inspector on `task`.
+pub fn inspect(task: TaskIx, state: &State) -> UiEffect {
+    UiEffect::Open(Box::new(Layer::Inspector(InspectorUi::new(state.task(task).id.clone()))))
+}
+
+fn send(command: Command) -> Vec<UiEffect> {
+    vec![UiEffect::Send(command)]
+}
+
+fn notice(text: &'static str) -> Vec<UiEffect> {
+    vec![UiEffect::Notice(CleanText::from_static(text))]
+}
