@@ -491,7 +491,12 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         let now = self.client.now();
         let area = Rect::new(0, 0, self.size.0, self.size.1);
-        self.ui.run.tick(&self.state, now, super::view::body(area));
+        let body = super::view::body(area);
+        self.ui.run.tick(&self.state, now, body);
+        if self.ui.screen == super::model::Screen::Events {
+            let height = super::view::events::height(body);
+            self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
+        }
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);
         let mut shown = Drawn::default();

@@ -5,6 +5,7 @@
 
 mod card;
 pub mod done;
+pub mod events;
 pub mod inspector;
 mod layer;
 mod observe;
@@ -25,6 +26,7 @@ use crate::domain::text::CleanText;
 
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use events::EventsUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
@@ -53,6 +55,8 @@ pub struct Ui {
     pub review: ReviewUi,
     /// An answer.
     pub done: DoneUi,
+    /// Screen 5.
+    pub events: EventsUi,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
@@ -119,6 +123,7 @@ impl Ui {
             Screen::Review(_) => self.review.contexts(state),
             Screen::Run => self.run.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
+            Screen::Events => self.events.contexts(state),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -134,7 +139,8 @@ impl Ui {
     pub fn deadline(&self, now: Micros) -> Option<Micros> {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
-        [notice, card, self.run.deadline()].into_iter().flatten().min()
+        let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
+        [notice, card, self.run.deadline(), events].into_iter().flatten().min()
     }
 
     /// Says something on the notice line.
@@ -155,7 +161,9 @@ pub enum Screen {
     Run,
     /// A goal's answer.
     Done(GoalId),
-    /// Screens 2 to 6: they say what they will show and which key leads back.
+    /// Screen 5: the journal.
+    Events,
+    /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
 
@@ -193,6 +201,8 @@ pub enum UiEffect {
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.
     CopyAnswer(AttemptId),
+    /// Copy the record at a place to the clipboard, as JSON.
+    CopyRecord(u64),
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.

@@ -106,6 +106,7 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(5) => self.show(Screen::Events),
             Action::Screen(n) => self.show(Screen::Other(n)),
             Action::Palette => {
                 let mut contexts = self.contexts(state);
@@ -197,6 +198,7 @@ impl Ui {
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }
@@ -250,6 +252,7 @@ impl Ui {
             Screen::Review(goal) => self.review.input(goal, msg, state, now),
             Screen::Run => self.run.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
         }
     }

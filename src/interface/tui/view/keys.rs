@@ -72,6 +72,18 @@ const FAILED: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const EVENTS: &[Words] = &[
+    (&[Action::Down, Action::Up], "record"),
+    (&[Action::Search], "filter"),
+    (&[Action::Enter], "its task"),
+    (&[Action::Order], "spans"),
+    (&[Action::NextPane], "pane"),
+    (&[Action::Last], "follow"),
+    (&[Action::Copy], "copy"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -92,6 +104,8 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             let phase = scene.state.goal(goal).map(|g| &g.phase);
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
+        Screen::Events if scene.ui.events.is_typing() => None,
+        Screen::Events => Some(EVENTS.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
         Screen::Run => None,
     }
