@@ -11,6 +11,7 @@ pub mod launcher;
 pub mod model;
 mod plan_edit;
 mod probe;
+mod remember;
 pub mod runtime;
 pub mod scene;
 mod signal;

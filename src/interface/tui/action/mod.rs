@@ -46,6 +46,8 @@ pub enum Action {
     SaveAnswer,
     /// Next theme.
     NextTheme,
+    /// Choose a theme, seeing it meanwhile.
+    ChooseTheme,
     /// The session's reasoning level, one further.
     SessionLevel,
     /// Start nothing new, or resume.

@@ -166,6 +166,7 @@ impl Themes {
         if depth == Depth::None {
             without_colour(&mut styles);
         }
+        warnings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         let name = source.map_or(name, |s| s.name.as_str()).to_owned();
         let signs = drafts.signs.into_iter().map(|(glyph, sign)| (glyph, (sign.unicode, sign.ascii))).collect();
         (Theme { name, appearance: drafts.appearance, styles, glyphs, signs }, warnings)

@@ -198,7 +198,7 @@ pub enum Glyph {
 ///
 /// [`Slot::Text`] carries the theme's background; the root fills the screen with it, and every other style is laid
 /// over what is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     /// Its name.
     pub name: String,
