@@ -6,6 +6,8 @@
 
 mod key;
 mod keymap;
+#[cfg(test)]
+mod readme;
 pub mod table;
 
 pub use key::{Key, KeyError};
