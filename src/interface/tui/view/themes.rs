@@ -4,6 +4,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::put;
 use super::sheet::{ink, row, sheet};
@@ -24,6 +25,8 @@ const SAMPLE: [(Slot, Glyph); 6] = [
     (Slot::Failed, Glyph::Failed),
     (Slot::Held, Glyph::Held),
 ];
+/// What a name has at least: enough for those that come with Baton.
+const NAME_CELLS: u16 = 14;
 /// A sign and a space each, and one space before.
 const SAMPLE_CELLS: u16 = 1 + 2 * SAMPLE.len() as u16;
 
@@ -51,20 +54,44 @@ pub(super) fn render(theme: &Theme, picker: &ThemesUi, area: Rect, buf: &mut Buf
     }
 }
 
+/// What is to be seen of a row of so many cells: the name first, then the sample, then words.
+struct Columns {
+    name: u16,
+    appearance: u16,
+    origin: u16,
+    sample: u16,
+}
+
+impl Columns {
+    fn of(cells: u16) -> Self {
+        let mut rest = cells.saturating_sub(NAME_CELLS);
+        let mut take = |cells: u16| {
+            let taken = if rest >= cells { cells } else { 0 };
+            rest -= taken;
+            taken
+        };
+        let (sample, appearance, origin) = (take(SAMPLE_CELLS), take(6), take(9));
+        Self { name: cells - sample - appearance - origin, appearance, origin, sample }
+    }
+}
+
 fn entry(theme: &Theme, one: &ThemeRow, mark: &str, line: Rect, buf: &mut Buffer) {
-    let name_cells = line.width.saturating_sub(2 + 6 + 9 + SAMPLE_CELLS);
     let left = put(buf, line, mark, ink(theme));
     let left = put(buf, left, " ", ink(theme));
-    let name = theme.cut(&CleanText::one_line(&one.listed.name), usize::from(name_cells).saturating_sub(1));
-    put(buf, Rect { width: name_cells.min(left.width), ..left }, &name, ink(theme));
-    let column = |from: u16, cells: u16| {
-        let x = left.x.saturating_add(from);
-        Rect { x, width: cells.min(line.right().saturating_sub(x)), ..line }
+    let columns = Columns::of(left.width);
+    let mut x = left.x;
+    let mut column = |cells: u16| {
+        let place = Rect { x, width: cells, ..line };
+        x += cells;
+        place
     };
-    put(buf, column(name_cells, 6), one.listed.appearance.word(), theme.style(Slot::Dim));
-    put(buf, column(name_cells + 6, 9), place(one.listed.origin), theme.style(Slot::Dim));
-    let ground = one.theme.style(Slot::Text);
-    let sample = column(name_cells + 15, SAMPLE_CELLS);
+    let name = theme.cut(&CleanText::one_line(&one.listed.name), usize::from(columns.name).saturating_sub(1));
+    put(buf, column(columns.name), &name, ink(theme));
+    put(buf, column(columns.appearance), one.listed.appearance.word(), theme.style(Slot::Dim));
+    put(buf, column(columns.origin), place(one.listed.origin), theme.style(Slot::Dim));
+    // A theme without a ground of its own stands on the terminal's, not on this sheet's.
+    let ground = Style::reset().patch(one.theme.style(Slot::Text));
+    let sample = column(columns.sample);
     buf.set_style(sample, ground);
     let mut left = put(buf, sample, " ", ground);
     for (slot, glyph) in SAMPLE {
