@@ -12,6 +12,7 @@ pub mod log;
 pub mod model;
 mod plan_edit;
 mod probe;
+mod remember;
 pub mod runtime;
 pub mod scene;
 mod signal;

@@ -10,10 +10,12 @@ pub mod inspector;
 mod layer;
 mod observe;
 pub mod palette;
+pub mod remembered;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
 pub mod task_verbs;
+pub mod themes;
 mod update;
 pub mod welcome;
 
@@ -30,8 +32,10 @@ pub use events::EventsUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
+pub use remembered::Remembered;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use themes::ThemesUi;
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
@@ -65,6 +69,10 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// Whether anything moves by itself: what was released lights up, what works spins.
+    pub motion: Motion,
+    /// Where borders were dragged to, by name, in thousandths; kept from one start to the next.
+    pub splits: std::collections::BTreeMap<String, u16>,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -77,6 +85,16 @@ pub enum Mouse {
     Terminal,
     /// Baton: clicks and the wheel act.
     Baton,
+}
+
+/// Whether anything on the screen moves by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// It may.
+    #[default]
+    Full,
+    /// Nothing does; what streams is no motion.
+    None,
 }
 
 /// What the notice line says, until it is over.
@@ -231,6 +249,12 @@ pub enum UiEffect {
     ToggleMouse,
     /// The next theme.
     NextTheme,
+    /// Open the theme picker: the loop knows the themes.
+    ChooseTheme,
+    /// Wear a theme, until another is or this one is kept.
+    PreviewTheme(String),
+    /// Wear a theme from now on, and at the next start.
+    KeepTheme(String),
     /// Start over on the simulated fleet, or on the configured one.
     SwitchFleet(FleetChoice),
 }

@@ -76,8 +76,10 @@ impl Ui {
         {
             return Vec::new();
         }
-        if action == Action::Back && self.layers.pop().is_some() {
-            return Vec::new();
+        if action == Action::Back
+            && let Some(layer) = self.layers.pop()
+        {
+            return layer.closed();
         }
         if let Some(layer) = self.layers.last_mut()
             && let Some(effects) = layer_acts(layer, action, state, now)
@@ -154,6 +156,7 @@ impl Ui {
             }
             Action::Mouse => vec![UiEffect::ToggleMouse],
             Action::NextTheme => vec![UiEffect::NextTheme],
+            Action::ChooseTheme => vec![UiEffect::ChooseTheme],
             Action::SessionLevel => {
                 let level = state.level.next();
                 let mut effects = notice(&format!(
@@ -242,6 +245,10 @@ impl Ui {
                 }
                 Vec::new()
             }
+            Some(Layer::Themes(themes)) => match msg {
+                Msg::Wheel(_, _, by) => themes.turn(isize::from(by.signum())),
+                _ => Vec::new(),
+            },
             Some(Layer::Attention(_)) => Vec::new(),
         }
     }
@@ -258,9 +265,8 @@ impl Ui {
     }
 
     fn show(&mut self, screen: Screen) -> Vec<UiEffect> {
-        self.layers.clear();
         self.screen = screen;
-        Vec::new()
+        self.layers.drain(..).rev().flat_map(Layer::closed).collect()
     }
 
     /// The answer of the goal shown, else of the last that has one.
@@ -347,6 +353,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             };
             nothing
         }
+        Layer::Themes(themes) => match action {
+            Action::Enter => Some(Closes(themes.keep())),
+            action => themes.update(action).map(Stays),
+        },
         Layer::Inspector(inspector) => match action {
             Action::Enter
             | Action::Down

@@ -19,6 +19,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         for effect in effects {
             self.perform(effect).await;
         }
+        self.keep_looks();
     }
 
     async fn perform(&mut self, effect: UiEffect) {
@@ -67,13 +68,25 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.policy.want(Wish::Key);
                 self.stage.clear()
             }
-            UiEffect::ToggleMouse => self.stage.mouse(self.ui.mouse),
+            UiEffect::ToggleMouse => {
+                self.keep_mouse();
+                self.stage.mouse(self.ui.mouse)
+            }
             UiEffect::NextTheme => {
-                let next = self.options.themes.after(&self.options.theme).to_owned();
-                self.say((format!("theme {next}").into(), Tone::Plain));
-                self.options.theme = next;
-                self.set_theme(self.theme.glyphs);
-                self.stage.clear()
+                self.next_theme();
+                Ok(())
+            }
+            UiEffect::ChooseTheme => {
+                self.choose_theme();
+                Ok(())
+            }
+            UiEffect::PreviewTheme(name) => {
+                self.preview_theme(&name);
+                Ok(())
+            }
+            UiEffect::KeepTheme(name) => {
+                self.keep_theme(&name);
+                Ok(())
             }
             UiEffect::SwitchFleet(choice) => {
                 self.end(ConsoleExit::Switch(choice));

@@ -26,6 +26,8 @@ const CARD: &[Words] =
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
 const LIST: &[Words] =
     &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
+const THEMES: &[Words] =
+    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "keep"), LEAVE, (&[Action::Back], "as it was")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -93,6 +95,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Card(_) => Some(CARD.to_vec()),
             Layer::Help(_) => Some(SHEET.to_vec()),
             Layer::Attention(_) => Some(LIST.to_vec()),
+            Layer::Themes(_) => Some(THEMES.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
         };

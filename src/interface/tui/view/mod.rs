@@ -19,6 +19,7 @@ pub(crate) mod prose;
 pub mod review;
 pub mod run;
 mod sheet;
+mod themes;
 pub mod welcome;
 
 use ratatui::buffer::Buffer;
@@ -81,6 +82,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
             Layer::Attention(list) => attention::render(scene, list, body, buf),
+            Layer::Themes(picker) => themes::render(scene.theme, picker, body, buf),
             Layer::Inspector(_) => {}
         }
     }
