@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
 use super::model::run::Drawn;
-use super::model::{Leave, Mouse, Msg, Tone, Ui, UiEffect};
+use super::model::{Leave, Mouse, Msg, Screen, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
@@ -492,6 +492,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         let now = self.client.now();
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         self.ui.run.tick(&self.state, now, super::view::body(area));
+        if self.ui.screen == Screen::Graph {
+            self.ui.graph.tick(&self.state, now, super::view::body(area));
+        }
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);
         let mut shown = Drawn::default();

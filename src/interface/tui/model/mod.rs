@@ -5,6 +5,7 @@
 
 mod card;
 pub mod done;
+pub mod graph;
 pub mod inspector;
 mod layer;
 mod observe;
@@ -25,6 +26,7 @@ use crate::domain::text::CleanText;
 
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use graph::GraphUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
@@ -47,6 +49,8 @@ pub struct Ui {
     pub screen: Screen,
     /// Screen 1.
     pub run: RunUi,
+    /// Screen 2.
+    pub graph: GraphUi,
     /// The first minute.
     pub welcome: WelcomeUi,
     /// A drafted plan.
@@ -118,6 +122,7 @@ impl Ui {
             Screen::Welcome => self.welcome.contexts(state),
             Screen::Review(_) => self.review.contexts(state),
             Screen::Run => self.run.contexts(state),
+            Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
             Screen::Other(_) => Vec::new(),
         };
@@ -153,9 +158,11 @@ pub enum Screen {
     Review(GoalId),
     /// Screen 1.
     Run,
+    /// Screen 2.
+    Graph,
     /// A goal's answer.
     Done(GoalId),
-    /// Screens 2 to 6: they say what they will show and which key leads back.
+    /// Screens 3 to 6: they say what they will show and which key leads back.
     Other(u8),
 }
 

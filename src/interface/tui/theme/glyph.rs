@@ -33,6 +33,9 @@ impl Glyph {
         Self::Arrow,
         Self::Times,
         Self::About,
+        Self::Comes,
+        Self::Joins,
+        Self::Stop,
     ];
 
     /// The sign and its twin; both one cell wide where ambiguous width is narrow.
@@ -65,6 +68,9 @@ impl Glyph {
             Self::Arrow => ("→", ">"),
             Self::Times => ("×", "x"),
             Self::About => ("≈", "~"),
+            Self::Comes => ("▸", ">"),
+            Self::Joins => ("◂", "<"),
+            Self::Stop => ("◆", "@"),
         }
     }
 }

@@ -93,7 +93,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
         Screen::Other(_) => Some(OTHER.to_vec()),
-        Screen::Run => None,
+        Screen::Run | Screen::Graph => None,
     }
 }
 
