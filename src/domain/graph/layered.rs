@@ -282,16 +282,19 @@ fn rows(layers: &mut [Vec<Item>]) {
         let right = sweep % 2 == 0;
         for k in 0..layers.len() {
             let l = if right { k } else { layers.len() - 1 - k };
-            let wished: Vec<f32> = if right {
-                let Some(left) = l.checked_sub(1) else { continue };
-                let before = before(&layers[left], layers[l].len());
-                let rows = |b: &Vec<usize>| mean(b.iter().map(|n| layers[left][*n].row as f32));
-                layers[l].iter().zip(&before).map(|(item, b)| rows(b).unwrap_or(item.row as f32)).collect()
-            } else {
-                let Some(next) = layers.get(l + 1) else { continue };
-                let rows = |i: &Item| mean(i.next.iter().filter_map(|n| next.get(*n)).map(|n| n.row as f32));
-                layers[l].iter().map(|i| rows(i).unwrap_or(i.row as f32)).collect()
+            // First each side by itself, so that what is far comes near; in the end both.
+            let both = sweep + 2 >= SWEEPS;
+            let (look_left, look_right) = (both || right, both || !right);
+            let left =
+                l.checked_sub(1).filter(|_| look_left).and_then(|l| layers.get(l)).map_or(&[][..], Vec::as_slice);
+            let next = layers.get(l + 1).filter(|_| look_right).map_or(&[][..], Vec::as_slice);
+            let before = before(left, layers[l].len());
+            let wish = |(item, b): (&Item, &Vec<usize>)| {
+                let sources = b.iter().filter_map(|n| left.get(*n));
+                let targets = item.next.iter().filter_map(|n| next.get(*n));
+                mean(sources.chain(targets).map(|i| i.row as f32)).unwrap_or(item.row as f32)
             };
+            let wished: Vec<f32> = layers[l].iter().zip(&before).map(wish).collect();
             let set = spread(&wished, height);
             for (item, row) in layers[l].iter_mut().zip(set) {
                 item.row = row;

@@ -65,6 +65,7 @@ struct PlanKey {
 #[derive(Clone, Debug, Default)]
 struct Near {
     centre: NodeIx,
+    area: Rect,
     nodes: Vec<NodeIx>,
     layout: Layout,
 }
@@ -119,7 +120,7 @@ impl GraphUi {
         match self.form {
             Form::Drawing => self.need_layout(),
             Form::Rails => self.need_rails(),
-            Form::Near => self.need_near(),
+            Form::Near => self.need_near(state),
         }
         self.need_board(state);
         self.scroll();
@@ -129,10 +130,8 @@ impl GraphUi {
     }
 
     fn follow_plan(&mut self, state: &State) {
-        let plan = PlanKey {
-            revisions: state.goals().iter().map(|g| g.revision).collect(),
-            tasks: state.tasks().len(),
-        };
+        let plan =
+            PlanKey { revisions: state.goals().iter().map(|g| g.revision).collect(), tasks: state.tasks().len() };
         if self.plan != plan {
             self.plan = plan;
             self.plot = Plot::of(state);
@@ -143,7 +142,8 @@ impl GraphUi {
     /// After a fold or an edit: the graph that is shown is another.
     fn refold(&mut self) {
         self.folded = self.plot.fold(&self.open);
-        let groups = (0..self.plot.twins().len()).filter(|g| self.plot.name(*g).is_some_and(|n| self.open.contains(&n)));
+        let groups =
+            (0..self.plot.twins().len()).filter(|g| self.plot.name(*g).is_some_and(|n| self.open.contains(&n)));
         self.opened = groups.flat_map(|g| self.plot.members(g)).collect();
         self.dag = self.folded.dag.reduced();
         self.layer_of = self.dag.layers();
@@ -220,15 +220,24 @@ impl GraphUi {
         }
     }
 
-    fn need_near(&mut self) {
+    fn need_near(&mut self, state: &State) {
         let Some(centre) = self.centre.and_then(|c| self.folded.node_of(c)) else { return };
-        if self.near.as_ref().is_some_and(|n| n.centre == centre) {
+        if self.near.as_ref().is_some_and(|n| n.centre == centre && n.area == self.area) {
             return;
         }
-        let wide = (1..=STEPS).rev().map(|steps| around(&self.dag, centre, steps)).find(|n| n.len() <= EASY);
-        let nodes = wide.unwrap_or_else(|| closest(&self.dag, centre));
-        let layout = Layout::of(&self.folded.part(&nodes).reduced());
-        self.near = Some(Near { centre, nodes, layout });
+        let near = |nodes: Vec<NodeIx>| {
+            let layout = Layout::of(&self.folded.part(&nodes).reduced());
+            Near { centre, area: self.area, nodes, layout }
+        };
+        // As many steps as can be read without scrolling.
+        let steps = (1..=STEPS).rev().map(|steps| around(&self.dag, centre, steps)).filter(|n| n.len() <= EASY);
+        let fitting = steps.map(near).find(|n| {
+            Board::fits(&n.layout, self.area, |i| n.nodes.get(i.at()).map_or(0, |w| self.width_of(state, *w)))
+        });
+        self.near = Some(fitting.unwrap_or_else(|| {
+            let nearest = around(&self.dag, centre, 1);
+            near(if nearest.len() <= EASY { nearest } else { closest(&self.dag, centre) })
+        }));
         self.board_of = None;
     }
 

@@ -7,12 +7,16 @@ use ratatui::layout::Rect;
 
 use crate::domain::graph::{Layout, NodeIx, What};
 
-/// The narrowest column that says something.
+/// The narrowest column that is drawn.
 const NARROW: u16 = 16;
-/// Cells that sign, gap and figure take besides a title.
-const BESIDE: u16 = 14;
-/// Columns at least so wide have figures.
-const ROOMY: u16 = 30;
+/// The narrowest column that is easy to read.
+const READABLE: u16 = 21;
+/// Cells that cursor, sign and gaps take besides a title.
+const BESIDE: u16 = 4;
+/// Cells of a figure.
+const FIGURE: u16 = 11;
+/// Columns that can be so wide have figures.
+const ROOMY: u16 = 34;
 /// The widest column.
 const WIDE: u16 = 60;
 
@@ -22,7 +26,7 @@ pub enum Look {
     /// One row.
     #[default]
     Row,
-    /// One row in a frame.
+    /// Two rows in a frame.
     Box,
 }
 
@@ -36,43 +40,42 @@ pub struct Board {
     track: u16,
     pitch: u16,
     rows: u16,
+    figures: bool,
     left: u16,
     top: u16,
 }
 
 impl Board {
-    /// Whether a drawing has room without scrolling.
+    /// Whether a drawing has room without scrolling, and its titles stay readable.
     pub(super) fn fits(layout: &Layout, area: Rect, width: impl Fn(NodeIx) -> usize) -> bool {
-        let board = Self::of(layout, area, width);
-        board.size().0 <= area.width && layout.rows() <= u32::from(area.height) && !layout.layers().is_empty()
+        let board = Self::of(layout, area, &width);
+        let readable = board.columns.iter().zip(wished(layout, &width)).all(|((_, w), wish)| *w >= wish.min(READABLE));
+        readable && board.size().0 <= area.width && layout.rows() <= u32::from(area.height)
     }
 
     /// Lays out columns and rows; `width` is what a node's words take.
     pub(super) fn of(layout: &Layout, area: Rect, width: impl Fn(NodeIx) -> usize) -> Self {
-        let wished: Vec<u16> = layout
-            .layers()
-            .iter()
-            .map(|items| {
-                let widths = items.iter().filter_map(|i| match i.what {
-                    What::Node(node) => Some(width(node)),
-                    What::Pass => None,
-                });
-                let widest = widths.max().unwrap_or(0).min(usize::from(WIDE)) as u16;
-                (widest + BESIDE).min(WIDE)
-            })
-            .collect();
-        let channels = |track: u16| -> u16 {
-            (0..wished.len().saturating_sub(1)).map(|l| channel(layout.tracks(l), track)).fold(0, u16::saturating_add)
+        let rows = layout.rows().min(u32::from(u16::MAX)) as u16;
+        let pitch = match area.height.checked_div(rows.max(1)).unwrap_or(1) {
+            most @ 4.. => most.min(5),
+            2..4 => 2,
+            _ => 1,
         };
+        let framed = if pitch >= 4 { 2 } else { 0 };
+        let titles: Vec<u16> = wished(layout, &width).map(|w| (w + framed).min(WIDE)).collect();
+        let channels = |track: u16| -> u16 {
+            (0..titles.len().saturating_sub(1)).map(|l| channel(layout.tracks(l), track)).fold(0, u16::saturating_add)
+        };
+        let sum = |of: &[u16], most: u16| -> u32 { of.iter().map(|w| u32::from((*w).min(most))).sum() };
         // Two cells a track read better; where columns would be cut for it, one is enough.
-        let all: u32 = wished.iter().map(|w| u32::from(*w)).sum();
-        let track = if all + u32::from(channels(2)) <= u32::from(area.width) { 2 } else { 1 };
-        let room = area.width.saturating_sub(channels(track));
-        let most = (0..=WIDE).rev().find(|most| {
-            let sum: u32 = wished.iter().map(|w| u32::from((*w).min(*most))).sum();
-            sum <= u32::from(room)
-        });
-        let most = most.unwrap_or(0).max(NARROW);
+        let track = if sum(&titles, WIDE) + u32::from(channels(2)) <= u32::from(area.width) { 2 } else { 1 };
+        let room = u32::from(area.width.saturating_sub(channels(track)));
+        let most = |of: &[u16]| (NARROW..=WIDE).rev().find(|most| sum(of, *most) <= room);
+        // In a frame figures have a row with the end of the title; beside a title they need columns of their own.
+        let with_figures: Vec<u16> = titles.iter().map(|w| (w + FIGURE).min(WIDE)).collect();
+        let figures = framed > 0 || most(&with_figures).is_some_and(|m| m >= ROOMY);
+        let wished = if figures && framed == 0 { with_figures } else { titles };
+        let most = most(&wished).unwrap_or(NARROW);
         let mut x: u16 = 0;
         let mut columns = Vec::with_capacity(wished.len());
         for (l, w) in wished.iter().enumerate() {
@@ -80,13 +83,7 @@ impl Board {
             columns.push((x, width));
             x = x.saturating_add(width).saturating_add(channel(layout.tracks(l), track));
         }
-        let rows = layout.rows().min(u32::from(u16::MAX)) as u16;
-        let pitch = match area.height.checked_div(rows.max(1)).unwrap_or(1) {
-            4.. => 4,
-            2..4 => 2,
-            _ => 1,
-        };
-        Self { area, columns, track, pitch, rows, left: 0, top: 0 }
+        Self { area, columns, track, pitch, rows, figures, left: 0, top: 0 }
     }
 
     /// Columns and rows of the whole drawing.
@@ -116,9 +113,9 @@ impl Board {
         if self.pitch >= 4 { Look::Box } else { Look::Row }
     }
 
-    /// Whether a column has room for figures.
-    pub fn has_figures(&self, layer: usize) -> bool {
-        self.columns.get(layer).is_some_and(|(_, w)| *w >= ROOMY)
+    /// Whether there is room for figures.
+    pub fn has_figures(&self) -> bool {
+        self.figures
     }
 
     /// A layer's column in the drawing: its first cell and its width.
@@ -158,7 +155,7 @@ impl Board {
         let (x, width) = self.column(layer as usize);
         self.left = within(self.left, self.area.width, x, width, self.size().0);
         let y = self.line(row).saturating_sub(u16::from(self.look() == Look::Box));
-        let height = if self.look() == Look::Box { 3 } else { 1 };
+        let height = if self.look() == Look::Box { 4 } else { 1 };
         self.top = within(self.top, self.area.height, y, height, self.size().1);
     }
 
@@ -171,13 +168,24 @@ impl Board {
         let layer = self.columns.iter().position(|(from, w)| x >= *from && x < from.saturating_add(*w))?;
         let item = layout.layers().get(layer)?.iter().find(|i| {
             let line = self.line(i.row);
-            if self.look() == Look::Box { y.abs_diff(line) <= 1 } else { y == line }
+            if self.look() == Look::Box { y + 1 >= line && y <= line + 2 } else { y == line }
         })?;
         match item.what {
             What::Node(node) => Some(node),
             What::Pass => None,
         }
     }
+}
+
+/// By layer: the cells that its nodes would take without figures.
+fn wished<'a>(layout: &'a Layout, width: &'a impl Fn(NodeIx) -> usize) -> impl Iterator<Item = u16> + 'a {
+    layout.layers().iter().map(|items| {
+        let widths = items.iter().filter_map(|i| match i.what {
+            What::Node(node) => Some(width(node)),
+            What::Pass => None,
+        });
+        widths.max().unwrap_or(0).min(usize::from(WIDE - BESIDE)) as u16 + BESIDE
+    })
 }
 
 /// Cells of a channel with so many tracks.

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::node::{Figure, node};
+use super::node::{Figure, node, two_rows};
 use super::{critical_edges, is_critical};
 use crate::domain::graph::{Layout, NodeIx, What};
 use crate::interface::tui::model::graph::board::{Board, Look};
@@ -45,12 +45,12 @@ pub(super) fn render(scene: &Scene<'_>, buf: &mut Buffer) {
     }
 }
 
-/// Where the lines of a layer's items begin and those to the next end.
+/// Where the lines of a layer's nodes begin and those to the next end.
 fn ends(board: &Board, layer: usize) -> (u16, u16) {
     let (x, width) = board.column(layer);
     let (next, _) = board.column(layer + 1);
     match board.look() {
-        Look::Row => (x, next + 1),
+        Look::Row => (x + 1, next + 1),
         Look::Box => (x + width - 1, next),
     }
 }
@@ -86,16 +86,13 @@ fn nets(layout: &Layout, board: &Board, layer: usize, lines: &mut Lines) {
         let (first, last) = net.span();
         for row in net.sources.iter().chain(&net.targets) {
             let source = net.sources.contains(row);
-            let goes_on = all.iter().any(|n| {
-                source && n != net && n.sources.contains(row) && (n.track > net.track || n.is_straight())
-            });
+            let goes_on = all
+                .iter()
+                .any(|n| source && n != net && n.sources.contains(row) && (n.track > net.track || n.is_straight()));
             let mut strokes = 0;
-            for (there, stroke) in [
-                (*row > first, UP),
-                (*row < last, DOWN),
-                (source, LEFT),
-                (goes_on || net.targets.contains(row), RIGHT),
-            ] {
+            for (there, stroke) in
+                [(*row > first, UP), (*row < last, DOWN), (source, LEFT), (goes_on || net.targets.contains(row), RIGHT)]
+            {
                 if there {
                     strokes |= stroke;
                 }
@@ -107,9 +104,10 @@ fn nets(layout: &Layout, board: &Board, layer: usize, lines: &mut Lines) {
 
 /// Gives weight to the line between two nodes.
 fn weigh(layout: &Layout, board: &Board, (u, v): (NodeIx, NodeIx), weight: Weight, lines: &mut Lines) {
-    for (layer, a, b) in layout.way(u, v) {
-        let (_, to) = ends(board, layer);
-        let from = board.column(layer).0;
+    for (leg, (layer, a, b)) in layout.way(u, v).into_iter().enumerate() {
+        let (from, to) = ends(board, layer);
+        // After the first leg it comes from a pass, whose line crosses the whole column.
+        let from = if leg > 0 { board.column(layer).0 } else { from };
         let net = layout.channel(layer).iter().find(|n| n.targets.contains(&b));
         let Some(net) = net else { continue };
         let (ya, yb) = (board.line(a), board.line(b));
@@ -138,13 +136,15 @@ fn boxes(layout: &Layout, board: &Board, lines: &mut Lines) {
             let y = board.line(item.row);
             let top = y.saturating_sub(1);
             lines.across(x + 1, right, top);
-            lines.across(x + 1, right, y + 1);
+            lines.across(x + 1, right, y + 2);
             let leaves = layout.channel(l).iter().any(|n| n.sources.contains(&item.row));
             let reached = before.is_some_and(|b| layout.channel(b).iter().any(|n| n.targets.contains(&item.row)));
             lines.joint(x, top, RIGHT | DOWN);
             lines.joint(right, top, LEFT | DOWN);
-            lines.joint(x, y + 1, RIGHT | UP);
-            lines.joint(right, y + 1, LEFT | UP);
+            lines.joint(x, y + 2, RIGHT | UP);
+            lines.joint(right, y + 2, LEFT | UP);
+            lines.joint(x, y + 1, UP | DOWN);
+            lines.joint(right, y + 1, UP | DOWN);
             lines.joint(x, y, UP | DOWN | if reached { LEFT } else { 0 });
             lines.joint(right, y, UP | DOWN | if leaves { RIGHT } else { 0 });
         }
@@ -155,55 +155,53 @@ fn boxes(layout: &Layout, board: &Board, lines: &mut Lines) {
 fn words(scene: &Scene<'_>, (layer, row): (usize, u32), whole: NodeIx, buf: &mut Buffer) {
     let (ui, theme) = (&scene.ui.graph, scene.theme);
     let board = ui.board();
+    let boxed = board.look() == Look::Box;
     let (x, width) = board.column(layer);
-    let inset = u16::from(board.look() == Look::Box);
-    let (x, width) = (x + inset, width.saturating_sub(2 * inset));
-    let area = board.area().intersection(buf.area);
-    let (left, _) = board.scrolled();
-    let Some((_, y)) = board.cell(left, board.line(row)) else { return };
-    // A node that begins left of what is shown is drawn on a strip of its own, and the visible part of it taken over.
-    let mut strip = Buffer::empty(Rect::new(0, 0, width, 1));
+    let (x, width) = if boxed { (x + 1, width.saturating_sub(2)) } else { (x, width) };
+    let height = if boxed { 2 } else { 1 };
+    let y = board.line(row);
+    // Drawn on a strip of its own, of which what is in sight is taken over.
+    let mut strip = Buffer::empty(Rect::new(0, 0, width, height));
     strip.set_style(strip.area, theme.style(Slot::Text));
     let selected = ui.selected() == Some(whole);
-    let figure = if board.has_figures(layer) { Figure::Shown } else { Figure::Left };
-    let mut pen = Pen::new(&mut strip, 1, 0, width);
-    node(scene, whole, usize::from(width).saturating_sub(2), figure, &mut pen);
-    pen.put(" ", Style::new());
-    let end = pen.x.max(1);
+    let cells = usize::from(width).saturating_sub(2);
+    let end = if boxed {
+        two_rows(scene, whole, cells, &mut strip);
+        width
+    } else {
+        let figure = if board.has_figures() { Figure::Shown } else { Figure::Left };
+        let mut pen = Pen::new(&mut strip, 1, 0, width);
+        node(scene, whole, cells, figure, &mut pen);
+        pen.put(" ", Style::new());
+        pen.x
+    };
     if selected {
         Pen::new(&mut strip, 0, 0, 1).put(theme.glyph(Glyph::Cursor), theme.style(Slot::Strong));
-        strip.set_style(Rect::new(0, 0, end, 1), theme.style(Slot::Selected));
+        strip.set_style(Rect::new(0, 0, end, height), theme.style(Slot::Selected));
     }
-    let own = board.look() == Look::Box || selected || reached_by_nothing(ui.drawn_layout(), layer, row);
-    let first = if own { 0 } else { 1 };
-    let last = if board.look() == Look::Box { width } else { end };
-    for i in first..last {
-        let Some(at) = (x + i).checked_sub(left).filter(|at| *at < area.width) else { continue };
-        if let (Some(to), Some(from)) = (buf.cell_mut((area.x + at, y)), strip.cell((i, 0))) {
+    // The line that comes to a row ends before its sign.
+    let open = !boxed && !selected && is_reached(ui.drawn_layout(), layer, row);
+    for (i, r) in (u16::from(open)..end).flat_map(|i| (0..height).map(move |r| (i, r))) {
+        if let Some(to) = board.cell(x + i, y + r).and_then(|at| buf.cell_mut(at))
+            && let Some(from) = strip.cell((i, r))
+        {
             *to = from.clone();
         }
     }
-    if selected && board.look() == Look::Box || is_critical(scene, whole) && board.look() == Look::Box {
-        emphasise(scene, (x - inset, y, width + 2 * inset, left), selected, buf);
-    }
-}
-
-fn reached_by_nothing(layout: Option<&Layout>, layer: usize, row: u32) -> bool {
-    let before = layer.checked_sub(1).and_then(|l| layout.map(|d| d.channel(l)));
-    !before.is_some_and(|nets| nets.iter().any(|n| n.targets.contains(&row)))
-}
-
-/// The frame of a node that stands out.
-fn emphasise(scene: &Scene<'_>, (x, y, width, left): (u16, u16, u16, u16), selected: bool, buf: &mut Buffer) {
-    let area = scene.ui.graph.board().area().intersection(buf.area);
-    let style = scene.theme.style(if selected { Slot::BorderFocus } else { Slot::Critical });
-    for (i, edge) in (0..width).flat_map(|i| (0..3u16).map(move |r| (i, r))) {
-        let side = edge != 1 || i == 0 || i + 1 == width;
-        let (Some(at), Some(row)) = ((x + i).checked_sub(left), (y + edge).checked_sub(1)) else { continue };
-        if side && at < area.width && row >= area.y && row < area.bottom()
-            && let Some(cell) = buf.cell_mut((area.x + at, row))
-        {
-            cell.set_style(style);
+    if boxed && (selected || is_critical(scene, whole)) {
+        let style = theme.style(if selected { Slot::BorderFocus } else { Slot::Critical });
+        for (i, r) in (0..width + 2).flat_map(|i| (0..4).map(move |r| (i, r))) {
+            let edge = i == 0 || i == width + 1 || r == 0 || r == 3;
+            let at = (x - 1).checked_add(i).and_then(|x| board.cell(x, (y + r).checked_sub(1)?));
+            if let Some(cell) = at.filter(|_| edge).and_then(|at| buf.cell_mut(at)) {
+                cell.set_style(style);
+            }
         }
     }
+}
+
+/// Whether a line comes to a row of a layer.
+fn is_reached(layout: Option<&Layout>, layer: usize, row: u32) -> bool {
+    let before = layer.checked_sub(1).and_then(|l| layout.map(|d| d.channel(l)));
+    before.is_some_and(|nets| nets.iter().any(|n| n.targets.contains(&row)))
 }

@@ -32,7 +32,10 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     } else {
         pen.put(" ", Style::new());
     }
-    // Where there are more layers than cells, one sign stands for several.
+    // With counts while there is room; where there are more layers than cells, one sign stands for several.
+    let count = |p: &Progress| format!(" {}/{}", p.done, p.total);
+    let wide: usize = layers.iter().map(|p| width(&count(p)) + 3).sum::<usize>() + 4;
+    let counted = wide <= pen.room();
     let cells = pen.room().saturating_sub(4).max(1);
     let each = layers.len().div_ceil(cells).max(1);
     let (first, last) = seen(scene, at);
@@ -43,8 +46,16 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         }
         let (glyph, slot) = sign(status(some));
         pen.put(theme.glyph(glyph), theme.style(slot));
+        if counted {
+            some.iter().for_each(|p| {
+                pen.put(&count(p), theme.style(Slot::Text));
+            });
+        }
         if (from..=to).contains(&last) {
             pen.put("]", theme.style(Slot::BorderFocus));
+        }
+        if counted && to + 1 < layers.len() {
+            pen.put("  ", Style::new());
         }
     }
     pen.put(" ", Style::new());

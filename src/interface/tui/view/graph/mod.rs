@@ -53,7 +53,13 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         why::write(theme, &title, &reason, areas.why, buf);
     }
     if !areas.details.is_empty() {
-        titles(buf, areas.details, ("Task", theme.style(Slot::Title)), ("enter opens all", theme.style(Slot::Dim)), theme);
+        titles(
+            buf,
+            areas.details,
+            ("Task", theme.style(Slot::Title)),
+            ("enter opens all", theme.style(Slot::Dim)),
+            theme,
+        );
         details::render(scene, ui.selected_task(), areas.details, buf);
     }
     twins(scene, area, buf);
@@ -75,7 +81,9 @@ fn graph_titles(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if !ui.plot().is_empty() {
         left.push_str(&format!(" {dot} {}", ui.form().word()));
     }
-    if ui.form() == Form::Near && let Some(title) = ui.centre().map(|c| &scene.state.task(c).title) {
+    if ui.form() == Form::Near
+        && let Some(title) = ui.centre().map(|c| &scene.state.task(c).title)
+    {
         left.push_str(&format!(" of {title}"));
     }
     if !ui.filter().is_empty() {
@@ -114,6 +122,9 @@ fn graph_titles(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 /// Title and reason of the selection.
 fn said(scene: &Scene<'_>) -> (String, String) {
     let (state, ui) = (scene.state, &scene.ui.graph);
+    if ui.plot().is_empty() {
+        return (String::new(), String::new());
+    }
     let Some(content) = ui.selected().and_then(|n| ui.content(n)) else {
         return (String::new(), "nothing is selected".to_owned());
     };

@@ -1,12 +1,16 @@
 //! The words of a node: a task's sign, title and figure, or twins with their counts.
 
+use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 use super::{is_critical, words_of};
 use crate::domain::graph::{Content, NodeIx};
 use crate::domain::state::{Progress, Status, TaskIx};
+use crate::domain::text::width::width;
+use crate::domain::text::wrap::wrap;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::view::run::tree;
 use crate::interface::tui::view::run::words::sign;
 use crate::interface::tui::widget::pen::{Pen, cut};
 
@@ -31,19 +35,92 @@ pub(super) fn node(scene: &Scene<'_>, node: NodeIx, cells: usize, figure: Figure
     }
 }
 
+/// Writes a node into two rows of `cells` from column 1 on: the title, and under it its end, where, and the figure.
+pub(super) fn two_rows(scene: &Scene<'_>, node: NodeIx, cells: usize, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let right = buf.area.right();
+    match scene.ui.graph.content(node) {
+        Some(Content::Task(ix)) => {
+            let words = words_of(scene, ix);
+            let style = title_style(scene, node, words.slot);
+            let title = scene.state.task(ix).title.as_str();
+            let room = cells.saturating_sub(2);
+            let rows: Vec<_> = wrap(title, room.max(1)).collect();
+            let (first, rest) = match rows.as_slice() {
+                [first, second, ..] => (title.get(first.clone()), title.get(second.start..)),
+                _ => (Some(title), None),
+            };
+            let mut pen = Pen::new(buf, 1, 0, right);
+            pen.put(theme.glyph(words.glyph), theme.style(words.slot)).put(" ", Style::new());
+            pen.put(&cut(first.unwrap_or_default().trim_end(), room, theme), style);
+            let away = away(scene, node);
+            let figure = if away.is_empty() { words.figure.clone() } else { format!("{} {away}", words.figure) };
+            let figure = cut(&figure, room, theme);
+            let left = room.saturating_sub(width(&figure) + 1);
+            let mut pen = Pen::new(buf, 3, 1, right);
+            match rest {
+                Some(rest) => pen.field(rest, left, style, theme),
+                None => {
+                    let place = format!("{} {}", tree::level_letter(scene, ix), words.place);
+                    pen.field(&place, left, theme.style(Slot::Dim), theme)
+                }
+            };
+            pen.gap(1).put(&figure, figure_style(scene, words.slot));
+        }
+        Some(Content::Twins(group)) => {
+            let twins = scene.ui.graph.plot().twins().get(group);
+            let (stem, n) = twins.map_or(("", 0), |t| (t.stem.as_str(), t.members.len()));
+            let many = format!(" {}{n}", theme.glyph(Glyph::Times));
+            let mut pen = Pen::new(buf, 1, 0, right);
+            pen.put(theme.glyph(Glyph::Folded), theme.style(Slot::Key)).put(" ", Style::new());
+            let stem = cut(stem, cells.saturating_sub(2 + width(&many)), theme);
+            pen.put(&stem, group_style(scene, node)).put(&many, theme.style(Slot::Dim));
+            let mut pen = Pen::new(buf, 3, 1, right);
+            for (text, style) in counts(scene, scene.ui.graph.standing().group(group)) {
+                if pen.room() > text.chars().count() {
+                    pen.put(&text, style).put(" ", Style::new());
+                }
+            }
+        }
+        None => {}
+    }
+}
+
+/// How many needs and feeds are not drawn: `◂2 3▸`.
+fn away(scene: &Scene<'_>, node: NodeIx) -> String {
+    let theme = scene.theme;
+    let (needs, feeds) = scene.ui.graph.hidden(node);
+    let mut parts = Vec::new();
+    if needs > 0 {
+        parts.push(format!("{}{needs}", theme.glyph(Glyph::Joins)));
+    }
+    if feeds > 0 {
+        parts.push(format!("{feeds}{}", theme.glyph(Glyph::Comes)));
+    }
+    parts.join(" ")
+}
+
+fn figure_style(scene: &Scene<'_>, slot: Slot) -> Style {
+    match slot {
+        Slot::Running | Slot::Done => scene.theme.style(Slot::Text),
+        slot => scene.theme.style(slot),
+    }
+}
+
+fn group_style(scene: &Scene<'_>, node: NodeIx) -> Style {
+    let theme = scene.theme;
+    let style = theme.style(if scene.ui.graph.is_found(node) { Slot::Text } else { Slot::Dim });
+    if is_critical(scene, node) { style.patch(theme.style(Slot::Critical)) } else { style }
+}
+
 fn task(scene: &Scene<'_>, node: NodeIx, ix: TaskIx, cells: usize, figure: Figure, pen: &mut Pen<'_>) {
     let theme = scene.theme;
-    let ui = &scene.ui.graph;
     let words = words_of(scene, ix);
     pen.put(theme.glyph(words.glyph), theme.style(words.slot)).put(" ", Style::new());
     let room = cells.saturating_sub(2);
-    let (needs, feeds) = ui.hidden(node);
-    let mut away = String::new();
-    if needs > 0 {
-        away.push_str(&format!(" {}{needs}", theme.glyph(Glyph::Joins)));
-    }
-    if feeds > 0 {
-        away.push_str(&format!(" {feeds}{}", theme.glyph(Glyph::Comes)));
+    let mut away = away(scene, node);
+    if !away.is_empty() {
+        away.insert(0, ' ');
     }
     let away_cells = away.chars().count();
     let beside = if figure == Figure::Shown { FIGURE + 1 } else { 0 };
@@ -57,13 +134,9 @@ fn task(scene: &Scene<'_>, node: NodeIx, ix: TaskIx, cells: usize, figure: Figur
         let used = usize::from(pen.x - start);
         let blank = room.saturating_sub(used + FIGURE);
         pen.repeat(" ", blank, Style::new());
-        let figure_style = match words.slot {
-            Slot::Running | Slot::Done => theme.style(Slot::Text),
-            slot => theme.style(slot),
-        };
         let text = cut(&words.figure, FIGURE, theme);
-        let pad = FIGURE.saturating_sub(crate::domain::text::width::width(&text));
-        pen.repeat(" ", pad, Style::new()).put(&text, figure_style);
+        let pad = FIGURE.saturating_sub(width(&text));
+        pen.repeat(" ", pad, Style::new()).put(&text, figure_style(scene, words.slot));
     }
 }
 
@@ -90,12 +163,7 @@ pub(super) fn group_of(scene: &Scene<'_>, node: NodeIx, group: usize, cells: usi
     let room = cells.saturating_sub(2);
     let title_room = room.saturating_sub(tail).max(room.min(6));
     let end = pen.x.saturating_add(room as u16);
-    let slot = if scene.ui.graph.is_found(node) { Slot::Text } else { Slot::Dim };
-    let mut style = theme.style(slot);
-    if is_critical(scene, node) {
-        style = style.patch(theme.style(Slot::Critical));
-    }
-    pen.put(&cut(&twins.stem, title_room, theme), style).put(&many, theme.style(Slot::Dim));
+    pen.put(&cut(&twins.stem, title_room, theme), group_style(scene, node)).put(&many, theme.style(Slot::Dim));
     pen.put(" ", Style::new());
     for (text, style) in &counts {
         if pen.x + text.chars().count() as u16 + 1 > end {

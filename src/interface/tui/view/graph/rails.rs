@@ -62,14 +62,7 @@ fn one(scene: &Scene<'_>, node: NodeIx, line: Rect, wide: u16, buf: &mut Buffer)
 }
 
 /// The rails of some rows.
-fn paint(
-    scene: &Scene<'_>,
-    rails: &Rails,
-    rows: std::ops::Range<usize>,
-    lanes: u16,
-    place: Rect,
-    buf: &mut Buffer,
-) {
+fn paint(scene: &Scene<'_>, rails: &Rails, rows: std::ops::Range<usize>, lanes: u16, place: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let end = lanes * 2;
     let column = |lane: u32| end.checked_sub(2 * (lane.min(1000) as u16 + 1));
@@ -102,7 +95,8 @@ fn paint(
             let others = linked().filter(meets).filter_map(|n| rails.net(*n));
             let mut strokes = RIGHT;
             for n in others {
-                strokes |= if (n.first as usize) < row { UP } else { 0 } | if (n.last as usize) > row { DOWN } else { 0 };
+                strokes |=
+                    if (n.first as usize) < row { UP } else { 0 } | if (n.last as usize) > row { DOWN } else { 0 };
             }
             if outermost.is_some_and(|o| o < x) {
                 strokes |= LEFT;
@@ -116,6 +110,8 @@ fn paint(
         }
         if r.from.is_some() {
             signs.push((end, line(row), Glyph::Comes));
+        } else if linked().any(|n| lane_of(*n).is_none()) {
+            signs.push((end, line(row), Glyph::Ellipsis));
         }
     }
     let mut weigh = |u: NodeIx, v: NodeIx, weight: Weight| {

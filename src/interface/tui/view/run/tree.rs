@@ -158,7 +158,7 @@ pub(in crate::interface::tui::view) fn task(scene: &Scene<'_>, ix: TaskIx, words
 }
 
 /// `l m h`, or `-` where the server has no such control.
-pub(super) fn level_letter(scene: &Scene<'_>, ix: TaskIx) -> &'static str {
+pub(in crate::interface::tui::view) fn level_letter(scene: &Scene<'_>, ix: TaskIx) -> &'static str {
     let task = scene.state.task(ix);
     let running = scene.state.last_attempt(task).filter(|_| task.life == crate::domain::state::Life::Running);
     if running.is_some_and(|a| scene.state.endpoint(a.endpoint).level == crate::domain::protocol::LevelSupport::None) {
