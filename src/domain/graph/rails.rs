@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 
 use super::{Dag, NodeIx};
 
-/// Lanes that are kept; what would need one further out is not drawn.
-const LANES: u32 = 32;
 /// Between so many rows it is noted which nets pass.
 const STEP: usize = 64;
 
@@ -29,7 +27,7 @@ pub struct RailRow {
 /// A net of the rails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Net {
-    /// Its lane, 0 nearest to the list; none where there was no place.
+    /// Its lane, 0 nearest to the list; none where 32 lanes had no place.
     pub lane: Option<u32>,
     /// The row of the first that joins.
     pub first: u32,
@@ -120,23 +118,28 @@ impl Rails {
 fn lanes(nets: &mut [Net]) -> u32 {
     let mut by_length: Vec<usize> = (0..nets.len()).collect();
     by_length.sort_by_key(|i| (nets[*i].last - nets[*i].first, *i));
-    let mut held: Vec<BTreeMap<u32, u32>> = Vec::new();
+    let rows = nets.iter().map(|n| n.last as usize + 1).max().unwrap_or(0);
+    // From each row to the next: the lanes that are held.
+    let mut held = vec![0u32; rows];
+    let mut most = 0;
     for i in by_length {
-        let (first, last) = (nets[i].first, nets[i].last);
-        // Free where what began before its end had ended by its beginning.
-        let free = |lane: &BTreeMap<u32, u32>| lane.range(..last).next_back().is_none_or(|(_, end)| *end <= first);
-        let lane = match held.iter().position(free) {
-            Some(lane) => lane,
-            None if (held.len() as u32) < LANES => {
-                held.push(BTreeMap::new());
-                held.len() - 1
+        let steps = nets[i].first as usize..nets[i].last as usize;
+        let mut taken = 0;
+        for step in &held[steps.clone()] {
+            taken |= step;
+            if taken == u32::MAX {
+                break;
             }
-            None => continue,
-        };
-        held[lane].insert(first, last);
-        nets[i].lane = Some(lane as u32);
+        }
+        let lane = taken.trailing_ones();
+        if lane >= u32::BITS {
+            continue;
+        }
+        held[steps].iter_mut().for_each(|step| *step |= 1 << lane);
+        nets[i].lane = Some(lane);
+        most = most.max(lane + 1);
     }
-    held.len() as u32
+    most
 }
 
 fn passing(nets: &[Net], rows: usize) -> Vec<Vec<usize>> {

@@ -26,8 +26,8 @@ pub enum Look {
     /// One row.
     #[default]
     Row,
-    /// Two rows in a frame.
-    Box,
+    /// So many rows in a frame.
+    Box(u16),
 }
 
 /// The places of a drawing.
@@ -40,6 +40,7 @@ pub struct Board {
     track: u16,
     pitch: u16,
     rows: u16,
+    look: Look,
     figures: bool,
     left: u16,
     top: u16,
@@ -56,12 +57,8 @@ impl Board {
     /// Lays out columns and rows; `width` is what a node's words take.
     pub(super) fn of(layout: &Layout, area: Rect, width: impl Fn(NodeIx) -> usize) -> Self {
         let rows = layout.rows().min(u32::from(u16::MAX)) as u16;
-        let pitch = match area.height.checked_div(rows.max(1)).unwrap_or(1) {
-            most @ 4.. => most.min(5),
-            2..4 => 2,
-            _ => 1,
-        };
-        let framed = if pitch >= 4 { 2 } else { 0 };
+        let tall = area.height.checked_div(rows.max(1)).unwrap_or(1);
+        let framed = if tall >= 4 { 2 } else { 0 };
         let titles: Vec<u16> = wished(layout, &width).map(|w| (w + framed).min(WIDE)).collect();
         let channels = |track: u16| -> u16 {
             (0..titles.len().saturating_sub(1)).map(|l| channel(layout.tracks(l), track)).fold(0, u16::saturating_add)
@@ -76,6 +73,17 @@ impl Board {
         let figures = framed > 0 || most(&with_figures).is_some_and(|m| m >= ROOMY);
         let wished = if figures && framed == 0 { with_figures } else { titles };
         let most = most(&wished).unwrap_or(NARROW);
+        // Where titles are cut and there is room, they have a row more; and a row stays free between frames.
+        let cut = wished.iter().any(|w| *w > most);
+        let look = match tall {
+            5.. if cut => Look::Box(3),
+            4.. => Look::Box(2),
+            _ => Look::Row,
+        };
+        let pitch = match look {
+            Look::Box(inner) => (inner + 3).min(tall),
+            Look::Row => tall.clamp(1, 2),
+        };
         let mut x: u16 = 0;
         let mut columns = Vec::with_capacity(wished.len());
         for (l, w) in wished.iter().enumerate() {
@@ -83,7 +91,7 @@ impl Board {
             columns.push((x, width));
             x = x.saturating_add(width).saturating_add(channel(layout.tracks(l), track));
         }
-        Self { area, columns, track, pitch, rows, figures, left: 0, top: 0 }
+        Self { area, columns, track, pitch, rows, look, figures, left: 0, top: 0 }
     }
 
     /// Columns and rows of the whole drawing.
@@ -110,7 +118,7 @@ impl Board {
 
     /// How nodes are drawn.
     pub fn look(&self) -> Look {
-        if self.pitch >= 4 { Look::Box } else { Look::Row }
+        self.look
     }
 
     /// Whether there is room for figures.
@@ -133,7 +141,7 @@ impl Board {
     /// The cell row of a row of the layout: that of the node's words.
     pub fn line(&self, row: u32) -> u16 {
         let row = row.min(u32::from(u16::MAX)) as u16;
-        row.saturating_mul(self.pitch).saturating_add(u16::from(self.look() == Look::Box))
+        row.saturating_mul(self.pitch).saturating_add(u16::from(self.look != Look::Row))
     }
 
     /// Where a cell of the drawing is on the screen, if it is to be seen.
@@ -154,8 +162,10 @@ impl Board {
     pub(super) fn bring(&mut self, layer: u32, row: u32) {
         let (x, width) = self.column(layer as usize);
         self.left = within(self.left, self.area.width, x, width, self.size().0);
-        let y = self.line(row).saturating_sub(u16::from(self.look() == Look::Box));
-        let height = if self.look() == Look::Box { 4 } else { 1 };
+        let (y, height) = match self.look {
+            Look::Row => (self.line(row), 1),
+            Look::Box(inner) => (self.line(row).saturating_sub(1), inner + 2),
+        };
         self.top = within(self.top, self.area.height, y, height, self.size().1);
     }
 
@@ -168,7 +178,10 @@ impl Board {
         let layer = self.columns.iter().position(|(from, w)| x >= *from && x < from.saturating_add(*w))?;
         let item = layout.layers().get(layer)?.iter().find(|i| {
             let line = self.line(i.row);
-            if self.look() == Look::Box { y + 1 >= line && y <= line + 2 } else { y == line }
+            match self.look {
+                Look::Row => y == line,
+                Look::Box(inner) => y + 1 >= line && y <= line + inner,
+            }
         })?;
         match item.what {
             What::Node(node) => Some(node),

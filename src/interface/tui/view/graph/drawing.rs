@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::node::{Figure, node, two_rows};
+use super::node::{Figure, in_box, node};
 use super::{critical_edges, is_critical};
 use crate::domain::graph::{Layout, NodeIx, What};
 use crate::interface::tui::model::graph::board::{Board, Look};
@@ -32,8 +32,8 @@ pub(super) fn render(scene: &Scene<'_>, buf: &mut Buffer) {
             weigh(layout, board, edge, Weight::Chosen, &mut lines);
         }
     }
-    if board.look() == Look::Box {
-        boxes(layout, board, &mut lines);
+    if let Look::Box(inner) = board.look() {
+        boxes(layout, board, inner, &mut lines);
     }
     lines.paint(buf, scene.theme);
     for (l, items) in layout.layers().iter().enumerate() {
@@ -51,7 +51,7 @@ fn ends(board: &Board, layer: usize) -> (u16, u16) {
     let (next, _) = board.column(layer + 1);
     match board.look() {
         Look::Row => (x + 1, next + 1),
-        Look::Box => (x + width - 1, next),
+        Look::Box(_) => (x + width - 1, next),
     }
 }
 
@@ -128,7 +128,7 @@ fn weigh(layout: &Layout, board: &Board, (u, v): (NodeIx, NodeIx), weight: Weigh
 }
 
 /// The frames around nodes, joined by the lines that leave and reach them.
-fn boxes(layout: &Layout, board: &Board, lines: &mut Lines) {
+fn boxes(layout: &Layout, board: &Board, inner: u16, lines: &mut Lines) {
     for (l, items) in layout.layers().iter().enumerate() {
         let (x, width) = board.column(l);
         let (right, before) = (x + width - 1, l.checked_sub(1));
@@ -136,15 +136,16 @@ fn boxes(layout: &Layout, board: &Board, lines: &mut Lines) {
             let y = board.line(item.row);
             let top = y.saturating_sub(1);
             lines.across(x + 1, right, top);
-            lines.across(x + 1, right, y + 2);
+            lines.across(x + 1, right, y + inner);
             let leaves = layout.channel(l).iter().any(|n| n.sources.contains(&item.row));
             let reached = before.is_some_and(|b| layout.channel(b).iter().any(|n| n.targets.contains(&item.row)));
             lines.joint(x, top, RIGHT | DOWN);
             lines.joint(right, top, LEFT | DOWN);
-            lines.joint(x, y + 2, RIGHT | UP);
-            lines.joint(right, y + 2, LEFT | UP);
-            lines.joint(x, y + 1, UP | DOWN);
-            lines.joint(right, y + 1, UP | DOWN);
+            lines.joint(x, y + inner, RIGHT | UP);
+            lines.joint(right, y + inner, LEFT | UP);
+            for side in [x, right] {
+                (y + 1..y + inner).for_each(|y| lines.joint(side, y, UP | DOWN));
+            }
             lines.joint(x, y, UP | DOWN | if reached { LEFT } else { 0 });
             lines.joint(right, y, UP | DOWN | if leaves { RIGHT } else { 0 });
         }
@@ -155,10 +156,12 @@ fn boxes(layout: &Layout, board: &Board, lines: &mut Lines) {
 fn words(scene: &Scene<'_>, (layer, row): (usize, u32), whole: NodeIx, buf: &mut Buffer) {
     let (ui, theme) = (&scene.ui.graph, scene.theme);
     let board = ui.board();
-    let boxed = board.look() == Look::Box;
+    let (boxed, height) = match board.look() {
+        Look::Row => (false, 1),
+        Look::Box(inner) => (true, inner),
+    };
     let (x, width) = board.column(layer);
     let (x, width) = if boxed { (x + 1, width.saturating_sub(2)) } else { (x, width) };
-    let height = if boxed { 2 } else { 1 };
     let y = board.line(row);
     // Drawn on a strip of its own, of which what is in sight is taken over.
     let mut strip = Buffer::empty(Rect::new(0, 0, width, height));
@@ -166,7 +169,7 @@ fn words(scene: &Scene<'_>, (layer, row): (usize, u32), whole: NodeIx, buf: &mut
     let selected = ui.selected() == Some(whole);
     let cells = usize::from(width).saturating_sub(2);
     let end = if boxed {
-        two_rows(scene, whole, cells, &mut strip);
+        in_box(scene, whole, cells, &mut strip);
         width
     } else {
         let figure = if board.has_figures() { Figure::Shown } else { Figure::Left };
@@ -190,8 +193,8 @@ fn words(scene: &Scene<'_>, (layer, row): (usize, u32), whole: NodeIx, buf: &mut
     }
     if boxed && (selected || is_critical(scene, whole)) {
         let style = theme.style(if selected { Slot::BorderFocus } else { Slot::Critical });
-        for (i, r) in (0..width + 2).flat_map(|i| (0..4).map(move |r| (i, r))) {
-            let edge = i == 0 || i == width + 1 || r == 0 || r == 3;
+        for (i, r) in (0..width + 2).flat_map(|i| (0..height + 2).map(move |r| (i, r))) {
+            let edge = i == 0 || i == width + 1 || r == 0 || r == height + 1;
             let at = (x - 1).checked_add(i).and_then(|x| board.cell(x, (y + r).checked_sub(1)?));
             if let Some(cell) = at.filter(|_| edge).and_then(|at| buf.cell_mut(at)) {
                 cell.set_style(style);

@@ -35,36 +35,44 @@ pub(super) fn node(scene: &Scene<'_>, node: NodeIx, cells: usize, figure: Figure
     }
 }
 
-/// Writes a node into two rows of `cells` from column 1 on: the title, and under it its end, where, and the figure.
-pub(super) fn two_rows(scene: &Scene<'_>, node: NodeIx, cells: usize, buf: &mut Buffer) {
+/// Writes a node into the rows of a box, `cells` from column 1 on: the title, in the last row where and the figure.
+pub(super) fn in_box(scene: &Scene<'_>, node: NodeIx, cells: usize, buf: &mut Buffer) {
     let theme = scene.theme;
-    let right = buf.area.right();
+    let (right, last) = (buf.area.right(), buf.area.height.saturating_sub(1));
     match scene.ui.graph.content(node) {
         Some(Content::Task(ix)) => {
             let words = words_of(scene, ix);
             let style = title_style(scene, node, words.slot);
             let title = scene.state.task(ix).title.as_str();
             let room = cells.saturating_sub(2);
-            let rows: Vec<_> = wrap(title, room.max(1)).collect();
-            let (first, rest) = match rows.as_slice() {
-                [first, second, ..] => (title.get(first.clone()), title.get(second.start..)),
-                _ => (Some(title), None),
-            };
-            let mut pen = Pen::new(buf, 1, 0, right);
-            pen.put(theme.glyph(words.glyph), theme.style(words.slot)).put(" ", Style::new());
-            pen.put(&cut(first.unwrap_or_default().trim_end(), room, theme), style);
+            Pen::new(buf, 1, 0, right).put(theme.glyph(words.glyph), theme.style(words.slot));
             let away = away(scene, node);
-            let figure = if away.is_empty() { words.figure.clone() } else { format!("{} {away}", words.figure) };
-            let figure = cut(&figure, room, theme);
-            let left = room.saturating_sub(width(&figure) + 1);
-            let mut pen = Pen::new(buf, 3, 1, right);
-            match rest {
-                Some(rest) => pen.field(rest, left, style, theme),
-                None => {
-                    let place = format!("{} {}", tree::level_letter(scene, ix), words.place);
-                    pen.field(&place, left, theme.style(Slot::Dim), theme)
-                }
+            let both = format!("{} {away}", words.figure);
+            let figure = match away.is_empty() {
+                true => words.figure,
+                // Where there is no room for both, what is not drawn is said: the sign says how it stands.
+                false if width(&both) > room => away,
+                false => both,
             };
+            let figure = cut(&figure, room, theme);
+            let beside = room.saturating_sub(width(&figure) + 1);
+            let rows: Vec<_> = wrap(title, room.max(1)).collect();
+            for (row, y) in rows.iter().zip(0..=last) {
+                // The last row, beside the figure, has all that is left of it.
+                let (text, cells) = match y < last {
+                    true => (title.get(row.clone()), room),
+                    false => (title.get(row.start..), beside),
+                };
+                let text = text.unwrap_or_default().trim_end();
+                Pen::new(buf, 3, y, right).field(text, cells, style, theme);
+            }
+            let mut pen = Pen::new(buf, 3, last, right);
+            if rows.len() <= usize::from(last) {
+                let place = format!("{} {}", tree::level_letter(scene, ix), words.place);
+                pen.field(&place, beside, theme.style(Slot::Dim), theme);
+            } else {
+                pen.gap(beside as u16);
+            }
             pen.gap(1).put(&figure, figure_style(scene, words.slot));
         }
         Some(Content::Twins(group)) => {
@@ -75,7 +83,7 @@ pub(super) fn two_rows(scene: &Scene<'_>, node: NodeIx, cells: usize, buf: &mut 
             pen.put(theme.glyph(Glyph::Folded), theme.style(Slot::Key)).put(" ", Style::new());
             let stem = cut(stem, cells.saturating_sub(2 + width(&many)), theme);
             pen.put(&stem, group_style(scene, node)).put(&many, theme.style(Slot::Dim));
-            let mut pen = Pen::new(buf, 3, 1, right);
+            let mut pen = Pen::new(buf, 3, last, right);
             for (text, style) in counts(scene, scene.ui.graph.standing().group(group)) {
                 if pen.room() > text.chars().count() {
                     pen.put(&text, style).put(" ", Style::new());
