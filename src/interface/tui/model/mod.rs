@@ -6,6 +6,7 @@
 mod card;
 pub mod done;
 pub mod events;
+pub mod graph;
 pub mod inspector;
 mod layer;
 mod observe;
@@ -29,6 +30,7 @@ use crate::domain::text::CleanText;
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
 pub use events::EventsUi;
+pub use graph::GraphUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
@@ -53,6 +55,8 @@ pub struct Ui {
     pub screen: Screen,
     /// Screen 1.
     pub run: RunUi,
+    /// Screen 2.
+    pub graph: GraphUi,
     /// The first minute.
     pub welcome: WelcomeUi,
     /// A drafted plan.
@@ -140,6 +144,7 @@ impl Ui {
             Screen::Welcome => self.welcome.contexts(state),
             Screen::Review(_) => self.review.contexts(state),
             Screen::Run => self.run.contexts(state),
+            Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
             Screen::Events => self.events.contexts(state),
             Screen::Other(_) => Vec::new(),
@@ -177,6 +182,8 @@ pub enum Screen {
     Review(GoalId),
     /// Screen 1.
     Run,
+    /// Screen 2.
+    Graph,
     /// A goal's answer.
     Done(GoalId),
     /// Screen 5: the journal.

@@ -109,6 +109,12 @@ impl Ui {
                 _ => self.show(home(state)),
             },
             Action::Screen(5) => self.show(Screen::Events),
+            Action::Screen(2) => {
+                if let Some(task) = self.run.selected() {
+                    self.graph.select(task);
+                }
+                self.show(Screen::Graph)
+            }
             Action::Screen(n) => self.show(Screen::Other(n)),
             Action::Palette => {
                 let mut contexts = self.contexts(state);
@@ -184,6 +190,7 @@ impl Ui {
                 }
                 None => notice("there is no answer yet"),
             },
+            Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
                 if effects.is_empty() && !matches!(self.screen, Screen::Run | Screen::Welcome) {
@@ -200,6 +207,14 @@ impl Ui {
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),
+            Screen::Graph => match (action, self.graph.selected_task()) {
+                // Pins are of Run's panes.
+                (Action::Pin, Some(task)) => {
+                    self.run.select(task);
+                    self.run.update(action, state, now)
+                }
+                _ => self.graph.update(action, state, now),
+            },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
             Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) => Vec::new(),
@@ -258,6 +273,7 @@ impl Ui {
             Screen::Welcome => self.welcome.input(msg, state, now),
             Screen::Review(goal) => self.review.input(goal, msg, state, now),
             Screen::Run => self.run.input(msg, state, now),
+            Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
             Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
@@ -265,6 +281,13 @@ impl Ui {
     }
 
     fn show(&mut self, screen: Screen) -> Vec<UiEffect> {
+        // What is selected here is selected there.
+        if self.screen == Screen::Graph
+            && screen == Screen::Run
+            && let Some(task) = self.graph.task().filter(|t| self.run.selected() != Some(*t))
+        {
+            self.run.select(task);
+        }
         self.screen = screen;
         self.layers.drain(..).rev().flat_map(Layer::closed).collect()
     }

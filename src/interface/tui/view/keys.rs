@@ -86,6 +86,22 @@ const EVENTS: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const GRAPH: &[Words] = &[
+    (&[Action::Enter], "open"),
+    (&[Action::Left, Action::Down, Action::Up, Action::Right], "move"),
+    (&[Action::Order], "form"),
+    (&[Action::Zoom], "neighbours"),
+    (&[Action::Search], "filter"),
+    (&[Action::Message], "message"),
+    (&[Action::Retry], "retry"),
+    (&[Action::EditTask], "edit"),
+    (&[Action::Level], "level"),
+    (&[Action::Hold], "hold"),
+    (&[Action::Stop], "stop"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -110,7 +126,8 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
         Screen::Events if scene.ui.events.is_typing() => None,
         Screen::Events => Some(EVENTS.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
-        Screen::Run => None,
+        Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
+        Screen::Run | Screen::Graph => None,
     }
 }
 

@@ -8,6 +8,7 @@ mod card;
 pub mod done;
 pub(crate) mod events;
 pub(crate) mod forecast;
+mod graph;
 pub mod header;
 mod help;
 pub mod inspector;
@@ -66,6 +67,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
         Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
+        Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
         Screen::Events => events::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
@@ -108,16 +110,22 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    if scene.ui.screen == Screen::Run
-        && scene.ui.layers.is_empty()
-        && let Some((label, text)) = scene.ui.run.field()
+    let field = match scene.ui.screen {
+        Screen::Run => scene.ui.run.field(),
+        Screen::Graph => scene.ui.graph.field(),
+        _ => None,
+    };
+    if scene.ui.layers.is_empty()
+        && let Some((label, text)) = field
     {
         let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
         left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
         // The end of what is typed stays in sight.
         left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
-        if let Some((at, of)) = scene.ui.run.find_place() {
+        if scene.ui.screen == Screen::Run
+            && let Some((at, of)) = scene.ui.run.find_place()
+        {
             put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
         }
         return;

@@ -10,7 +10,6 @@ use crate::interface::tui::theme::{Slot, Theme};
 /// Draws the words for screen `n`.
 pub(super) fn render(theme: &Theme, n: u8, area: Rect, buf: &mut Buffer) {
     let (title, shows) = match n {
-        2 => ("Graph", "the tasks as a graph, with the critical path"),
         3 => ("Fleet", "every endpoint and slot, its speed, queue and memory"),
         4 => ("Time", "who worked when, and the whole console at any instant of the past"),
         _ => ("Sessions", "what ran before, to replay, resume or fork"),

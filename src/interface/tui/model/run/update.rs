@@ -46,7 +46,9 @@ impl RunUi {
                 return notice(format!("grid: {}", self.grid.word()));
             }
             Action::Pin => return self.pin(state),
-            Action::Copy => return self.copy(state),
+            Action::Copy => {
+                return self.shown_task().and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
+            }
             verb if is_task_verb(verb) => {
                 let Some(ix) = self.selected() else { return select_one() };
                 return task_action(verb, ix, state, now).unwrap_or_default();
@@ -231,16 +233,6 @@ impl RunUi {
         }
         self.panes.pins.insert(task);
         notice(format!("pinned: {title}"))
-    }
-
-    fn copy(&self, state: &State) -> Vec<UiEffect> {
-        match self.shown_task() {
-            Some(ix) => match state.last_attempt(state.task(ix)) {
-                Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
-                None => notice("it has written nothing yet".to_owned()),
-            },
-            None => Vec::new(),
-        }
     }
 }
 
