@@ -454,10 +454,14 @@ impl State {
         if started.attempt.0 != self.attempts.len() as u64 + 1 {
             return;
         }
+        let inputs = self.inputs_of(task);
         self.attempts.push(Attempt {
             id: started.attempt,
             task,
             version: started.version,
+            spec: Arc::clone(&self.task(task).spec),
+            inputs,
+            by: None,
             agent: started.agent.clone(),
             endpoint,
             route: started.route,
