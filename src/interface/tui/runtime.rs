@@ -453,6 +453,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Mouse(mouse) if self.ui.mouse == Mouse::Baton => {
                 let msg = match mouse.kind {
                     MouseEventKind::Down(MouseButton::Left) => Msg::Click(mouse.column, mouse.row),
+                    MouseEventKind::Drag(MouseButton::Left) => Msg::Drag(mouse.column, mouse.row),
+                    MouseEventKind::Up(MouseButton::Left) => Msg::Release(mouse.column, mouse.row),
                     MouseEventKind::ScrollUp => Msg::Wheel(mouse.column, mouse.row, -NOTCH),
                     MouseEventKind::ScrollDown => Msg::Wheel(mouse.column, mouse.row, NOTCH),
                     _ => return Vec::new(),

@@ -4,6 +4,7 @@
 //! true of the session, and losing it loses no work.
 
 mod card;
+mod card_many;
 pub mod done;
 pub mod inspector;
 mod layer;
@@ -170,7 +171,11 @@ pub enum Msg {
     Paste(CleanText),
     /// A left click at column, row.
     Click(u16, u16),
-    /// The wheel at column, row; negative is up.
+    /// The mouse moved to column, row with the left button down.
+    Drag(u16, u16),
+    /// The left button went up at column, row.
+    Release(u16, u16),
+    /// The wheel at column, row, by lines; negative is up.
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),

@@ -28,7 +28,7 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => self.input(&msg, state, now),
         };
         self.settle(effects, now)
     }

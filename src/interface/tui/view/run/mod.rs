@@ -21,6 +21,7 @@ use ratatui::style::Style;
 pub use self::cache::RunCaches;
 use crate::domain::state::State;
 use crate::interface::tui::model::run::areas::Form;
+use crate::interface::tui::model::run::order::Order;
 use crate::interface::tui::model::run::panes::Pane;
 use crate::interface::tui::model::run::{Drawn, Focus, Hit, Shown};
 use crate::interface::tui::scene::Scene;
@@ -160,8 +161,12 @@ fn tree_titles(scene: &Scene<'_>, area: Rect, form: Form, buf: &mut Buffer) {
         Form::Stacked | Form::Single if !session.is_empty() => format!("1 Run {} {session}", theme.glyph(Glyph::Dot)),
         _ => format!("Tasks {}", ui.figures().progress.total),
     };
+    if ui.order != Order::Plan {
+        left.push_str(&format!(" {} {}", theme.glyph(Glyph::Dot), ui.order.words()));
+    }
     if !ui.filter.is_empty() {
-        left.push_str(&format!(" {} filter: {}", theme.glyph(Glyph::Dot), ui.filter));
+        let (found, all) = ui.found();
+        left.push_str(&format!(" {} {found} of {all}", theme.glyph(Glyph::Dot)));
     }
     put_title(scene, area, &left, &hidden.join("  "), Focus::Tree, buf);
 }
