@@ -20,7 +20,7 @@ use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
-use crate::interface::tui::model::FleetChoice;
+use crate::interface::tui::model::{FleetChoice, Mouse};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, run};
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
 use crate::interface::tui::{GlyphChoice, terminal};
@@ -148,6 +148,8 @@ fn options(config: &Config) -> ConsoleOptions {
         depth: depth(config.console.color),
         glyphs: glyphs(config.console.glyphs),
         keymap,
+        mouse: if config.console.mouse { Mouse::Baton } else { Mouse::Terminal },
+        motion: config.console.motion,
         state_folder: config.paths.state.clone(),
         working_folder: std::env::current_dir().unwrap_or_else(|_| ".".into()),
         warnings,

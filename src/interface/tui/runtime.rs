@@ -29,6 +29,7 @@ use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
 use super::terminal::{Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
+use crate::config::Motion;
 use crate::domain::protocol::{Command, GoalId, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
@@ -57,6 +58,10 @@ pub struct ConsoleOptions {
     pub glyphs: GlyphChoice,
     /// The keys.
     pub keymap: Keymap,
+    /// Who has the mouse at first.
+    pub mouse: Mouse,
+    /// Whether anything moves by itself.
+    pub motion: Motion,
     /// Where plans are edited; made when needed.
     pub state_folder: PathBuf,
     /// Where answers are saved.
@@ -181,7 +186,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             GlyphChoice::Ascii => GlyphSet::Ascii,
         };
         let (theme, warnings) = options.themes.load(&options.theme, options.depth, glyphs);
-        let mut ui = Ui::default();
+        let mut ui = Ui { mouse: options.mouse, ..Ui::default() };
+        ui.run.lights.motion = options.motion;
         let first = options.warnings.first().cloned();
         if let Some(text) = first.or_else(|| warnings.first().map(|w| w.to_string().into())) {
             ui.say(text, Tone::Warning, client.now());
@@ -215,6 +221,7 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Takes the terminal over and draws the first frame, before anything else is done.
     fn begin(&mut self, greeting: Greeting) -> io::Result<()> {
         self.stage.enter()?;
+        self.stage.mouse(self.ui.mouse)?;
         self.size = self.stage.size()?;
         self.act(Msg::Resize(self.size.0, self.size.1));
         let ask = greeting == Greeting::Ask && self.options.glyphs == GlyphChoice::Auto;

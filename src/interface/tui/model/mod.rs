@@ -5,6 +5,7 @@
 
 mod card;
 mod card_many;
+mod clicks;
 pub mod done;
 pub mod inspector;
 mod layer;
@@ -13,6 +14,7 @@ pub mod palette;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod spots;
 pub mod task_verbs;
 mod update;
 pub mod welcome;
@@ -62,6 +64,8 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// What the last frame showed that can be clicked.
+    pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }

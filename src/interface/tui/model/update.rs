@@ -28,7 +28,8 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Click(x, y) => self.click(x, y, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => self.input(&msg, state, now),
         };
         self.settle(effects, now)
     }
@@ -68,7 +69,7 @@ impl Ui {
         out
     }
 
-    fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         // A card decides: until it listens, nothing goes past it but redrawing.
         if let Some(Layer::Card(card)) = self.layers.last()
             && now < card.listens_at()
@@ -201,7 +202,7 @@ impl Ui {
         }
     }
 
-    fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.layers.last_mut() {
             None => self.give_screen(msg, state, now),
             Some(Layer::Inspector(inspector)) => inspector.input(msg, state, now),

@@ -167,6 +167,8 @@ impl Harness {
             depth: Depth::None,
             glyphs: GlyphChoice::Unicode,
             keymap: Keymap::default(),
+            mouse: crate::interface::tui::model::Mouse::Terminal,
+            motion: crate::config::Motion::Full,
             state_folder: std::env::temp_dir(),
             working_folder: std::env::temp_dir(),
             warnings: Vec::new(),

@@ -7,6 +7,7 @@ use super::put;
 use super::sheet::{ink, row, sheet};
 use crate::domain::protocol::Subject;
 use crate::domain::text::CleanText;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::{AttentionUi, needs_you};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
@@ -27,6 +28,7 @@ pub(super) fn render(scene: &Scene<'_>, list: &AttentionUi, area: Rect, buf: &mu
     let from = list.selected.saturating_sub(shown - 1);
     for (i, (at, (subject, attention))) in (0..).step_by(2).zip(all.iter().enumerate().skip(from)) {
         let Some(line) = row(inner, i) else { break };
+        scene.ui.spots.add(Rect { height: 2.min(inner.bottom() - line.y), ..line }, Spot::Row(at));
         let selected = at == list.selected;
         if selected {
             buf.set_style(line, theme.style(Slot::Selected));

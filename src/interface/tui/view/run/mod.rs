@@ -156,9 +156,13 @@ fn tree_titles(scene: &Scene<'_>, area: Rect, form: Form, buf: &mut Buffer) {
     if below > 0 {
         hidden.push(format!("{} {below} more", theme.glyph(Glyph::Below)));
     }
-    let session = scene.state.session.as_ref().map_or("", |s| s.as_str());
+    // Where the header has but one line, the goal stands here.
+    let goal = crate::interface::tui::view::header::goal(scene);
+    let room = usize::from(area.width) / 2;
     let mut left = match form {
-        Form::Stacked | Form::Single if !session.is_empty() => format!("1 Run {} {session}", theme.glyph(Glyph::Dot)),
+        Form::Stacked | Form::Single if !goal.is_empty() => {
+            format!("1 Run {} {}", theme.glyph(Glyph::Dot), cut(&goal, room.saturating_sub(8), theme))
+        }
         _ => format!("Tasks {}", ui.figures().progress.total),
     };
     if ui.order != Order::Plan {
