@@ -116,6 +116,10 @@ pub enum Action {
     Answer,
     /// The attempts of the selected task side by side.
     DiffAttempts,
+    /// Take something off the list of what needs the operator.
+    Dismiss,
+    /// Show what was said on the notice line.
+    Notices,
     /// Mark what is selected, or take the mark off.
     Mark,
     /// Mark from here to where the cursor goes; in a text, select.
@@ -169,6 +173,8 @@ pub enum Context {
     Review,
     /// The answer.
     Done,
+    /// The list of what needs the operator.
+    Attention,
     /// A card that asks.
     Card,
     /// A text field.

@@ -77,9 +77,18 @@ pub const ENTRIES: &[Entry] = &[
         Action::Message,
         "message",
         "say something to this agent",
-        &[on(Context::Task, &["i"], "message"), on(Context::Output, &["i"], "message")],
+        &[
+            on(Context::Task, &["i"], "message"),
+            on(Context::Output, &["i"], "message"),
+            on(Context::Attention, &["i"], ""),
+        ],
     ),
-    entry(Action::Retry, "retry", "retry the selected task", &[on(Context::Task, &["r"], "retry")]),
+    entry(
+        Action::Retry,
+        "retry",
+        "retry the selected task: as it is or changed",
+        &[on(Context::Task, &["r"], "retry"), on(Context::Attention, &["r"], "")],
+    ),
     entry(
         Action::EditTask,
         "edit_task",
@@ -93,7 +102,12 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Task, &["t"], "level"), on(Context::Review, &["t"], "level")],
     ),
     entry(Action::Hold, "hold", "hold or release the selected task", &[on(Context::Task, &["p"], "hold")]),
-    entry(Action::Stop, "stop", "stop the selected task", &[on(Context::Task, &["x"], "stop")]),
+    entry(
+        Action::Stop,
+        "stop",
+        "stop the selected task",
+        &[on(Context::Task, &["x"], "stop"), on(Context::Attention, &["x"], "")],
+    ),
     entry(
         Action::Pin,
         "pin",
@@ -113,7 +127,13 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Output, &["Z"], "grid"), on(Context::Task, &["Z"], "")],
     ),
     entry(Action::Follow, "follow", "follow the end of the text", &[on(Context::Output, &["f", "G", "end"], "follow")]),
-    entry(Action::Answer, "answer", "answer what this agent asks", &[on(Context::Task, &["a"], "")]),
+    entry(
+        Action::Answer,
+        "answer",
+        "answer what this agent asks",
+        &[on(Context::Task, &["a"], ""), on(Context::Attention, &["a"], "")],
+    ),
+    entry(Action::Dismiss, "dismiss", "take it off the list of what needs you", &[on(Context::Attention, &["d"], "")]),
     entry(
         Action::NewTask,
         "new_task",
@@ -317,6 +337,7 @@ pub const ENTRIES: &[Entry] = &[
         "mouse on or off; with shift the terminal selects text",
         &[on(Context::Everywhere, &["M", "f10"], ""), on(Context::Text, &["f10"], "")],
     ),
+    entry(Action::Notices, "notices", "what was said on the notice line", &[]),
     entry(Action::NextTheme, "next_theme", "next theme", &[]),
     entry(
         Action::Redraw,
@@ -373,6 +394,7 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Welcome, "welcome", "the welcome screen, outside the goal box"),
     (Context::Review, "review", "the plan review"),
     (Context::Done, "done", "the answer"),
+    (Context::Attention, "attention", "the list of what needs you"),
     (Context::Card, "card", "cards that ask"),
     (Context::Text, "text", "text fields"),
 ];
@@ -430,7 +452,7 @@ mod tests {
     /// The chains of contexts that the screens make. In them an inner key may hide an outer one only if it is listed.
     #[test]
     fn an_inner_context_hides_no_outer_key_but_those_meant() {
-        use Context::{Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
+        use Context::{Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
         let chains: &[&[Context]] = &[
             &[Welcome, Everywhere],
             &[Welcome, List, Everywhere],
@@ -442,6 +464,7 @@ mod tests {
             &[Done, Output, Session, Everywhere],
             &[Done, Output, List, Session, Everywhere],
             &[List, Everywhere],
+            &[Attention, List, Everywhere],
             &[Session, Everywhere],
         ];
         let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow")].into();

@@ -30,11 +30,11 @@ impl Ui {
     }
 
     fn click_row(&mut self, row: usize, state: &State, now: Micros) -> Vec<UiEffect> {
+        if self.layers.last().and_then(Layer::listens_at).is_some_and(|at| now < at) {
+            return Vec::new();
+        }
         match self.layers.last_mut() {
             Some(Layer::Card(card)) => {
-                if now < card.listens_at() {
-                    return Vec::new();
-                }
                 card.focused = row.min(card.choices.len().saturating_sub(1));
                 self.act(Action::Enter, state, now)
             }
@@ -43,11 +43,15 @@ impl Ui {
                 self.act(Action::Enter, state, now)
             }
             Some(Layer::Attention(list)) => {
-                let again = list.selected == row;
-                list.selected = row;
+                let again = list.row(state) == row;
+                list.go(row, state);
                 if again { self.act(Action::Enter, state, now) } else { Vec::new() }
             }
-            Some(Layer::Help(_) | Layer::Inspector(_)) => Vec::new(),
+            Some(Layer::Answer(answer)) => {
+                answer.focused = row;
+                self.act(Action::Enter, state, now)
+            }
+            Some(_) => Vec::new(),
             None => {
                 match self.screen {
                     Screen::Review(goal) => self.review.select_row(goal, row, state),

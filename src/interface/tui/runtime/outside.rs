@@ -33,6 +33,10 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let text = self.answer(attempt);
                 self.copy(&text)
             }
+            UiEffect::CopyText(attempt, channel) => {
+                let text = self.transcripts.text(attempt, channel);
+                self.copy(&text)
+            }
             UiEffect::Save { name, text } => {
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())

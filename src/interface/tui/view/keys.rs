@@ -10,6 +10,7 @@ use super::{put, run_hints};
 use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
+use crate::interface::tui::model::answer::Hand;
 use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
@@ -25,8 +26,28 @@ const HELP: Words = (&[Action::Help], "help");
 const CARD: &[Words] =
     &[(&[Action::Left, Action::Right], "choose"), (&[Action::Enter], "do"), (&[Action::Back], "nothing")];
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
-const LIST: &[Words] =
-    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
+const ATTENTION: &[Words] = &[
+    (&[Action::Answer], "answer"),
+    (&[Action::Back], "close"),
+    (&[Action::Enter], "open"),
+    (&[Action::Retry], "retry"),
+    (&[Action::Stop], "stop"),
+    (&[Action::Message], "message"),
+    (&[Action::Dismiss], "dismiss"),
+    (&[Action::Down, Action::Up], "choose"),
+    LEAVE,
+    HELP,
+];
+const RETRY: &[Words] = &[
+    (&[Action::Enter], "do"),
+    (&[Action::Back], "nothing"),
+    (&[Action::Down, Action::Up], "row"),
+    (&[Action::Left, Action::Right], "change"),
+];
+const PROMPT: &[Words] =
+    &[(&[Action::Enter], "take it"), (&[Action::Back], "as it was"), (&[Action::TextUndo], "undo")];
+const WRITE: &[Words] =
+    &[(&[Action::Enter], "send"), (&[Action::Back], "keep as a draft"), (&[Action::TextUndo], "undo")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -80,8 +101,11 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
     if let Some(layer) = scene.ui.layers.last() {
         return match layer {
             Layer::Card(_) => Some(CARD.to_vec()),
-            Layer::Help(_) => Some(SHEET.to_vec()),
-            Layer::Attention(_) => Some(LIST.to_vec()),
+            Layer::Help(_) | Layer::Notices(_) => Some(SHEET.to_vec()),
+            Layer::Attention(_) => Some(ATTENTION.to_vec()),
+            Layer::Retry(retry) => Some(if retry.field.is_some() { PROMPT } else { RETRY }.to_vec()),
+            Layer::Answer(answer) if answer.hand == Hand::Choosing => Some(CARD.to_vec()),
+            Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
         };

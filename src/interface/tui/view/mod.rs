@@ -3,19 +3,24 @@
 //! Views are functions of the scene into a buffer. Not here: what a key does ([`super::action`], [`super::model`]).
 //! Invariants: nothing paints outside its rectangle, whatever the size; nothing draws text that is not clean or its own.
 
+mod answer;
 mod attention;
 mod card;
 pub mod done;
+mod field;
 mod fixed;
 pub(crate) mod forecast;
 pub mod header;
 mod help;
 pub mod inspector;
 mod keys;
+mod message;
+mod notices;
 mod other;
 pub(crate) mod page;
 mod palette;
 pub(crate) mod prose;
+mod retry;
 pub mod review;
 pub mod run;
 mod run_hints;
@@ -84,7 +89,11 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
             Layer::Palette(palette) => palette::render(scene, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
-            Layer::Attention(list) => attention::render(scene, list, body, buf),
+            Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
+            Layer::Retry(retry) => retry::render(scene, retry, body, buf),
+            Layer::Answer(answer) => answer::render(scene, answer, body, buf),
+            Layer::Message(message) => message::render(scene, message, body, buf),
+            Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) => {}
         }
     }

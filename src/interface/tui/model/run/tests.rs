@@ -241,7 +241,7 @@ fn a_verb_on_a_group_names_how_many_and_leaves_out_whom_it_means_nothing_to() {
     let effects = ui.update(Action::Retry, state, NOW);
     let asked = card(&effects);
     assert_eq!(asked.title.as_str(), "Retry 6 tasks");
-    assert!(asked.body.iter().any(|b| b.contains("nothing to 10 more")), "{:?}", asked.body);
+    assert!(asked.body.iter().any(|b| b.contains("10 of the 16")), "{:?}", asked.body);
     go_to(&mut ui, state, |r| matches!(&r.pick, Pick::Phase(k) if k.1 == "foundation"));
     assert!(matches!(&ui.update(Action::Stop, state, NOW)[..], [UiEffect::Notice(why)] if why.contains("ended")));
 }

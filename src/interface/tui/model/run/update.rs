@@ -9,6 +9,7 @@ use crate::domain::protocol::{Command, LevelScope, Micros};
 use crate::domain::state::{Gear, Life, State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
+use crate::interface::tui::model::many::Many;
 use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, select_one, task_action};
 use crate::interface::tui::model::{Card, Layer, UiEffect};
 
@@ -112,10 +113,14 @@ impl RunUi {
                 return select_one();
             }
             self.marks.end_range();
-            return match Card::many(verb, &targets, state, now) {
-                Ok(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
-                Err(why) => vec![UiEffect::Notice(why)],
+            let (many, otherwise) = match verb {
+                Action::Retry => (Many::Retry, "none of them has ended; there is nothing to retry"),
+                Action::Stop => (Many::Stop, "all of them have ended; there is nothing to stop"),
+                Action::Hold => (Many::Hold, "all of them have ended; there is nothing to hold"),
+                Action::Level => (Many::Level, "a level means nothing to them"),
+                _ => return select_one(),
             };
+            return card(Card::many(many, &targets, state, now), otherwise);
         }
         let Some(ix) = self.selected() else { return select_one() };
         task_action(verb, ix, state, now).unwrap_or_default()
