@@ -62,6 +62,15 @@ impl State {
         progress
     }
 
+    /// How some tasks stand.
+    pub fn progress_of(&self, tasks: &[TaskIx]) -> Progress {
+        let mut progress = Progress::default();
+        for task in tasks.iter().map(|t| self.task(*t)).filter(|t| !t.removed) {
+            progress.count(task.life);
+        }
+        progress
+    }
+
     /// The phases of a goal in the order they first appear. Planning, synthesis and voice summary have phases of
     /// their own names when the plan gave none.
     pub fn phases(&self, goal: GoalId) -> Vec<Phase> {

@@ -130,6 +130,16 @@ pub enum Action {
     Range,
     /// The list's next order; the graph's next form.
     Order,
+    /// The list gets wider.
+    WiderList,
+    /// The list gets narrower.
+    NarrowerList,
+    /// The list gets taller.
+    TallerList,
+    /// The list gets lower.
+    LowerList,
+    /// All parts get back the sizes they have by themselves.
+    ResetSizes,
     /// A text field: open its text in `$EDITOR`.
     ExternalEditor,
     /// A text field: undo.

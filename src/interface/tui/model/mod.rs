@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod attention;
 mod card;
+mod clicks;
 pub mod done;
 pub mod events;
 pub mod graph;
@@ -24,6 +25,7 @@ pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod spots;
 pub mod task_verbs;
 pub mod themes;
 mod update;
@@ -93,10 +95,8 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
-    /// Whether anything moves by itself: what was released lights up, what works spins.
-    pub motion: Motion,
-    /// Where borders were dragged to, by name, in thousandths; kept from one start to the next.
-    pub splits: std::collections::BTreeMap<String, u16>,
+    /// What the last frame showed that can be clicked.
+    pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -109,16 +109,6 @@ pub enum Mouse {
     Terminal,
     /// Baton: clicks and the wheel act.
     Baton,
-}
-
-/// Whether anything on the screen moves by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Motion {
-    /// It may.
-    #[default]
-    Full,
-    /// Nothing does; what streams is no motion.
-    None,
 }
 
 /// How a notice is meant.
@@ -211,7 +201,11 @@ pub enum Msg {
     Paste(CleanText),
     /// A left click at column, row.
     Click(u16, u16),
-    /// The wheel at column, row; negative is up.
+    /// The mouse moved to column, row with the left button down.
+    Drag(u16, u16),
+    /// The left button went up at column, row.
+    Release(u16, u16),
+    /// The wheel at column, row, by lines; negative is up.
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),

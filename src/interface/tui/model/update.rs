@@ -29,7 +29,8 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Click(x, y) => self.click(x, y, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => self.input(&msg, state, now),
         };
         self.settle(effects, now)
     }
@@ -135,7 +136,7 @@ impl Ui {
         self.layers.last().and_then(Layer::listens_at).is_some_and(|at| now < at)
     }
 
-    fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         // A card decides: until it listens, nothing goes past it but redrawing.
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
@@ -280,7 +281,7 @@ impl Ui {
         }
     }
 
-    fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.is_deaf(now) {
             return Vec::new();
         }

@@ -6,11 +6,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::put;
+use super::{put, run_hints};
 use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
 use crate::interface::tui::model::answer::Hand;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
 use crate::interface::tui::scene::Scene;
@@ -179,8 +180,13 @@ fn welcome(scene: &Scene<'_>) -> Vec<Words> {
 /// Keys that the layer takes itself, under no action of the table.
 fn palette(theme: &Theme) -> Vec<Hint> {
     let arrows = format!("{} {}", arrow(theme, "up"), arrow(theme, "down"));
-    let hint = |key: &str, words| Hint { key: key.to_owned(), words };
-    vec![hint(&arrows, "choose"), hint("enter", "do"), hint("ctrl-u", "clear"), hint("esc", "close")]
+    let hint = |key: &str, words, action| Hint { key: key.to_owned(), words, action };
+    vec![
+        hint(&arrows, "choose", None),
+        hint("enter", "do", Some(Action::Enter)),
+        hint("ctrl-u", "clear", None),
+        hint("esc", "close", Some(Action::Back)),
+    ]
 }
 
 /// An arrow key as its sign, where there is one.
@@ -202,17 +208,13 @@ fn hints(scene: &Scene<'_>, keymap: &Keymap, contexts: &[Context], cells: usize)
         let key = |a: &Action| Some(arrow(scene.theme, &keymap.key(contexts, *a)?.to_string()));
         let hint = |(actions, words): Words| {
             let keys: Vec<String> = actions.iter().filter_map(key).collect();
-            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words })
+            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words, action: actions.first().copied() })
         };
         words.into_iter().filter_map(hint).collect()
     } else {
-        return keymap.hints(contexts, cells);
+        run_hints::hints(scene, keymap, contexts)
     };
-    let mut used: usize = hints.iter().map(Hint::width).sum();
-    while used > cells + 2 && hints.len() > 1 {
-        let gone = hints.remove(hints.len() - 2);
-        used -= gone.width();
-    }
+    Hint::fit(&mut hints, cells);
     hints
 }
 
@@ -221,10 +223,18 @@ pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, row: Rect, buf: &mut Bu
     let theme = scene.theme;
     let contexts = scene.ui.contexts(scene.state);
     let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    if let Some(text) = run_hints::marked(scene) {
+        left = put(buf, left, &text, theme.style(Slot::Notice));
+        left = put(buf, left, "  ", theme.style(Slot::KeyHint));
+    }
     for hint in hints(scene, keymap, &contexts, usize::from(left.width)) {
+        let x = left.x;
         left = put(buf, left, &hint.key, theme.style(Slot::Key));
         left = put(buf, left, " ", theme.style(Slot::KeyHint));
         left = put(buf, left, hint.words, theme.style(Slot::KeyHint));
+        if let Some(action) = hint.action {
+            scene.ui.spots.add(Rect { x, width: left.x - x, height: 1, ..row }, Spot::Press(action));
+        }
         left = put(buf, left, "  ", theme.style(Slot::KeyHint));
     }
 }
