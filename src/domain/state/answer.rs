@@ -2,7 +2,7 @@
 //!
 //! Not here: adding or changing those tasks (the orchestrator does); this only says what they would be.
 
-use super::{State, Task};
+use super::{End, GoalPhase, Life, State, Task};
 use crate::domain::hash::{IdMap, id_map};
 use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{GoalId, Name, Work};
@@ -28,6 +28,18 @@ impl State {
         self.goal(goal)?.tasks.iter().map(|t| self.task(*t)).find(|t| t.work == work && !t.removed)
     }
 
+    /// Whether one of Baton's last tasks that has begun is done again when something it is made of runs. One that the
+    /// operator dropped stays so while the goal goes on.
+    pub(crate) fn goes_along(&self, task: &Task) -> bool {
+        let over = self.goal(task.id.goal).is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_)));
+        matches!(task.work, Work::Synthesis | Work::Voice)
+            && match task.life {
+                Life::NotStarted => false,
+                Life::Running | Life::Ended(End::Done | End::Failed) => true,
+                Life::Ended(End::Cancelled(_) | End::Skipped) => over,
+            }
+    }
+
     /// What the answer of a goal would take in if `tasks` were its plan. A synthesis or voice summary that is there goes
     /// on, also where a new one would not be made.
     pub(crate) fn answer_needs(&self, goal: GoalId, tasks: &[&TaskSpec]) -> AnswerNeeds {
@@ -38,8 +50,7 @@ impl State {
         let last: Vec<&TaskSpec> = tasks.iter().filter(|t| !used.contains_key(&t.id)).copied().collect();
         // A single last task of the synthesiser's own tier is a synthesis already.
         let tier = |agent: &Name| self.config.fleet.agent(agent).map(|a| &a.tier);
-        let is_one =
-            tasks.len() == 1 || (last.len() == 1 && tier(&last[0].agent) == tier(&settings.synthesizer));
+        let is_one = tasks.len() == 1 || (last.len() == 1 && tier(&last[0].agent) == tier(&settings.synthesizer));
         let wanted = match g.options.synthesis {
             Some(choice) => choice && !tasks.is_empty(),
             None => settings.synthesis && !tasks.is_empty() && !is_one,

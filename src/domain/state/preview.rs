@@ -22,6 +22,8 @@ pub struct Preview {
     /// Tasks that have ended and whose results become out of date. The results stay usable; they run again only as
     /// confirmed.
     pub dirty: Vec<Name>,
+    /// Tasks that have ended and whose results are out of date now and won't be.
+    pub clean: Vec<Name>,
     /// Tasks that will run because of it, whatever else is confirmed: what is added, and the answer made of that.
     pub runs: Vec<Name>,
     work: Vec<Piece>,
@@ -56,7 +58,7 @@ struct Piece {
     seconds: f32,
     /// Indexes of what it needs; all before or after it.
     needs: Vec<usize>,
-    /// An answer that has ended: it runs again when something it needs runs.
+    /// An answer that runs again when something it needs runs.
     follows: bool,
 }
 
@@ -166,21 +168,27 @@ impl State {
             if node.dirty && !task.dirty && task.has_ended() {
                 preview.dirty.push(node.name.clone());
             }
+            if task.dirty && !node.dirty && task.has_ended() {
+                preview.clean.push(node.name.clone());
+            }
         }
         // A restored task that had ended keeps its result.
-        preview.runs.retain(|name| {
-            self.task_by_id(&TaskId::new(goal, name.clone())).is_none_or(|task| !task.has_ended())
-        });
+        preview
+            .runs
+            .retain(|name| self.task_by_id(&TaskId::new(goal, name.clone())).is_none_or(|task| !task.has_ended()));
         preview.work = after
             .iter()
             .map(|node| Piece {
                 name: node.name.clone(),
                 seconds: self.seconds_of(node.form),
                 needs: node.needs.clone(),
-                follows: node.ix.is_some_and(|ix| self.task(ix).work != Work::Ordinary && self.task(ix).has_ended()),
+                follows: node.ix.is_some_and(|ix| self.goes_along(self.task(ix))),
             })
             .collect();
         preview.runs = preview.runs_with(&[]);
+        let Preview { running, dirty, runs, .. } = &mut preview;
+        running.retain(|name| !runs.contains(name));
+        dirty.retain(|name| !runs.contains(name));
         Ok(preview)
     }
 
@@ -260,8 +268,7 @@ impl State {
         }
         let has_result = |node: &After<'_>| node.ix.map(|ix| self.task(ix)).filter(|t| t.result.is_some());
         let own = |node: &After<'_>| {
-            has_result(node)
-                .is_some_and(|task| self.outdated(task, node.form, node.needs.iter().map(|n| after[*n].ix)))
+            has_result(node).is_some_and(|task| self.outdated(task, node.form, node.needs.iter().map(|n| after[*n].ix)))
         };
         let mut stack: Vec<usize> = (0..after.len()).filter(|i| own(&after[*i])).collect();
         let takes_over = |task: &Task| !self.is_by_hand(task);

@@ -110,7 +110,12 @@ impl State {
         let first = self.totals.first_start?;
         let running: u64 = self.running().map(|a| a.elapsed(now).0).sum();
         let end = if self.running.is_empty() {
-            self.attempts.iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().unwrap_or(now)
+            self.attempts
+                .iter()
+                .filter(|a| a.by.is_none())
+                .filter_map(|a| a.ended.as_ref().map(|(at, _)| *at))
+                .max()
+                .unwrap_or(now)
         } else {
             now
         };
