@@ -48,7 +48,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::start(EngineOptions {
             session: Name::slug("test"),
-            config: SessionConfig { fleet, settings, seed: 1 },
+            config: SessionConfig { fleet, settings, seed: 1, ..SessionConfig::default() },
             sessions: folder.path().to_path_buf(),
             host: "test".into(),
         })

@@ -12,7 +12,7 @@ use crate::domain::state::{End, Gear, GoalPhase, Life, TaskIx};
 use crate::domain::text::CleanText;
 
 /// Why not, in words.
-type Refusal = String;
+pub(super) type Refusal = String;
 
 impl Orchestrator {
     /// Takes a command. The same id twice acts once.
@@ -44,6 +44,13 @@ impl Orchestrator {
             Some(ix) if !self.state.task(ix).removed => Ok(ix),
             Some(_) => Err(format!("{id} was removed from the plan")),
             None => Err(format!("there is no task {id}")),
+        }
+    }
+
+    /// Does something to a task that was checked to be there.
+    fn with(&mut self, task: &TaskId, act: impl FnOnce(&mut Self, TaskIx)) {
+        if let Some(ix) = self.state.find(task) {
+            act(self, ix);
         }
     }
 
@@ -100,7 +107,7 @@ impl Orchestrator {
             Command::Retry(RetryScope::Task(task) | RetryScope::WithDependants(task)) => {
                 let task = self.state.task(self.task(task)?);
                 match task.life {
-                    Life::Running => Err("it runs; stop it first, or wait".to_owned()),
+                    Life::Running if task.asking.is_none() => Err("it runs; stop it first, or wait".to_owned()),
                     Life::NotStarted if task.failures == 0 => Err("it has not run yet; it starts by itself".to_owned()),
                     Life::NotStarted | Life::Ended(_) if task.work == Work::Planning => {
                         Err("the plan is made; ctrl-n gives a new goal".to_owned())
@@ -153,10 +160,10 @@ impl Orchestrator {
             Command::Undo(_)
             | Command::Redo(_)
             | Command::Place { .. }
-            | Command::Message { .. }
-            | Command::Answer { .. }
-            | Command::EditResult { .. }
-            | Command::Dismiss(_) => Err("this version can't do that yet".to_owned()),
+            | Command::EditResult { .. } => Err("this version can't do that yet".to_owned()),
+            Command::Message { task, text } => self.check_message(self.task(task)?, text),
+            Command::Answer { task, text } => self.check_answer(self.task(task)?, text),
+            Command::Dismiss(subject) => self.check_dismiss(subject),
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
         }
     }
@@ -214,14 +221,14 @@ impl Orchestrator {
             Command::Undo(_)
             | Command::Redo(_)
             | Command::Place { .. }
-            | Command::Message { .. }
-            | Command::Answer { .. }
-            | Command::EditResult { .. }
-            | Command::Dismiss(_) => {}
+            | Command::EditResult { .. } => {}
+            Command::Message { task, text } => self.with(&task, |this, ix| this.message(author, ix, &text)),
+            Command::Answer { task, text } => self.with(&task, |this, ix| this.answer(author, ix, &text)),
+            Command::Dismiss(subject) => self.emit(Event::AttentionDismissed { subject }),
             Command::Pause => self.emit(Event::SessionPaused {}),
             Command::Resume => self.emit(Event::SessionResumed {}),
-            Command::Hold(task) => self.emit(Event::TaskHeld { task }),
-            Command::Release(task) => self.emit(Event::TaskReleased { task }),
+            Command::Hold(task) => self.with(&task, Self::hold),
+            Command::Release(task) => self.with(&task, Self::release),
             Command::Retry(scope) => self.retry(&author, &scope),
             Command::Stop { scope, partial } => self.stop(&scope, partial),
             Command::Skip(task) => {
@@ -327,6 +334,8 @@ impl Orchestrator {
         }
         for ix in again {
             let task = self.state.task(ix).id.clone();
+            // One that asks gives its question up.
+            self.stop_attempt(ix);
             self.emit_cleared(Subject::Task(task.clone()));
             self.emit(Event::TaskRetried(TaskRetried {
                 task,

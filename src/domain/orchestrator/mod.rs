@@ -16,7 +16,9 @@ mod input;
 mod prompts;
 mod recover;
 mod schedule;
+mod talk;
 mod turns;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +102,7 @@ impl Orchestrator {
             Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
                 self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
             }
+            Input::Looping { turn, evidence } => self.looping(turn, &evidence),
             Input::SlotFreed { turn } => self.slot_freed(turn),
             Input::Probed { endpoint, report } => self.probed(&endpoint, report),
             Input::Sampled(sample) => self.emit(Event::MachineSampled(sample)),

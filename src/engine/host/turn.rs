@@ -66,7 +66,8 @@ impl Turn {
             id: self.id,
             inputs: self.inputs.clone(),
             coalescer: Coalescer::default(),
-            answer: (self.want_answer == WantAnswer::Whole).then(String::new),
+            answer: (self.want_answer != WantAnswer::No).then(String::new),
+            want_answer: self.want_answer,
             first: None,
             phase: self.phase.clone(),
         };
@@ -156,7 +157,9 @@ struct Text {
     id: TurnId,
     inputs: mpsc::Sender<Input>,
     coalescer: Coalescer,
+    /// What is to come back with the end; none once it is longer than a short one may be.
     answer: Option<String>,
+    want_answer: WantAnswer,
     first: Option<Micros>,
     phase: PhaseCell,
 }
@@ -169,9 +172,13 @@ impl Text {
         }
         if let Some(answer) = &mut self.answer
             && channel == Channel::Answer
-            && answer.len() + piece.len() <= WantAnswer::CAP
         {
-            answer.push_str(piece);
+            let (long, short) = (answer.len() + piece.len(), self.want_answer == WantAnswer::Short);
+            if long <= if short { WantAnswer::SHORT } else { WantAnswer::CAP } {
+                answer.push_str(piece);
+            } else if short {
+                self.answer = None;
+            }
         }
         for piece in self.coalescer.push(now, channel, piece).into_iter().flatten() {
             self.send(piece).await?;

@@ -50,6 +50,7 @@ pub(super) fn config() -> SessionConfig {
             ],
         },
         settings: Settings::default(),
+        attention: crate::domain::fleet::AttentionSettings::default(),
         seed: 1,
     }
 }

@@ -212,7 +212,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 };
                 lines.extend(note(format!("the result of “{name}”, {}, {mark}", bytes(size))));
             }
-            Part::AnswerOf(turn) => lines.extend(note(format!("what it answered in {turn}"))),
+            Part::AnswerOf { turn, .. } => lines.extend(note(format!("what it answered in {turn}"))),
         }
     }
     lines
