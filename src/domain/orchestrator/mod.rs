@@ -26,6 +26,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use input::{Effect, EndReason, Input, ProbeReport, StartTurn, WantAnswer};
+pub use talk::QUESTIONS;
 
 use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionStarted};
 use crate::domain::state::State;

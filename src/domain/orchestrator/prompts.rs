@@ -102,7 +102,7 @@ impl Orchestrator {
         parts.push(Part::TaskPrompt(task.id.clone()));
         let mut system = vec![Part::AgentPrompt(task.spec.agent.clone())];
         if !convention.is_empty() {
-            system.push(literal(convention));
+            system.push(Part::MayAsk);
         }
         let mut messages =
             vec![Message { role: Speaker::System, parts: system }, Message { role: Speaker::User, parts }];

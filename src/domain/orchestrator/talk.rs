@@ -13,7 +13,7 @@ use crate::domain::state::{GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// How a model asks: this goes with the system prompt of a task that may.
-pub(super) const QUESTIONS: &str = "\n\nIf you cannot go on without a decision that only the operator can make, answer \
+pub const QUESTIONS: &str = "\n\nIf you cannot go on without a decision that only the operator can make, answer \
     with nothing but a line `ASK: <question>` and, if there are choices, lines `- <choice>`. The operator's answer comes \
     as the next message.";
 

@@ -43,6 +43,8 @@ pub enum Speaker {
 pub enum Part {
     /// The agent's system prompt from the session's configuration.
     AgentPrompt(AgentName),
+    /// How the agent may ask the operator: always the same words.
+    MayAsk,
     /// Fixed words of Baton's own.
     Literal(CleanText),
     /// The goal's text.

@@ -1,5 +1,6 @@
 //! A recipe becomes messages: pieces looked up in the state and the text store.
 
+use crate::domain::orchestrator::QUESTIONS;
 use crate::domain::protocol::{Channel, Part, Recipe, Speaker};
 use crate::domain::state::{Attempt, State};
 use crate::engine::journal::{Digest, JournalError, TextStore};
@@ -25,6 +26,7 @@ pub(super) fn expand(recipe: &Recipe, state: &State, texts: &TextStore) -> Resul
                 Part::AgentPrompt(agent) => {
                     text.push_str(state.config.fleet.agent(agent).map_or("", |a| a.prompt.as_str()));
                 }
+                Part::MayAsk => text.push_str(QUESTIONS),
                 Part::Literal(words) => text.push_str(words),
                 Part::Goal(goal) => text.push_str(state.goal(*goal).map_or("", |g| &g.text)),
                 Part::TaskPrompt(task) => {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::coalesce::{Coalescer, Piece};
+use super::repeat::Repeat;
 use crate::domain::orchestrator::{Input, WantAnswer};
 use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
 use crate::domain::text::CleanText;
@@ -68,6 +69,7 @@ impl Turn {
             coalescer: Coalescer::default(),
             answer: (self.want_answer != WantAnswer::No).then(String::new),
             want_answer: self.want_answer,
+            repeat: Repeat::default(),
             first: None,
             phase: self.phase.clone(),
         };
@@ -160,6 +162,7 @@ struct Text {
     /// What is to come back with the end; none once it is longer than a short one may be.
     answer: Option<String>,
     want_answer: WantAnswer,
+    repeat: Repeat,
     first: Option<Micros>,
     phase: PhaseCell,
 }
@@ -180,10 +183,16 @@ impl Text {
                 self.answer = None;
             }
         }
+        let evidence = self.repeat.push(channel, piece);
         for piece in self.coalescer.push(now, channel, piece).into_iter().flatten() {
             self.send(piece).await?;
         }
-        Ok(())
+        match evidence {
+            Some(evidence) => {
+                self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), ()> {

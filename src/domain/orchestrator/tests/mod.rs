@@ -4,4 +4,6 @@ mod commands;
 mod faults;
 mod properties;
 mod schedule;
+mod talk;
+mod watch;
 mod world;
