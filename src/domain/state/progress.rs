@@ -108,7 +108,7 @@ impl State {
     /// How many times faster than one at a time: the sum of attempt times over the time since the first start.
     pub fn speed_up(&self, now: Micros) -> Option<f32> {
         let first = self.totals.first_start?;
-        let running: u64 = self.running().map(|a| a.elapsed(now).0).sum();
+        let running: u64 = self.running().map(|a| a.worked(now).0).sum();
         let end = if self.running.is_empty() {
             self.attempts
                 .iter()

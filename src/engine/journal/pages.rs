@@ -97,12 +97,12 @@ impl TextStore {
         self.collect(turn.attempt, |t, c| t == turn && c == channel)
     }
 
-    /// The text of one channel of an attempt, cut to a budget with a mark ([`cut_text`]).
+    /// The text of one channel of a turn, cut to a budget with a mark ([`cut_text`]).
     ///
     /// # Errors
     /// As [`TextStore::text`].
-    pub fn cut(&self, attempt: AttemptId, channel: Channel, cut: Cut) -> Result<String, JournalError> {
-        let text = self.text(attempt, channel)?;
+    pub fn cut(&self, turn: TurnId, channel: Channel, cut: Cut) -> Result<String, JournalError> {
+        let text = self.turn_text(turn, channel)?;
         Ok(match cut_text(&text, cut) {
             Cow::Borrowed(_) => text,
             Cow::Owned(short) => short,

@@ -131,9 +131,18 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone)
     }
 
-    /// The raw text of one channel of an attempt, as far as it is at hand.
+    /// The raw text of one channel of an attempt, as far as it is at hand: of the last turn that said something there,
+    /// for what was said before it is conversation, not result.
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
-        self.pieces(attempt, 0).filter(|(c, _)| *c == channel).map(|(_, t)| t).collect()
+        let pieces = || {
+            let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
+            kept.filter_map(|r| match &r.event {
+                Event::AttemptOutput(output) if output.channel == channel => Some(output),
+                _ => None,
+            })
+        };
+        let last = pieces().last().map(|o| o.turn);
+        pieces().filter(|o| Some(o.turn) == last).map(|o| o.text.as_str()).collect()
     }
 }
 

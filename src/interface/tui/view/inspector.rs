@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::page::{self, Focus, bytes, dot, duration, facts, frame, padded, paint, plural, sign, thousands, word};
 use super::prose::Prose;
 use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker, TurnEnd};
-use crate::domain::state::{Attempt, State, Status, Task, TaskIx};
+use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::inspector::{InspectorUi, Section};
 use crate::interface::tui::scene::Scene;
@@ -182,6 +182,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 let text = state.config.fleet.agent(agent).map(|a| CleanText::new(&a.prompt)).unwrap_or_default();
                 lines.extend(plain(&text));
             }
+            Part::MayAsk => lines.extend(note("how it may ask you".to_owned())),
             Part::Literal(text) => lines.extend(plain(text.trim_matches('\n'))),
             Part::Goal(goal) => {
                 lines.extend(note("the goal".to_owned()));
@@ -212,7 +213,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 };
                 lines.extend(note(format!("the result of “{name}”, {}, {mark}", bytes(size))));
             }
-            Part::AnswerOf(turn) => lines.extend(note(format!("what it answered in {turn}"))),
+            Part::AnswerOf { turn, .. } => lines.extend(note(format!("what it answered in {turn}"))),
         }
     }
     lines
@@ -223,26 +224,9 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
     let (theme, state) = (scene.theme, scene.state);
     let status = state.status(ix, scene.now);
     let mut lines = vec![title(theme, format!("Why it is {}", status.word()))];
-    let why = match (status, state.admit(ix, scene.now)) {
-        (Status::Running, _) => state.last_attempt(task).map_or_else(
-            || "An attempt is about to start.".to_owned(),
-            |a| {
-                format!(
-                    "Attempt {} has been running on {} for {}.",
-                    task.attempts.len(),
-                    endpoint_title(state, a),
-                    duration(a.elapsed(scene.now).secs_f64())
-                )
-            },
-        ),
-        (Status::Done, _) => "It ended well; its result goes to those it feeds.".to_owned(),
-        (_, Ok(_)) => "A slot is free for it; it starts now.".to_owned(),
-        (Status::Failed | Status::Cancelled | Status::Skipped, _) if task.reason.is_empty() => {
-            "The operator ended it; r runs it again.".to_owned()
-        }
-        (Status::Failed | Status::Cancelled | Status::Skipped, _) => task.reason.as_str().to_owned(),
-        (_, Err(why)) => why.to_string(),
-    };
+    let urgency =
+        if scene.ui.run.figures().critical.contains(&ix) { Urgency::Critical } else { Urgency::Usual };
+    let why = state.why_words(ix, scene.now, urgency);
     lines.extend(page::wrapped(theme, Slot::Text, &why, cells, 2));
     for (heading, none, list) in
         [("Needs", "Nothing: it can start at once.", &task.needs), ("Feeds", "Nothing waits for it.", &task.feeds)]
@@ -285,7 +269,7 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
             Some(AttemptEnd::Completed) => (Glyph::Done, Slot::Done, "done"),
             Some(AttemptEnd::Failed(_)) => (Glyph::Failed, Slot::Failed, "failed"),
             Some(AttemptEnd::Cancelled) => (Glyph::Cancelled, Slot::Dropped, "cancelled"),
-            Some(AttemptEnd::Moved) => (Glyph::Arrow, Slot::Dim, "moved elsewhere"),
+            Some(AttemptEnd::Moved) => (Glyph::Arrow, Slot::Dim, "carried on"),
             Some(AttemptEnd::Interrupted) => (Glyph::Skipped, Slot::Dim, "interrupted"),
         };
         let chosen = shown.is_some_and(|s| s.id == a.id);

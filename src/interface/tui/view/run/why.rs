@@ -54,7 +54,7 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         return match ui.figures().fleet.get(ui.fleet_at) {
             Some(FleetLine::Idle { endpoints, why }) => (
                 format!("idle: {}", names(scene, endpoints)),
-                format!("{}; they take the next ready task of their tiers", why.words()),
+                why.sentence().to_owned(),
             ),
             Some(FleetLine::Endpoint { endpoint, .. }) => {
                 let e = state.endpoint(*endpoint);
