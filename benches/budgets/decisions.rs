@@ -158,6 +158,7 @@ pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {
         goal: GoalId(1),
         if_revision: o.state().goals()[0].revision,
         edits: vec![PlanEdit::Add(Box::new(spec))],
+        rerun: Vec::new(),
     };
     let begun = Instant::now();
     let decision = o.handle(Micros(2), envelope(2, edit));

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use baton::domain::fleet::SessionConfig;
 use baton::domain::plan::{PlanEdit, TaskSpec};
 use baton::domain::protocol::{
-    AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EndpointChanged, Event, GoalAdded, GoalId, GoalOptions,
-    Health, Level, LevelSupport, MachineSampled, Micros, Name, PlanEdited, Recipe, Record, Route, SessionStarted,
-    TaskId, TurnId, TurnStarted, Work,
+    AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EditKind, EndpointChanged, Event, GoalAdded, GoalId,
+    GoalOptions, Health, Level, LevelSupport, MachineSampled, Micros, Name, PlanEdited, Recipe, Record, Route,
+    SessionStarted, TaskId, TurnId, TurnStarted, Work,
 };
 use baton::domain::state::State;
 use baton::interface::tui::action::{Action, Keymap};
@@ -126,6 +126,7 @@ impl Console {
             edits,
             work: Work::Ordinary,
             repairs: Vec::new(),
+            kind: EditKind::New,
         }));
         console.push(Event::GoalApproved { goal });
         for i in 0..STREAMS {

@@ -74,7 +74,7 @@ impl Orchestrator {
                 GoalPhase::Planning => Err("there is no plan yet; a model is making it".to_owned()),
                 GoalPhase::Running | GoalPhase::Ended(_) => Err("its plan runs already".to_owned()),
             },
-            Command::EditPlan { goal, if_revision, edits } => self.check_edit(*goal, *if_revision, edits),
+            Command::EditPlan { goal, if_revision, edits, .. } => self.check_edit(*goal, *if_revision, edits),
             Command::Pause if self.state.gear == Gear::Paused => Err("it is paused already".to_owned()),
             Command::Resume if self.state.gear == Gear::Running => Err("it is not paused".to_owned()),
             Command::Resume if self.state.attention.contains_key(&Subject::Journal) => {
@@ -150,6 +150,13 @@ impl Orchestrator {
             Command::Probe(Some(endpoint)) if self.state.find_endpoint(endpoint).is_none() => {
                 Err(format!("there is no endpoint {endpoint}"))
             }
+            Command::Undo(_)
+            | Command::Redo(_)
+            | Command::Place { .. }
+            | Command::Message { .. }
+            | Command::Answer { .. }
+            | Command::EditResult { .. }
+            | Command::Dismiss(_) => Err("this version can't do that yet".to_owned()),
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
         }
     }
@@ -182,6 +189,7 @@ impl Orchestrator {
                     }
                     &spec.id
                 }
+                PlanEdit::Restore(_) => return Err("a removed task comes back by undo only".to_owned()),
                 PlanEdit::Replace(spec) => &spec.id,
                 PlanEdit::Remove(name) => name,
             };
@@ -203,6 +211,13 @@ impl Orchestrator {
                 self.emit_cleared(Subject::Review(goal));
             }
             Command::EditPlan { goal, edits, .. } => self.edit_plan(author, goal, edits),
+            Command::Undo(_)
+            | Command::Redo(_)
+            | Command::Place { .. }
+            | Command::Message { .. }
+            | Command::Answer { .. }
+            | Command::EditResult { .. }
+            | Command::Dismiss(_) => {}
             Command::Pause => self.emit(Event::SessionPaused {}),
             Command::Resume => self.emit(Event::SessionResumed {}),
             Command::Hold(task) => self.emit(Event::TaskHeld { task }),

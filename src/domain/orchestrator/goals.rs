@@ -4,7 +4,9 @@ use super::Orchestrator;
 use crate::domain::plan::{
     self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
 };
-use crate::domain::protocol::{Author, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work};
+use crate::domain::protocol::{
+    Author, EditKind, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
+};
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;
 
@@ -47,7 +49,7 @@ impl Orchestrator {
         repairs: Vec<CleanText>,
     ) {
         let revision = self.state.goal(goal).map_or(0, |g| g.revision) + 1;
-        self.emit(Event::PlanEdited(PlanEdited { goal, revision, author, edits, work, repairs }));
+        self.emit(Event::PlanEdited(PlanEdited { goal, revision, author, edits, work, repairs, kind: EditKind::New }));
     }
 
     /// A planning task has answered: its answer becomes the plan, mended where it has to be.

@@ -119,7 +119,7 @@ impl Index {
                 self.grow(state.tasks().len());
                 self.stale_paths = true;
                 let named = |edit: &PlanEdit| match edit {
-                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) => {
+                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) | PlanEdit::Restore(spec) => {
                         state.find(&TaskId::new(edited.goal, spec.id.clone()))
                     }
                     PlanEdit::Remove(_) => None,

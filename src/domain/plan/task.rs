@@ -178,8 +178,20 @@ pub enum PlanEdit {
     Add(Box<TaskSpec>),
     /// A task's new form; the id stays, its version grows.
     Replace(Box<TaskSpec>),
-    /// A task goes; its id is never used again.
+    /// A task goes; its id is never given to another.
     Remove(Name),
+    /// A removed task comes back, in the form given: what undoes a removal.
+    Restore(Box<TaskSpec>),
+}
+
+impl PlanEdit {
+    /// The name of the task it is about.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Add(spec) | Self::Replace(spec) | Self::Restore(spec) => &spec.id,
+            Self::Remove(name) => name,
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

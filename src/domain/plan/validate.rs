@@ -371,6 +371,14 @@ pub fn apply_edits<'a>(
                 Some(slot @ Some(_)) => *slot = Some(task),
                 _ => return Err(unknown(&task.id, &slots)),
             },
+            PlanEdit::Restore(task) => match index_of.get(&task.id).and_then(|&i| slots.get_mut(i)) {
+                Some(Some(_)) => return Err(EditError::Reused { id: task.id.clone() }),
+                Some(slot) => *slot = Some(task),
+                None => {
+                    index_of.insert(&task.id, slots.len());
+                    slots.push(Some(task));
+                }
+            },
             // The index keeps the id, so that an `Add` later in the same edit can't take it up again.
             PlanEdit::Remove(id) => match index_of.get(id).and_then(|&i| slots.get_mut(i)) {
                 Some(slot @ Some(_)) => {

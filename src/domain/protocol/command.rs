@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, CommandId, EndpointName, GoalId, Level, TaskId};
+use super::{AgentName, CommandId, EndpointName, GoalId, Level, Name, Subject, TaskId};
 use crate::domain::plan::{Plan, PlanEdit};
 use crate::domain::text::CleanText;
 
@@ -77,7 +77,46 @@ pub enum Command {
         if_revision: u32,
         /// The steps, applied whole or not at all.
         edits: Vec<PlanEdit>,
+        /// Tasks to run again because of it, as confirmed: ended ones start over, running ones are restarted. The others
+        /// that it touches keep their results and attempts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rerun: Vec<Name>,
     },
+    /// Undo the author's own last edit of a plan that is not undone: a new edit, inverse to it. Refused by name where
+    /// later edits touch the same tasks.
+    Undo(GoalId),
+    /// Make the author's own last undone edit again.
+    Redo(GoalId),
+    /// Run the next attempts of a task on this endpoint while it is usable; none: wherever its tier is served.
+    Place {
+        /// The task.
+        task: TaskId,
+        /// Where.
+        endpoint: Option<EndpointName>,
+    },
+    /// Say something to the agent of a task: queued for its next turn; a task that has ended goes on with it.
+    Message {
+        /// The task.
+        task: TaskId,
+        /// The words.
+        text: String,
+    },
+    /// Answer a question that an agent asks.
+    Answer {
+        /// The task.
+        task: TaskId,
+        /// The words, or one of the choices.
+        text: String,
+    },
+    /// Put a text in the place of a task's result; its dependants then use it, marked as edited.
+    EditResult {
+        /// The task.
+        task: TaskId,
+        /// The new result.
+        text: String,
+    },
+    /// Take something off the list of what needs the operator, seen and left as it is.
+    Dismiss(Subject),
     /// Start nothing new.
     Pause,
     /// Start tasks again.
@@ -194,6 +233,14 @@ impl fmt::Display for Command {
             Self::AddGoal { text, .. } => write!(f, "new goal: {}", text.lines().next().unwrap_or("")),
             Self::Approve(goal) => write!(f, "run the plan of {goal}"),
             Self::EditPlan { goal, edits, .. } => write!(f, "edit the plan of {goal} ({} changes)", edits.len()),
+            Self::Undo(goal) => write!(f, "undo the last edit of {goal}"),
+            Self::Redo(goal) => write!(f, "redo the last undone edit of {goal}"),
+            Self::Place { task, endpoint: Some(endpoint) } => write!(f, "run {task} on {endpoint}"),
+            Self::Place { task, endpoint: None } => write!(f, "run {task} wherever its tier is served"),
+            Self::Message { task, .. } => write!(f, "message to {task}"),
+            Self::Answer { task, .. } => write!(f, "answer to {task}"),
+            Self::EditResult { task, .. } => write!(f, "edit the result of {task}"),
+            Self::Dismiss(subject) => write!(f, "dismiss {subject}"),
             Self::Pause => f.write_str("start nothing new"),
             Self::Resume => f.write_str("go on"),
             Self::Hold(task) => write!(f, "hold {task}"),

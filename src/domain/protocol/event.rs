@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentName, AttemptId, Author, CommandId, EndpointName, Failure, GoalId, GoalOptions, Level, LevelScope,
-    LevelSupport, Micros, Name, Recipe, SessionId, TaskId, TurnId,
+    LevelSupport, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId, TurnId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -130,6 +130,26 @@ pub enum Event {
         /// The task.
         task: TaskId,
     },
+    /// The next attempts of a task go to this endpoint while it is usable.
+    #[serde(rename = "task.placed")]
+    TaskPlaced {
+        /// The task.
+        task: TaskId,
+        /// Where; none: wherever its tier is served.
+        endpoint: Option<EndpointName>,
+    },
+    /// The agent of a task asks the operator; its slot is free while it waits.
+    #[serde(rename = "task.asked")]
+    TaskAsked(TaskAsked),
+    /// A question was answered; the answer is the next turn's message.
+    #[serde(rename = "task.answered")]
+    TaskAnswered(MessageSent),
+    /// Somebody said something to the agent of a task; it goes with its next turn.
+    #[serde(rename = "message.sent")]
+    MessageSent(MessageSent),
+    /// A text was put in the place of a task's result.
+    #[serde(rename = "task.result_edited")]
+    ResultEdited(ResultEdited),
 
     /// An attempt began: one agent on one endpoint.
     #[serde(rename = "attempt.started")]
@@ -265,6 +285,26 @@ pub struct PlanEdited {
     /// What was mended in a model's plan, in words; empty for plans of people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repairs: Vec<CleanText>,
+    /// Whether it undoes or redoes an edit before it.
+    #[serde(default, skip_serializing_if = "is_new")]
+    pub kind: EditKind,
+}
+
+/// Whether an edit is new, or the inverse of one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditKind {
+    /// Of its own.
+    #[default]
+    New,
+    /// It undoes the edit that made this revision.
+    Undoes(u32),
+    /// It makes the edit of this revision again.
+    Redoes(u32),
+}
+
+fn is_new(kind: &EditKind) -> bool {
+    *kind == EditKind::New
 }
 
 fn is_ordinary(work: &Work) -> bool {
@@ -542,20 +582,4 @@ pub struct MachineSampled {
     pub used: u64,
     /// Swap in use.
     pub swap: u64,
-}
-
-/// What something that needs the operator is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    /// A plan waits for review.
-    Review(GoalId),
-    /// A task failed.
-    Task(TaskId),
-    /// An endpoint needs a hand (a key, a model).
-    Endpoint(EndpointName),
-    /// The journal can't be written.
-    Journal,
-    /// Something else, by name.
-    Other(Name),
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{
     Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit, PermitPhase,
-    Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
+    Pool, PoolIx, Question, Said, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
@@ -89,6 +89,23 @@ impl State {
             }
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
             Event::TaskReleased { task } => self.with_task(task, |t| t.held = false),
+            Event::TaskPlaced { task, endpoint } => self.with_task(task, |t| t.place.clone_from(endpoint)),
+            Event::TaskAsked(asked) => self.with_task(&asked.task, |t| {
+                t.asking = Some(Question {
+                    turn: asked.turn,
+                    text: asked.question.clone(),
+                    choices: asked.choices.clone(),
+                    since: at,
+                });
+            }),
+            Event::TaskAnswered(said) => self.with_task(&said.task, |t| {
+                t.asking = None;
+                t.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
+            }),
+            Event::MessageSent(said) => self.with_task(&said.task, |t| {
+                t.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
+            }),
+            Event::ResultEdited(edited) => self.with_task(&edited.task, |t| t.edited = true),
             Event::AttemptStarted(started) => self.attempt_started(at, started),
             Event::AttemptOutput(output) => self.output(record.seq, at, output),
             Event::AttemptEnded { attempt, end } => self.attempt_ended(at, *attempt, end),
@@ -241,6 +258,22 @@ impl State {
                         task.dirty = task.is_done();
                     });
                 }
+                PlanEdit::Restore(spec) => {
+                    let id = TaskId::new(edited.goal, spec.id.clone());
+                    if let Some(ix) = self.find(&id)
+                        && self.task(ix).removed
+                    {
+                        let open = !self.task(ix).has_ended();
+                        let task = &mut self.tasks[ix.0 as usize];
+                        task.removed = false;
+                        task.title = CleanText::one_line(spec.title());
+                        task.spec = Arc::new((**spec).clone());
+                        task.version += 1;
+                        if open && let Some(goal) = self.goal_mut(edited.goal) {
+                            goal.open += 1;
+                        }
+                    }
+                }
                 PlanEdit::Remove(name) => {
                     let id = TaskId::new(edited.goal, name.clone());
                     if let Some(ix) = self.find(&id)
@@ -275,6 +308,10 @@ impl State {
             held: false,
             dirty: false,
             removed: false,
+            edited: false,
+            asking: None,
+            messages: Vec::new(),
+            place: None,
             needs: Vec::new(),
             feeds: Vec::new(),
             attempts: Vec::new(),
@@ -305,7 +342,7 @@ impl State {
                 .edits
                 .iter()
                 .filter_map(|e| match e {
-                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) => {
+                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) | PlanEdit::Restore(spec) => {
                         self.find(&TaskId::new(edited.goal, spec.id.clone()))
                     }
                     PlanEdit::Remove(_) => None,
@@ -417,10 +454,14 @@ impl State {
         if started.attempt.0 != self.attempts.len() as u64 + 1 {
             return;
         }
+        let inputs = self.inputs_of(task);
         self.attempts.push(Attempt {
             id: started.attempt,
             task,
             version: started.version,
+            spec: Arc::clone(&self.task(task).spec),
+            inputs,
+            by: None,
             agent: started.agent.clone(),
             endpoint,
             route: started.route,

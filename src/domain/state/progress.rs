@@ -26,7 +26,8 @@ impl Progress {
         self.done + self.failed + self.dropped
     }
 
-    fn count(&mut self, life: Life) {
+    /// Counts one task more.
+    pub fn count(&mut self, life: Life) {
         self.total += 1;
         match life {
             Life::NotStarted => self.waiting += 1,

@@ -18,6 +18,8 @@ pub enum Status {
     Blocked,
     /// Running.
     Running,
+    /// Its agent asks the operator.
+    Asking,
     /// Ended with a result.
     Done,
     /// Ended without.
@@ -38,6 +40,7 @@ impl Status {
             Self::Held => "held",
             Self::Blocked => "blocked",
             Self::Running => "running",
+            Self::Asking => "asks you",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -47,6 +50,7 @@ impl Status {
 
     pub(super) fn of(state: &State, ix: TaskIx, now: Micros) -> Self {
         match state.task(ix).life {
+            Life::Running if state.task(ix).asking.is_some() => Self::Asking,
             Life::Running => Self::Running,
             Life::Ended(End::Done) => Self::Done,
             Life::Ended(End::Failed) => Self::Failed,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AttemptId, EndpointName, Level, Micros, Partial, Route, TaskId, Work};
+use crate::domain::protocol::{AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work};
 use crate::domain::text::CleanText;
 
 /// A task's place in [`super::State::tasks`]; stable, since tasks are never taken out.
@@ -39,6 +39,32 @@ pub enum End {
     Skipped,
 }
 
+/// A question that waits for the operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// The turn that asked.
+    pub turn: TurnId,
+    /// The words.
+    pub text: CleanText,
+    /// Answers it offers.
+    pub choices: Vec<CleanText>,
+    /// Since when it waits.
+    pub since: Micros,
+}
+
+/// Something that was said to a task's agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Who said it.
+    pub author: Author,
+    /// The words.
+    pub text: CleanText,
+    /// When.
+    pub at: Micros,
+    /// The turn it went with; none: it waits for the next one.
+    pub turn: Option<TurnId>,
+}
+
 /// A task as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
@@ -58,6 +84,14 @@ pub struct Task {
     pub held: bool,
     /// Done, but its form or inputs changed since.
     pub dirty: bool,
+    /// Its result was put in by hand.
+    pub edited: bool,
+    /// What its agent asks the operator; its slot is free meanwhile.
+    pub asking: Option<Question>,
+    /// What was said to its agent, oldest first.
+    pub messages: Vec<Said>,
+    /// Where its next attempts go while that is usable.
+    pub place: Option<EndpointName>,
     /// Taken out of the plan; kept for its history.
     pub removed: bool,
     /// What it needs.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{End, EndpointIx, Gear, GoalPhase, Life, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
-use crate::domain::protocol::{GoalId, Health, Micros, Route, TierName};
+use crate::domain::protocol::{AgentName, GoalId, Health, Micros, Route, TierName};
 use crate::domain::text::CleanText;
 
 /// What a task is given when it starts: all of it or nothing.
@@ -148,11 +148,16 @@ impl State {
     /// The tier a task goes to now, and which of its agent's it is: the one it was sent to, or the other while
     /// only that one answers.
     pub fn route_of(&self, task: &Task) -> Option<(&TierName, Route)> {
-        let agent = self.config.fleet.agent(&task.spec.agent)?;
+        self.route_for(&task.spec.agent, task.route)
+    }
+
+    /// As [`State::route_of`], for any task of an agent that was sent to `route`.
+    pub(super) fn route_for(&self, agent: &AgentName, route: Route) -> Option<(&TierName, Route)> {
+        let agent = self.config.fleet.agent(agent)?;
         let Some(fallback) = &agent.fallback else { return Some((&agent.tier, Route::Primary)) };
         // The one it was sent to, unless only the other one answers.
         let (first_down, fallback_down) = (self.tier_is_down(&agent.tier), self.tier_is_down(fallback));
-        let away = match task.route {
+        let away = match route {
             Route::Fallback => first_down || !fallback_down,
             Route::Primary => first_down && !fallback_down,
         };

@@ -8,6 +8,7 @@ pub mod action;
 mod effect;
 mod frame;
 pub mod launcher;
+pub mod log;
 pub mod model;
 mod plan_edit;
 mod probe;

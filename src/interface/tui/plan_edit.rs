@@ -63,5 +63,5 @@ pub(crate) fn read(state: &State, goal: GoalId, file: &str, text: &str) -> Edite
     if edits.is_empty() {
         return Edited::Unchanged;
     }
-    Edited::Changed(Command::EditPlan { goal, if_revision: g.revision, edits })
+    Edited::Changed(Command::EditPlan { goal, if_revision: g.revision, edits, rerun: Vec::new() })
 }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
 use super::model::run::Drawn;
-use super::model::{Leave, Motion, Mouse, Msg, Tone, Ui, UiEffect};
+use super::model::{Leave, Motion, Mouse, Msg, Screen, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::remember::Memory;
 use super::scene::{Scene, Transcripts};
@@ -510,7 +510,16 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         let now = self.client.now();
         let area = Rect::new(0, 0, self.size.0, self.size.1);
-        self.ui.run.tick(&self.state, now, super::view::body(area));
+        let body = super::view::body(area);
+        self.ui.run.tick(&self.state, now, body);
+        match self.ui.screen {
+            Screen::Graph => self.ui.graph.tick(&self.state, now, body),
+            Screen::Events => {
+                let height = super::view::events::height(body);
+                self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
+            }
+            _ => {}
+        }
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);
         let mut shown = Drawn::default();

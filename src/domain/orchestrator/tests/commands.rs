@@ -94,7 +94,7 @@ fn a_retry_runs_again_what_ended_and_what_was_skipped_because_of_it() {
 fn edits_are_whole_or_refused_by_name() {
     let mut world = started();
     let edit = |world: &mut World, revision, edits| {
-        world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits })
+        world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits, rerun: Vec::new() })
     };
     let revision = world.state().goals()[0].revision;
     let add = |spec| PlanEdit::Add(Box::new(spec));
@@ -187,7 +187,7 @@ fn the_answer_follows_a_plan_that_changes() {
     world.command(Command::AddGoal { text: "g".into(), plan: given, options }).unwrap();
     let edit = |world: &mut World, edits| {
         let if_revision = world.state().goals()[0].revision;
-        world.command(Command::EditPlan { goal: GoalId(1), if_revision, edits })
+        world.command(Command::EditPlan { goal: GoalId(1), if_revision, edits, rerun: Vec::new() })
     };
     // Everything is taken out: there is nothing to write about.
     edit(&mut world, vec![PlanEdit::Remove(Name::new("a").unwrap())]).unwrap();
@@ -222,7 +222,7 @@ fn a_running_task_and_what_needs_it_can_be_taken_out() {
     let revision = world.state().goals()[0].revision;
     let remove = |n: &str| PlanEdit::Remove(Name::new(n).unwrap());
     let edits = vec![remove("a"), PlanEdit::Replace(Box::new(task("b", &[], 50)))];
-    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits }).unwrap();
+    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits, rerun: Vec::new() }).unwrap();
     assert!(world.live.values().any(|t| t.task == id("g1/b")), "b needs nothing any more");
     world.run(1_000);
     assert!(world.state().task_by_id(&id("g1/b")).unwrap().is_done());
@@ -246,7 +246,7 @@ fn a_failed_task_that_is_taken_out_needs_nobody_any_more() {
     }
     let revision = world.state().goals()[0].revision;
     let edits = vec![PlanEdit::Remove(Name::new("a").unwrap())];
-    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits }).unwrap();
+    world.command(Command::EditPlan { goal: GoalId(1), if_revision: revision, edits, rerun: Vec::new() }).unwrap();
     assert!(world.state().attention.is_empty(), "{:?}", world.state().attention);
 }
 
@@ -257,7 +257,7 @@ fn a_plan_that_is_being_made_can_not_be_edited() {
     world.command(Command::AddGoal { text: "g".into(), plan: PlanSource::Model, options }).unwrap();
     let revision = world.state().goals()[0].revision;
     let edits = vec![PlanEdit::Add(Box::new(task("mine", &[], 50)))];
-    let edit = Command::EditPlan { goal: GoalId(1), if_revision: revision, edits };
+    let edit = Command::EditPlan { goal: GoalId(1), if_revision: revision, edits, rerun: Vec::new() };
     assert!(world.command(edit).unwrap_err().contains("no plan yet"));
 }
 

@@ -136,13 +136,20 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
             goal,
             if_revision: revision,
             edits: vec![PlanEdit::Add(Box::new(task(&format!("new{}", world.records.len()), &[], 30)))],
+            rerun: Vec::new(),
         },
-        10 => Command::EditPlan { goal, if_revision: revision, edits: vec![PlanEdit::Remove(id().name)] },
+        10 => Command::EditPlan {
+            goal,
+            if_revision: revision,
+            edits: vec![PlanEdit::Remove(id().name)],
+            rerun: Vec::new(),
+        },
         11 => Command::Retry(RetryScope::WithDependants(id())),
         12 => Command::EditPlan {
             goal,
             if_revision: revision,
             edits: vec![PlanEdit::Replace(Box::new(task(id().name.as_str(), &[], 60)))],
+            rerun: Vec::new(),
         },
         _ => Command::Stop { scope: StopScope::Goal(goal), partial: Partial::Discarded },
     }

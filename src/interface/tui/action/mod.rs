@@ -100,11 +100,47 @@ pub enum Action {
     Zoom,
     /// Grid 1, 2, 2×2, 3×3.
     Grid,
-    /// Plan review: edit the plan in `$EDITOR`.
+    /// Edit the whole plan as text.
     EditPlan,
+    /// Edit the selected task: its form, its needs, its result.
+    EditTask,
+    /// A new task that needs the selected one.
+    NewTask,
+    /// Undo the last edit of the plan.
+    Undo,
+    /// Make the last undone edit again.
+    Redo,
+    /// The selected task matters more.
+    Raise,
+    /// The selected task matters less.
+    Lower,
+    /// Say something to the selected task's agent.
+    Message,
+    /// Answer what the selected task's agent asks.
+    Answer,
+    /// The attempts of the selected task side by side.
+    DiffAttempts,
+    /// Take something off the list of what needs the operator.
+    Dismiss,
+    /// Show what was said on the notice line.
+    Notices,
+    /// Mark what is selected, or take the mark off.
+    Mark,
+    /// Mark from here to where the cursor goes; in a text, select.
+    Range,
+    /// The list's next order; the graph's next form.
+    Order,
+    /// A text field: open its text in `$EDITOR`.
+    ExternalEditor,
+    /// A text field: undo.
+    TextUndo,
+    /// A text field: redo.
+    TextRedo,
+    /// A text field: find in it.
+    TextFind,
     /// Welcome: choose the fleet.
     ChooseFleet,
-    /// Plan review: take the selected task out of the plan.
+    /// Take the selected task out of the plan (shows what that does first).
     Remove,
     /// Run the goal again.
     Again,
@@ -131,6 +167,8 @@ pub enum Context {
     Review,
     /// The answer.
     Done,
+    /// The list of what needs the operator.
+    Attention,
     /// A card that asks.
     Card,
     /// A text field.

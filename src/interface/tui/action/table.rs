@@ -73,7 +73,28 @@ pub const ENTRIES: &[Entry] = &[
             on(Context::Text, &["enter", "ctrl-s"], "accept"),
         ],
     ),
-    entry(Action::Retry, "retry", "retry the selected task", &[on(Context::Task, &["r"], "retry")]),
+    entry(
+        Action::Message,
+        "message",
+        "say something to this agent",
+        &[
+            on(Context::Task, &["i"], "message"),
+            on(Context::Output, &["i"], "message"),
+            on(Context::Attention, &["i"], ""),
+        ],
+    ),
+    entry(
+        Action::Retry,
+        "retry",
+        "retry the selected task: as it is or changed",
+        &[on(Context::Task, &["r"], "retry"), on(Context::Attention, &["r"], "")],
+    ),
+    entry(
+        Action::EditTask,
+        "edit_task",
+        "edit this task: prompt, agent, needs, result",
+        &[on(Context::Task, &["e"], "edit"), on(Context::Review, &["e"], "edit")],
+    ),
     entry(
         Action::Level,
         "level",
@@ -81,7 +102,12 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Task, &["t"], "level"), on(Context::Review, &["t"], "level")],
     ),
     entry(Action::Hold, "hold", "hold or release the selected task", &[on(Context::Task, &["p"], "hold")]),
-    entry(Action::Stop, "stop", "stop the selected task", &[on(Context::Task, &["x"], "stop")]),
+    entry(
+        Action::Stop,
+        "stop",
+        "stop the selected task",
+        &[on(Context::Task, &["x"], "stop"), on(Context::Attention, &["x"], "")],
+    ),
     entry(
         Action::Pin,
         "pin",
@@ -101,8 +127,53 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Output, &["Z"], "grid"), on(Context::Task, &["Z"], "")],
     ),
     entry(Action::Follow, "follow", "follow the end of the text", &[on(Context::Output, &["f", "G", "end"], "follow")]),
-    entry(Action::EditPlan, "edit_plan", "edit the plan in $EDITOR", &[on(Context::Review, &["E", "e"], "edit")]),
-    entry(Action::Remove, "remove", "take the selected task out of the plan", &[on(Context::Review, &["D"], "remove")]),
+    entry(
+        Action::Answer,
+        "answer",
+        "answer what this agent asks",
+        &[on(Context::Task, &["a"], ""), on(Context::Attention, &["a"], "")],
+    ),
+    entry(Action::Dismiss, "dismiss", "take it off the list of what needs you", &[on(Context::Attention, &["d"], "")]),
+    entry(
+        Action::NewTask,
+        "new_task",
+        "a new task after this one",
+        &[on(Context::Task, &["c"], ""), on(Context::Review, &["c"], "")],
+    ),
+    entry(
+        Action::Remove,
+        "remove",
+        "take the selected task out of the plan",
+        &[on(Context::Task, &["D"], ""), on(Context::Review, &["D"], "remove")],
+    ),
+    entry(Action::Raise, "raise", "this task matters more", &[on(Context::Task, &["K"], "")]),
+    entry(Action::Lower, "lower", "this task matters less", &[on(Context::Task, &["J"], "")]),
+    entry(
+        Action::DiffAttempts,
+        "diff_attempts",
+        "the attempts of this task side by side",
+        &[on(Context::Task, &["d"], "")],
+    ),
+    entry(
+        Action::EditPlan,
+        "edit_plan",
+        "edit the whole plan as text",
+        &[on(Context::Session, &["E"], ""), on(Context::Review, &["E"], "")],
+    ),
+    entry(Action::Undo, "undo", "undo the last edit of the plan", &[on(Context::Session, &["u"], "")]),
+    entry(Action::Redo, "redo", "make the last undone edit again", &[on(Context::Session, &["U"], "")]),
+    entry(Action::Mark, "mark", "mark this one, or take the mark off", &[on(Context::List, &["space"], "")]),
+    entry(
+        Action::Range,
+        "range",
+        "mark from here on; in a text, select",
+        &[on(Context::List, &["v"], ""), on(Context::Output, &["v"], "select")],
+    ),
+    entry(Action::Order, "order", "the list's next order", &[on(Context::List, &["o"], "")]),
+    unlisted(Action::ExternalEditor, "external_editor", "this text in $EDITOR", &[on(Context::Text, &["ctrl-o"], "")]),
+    unlisted(Action::TextUndo, "text_undo", "undo in this text", &[on(Context::Text, &["ctrl-/"], "")]),
+    unlisted(Action::TextRedo, "text_redo", "redo in this text", &[on(Context::Text, &["ctrl-y"], "")]),
+    unlisted(Action::TextFind, "text_find", "find in this text", &[on(Context::Text, &["ctrl-f"], "")]),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,
@@ -262,6 +333,7 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Everywhere, &["M", "f10"], ""), on(Context::Text, &["f10"], "")],
     ),
     entry(Action::ChooseTheme, "choose_theme", "choose a theme", &[]),
+    entry(Action::Notices, "notices", "what was said on the notice line", &[]),
     entry(Action::NextTheme, "next_theme", "next theme", &[]),
     entry(
         Action::Redraw,
@@ -318,6 +390,7 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Welcome, "welcome", "the welcome screen, outside the goal box"),
     (Context::Review, "review", "the plan review"),
     (Context::Done, "done", "the answer"),
+    (Context::Attention, "attention", "the list of what needs you"),
     (Context::Card, "card", "cards that ask"),
     (Context::Text, "text", "text fields"),
 ];
@@ -375,7 +448,7 @@ mod tests {
     /// The chains of contexts that the screens make. In them an inner key may hide an outer one only if it is listed.
     #[test]
     fn an_inner_context_hides_no_outer_key_but_those_meant() {
-        use Context::{Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
+        use Context::{Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
         let chains: &[&[Context]] = &[
             &[Welcome, Everywhere],
             &[Welcome, List, Everywhere],
@@ -387,6 +460,7 @@ mod tests {
             &[Done, Output, Session, Everywhere],
             &[Done, Output, List, Session, Everywhere],
             &[List, Everywhere],
+            &[Attention, List, Everywhere],
             &[Session, Everywhere],
         ];
         let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow")].into();
@@ -416,15 +490,15 @@ mod tests {
                 Context::Everywhere,
                 "1 2 3 4 5 6 tab shift-tab : ctrl-p ? f1 ! ctrl-n esc q ctrl-c ctrl-z ctrl-l ctrl-r M f10 Y S",
             ),
-            (Context::Session, "T P R X"),
-            (Context::List, "j k h l up down left right g G home end ctrl-d ctrl-u pgdn pgup / enter y"),
-            (Context::Task, "r t p x w"),
-            (Context::Output, "f G / n N h l y z Z w"),
-            (Context::Review, "enter E e t D"),
+            (Context::Session, "E T P R X u U"),
+            (Context::List, "j k h l up down left right g G home end ctrl-d ctrl-u pgdn pgup / enter y space v o"),
+            (Context::Task, "i a r e t p x w d c D J K"),
+            (Context::Output, "f G / n N h l y z Z w v i"),
+            (Context::Review, "enter E e c t D"),
             (Context::Done, "Y S r"),
             (Context::Welcome, "f enter"),
             (Context::Card, "left right enter esc"),
-            (Context::Text, "ctrl-s enter esc"),
+            (Context::Text, "ctrl-s enter esc ctrl-o ctrl-/ ctrl-y ctrl-f"),
         ];
         for (context, keys) in promised {
             for key in keys.split(' ') {

@@ -3,8 +3,9 @@
 //! Not here: what the sections say (`view/inspector`). It is a layer over Run; `esc` closes it there.
 
 use super::scroll::Scroll;
-use super::{Card, Layer, Msg, UiEffect};
-use crate::domain::protocol::{AttemptId, Command, LevelScope, Micros, RetryScope, TaskId};
+use super::task_verbs::task_action;
+use super::{Msg, UiEffect};
+use crate::domain::protocol::{AttemptId, Micros, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
@@ -71,6 +72,16 @@ impl InspectorUi {
         }
     }
 
+    /// Opens it on a task's attempts side by side.
+    pub fn comparing(task: TaskId) -> Self {
+        Self { section: Some(Section::Attempts), ..Self::new(task) }
+    }
+
+    /// One level back inside; false: there is none.
+    pub(super) fn back(&mut self) -> bool {
+        false
+    }
+
     /// The section shown: the one chosen, else the output once there is some, else the prompt.
     pub fn section(&self, state: &State) -> Section {
         let written = || self.attempt(state).and_then(|a| state.attempt(a)).is_some_and(|a| a.answer_bytes() > 0);
@@ -109,7 +120,6 @@ impl InspectorUi {
             return Vec::new();
         }
         let Some(task) = state.task_by_id(&self.task) else { return Vec::new() };
-        let send = |command| vec![UiEffect::Send(command)];
         match action {
             Action::NextPane => self.turn(section, 1),
             Action::PreviousPane => self.turn(section, Section::ALL.len() - 1),
@@ -123,19 +133,10 @@ impl InspectorUi {
                 let none = || UiEffect::Notice(CleanText::new("There is no answer to copy yet."));
                 return vec![self.attempt(state).map_or_else(none, UiEffect::CopyAnswer)];
             }
-            Action::Retry => return send(Command::Retry(RetryScope::Task(task.id.clone()))),
-            Action::Stop => {
-                let nothing = || UiEffect::Notice(CleanText::new("It has ended; there is nothing to stop."));
-                let card = Card::stop(state, &task.id, now);
-                return vec![card.map_or_else(nothing, |c| UiEffect::Open(Box::new(Layer::Card(c))))];
+            verb => {
+                let ix = state.find(&self.task);
+                return ix.and_then(|ix| task_action(verb, ix, state, now)).unwrap_or_default();
             }
-            Action::Hold if task.held => return send(Command::Release(task.id.clone())),
-            Action::Hold => return send(Command::Hold(task.id.clone())),
-            Action::Level => {
-                let scope = LevelScope::Task(task.id.clone());
-                return send(Command::SetLevel { scope, level: Some(state.level_of(task).next()) });
-            }
-            _ => {}
         }
         Vec::new()
     }
@@ -156,6 +157,7 @@ impl InspectorUi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::protocol::{Command, RetryScope};
     use crate::interface::tui::view::story::{self, Story};
 
     fn act(inspector: &mut InspectorUi, story: &Story, action: Action) -> Vec<UiEffect> {

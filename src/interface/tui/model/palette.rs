@@ -91,11 +91,11 @@ mod tests {
     fn what_works_here_is_listed_and_found_first() {
         let mut palette = PaletteUi::new(vec![Context::Task, Context::List, Context::Session, Context::Everywhere]);
         assert!(place(&palette, Action::Retry).is_some() && place(&palette, Action::NextTheme).is_some());
-        assert_eq!(place(&palette, Action::Remove), None);
-        "the selected task".chars().for_each(|c| palette.push(c));
+        assert_eq!(place(&palette, Action::ChooseFleet), None);
+        "answer".chars().for_each(|c| palette.push(c));
         let found = palette.found();
         let works: Vec<bool> = found.iter().map(|e| palette.works(e)).collect();
-        assert!(works.contains(&true) && works.contains(&false) && works.is_sorted_by(|a, b| a >= b), "{works:?}");
+        assert!(works.contains(&true) && works.is_sorted_by(|a, b| a >= b), "{works:?}");
         let review = PaletteUi::new(vec![Context::Review, Context::List]);
         assert!(place(&review, Action::Remove).is_some() && place(&review, Action::Retry).is_none());
     }

@@ -80,7 +80,7 @@ impl ReviewUi {
             Action::First => self.step(goal, state, isize::MIN),
             Action::Last => self.step(goal, state, isize::MAX),
             Action::Enter => return approve(goal, state),
-            Action::EditPlan => return vec![UiEffect::EditPlan(goal)],
+            Action::EditPlan | Action::EditTask => return vec![UiEffect::EditPlan(goal)],
             Action::Level => return self.level(goal, state),
             Action::Remove => return self.remove(goal, state),
             Action::Copy => {
@@ -144,6 +144,7 @@ impl ReviewUi {
             goal: goal.id,
             if_revision: goal.revision,
             edits: vec![PlanEdit::Remove(task.id.name.clone())],
+            rerun: Vec::new(),
         })]
     }
 }

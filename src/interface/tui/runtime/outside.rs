@@ -9,6 +9,7 @@ use crate::engine::client::Client;
 use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
+use crate::interface::tui::log::Entry;
 use crate::interface::tui::model::{Leave, Tone, UiEffect};
 use crate::interface::tui::plan_edit::{self, Edited};
 use crate::interface::tui::terminal::Stage;
@@ -32,6 +33,18 @@ impl<C: Client, S: Stage> Console<C, S> {
             UiEffect::Copy(text) => self.copy(&text),
             UiEffect::CopyAnswer(attempt) => {
                 let text = self.answer(attempt);
+                self.copy(&text)
+            }
+            UiEffect::CopyRecord(seq) => match self.record(seq) {
+                Some(text) => self.copy(&text),
+                None => {
+                    let words = "the text of an output is copied with its task: enter opens it";
+                    self.say((CleanText::from_static(words), Tone::Warning));
+                    Ok(())
+                }
+            },
+            UiEffect::CopyText(attempt, channel) => {
+                let text = self.transcripts.text(attempt, channel);
                 self.copy(&text)
             }
             UiEffect::Save { name, text } => {
@@ -103,6 +116,14 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it.
     fn answer(&self, attempt: AttemptId) -> String {
         self.transcripts.text(attempt, Channel::Answer)
+    }
+
+    /// The record at a place as JSON, where all of it is kept.
+    fn record(&self, seq: u64) -> Option<String> {
+        match self.transcripts.log().get(seq)? {
+            Entry::Whole(record) => serde_json::to_string_pretty(record).ok(),
+            Entry::Output { .. } => None,
+        }
     }
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {

@@ -7,8 +7,8 @@ use super::*;
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
-    AttemptId, AttemptStarted, Author, Event as Fact, GoalAdded, GoalOptions, Name, PlanEdited, Route, SessionStarted,
-    TaskId, Work,
+    AttemptId, AttemptStarted, Author, EditKind, Event as Fact, GoalAdded, GoalOptions, Name, PlanEdited, Route,
+    SessionStarted, TaskId, Work,
 };
 
 fn name(text: &str) -> Name {
@@ -38,6 +38,7 @@ pub(super) fn goal() -> Vec<Fact> {
             edits: vec![PlanEdit::Add(Box::new(task))],
             work: Work::Ordinary,
             repairs: Vec::new(),
+            kind: EditKind::New,
         }),
     ]
 }

@@ -32,6 +32,9 @@ impl Glyph {
         Self::Arrow,
         Self::Times,
         Self::About,
+        Self::Comes,
+        Self::Joins,
+        Self::Stop,
     ];
 
     /// Those that tell statuses apart.
@@ -76,6 +79,9 @@ impl Glyph {
             Self::Arrow => "arrow",
             Self::Times => "times",
             Self::About => "about",
+            Self::Comes => "comes",
+            Self::Joins => "joins",
+            Self::Stop => "stop",
         }
     }
 
@@ -109,6 +115,9 @@ impl Glyph {
             Self::Arrow => ("→", ">"),
             Self::Times => ("×", "x"),
             Self::About => ("≈", "~"),
+            Self::Comes => ("▸", ">"),
+            Self::Joins => ("◂", "<"),
+            Self::Stop => ("◆", "@"),
         }
     }
 }

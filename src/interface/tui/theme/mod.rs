@@ -192,6 +192,12 @@ pub enum Glyph {
     Times,
     /// `≈` or `~`.
     About,
+    /// `▸` where a line comes to a task.
+    Comes,
+    /// `◂` where a task joins a line.
+    Joins,
+    /// `◆` a stop on a line: one comes to it, the next begins.
+    Stop,
 }
 
 /// A loaded theme at one colour depth and glyph set.

@@ -59,6 +59,8 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let right = parts.join(&dot);
     let end = area.right().saturating_sub(1);
     let shown = match scene.ui.screen {
+        Screen::Events => 4,
+        Screen::Graph => 1,
         Screen::Other(n) => usize::from(n.saturating_sub(1)),
         _ => 0,
     };

@@ -19,6 +19,7 @@ use crate::interface::tui::theme::{Glyph, Slot, Theme};
 pub(crate) fn status_sign(status: Status) -> (Glyph, Slot) {
     match status {
         Status::Running => (Glyph::Running, Slot::Running),
+        Status::Asking => (Glyph::Asking, Slot::Asking),
         Status::Pending | Status::Ready | Status::Waiting => (Glyph::Waiting, Slot::Waiting),
         Status::Held => (Glyph::Held, Slot::Held),
         Status::Blocked => (Glyph::Waiting, Slot::Failed),

@@ -10,6 +10,7 @@ use super::put;
 use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
+use crate::interface::tui::model::answer::Hand;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
 use crate::interface::tui::scene::Scene;
@@ -24,10 +25,30 @@ const HELP: Words = (&[Action::Help], "help");
 const CARD: &[Words] =
     &[(&[Action::Left, Action::Right], "choose"), (&[Action::Enter], "do"), (&[Action::Back], "nothing")];
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
-const LIST: &[Words] =
-    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
 const THEMES: &[Words] =
     &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "keep"), LEAVE, (&[Action::Back], "as it was")];
+const ATTENTION: &[Words] = &[
+    (&[Action::Answer], "answer"),
+    (&[Action::Back], "close"),
+    (&[Action::Enter], "open"),
+    (&[Action::Retry], "retry"),
+    (&[Action::Stop], "stop"),
+    (&[Action::Message], "message"),
+    (&[Action::Dismiss], "dismiss"),
+    (&[Action::Down, Action::Up], "choose"),
+    LEAVE,
+    HELP,
+];
+const RETRY: &[Words] = &[
+    (&[Action::Enter], "do"),
+    (&[Action::Back], "nothing"),
+    (&[Action::Down, Action::Up], "row"),
+    (&[Action::Left, Action::Right], "change"),
+];
+const PROMPT: &[Words] =
+    &[(&[Action::Enter], "take it"), (&[Action::Back], "as it was"), (&[Action::TextUndo], "undo")];
+const WRITE: &[Words] =
+    &[(&[Action::Enter], "send"), (&[Action::Back], "keep as a draft"), (&[Action::TextUndo], "undo")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -74,6 +95,34 @@ const FAILED: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const EVENTS: &[Words] = &[
+    (&[Action::Down, Action::Up], "record"),
+    (&[Action::Search], "filter"),
+    (&[Action::Enter], "its task"),
+    (&[Action::Order], "spans"),
+    (&[Action::NextPane], "pane"),
+    (&[Action::Last], "follow"),
+    (&[Action::Copy], "copy"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const GRAPH: &[Words] = &[
+    (&[Action::Enter], "open"),
+    (&[Action::Left, Action::Down, Action::Up, Action::Right], "move"),
+    (&[Action::Order], "form"),
+    (&[Action::Zoom], "neighbours"),
+    (&[Action::Search], "filter"),
+    (&[Action::Message], "message"),
+    (&[Action::Retry], "retry"),
+    (&[Action::EditTask], "edit"),
+    (&[Action::Level], "level"),
+    (&[Action::Hold], "hold"),
+    (&[Action::Stop], "stop"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -81,9 +130,12 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
     if let Some(layer) = scene.ui.layers.last() {
         return match layer {
             Layer::Card(_) => Some(CARD.to_vec()),
-            Layer::Help(_) => Some(SHEET.to_vec()),
-            Layer::Attention(_) => Some(LIST.to_vec()),
             Layer::Themes(_) => Some(THEMES.to_vec()),
+            Layer::Help(_) | Layer::Notices(_) => Some(SHEET.to_vec()),
+            Layer::Attention(_) => Some(ATTENTION.to_vec()),
+            Layer::Retry(retry) => Some(if retry.field.is_some() { PROMPT } else { RETRY }.to_vec()),
+            Layer::Answer(answer) if answer.hand == Hand::Choosing => Some(CARD.to_vec()),
+            Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
         };
@@ -95,8 +147,11 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             let phase = scene.state.goal(goal).map(|g| &g.phase);
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
+        Screen::Events if scene.ui.events.is_typing() => None,
+        Screen::Events => Some(EVENTS.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
-        Screen::Run => None,
+        Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
+        Screen::Run | Screen::Graph => None,
     }
 }
 

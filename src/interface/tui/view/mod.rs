@@ -3,18 +3,25 @@
 //! Views are functions of the scene into a buffer. Not here: what a key does ([`super::action`], [`super::model`]).
 //! Invariants: nothing paints outside its rectangle, whatever the size; nothing draws text that is not clean or its own.
 
+mod answer;
 mod attention;
 mod card;
 pub mod done;
+pub(crate) mod events;
+mod field;
 pub(crate) mod forecast;
+mod graph;
 pub mod header;
 mod help;
 pub mod inspector;
 mod keys;
+mod message;
+mod notices;
 mod other;
 pub(crate) mod page;
 mod palette;
 pub(crate) mod prose;
+mod retry;
 pub mod review;
 pub mod run;
 mod sheet;
@@ -65,7 +72,9 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
         Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
+        Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
+        Screen::Events => events::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
@@ -79,8 +88,12 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
             Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
-            Layer::Attention(list) => attention::render(scene, list, body, buf),
             Layer::Themes(picker) => themes::render(scene.theme, picker, body, buf),
+            Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
+            Layer::Retry(retry) => retry::render(scene, retry, body, buf),
+            Layer::Answer(answer) => answer::render(scene, answer, body, buf),
+            Layer::Message(message) => message::render(scene, message, body, buf),
+            Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) => {}
         }
     }
@@ -106,18 +119,40 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    if scene.ui.screen == Screen::Run
-        && scene.ui.layers.is_empty()
-        && let Some((label, text)) = scene.ui.run.field()
+    let field = match scene.ui.screen {
+        Screen::Run => scene.ui.run.field(),
+        Screen::Graph => scene.ui.graph.field(),
+        _ => None,
+    };
+    if scene.ui.layers.is_empty()
+        && let Some((label, text)) = field
     {
         let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
         left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
         // The end of what is typed stays in sight.
         left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
-        if let Some((at, of)) = scene.ui.run.find_place() {
+        if scene.ui.screen == Screen::Run
+            && let Some((at, of)) = scene.ui.run.find_place()
+        {
             put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
         }
+        return;
+    }
+    if scene.ui.screen == Screen::Events
+        && scene.ui.layers.is_empty()
+        && (scene.ui.notice.is_none() || scene.ui.events.is_typing())
+        && let Some((text, says)) = events::field(&scene.ui.events)
+    {
+        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        left = put(buf, left, "filter: ", theme.style(Slot::Dim));
+        left = put(buf, left, &cut_start(&text, usize::from(left.width / 2)), theme.style(Slot::Input));
+        if scene.ui.events.is_typing() {
+            left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        }
+        let slot = if scene.ui.events.filter().1.is_some() { Slot::Warning } else { Slot::Dim };
+        let says = theme.cut(&format!("  {says}"), usize::from(left.width));
+        put(buf, left, &says, theme.style(slot));
         return;
     }
     let Some(notice) = &scene.ui.notice else { return };

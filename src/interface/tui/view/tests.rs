@@ -54,7 +54,7 @@ fn styled(buf: &Buffer) -> String {
 #[allow(clippy::field_reassign_with_default, reason = "one field is private")]
 fn with(layer: Layer) -> Ui {
     let mut ui = Ui::default();
-    ui.screen = Screen::Other(2);
+    ui.screen = Screen::Other(3);
     ui.layers.push(layer);
     ui
 }

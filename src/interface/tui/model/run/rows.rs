@@ -90,13 +90,7 @@ pub fn rows(state: &State, folds: &Folds, filter: &str, pick: Option<&Pick>, now
     let goals: Vec<_> = state.goals().iter().filter(|g| !g.tasks.is_empty()).collect();
     let many = goals.len() > 1;
     let needle = filter.to_lowercase();
-    let matches = |ix: TaskIx| {
-        let task = state.task(ix);
-        needle.is_empty()
-            || task.title.to_lowercase().contains(&needle)
-            || task.spec.agent.as_str().contains(&needle)
-            || state.status(ix, now).word().starts_with(&needle)
-    };
+    let matches = |ix: TaskIx| matches(state, ix, &needle, now);
     let selected = match pick {
         Some(Pick::Task(ix)) => Some(*ix),
         _ => None,
@@ -129,6 +123,15 @@ pub fn rows(state: &State, folds: &Folds, filter: &str, pick: Option<&Pick>, now
         }
     }
     out
+}
+
+/// Whether a task is left by a filter, given in small letters: by its title, its agent or the word of its status.
+pub fn matches(state: &State, ix: TaskIx, needle: &str, now: Micros) -> bool {
+    let task = state.task(ix);
+    needle.is_empty()
+        || task.title.to_lowercase().contains(needle)
+        || task.spec.agent.as_str().contains(needle)
+        || state.status(ix, now).word().starts_with(needle)
 }
 
 struct Around {

@@ -3,11 +3,12 @@
 use super::panes::Anchor;
 use super::rows::{Fold, Pick};
 use super::{Focus, Guide, RunUi};
-use crate::domain::protocol::{Command, LevelScope, Micros, RetryScope, TaskId};
+use crate::domain::protocol::{Command, LevelScope, Micros};
 use crate::domain::state::{Gear, State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
-use crate::interface::tui::model::{Card, InspectorUi, Layer, UiEffect};
+use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, select_one, task_action};
+use crate::interface::tui::model::{Card, Layer, UiEffect};
 
 impl RunUi {
     /// Does `action`. What it can't do here it says in a notice; actions of other rooms do nothing.
@@ -45,23 +46,12 @@ impl RunUi {
                 return notice(format!("grid: {}", self.grid.word()));
             }
             Action::Pin => return self.pin(state),
-            Action::Copy => return self.copy(state),
-            Action::Retry => {
-                return self.on_task(state, |id, _| vec![UiEffect::Send(Command::Retry(RetryScope::Task(id)))]);
+            Action::Copy => {
+                return self.shown_task().and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
             }
-            Action::Level => {
-                return self.on_task(state, |id, ix| {
-                    let level = state.level_of(state.task(ix)).next();
-                    vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Task(id), level: Some(level) })]
-                });
-            }
-            Action::Hold => {
-                return self.on_task(state, |id, ix| {
-                    vec![UiEffect::Send(if state.task(ix).held { Command::Release(id) } else { Command::Hold(id) })]
-                });
-            }
-            Action::Stop => {
-                return self.on_task(state, |id, _| card(Card::stop(state, &id, now), "that task has ended"));
+            verb if is_task_verb(verb) => {
+                let Some(ix) = self.selected() else { return select_one() };
+                return task_action(verb, ix, state, now).unwrap_or_default();
             }
             Action::StopAll => return card(Card::stop_all(state, now), "nothing is left to stop"),
             Action::RetryFailed => return card(Card::retry_failed(state, now), "nothing failed"),
@@ -101,13 +91,6 @@ impl RunUi {
     /// The task whose output the user looks at: the selected one, else that of the focused pane.
     fn shown_task(&self) -> Option<TaskIx> {
         self.selected().or_else(|| self.panes.get(self.panes.focus).map(|p| p.task))
-    }
-
-    fn on_task(&self, state: &State, act: impl FnOnce(TaskId, TaskIx) -> Vec<UiEffect>) -> Vec<UiEffect> {
-        match self.selected() {
-            Some(ix) => act(state.task(ix).id.clone(), ix),
-            None => notice("that key acts on one task; select one (R and X act on the whole session)".to_owned()),
-        }
     }
 
     fn step_focus(&mut self, by: isize) {
@@ -197,7 +180,7 @@ impl RunUi {
     fn enter(&mut self, state: &State) -> Vec<UiEffect> {
         match (self.focus, &self.pick) {
             (Focus::Tree, Some(Pick::Task(ix))) => {
-                vec![inspect(state, *ix)]
+                vec![inspect(*ix, state)]
             }
             (Focus::Tree, Some(_)) => {
                 self.guide = Guide::User;
@@ -205,7 +188,7 @@ impl RunUi {
                 Vec::new()
             }
             (Focus::Pane, _) => match self.selected() {
-                Some(ix) => vec![inspect(state, ix)],
+                Some(ix) => vec![inspect(ix, state)],
                 None => Vec::new(),
             },
             _ => Vec::new(),
@@ -251,16 +234,6 @@ impl RunUi {
         self.panes.pins.insert(task);
         notice(format!("pinned: {title}"))
     }
-
-    fn copy(&self, state: &State) -> Vec<UiEffect> {
-        match self.shown_task() {
-            Some(ix) => match state.last_attempt(state.task(ix)) {
-                Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
-                None => notice("it has written nothing yet".to_owned()),
-            },
-            None => Vec::new(),
-        }
-    }
 }
 
 fn card(card: Option<Card>, otherwise: &str) -> Vec<UiEffect> {
@@ -268,10 +241,6 @@ fn card(card: Option<Card>, otherwise: &str) -> Vec<UiEffect> {
         Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
         None => notice(otherwise.to_owned()),
     }
-}
-
-fn inspect(state: &State, ix: TaskIx) -> UiEffect {
-    UiEffect::Open(Box::new(Layer::Inspector(InspectorUi::new(state.task(ix).id.clone()))))
 }
 
 fn notice(text: String) -> Vec<UiEffect> {

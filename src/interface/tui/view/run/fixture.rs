@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::fleet::{Agent, Api, Endpoint, Nature, Protocol, SessionConfig};
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EndpointChanged, Event, Failure,
+    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Author, Channel, EditKind, EndpointChanged, Event, Failure,
     FailureKind, GoalAdded, GoalId, GoalOptions, Health, Level, LevelSupport, MachineSampled, Micros, Name, PlanEdited,
     Recipe, Record, Remedy, Route, SessionStarted, SlotAfter, Subject, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted,
     Usage, Work,
@@ -30,7 +30,7 @@ pub(crate) fn name(text: &str) -> Name {
     Name::slug(text)
 }
 
-fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f32) -> Endpoint {
+pub(crate) fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f32) -> Endpoint {
     Endpoint {
         name: name(id),
         title: Some(title.into()),
@@ -51,7 +51,7 @@ fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f
     }
 }
 
-fn agent(id: &str, tier: &str, level: Level) -> Agent {
+pub(crate) fn agent(id: &str, tier: &str, level: Level) -> Agent {
     Agent {
         name: name(id),
         description: String::new(),
@@ -96,6 +96,7 @@ impl Story {
                 edits,
                 work: Work::Ordinary,
                 repairs: Vec::new(),
+                kind: EditKind::New,
             }),
         );
         self.push(at, Event::GoalApproved { goal: GoalId(goal) });

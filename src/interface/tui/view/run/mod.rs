@@ -5,14 +5,14 @@
 //! visible rows only.
 
 mod cache;
-mod details;
+pub(super) mod details;
 mod draft;
 mod fleet;
 mod memory;
 mod panes;
-mod tree;
-mod why;
-mod words;
+pub(super) mod tree;
+pub(super) mod why;
+pub(super) mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -89,14 +89,14 @@ pub fn render(scene: &Scene<'_>, caches: &mut RunCaches, area: Rect, buf: &mut B
     }
     if fits(&areas.details) {
         put_title(scene, areas.details, "Task", "enter opens all", Focus::Pane, buf);
-        details::render(scene, areas.details, buf);
+        details::render(scene, scene.ui.run.selected(), areas.details, buf);
     }
     twins(scene, area, buf);
     drawn
 }
 
 /// On a terminal of ASCII signs, the signs inside sentences get their twins too.
-fn twins(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+pub(super) fn twins(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if scene.theme.glyphs == GlyphSet::Unicode {
         return;
     }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::words::{sign, words};
+use super::words::{Words, sign, words};
 use crate::domain::state::{Progress, Status, TaskIx};
 use crate::interface::tui::model::run::rows::{Fold, Pick, Row};
 use crate::interface::tui::model::run::{Drawn, Focus, Hit};
@@ -46,7 +46,10 @@ fn one(scene: &Scene<'_>, row: &Row, at: usize, line: Rect, buf: &mut Buffer) {
     pen.put(if selected { theme.glyph(Glyph::Cursor) } else { " " }, theme.style(Slot::Strong));
     pen.gap(u16::from(row.depth));
     match &row.pick {
-        Pick::Task(ix) => task(scene, *ix, &mut pen),
+        Pick::Task(ix) => {
+            let words = words(scene.state, scene.ui.run.figures(), *ix, scene.now);
+            task(scene, *ix, &words, &mut pen);
+        }
         Pick::Finished(_) => {
             pen.gap(1).put(theme.glyph(Glyph::Done), theme.style(Slot::Done));
             pen.put(&format!(" {} done", row.progress.done), theme.style(Slot::Dim));
@@ -112,11 +115,11 @@ fn rollup(scene: &Scene<'_>, p: Progress) -> Vec<(String, Style)> {
     .collect()
 }
 
-fn task(scene: &Scene<'_>, ix: TaskIx, pen: &mut Pen<'_>) {
+/// A task's row: sign, title, level, place, figure.
+pub(in crate::interface::tui::view) fn task(scene: &Scene<'_>, ix: TaskIx, words: &Words, pen: &mut Pen<'_>) {
     let theme = scene.theme;
     let ui = &scene.ui.run;
     let task = scene.state.task(ix);
-    let words = words(scene.state, ui.figures(), ix, scene.now);
     pen.gap(1).put(theme.glyph(words.glyph), theme.style(words.slot)).gap(1);
     let room = pen.room();
     let (level, place, figure) = match room {
@@ -155,7 +158,7 @@ fn task(scene: &Scene<'_>, ix: TaskIx, pen: &mut Pen<'_>) {
 }
 
 /// `l m h`, or `-` where the server has no such control.
-pub(super) fn level_letter(scene: &Scene<'_>, ix: TaskIx) -> &'static str {
+pub(in crate::interface::tui::view) fn level_letter(scene: &Scene<'_>, ix: TaskIx) -> &'static str {
     let task = scene.state.task(ix);
     let running = scene.state.last_attempt(task).filter(|_| task.life == crate::domain::state::Life::Running);
     if running.is_some_and(|a| scene.state.endpoint(a.endpoint).level == crate::domain::protocol::LevelSupport::None) {

@@ -8,20 +8,21 @@ use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::figure::{rate, seconds_clock, span};
 
 /// What a row says.
-pub(super) struct Words {
-    pub(super) glyph: Glyph,
-    pub(super) slot: Slot,
-    pub(super) place: String,
-    pub(super) figure: String,
+pub(in crate::interface::tui::view) struct Words {
+    pub(in crate::interface::tui::view) glyph: Glyph,
+    pub(in crate::interface::tui::view) slot: Slot,
+    pub(in crate::interface::tui::view) place: String,
+    pub(in crate::interface::tui::view) figure: String,
 }
 
 /// The sign and style of a status.
-pub(super) fn sign(status: Status) -> (Glyph, Slot) {
+pub(in crate::interface::tui::view) fn sign(status: Status) -> (Glyph, Slot) {
     match status {
         Status::Pending | Status::Ready | Status::Waiting => (Glyph::Waiting, Slot::Waiting),
         Status::Blocked => (Glyph::Waiting, Slot::Warning),
         Status::Held => (Glyph::Held, Slot::Held),
         Status::Running => (Glyph::Running, Slot::Running),
+        Status::Asking => (Glyph::Asking, Slot::Asking),
         Status::Done => (Glyph::Done, Slot::Done),
         Status::Failed => (Glyph::Failed, Slot::Failed),
         Status::Cancelled => (Glyph::Cancelled, Slot::Dropped),
@@ -69,7 +70,7 @@ pub(super) fn is_thinking(turn: &Turn) -> bool {
 }
 
 /// What is said of a task in its row.
-pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> Words {
+pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> Words {
     let task = state.task(ix);
     let status = state.status(ix, now);
     let (glyph, slot) = sign(status);
@@ -80,6 +81,10 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
             Some(a) => (seat(state, a), activity(a, figures.rates.get(&ix).copied(), now)),
             None => (String::new(), "starts".to_owned()),
         },
+        Status::Asking => {
+            let since = task.asking.as_ref().map_or(now, |q| q.since);
+            ("asks you".to_owned(), seconds_clock(now.since(since).0 / 1_000_000))
+        }
         Status::Ready => match figures.queue.get(&ix) {
             Some(queued) => {
                 let rank = match queued.rank {
@@ -127,7 +132,7 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
 }
 
 /// The sentence of the Why box.
-pub(super) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
+pub(in crate::interface::tui::view) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
     let task = state.task(ix);
     let mut out = Vec::new();
     match task.life {

@@ -1,0 +1,56 @@
+//! What something that needs the operator is about.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndpointName, GoalId, Name, TaskId};
+
+/// What something that needs the operator is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A plan waits for review.
+    Review(GoalId),
+    /// A task failed.
+    Task(TaskId),
+    /// An agent asks.
+    Question(TaskId),
+    /// A task has been silent for long.
+    Stall(TaskId),
+    /// A task repeats itself.
+    Loop(TaskId),
+    /// A task's context is nearly full.
+    Context(TaskId),
+    /// An endpoint needs a hand (a key, a model).
+    Endpoint(EndpointName),
+    /// The journal can't be written.
+    Journal,
+    /// Something else, by name.
+    Other(Name),
+}
+
+impl Subject {
+    /// The task it is about, if it is about one.
+    pub fn task(&self) -> Option<&TaskId> {
+        match self {
+            Self::Task(t) | Self::Question(t) | Self::Stall(t) | Self::Loop(t) | Self::Context(t) => Some(t),
+            Self::Review(_) | Self::Endpoint(_) | Self::Journal | Self::Other(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    /// What it is about, in words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Review(goal) => write!(f, "the plan of {goal}"),
+            Self::Task(task) => write!(f, "the failure of {task}"),
+            Self::Question(task) => write!(f, "the question of {task}"),
+            Self::Stall(task) => write!(f, "the silence of {task}"),
+            Self::Loop(task) => write!(f, "the repetition of {task}"),
+            Self::Context(task) => write!(f, "the full context of {task}"),
+            Self::Endpoint(endpoint) => write!(f, "the endpoint {endpoint}"),
+            Self::Journal => f.write_str("the journal"),
+            Self::Other(name) => write!(f, "{name}"),
+        }
+    }
+}
