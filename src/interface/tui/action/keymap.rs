@@ -334,7 +334,7 @@ mod tests {
         let both =
             said("[everywhere]\nx = \"refresh\"\n[task]\nx = \"hold\"\nX = \"stop\"\n[session]\nX = \"pause\"\n");
         assert!(
-            !both.iter().any(|w| w.contains("hides") || w.contains("is still")),
+            !both.iter().any(|w| w.contains("hides") || w.contains("in [task]")),
             "what is set in both is meant: {both:?}"
         );
         assert!(
