@@ -228,6 +228,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if self.parted == Parted::Yes {
             return;
         }
+        self.flush_looks();
         // First the descriptors, then the reader of them: the other way round it spins on a dead terminal.
         if let Err(error) = self.stage.part() {
             tracing::error!(%error, "parting from the terminal");
