@@ -108,7 +108,9 @@ impl Orchestrator {
                 let task = self.state.task(self.task(task)?);
                 match task.life {
                     Life::Running if task.asking.is_none() => Err("it runs; stop it first, or wait".to_owned()),
-                    Life::NotStarted if task.failures == 0 && task.thread.is_empty() => Err("it has not run yet; it starts by itself".to_owned()),
+                    Life::NotStarted if task.failures == 0 && task.thread.is_empty() => {
+                        Err("it has not run yet; it starts by itself".to_owned())
+                    }
                     Life::NotStarted | Life::Ended(_) if task.work == Work::Planning => {
                         Err("the plan is made; ctrl-n gives a new goal".to_owned())
                     }
@@ -157,10 +159,9 @@ impl Orchestrator {
             Command::Probe(Some(endpoint)) if self.state.find_endpoint(endpoint).is_none() => {
                 Err(format!("there is no endpoint {endpoint}"))
             }
-            Command::Undo(_)
-            | Command::Redo(_)
-            | Command::Place { .. }
-            | Command::EditResult { .. } => Err("this version can't do that yet".to_owned()),
+            Command::Undo(_) | Command::Redo(_) | Command::Place { .. } | Command::EditResult { .. } => {
+                Err("this version can't do that yet".to_owned())
+            }
             Command::Message { task, text } => self.check_message(self.task(task)?, text),
             Command::Answer { task, text } => self.check_answer(self.task(task)?, text),
             Command::Dismiss(subject) => self.check_dismiss(subject),
@@ -218,10 +219,7 @@ impl Orchestrator {
                 self.emit_cleared(Subject::Review(goal));
             }
             Command::EditPlan { goal, edits, .. } => self.edit_plan(author, goal, edits),
-            Command::Undo(_)
-            | Command::Redo(_)
-            | Command::Place { .. }
-            | Command::EditResult { .. } => {}
+            Command::Undo(_) | Command::Redo(_) | Command::Place { .. } | Command::EditResult { .. } => {}
             Command::Message { task, text } => self.with(&task, |this, ix| this.message(author, ix, &text)),
             Command::Answer { task, text } => self.with(&task, |this, ix| this.answer(author, ix, &text)),
             Command::Dismiss(subject) => self.emit(Event::AttentionDismissed { subject }),

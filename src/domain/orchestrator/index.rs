@@ -252,7 +252,9 @@ impl Index {
             && self.unmet[i] == 0
             && goal.is_some_and(|g| g.phase != GoalPhase::Draft);
         let lane = match state.tier_of(task) {
-            Some(tier) if goes_on || (new && task.not_before <= now) => Some(Lane { goal: task.id.goal, tier: tier.clone() }),
+            Some(tier) if goes_on || (new && task.not_before <= now) => {
+                Some(Lane { goal: task.id.goal, tier: tier.clone() })
+            }
             _ => None,
         };
         if new && task.not_before > now {

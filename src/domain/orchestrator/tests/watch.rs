@@ -51,7 +51,10 @@ fn silence_is_told_after_a_minute_and_is_over_with_the_next_word() {
     assert_eq!(raised(world.state()), [stall.clone()]);
     world.command(Command::Stop { scope: StopScope::Task(id("g1/a")), partial: Partial::Kept }).unwrap();
     assert!(world.state().attention.is_empty(), "what has ended is not silent");
-    let times = world.records.iter().filter(|r| matches!(&r.event, Event::AttentionRaised { subject, .. } if *subject == stall));
+    let times = world
+        .records
+        .iter()
+        .filter(|r| matches!(&r.event, Event::AttentionRaised { subject, .. } if *subject == stall));
     assert_eq!(times.count(), 2);
     world.assert_fold();
 }
@@ -144,7 +147,8 @@ fn a_key_that_is_refused_stays_on_the_list_until_a_request_succeeds() {
     deep.agent = name("reasoner");
     world.add(plan(vec![deep])).unwrap();
     world.run(200);
-    let endpoint = |world: &World| world.state().attention.keys().any(|s| matches!(s, Subject::Endpoint(e) if e.as_str() == "c"));
+    let endpoint =
+        |world: &World| world.state().attention.keys().any(|s| matches!(s, Subject::Endpoint(e) if e.as_str() == "c"));
     assert!(endpoint(&world));
     world.command(Command::Probe(None)).unwrap();
     assert!(endpoint(&world), "a server that answers probes may still refuse the key");

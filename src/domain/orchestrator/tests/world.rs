@@ -269,8 +269,7 @@ impl World {
                 } else {
                     (self.fate)(&start, tries)
                 };
-                let usual =
-                    || if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
+                let usual = || if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
                 let text = (self.says)(&start).unwrap_or_else(usual);
                 let answer = match start.want_answer {
                     WantAnswer::Whole => Some(text.clone()),
