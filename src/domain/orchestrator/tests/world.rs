@@ -66,7 +66,7 @@ pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
     Plan { version: 1, goal: "a goal".into(), max_parallel: None, synthesis: Some(false), tasks }
 }
 
-type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
+pub(super) type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
 
 type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 
