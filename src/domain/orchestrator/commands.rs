@@ -111,7 +111,9 @@ impl Orchestrator {
                 let task = self.state.task(self.task(task)?);
                 match task.life {
                     Life::Running if task.asking.is_none() => Err("it runs; stop it first, or wait".to_owned()),
-                    Life::NotStarted if task.failures == 0 && task.thread.is_empty() => Err("it has not run yet; it starts by itself".to_owned()),
+                    Life::NotStarted if task.failures == 0 && task.thread.is_empty() => {
+                        Err("it has not run yet; it starts by itself".to_owned())
+                    }
                     Life::NotStarted | Life::Ended(_) if task.work == Work::Planning => {
                         Err("the plan is made; ctrl-n gives a new goal".to_owned())
                     }

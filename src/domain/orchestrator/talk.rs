@@ -187,9 +187,8 @@ fn read_question(answer: &str) -> Option<(CleanText, Vec<CleanText>)> {
     }
     let mut lines = answer.lines().map(str::trim).filter(|l| !l.is_empty());
     let question = CleanText::one_line(lines.next()?.strip_prefix(ASK)?.trim());
-    let choices: Option<Vec<CleanText>> = lines
-        .map(|l| l.strip_prefix("- ").map(|c| CleanText::one_line(c.trim())).filter(|c| !c.is_empty()))
-        .collect();
+    let choices: Option<Vec<CleanText>> =
+        lines.map(|l| l.strip_prefix("- ").map(|c| CleanText::one_line(c.trim())).filter(|c| !c.is_empty())).collect();
     choices.filter(|_| !question.is_empty()).map(|choices| (question, choices))
 }
 

@@ -4,7 +4,7 @@
 //! Not here: whether a task may start, and the words of what keeps it from starting ([`super::why`], which the
 //! orchestrator goes by too). Invariant: nothing is said of a start that `admit` does not say.
 
-use super::{Attempt, EndpointIx, End, IdleWhy, Life, State, Task, TaskIx};
+use super::{Attempt, End, EndpointIx, IdleWhy, Life, State, Task, TaskIx};
 use crate::domain::protocol::{AttemptEnd, Micros, Partial};
 use crate::domain::text::CleanText;
 
@@ -164,9 +164,7 @@ mod tests {
 
     /// Three tasks in a row on one endpoint of one slot, and `events` after that.
     fn state(events: impl IntoIterator<Item = serde_json::Value>) -> State {
-        let spec = |name: &str, needs: &[&str]| {
-            serde_json::json!({"id": name, "title": format!("Task {name}"), "agent": "worker", "prompt": "p", "needs": needs})
-        };
+        let spec = |name: &str, needs: &[&str]| serde_json::json!({"id": name, "title": format!("Task {name}"), "agent": "worker", "prompt": "p", "needs": needs});
         let config = serde_json::json!({
             "fleet": {"name": "f", "endpoint": [
                 {"name": "athene", "title": "Athene V2", "tiers": ["main"], "protocol": "llama.cpp",
@@ -259,9 +257,19 @@ mod tests {
                 &["its next turn starts now"],
             ),
             (over("stop", done), "g1/a", Status::Done, &["done on Athene, try 1"]),
-            (over("stop", event("task.failed", with("it broke"))), "g1/a", Status::Failed, &["it broke", "r tries again"]),
+            (
+                over("stop", event("task.failed", with("it broke"))),
+                "g1/a",
+                Status::Failed,
+                &["it broke", "r tries again"],
+            ),
             (over("stop", event("task.failed", with("it broke"))), "g1/b", Status::Blocked, &["“Task a” failed"]),
-            (vec![event("task.skipped", with("skipped by you"))], "g1/a", Status::Skipped, &["skipped by you", "r runs it"]),
+            (
+                vec![event("task.skipped", with("skipped by you"))],
+                "g1/a",
+                Status::Skipped,
+                &["skipped by you", "r runs it"],
+            ),
             (
                 over("cancelled", event("task.cancelled", serde_json::json!({"task": "g1/a", "keep": "kept"}))),
                 "g1/a",

@@ -88,8 +88,11 @@ fn period(text: &[u8]) -> Option<(usize, usize)> {
 
 /// The piece in words; none when it has none: rules and numbers repeat in any table.
 fn evidence(piece: &[u8], times: usize) -> Option<CleanText> {
-    // From the start of a line, where there is one.
-    let start = piece.iter().position(|b| *b == b'\n').map_or(0, |i| i + 1);
+    // From the start of a line, a sentence or a word.
+    let line = piece.iter().position(|b| *b == b'\n').map(|i| i + 1);
+    let sentence = || piece.windows(2).position(|w| matches!(w, b". " | b"! " | b"? ")).map(|i| i + 2);
+    let word = || piece.iter().position(|b| *b == b' ').map(|i| i + 1);
+    let start = line.or_else(sentence).or_else(word).unwrap_or(0);
     let whole = [&piece[start..], &piece[..start]].concat();
     let text = String::from_utf8_lossy(&whole);
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER);
@@ -141,14 +144,14 @@ mod tests {
         let table: String = (0..200).map(|i| format!("| row {i} | yes | yes | no |\n|---|---|---|---|\n")).collect();
         let rule = format!("{}\n{}\n", "-".repeat(3_000), "| --- | --- |\n".repeat(300));
         let list: String = (1..300).map(|i| format!("{i}. Check the input and go on.\n")).collect();
-        let code: String = (0..150)
-            .map(|i| format!("    if x == {i} {{\n        return Err(Error::Bad);\n    }}\n"))
-            .collect();
+        let code: String =
+            (0..150).map(|i| format!("    if x == {i} {{\n        return Err(Error::Bad);\n    }}\n")).collect();
         let numbers = "0, 0, 0, 0, 0, 0, 0, 0,\n".repeat(400);
         let braces = "        }\n".repeat(200) + &"}\n\n".repeat(900);
         let refrain: String =
             (0..60).map(|i| format!("Verse {i} is new.\n{}", "And this is the refrain.\n".repeat(3))).collect();
-        let prose: String = (0..400).map(|i| format!("Sentence {} differs from {}. ", i * 7919 % 1000, i * 31 % 77)).collect();
+        let prose: String =
+            (0..400).map(|i| format!("Sentence {} differs from {}. ", i * 7919 % 1000, i * 31 % 77)).collect();
         for text in [table, rule, list, code, numbers, braces, refrain, prose] {
             for size in [3, 500] {
                 assert_eq!(told(&text, size), None, "{}", &text[..text.floor_char_boundary(60)]);

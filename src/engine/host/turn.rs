@@ -188,9 +188,7 @@ impl Text {
             self.send(piece).await?;
         }
         match evidence {
-            Some(evidence) => {
-                self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ())
-            }
+            Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
             None => Ok(()),
         }
     }

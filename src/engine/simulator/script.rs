@@ -182,10 +182,8 @@ fn words(
     let share = (endpoint.thinking * level).clamp(0.0, 0.7);
     let first = ask.answers == 0 && ask.system.contains(MAY_ASK);
     let question = directives.ask.as_deref().filter(|_| first).map(question);
-    let timed = directives.ms.is_some()
-        || directives.tokens.is_some()
-        || directives.text.is_some()
-        || question.is_some();
+    let timed =
+        directives.ms.is_some() || directives.tokens.is_some() || directives.text.is_some() || question.is_some();
     let thought = match directives.thinking {
         Some(n) => n,
         None if timed => 0,

@@ -141,7 +141,7 @@ impl Transcripts {
                 _ => None,
             })
         };
-        let last = pieces().last().map(|o| o.turn);
+        let last = pieces().next_back().map(|o| o.turn);
         pieces().filter(|o| Some(o.turn) == last).map(|o| o.text.as_str()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, config, endpoint, failure, name, person, plan, task};
+use super::world::{Says, World, config, endpoint, failure, name, person, plan, task};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
@@ -300,7 +300,7 @@ fn fate(seed: u64, percent: u64) -> Fate {
 }
 
 /// Some first turns ask the operator, and some that were answered ask again.
-fn asks(seed: u64) -> Box<dyn Fn(&crate::domain::orchestrator::StartTurn) -> Option<String>> {
+fn asks(seed: u64) -> Says {
     Box::new(move |t| {
         let text = format!("{}?", t.task);
         let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));

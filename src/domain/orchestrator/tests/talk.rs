@@ -49,7 +49,9 @@ fn asking() -> World {
         let first = !t.recipe.messages.iter().any(|m| m.role == Speaker::Assistant);
         (first && t.task.name.as_str() == "a").then(|| "ASK: Keep them?\n- keep\n- drop".to_owned())
     });
-    world.add(plan(vec![task("a", &[], 50), task("b", &["a"], 50), task("c", &[], 500)])).unwrap();
+    let mut a = task("a", &[], 50);
+    a.priority = Priority::High;
+    world.add(plan(vec![a, task("b", &["a"], 50), task("c", &[], 500)])).unwrap();
     while world.state().task_by_id(&id("g1/a")).unwrap().asking.is_none() {
         assert!(world.step());
     }

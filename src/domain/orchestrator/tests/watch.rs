@@ -48,10 +48,13 @@ fn silence_is_told_after_a_minute_and_is_over_with_the_next_word() {
     assert!(world.state().attention.is_empty());
     // It may fall silent again.
     at(&mut world, 200, Input::Wake);
-    assert_eq!(raised(world.state()), [stall.clone()]);
+    assert_eq!(raised(world.state()), std::slice::from_ref(&stall));
     world.command(Command::Stop { scope: StopScope::Task(id("g1/a")), partial: Partial::Kept }).unwrap();
     assert!(world.state().attention.is_empty(), "what has ended is not silent");
-    let times = world.records.iter().filter(|r| matches!(&r.event, Event::AttentionRaised { subject, .. } if *subject == stall));
+    let times = world
+        .records
+        .iter()
+        .filter(|r| matches!(&r.event, Event::AttentionRaised { subject, .. } if *subject == stall));
     assert_eq!(times.count(), 2);
     world.assert_fold();
 }
@@ -144,7 +147,8 @@ fn a_key_that_is_refused_stays_on_the_list_until_a_request_succeeds() {
     deep.agent = name("reasoner");
     world.add(plan(vec![deep])).unwrap();
     world.run(200);
-    let endpoint = |world: &World| world.state().attention.keys().any(|s| matches!(s, Subject::Endpoint(e) if e.as_str() == "c"));
+    let endpoint =
+        |world: &World| world.state().attention.keys().any(|s| matches!(s, Subject::Endpoint(e) if e.as_str() == "c"));
     assert!(endpoint(&world));
     world.command(Command::Probe(None)).unwrap();
     assert!(endpoint(&world), "a server that answers probes may still refuse the key");
@@ -162,7 +166,7 @@ fn a_failure_that_was_dismissed_stays_off_the_list_in_the_next_life_too() {
     world.add(plan(vec![task("a", &[], 50)])).unwrap();
     world.run(200);
     let subject = Subject::Task(id("g1/a"));
-    assert_eq!(raised(world.state()), [subject.clone()]);
+    assert_eq!(raised(world.state()), std::slice::from_ref(&subject));
     world.command(Command::Dismiss(subject.clone())).unwrap();
     let mut again = World::resume(&world.records);
     assert!(again.state().attention.is_empty());

@@ -69,7 +69,8 @@ pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
 pub(super) fn person(name: &'static str) -> Author {
     Author::Person(CleanText::from(name))
 }
-type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
+
+pub(super) type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
 
 type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 
@@ -276,8 +277,7 @@ impl World {
                 } else {
                     (self.fate)(&start, tries)
                 };
-                let usual =
-                    || if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
+                let usual = || if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
                 let text = (self.says)(&start).unwrap_or_else(usual);
                 let answer = match start.want_answer {
                     WantAnswer::Whole => Some(text.clone()),

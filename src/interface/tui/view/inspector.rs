@@ -224,8 +224,7 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
     let (theme, state) = (scene.theme, scene.state);
     let status = state.status(ix, scene.now);
     let mut lines = vec![title(theme, format!("Why it is {}", status.word()))];
-    let urgency =
-        if scene.ui.run.figures().critical.contains(&ix) { Urgency::Critical } else { Urgency::Usual };
+    let urgency = if scene.ui.run.figures().critical.contains(&ix) { Urgency::Critical } else { Urgency::Usual };
     let why = state.why_words(ix, scene.now, urgency);
     lines.extend(page::wrapped(theme, Slot::Text, &why, cells, 2));
     for (heading, none, list) in

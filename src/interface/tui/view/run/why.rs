@@ -52,10 +52,9 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
     let (state, ui) = (scene.state, &scene.ui.run);
     if ui.focus == crate::interface::tui::model::run::Focus::Fleet {
         return match ui.figures().fleet.get(ui.fleet_at) {
-            Some(FleetLine::Idle { endpoints, why }) => (
-                format!("idle: {}", names(scene, endpoints)),
-                why.sentence().to_owned(),
-            ),
+            Some(FleetLine::Idle { endpoints, why }) => {
+                (format!("idle: {}", names(scene, endpoints)), why.sentence().to_owned())
+            }
             Some(FleetLine::Endpoint { endpoint, .. }) => {
                 let e = state.endpoint(*endpoint);
                 (format!("{} · {}", e.config.title(), e.config.model), endpoint_why(state, e, *endpoint, scene.now))
