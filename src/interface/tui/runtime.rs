@@ -186,7 +186,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             GlyphChoice::Ascii => GlyphSet::Ascii,
         };
         let (theme, warnings) = options.themes.load(&options.theme, options.depth, glyphs);
-        let mut ui = Ui { mouse: options.mouse, ..Ui::default() };
+        let mut ui = Ui::default();
+        ui.mouse = options.mouse;
         ui.run.lights.motion = options.motion;
         let first = options.warnings.first().cloned();
         if let Some(text) = first.or_else(|| warnings.first().map(|w| w.to_string().into())) {

@@ -181,7 +181,8 @@ impl RunUi {
                 Focus::Pane => Only::Panes,
                 Focus::Fleet => Only::Fleet,
             },
-            fleet_lines: self.figures.fleet.len().min(99) as u16,
+            // One for each server, so that nothing beside it moves when some idle.
+            fleet_lines: state.pools().len().min(99) as u16,
             tasks: self.panes.wanted(state),
             splits: self.splits,
             zoomed: self.zoom.is_some(),

@@ -8,6 +8,7 @@ mod cache;
 mod details;
 mod draft;
 mod fleet;
+mod idle;
 mod memory;
 mod panes;
 mod tree;
@@ -259,5 +260,7 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;
