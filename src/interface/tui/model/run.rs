@@ -144,6 +144,8 @@ pub struct RunUi {
     key: RowsKey,
     /// Whether rows are kept that would move the selected one.
     kept: bool,
+    /// Whether the user did something since the rows were last looked at.
+    stirred: bool,
     pointer: Pointer,
     at: usize,
     figures: Figures,

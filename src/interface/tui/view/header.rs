@@ -216,13 +216,8 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let (state, theme) = (scene.state, scene.theme);
     let figures = scene.ui.run.figures();
     let mut out = Vec::new();
-    let field = |text: String, slot: Slot, keep: Keep| Field {
-        text,
-        style: theme.style(slot),
-        keep,
-        short: None,
-        least: None,
-    };
+    let field =
+        |text: String, slot: Slot, keep: Keep| Field { text, style: theme.style(slot), keep, short: None, least: None };
     if state.config.fleet.is_simulated() {
         let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
         out.push(Field { least: Some(" SIM ".to_owned()), ..badge });

@@ -198,7 +198,11 @@ fn a_click_on_the_key_line_and_the_header_is_the_key() {
     let buf = draw(&story, &mut ui, NOW, (120, 40));
     let row = ui.spots.find(|s| *s == Spot::Row(1)).unwrap();
     click(&mut ui, row);
-    assert!(matches!(ui.layers.last(), Some(Layer::Attention(list)) if list.row(&story.state) == 1), "{}", line(&buf, row.y));
+    assert!(
+        matches!(ui.layers.last(), Some(Layer::Attention(list)) if list.row(&story.state) == 1),
+        "{}",
+        line(&buf, row.y)
+    );
     let _ = ui.update(Msg::Action(Action::Back), &story.state, NOW);
     draw(&story, &mut ui, NOW, (120, 40));
     let at = place(&ui, Action::Screen(2));
@@ -246,10 +250,7 @@ fn whole_screens() {
     ];
     for (name, actions, filter) in scenes {
         for size in [(60, 20), (80, 24), (120, 40), (200, 60)] {
-            insta::assert_snapshot!(
-                format!("whole_{name}_{}x{}", size.0, size.1),
-                whole_screen(actions, filter, size)
-            );
+            insta::assert_snapshot!(format!("whole_{name}_{}x{}", size.0, size.1), whole_screen(actions, filter, size));
         }
     }
     insta::assert_snapshot!("whole_fleet_80x24", whole_screen(&[PreviousPane, Down], "", (80, 24)));

@@ -58,7 +58,10 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
             ),
             Some(FleetLine::Endpoint { endpoint, .. }) => {
                 let e = state.endpoint(*endpoint);
-                (format!("{} · {}", e.config.title(), e.config.model), endpoint_why(state, ui.figures(), *endpoint, scene.now))
+                (
+                    format!("{} · {}", e.config.title(), e.config.model),
+                    endpoint_why(state, ui.figures(), *endpoint, scene.now),
+                )
             }
             None => (String::new(), "no endpoints are configured".to_owned()),
         };
@@ -73,9 +76,10 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
         Pick::Phase((_, name)) => name.clone(),
         Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
-        Pick::Twins(first) => ui.groups().named(*first).map_or_else(String::new, |g| {
-            format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())
-        }),
+        Pick::Twins(first) => ui
+            .groups()
+            .named(*first)
+            .map_or_else(String::new, |g| format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())),
         Pick::Task(_) => String::new(),
     };
     let mut parts = vec![format!("{} of {} done", p.done, p.total)];
