@@ -144,6 +144,8 @@ pub struct RunUi {
     key: RowsKey,
     /// Whether rows are kept that would move the selected one.
     kept: bool,
+    /// Whether the user did something since the rows were last looked at.
+    stirred: bool,
     pointer: Pointer,
     at: usize,
     figures: Figures,
@@ -181,7 +183,8 @@ impl RunUi {
                 Focus::Pane => Only::Panes,
                 Focus::Fleet => Only::Fleet,
             },
-            fleet_lines: self.figures.fleet.len().min(99) as u16,
+            // One for each server, so that nothing beside it moves when some idle.
+            fleet_lines: state.pools().len().min(99) as u16,
             tasks: self.panes.wanted(state),
             splits: self.splits,
             zoomed: self.zoom.is_some(),

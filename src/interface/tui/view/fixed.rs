@@ -45,8 +45,9 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         left = put(buf, left, &text, theme.style(Slot::Notice));
         left = put(buf, left, &theme.cut(&after, most.saturating_sub(width(&text))), theme.style(Slot::Dim));
         left = put(buf, left, "   ", theme.style(Slot::Dim));
-        if scene.ui.notice.is_none() {
-            put(buf, left, &theme.cut("esc clears it", usize::from(left.width)), theme.style(Slot::Dim));
+        let back = "esc clears it";
+        if scene.ui.notice.is_none() && usize::from(left.width) >= back.len() {
+            put(buf, left, back, theme.style(Slot::Dim));
         }
     }
     let Some(notice) = &scene.ui.notice else { return };

@@ -8,6 +8,7 @@ mod cache;
 pub(super) mod details;
 mod draft;
 mod fleet;
+mod idle;
 mod memory;
 mod panes;
 pub(super) mod tree;
@@ -259,5 +260,7 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

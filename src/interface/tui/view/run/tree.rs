@@ -170,8 +170,7 @@ fn twins(scene: &Scene<'_>, first: TaskIx, row: &Row, pen: &mut Pen<'_>) {
     let title = format!("{} {}{}", group.stem, theme.glyph(Glyph::Times), group.members.len());
     let mut levels = group.members.iter().map(|t| level_letter(scene, *t));
     let level = levels.next().filter(|l| levels.all(|o| o == *l)).unwrap_or(" ");
-    let running: Vec<TaskIx> =
-        group.members.iter().copied().filter(|t| state.task(*t).life == Life::Running).collect();
+    let running: Vec<TaskIx> = group.members.iter().copied().filter(|t| state.task(*t).life == Life::Running).collect();
     let seats = super::seats(state, &running);
     let place = match &seats[..] {
         [one] => one.clone(),
@@ -241,7 +240,10 @@ impl Line<'_> {
         if self.marked {
             style = style.add_modifier(Modifier::BOLD);
         }
-        pen.field(self.title.0, room.saturating_sub(level + place + figure + 1), style, theme);
+        // Without the columns between them the figure needs a gap of its own.
+        let gap = usize::from(level == 0 && figure > 0);
+        let cells = room.saturating_sub(level + place + figure + gap + 1);
+        pen.field(self.title.0, cells, style, theme).gap(gap as u16);
         if level > 0 {
             pen.gap(1).put(self.level, theme.style(Slot::Dim)).gap(1);
         }

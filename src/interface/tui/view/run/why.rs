@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::words::{endpoint_why, why};
+use super::idle::endpoint_why;
+use super::words::why;
 use crate::domain::state::EndpointIx;
 use crate::domain::text::wrap::wrap;
 use crate::interface::tui::model::run::figures::FleetLine;
@@ -52,12 +53,19 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
     let (state, ui) = (scene.state, &scene.ui.run);
     if ui.focus == crate::interface::tui::model::run::Focus::Fleet {
         return match ui.figures().fleet.get(ui.fleet_at) {
-            Some(FleetLine::Idle { endpoints, why }) => {
-                (format!("idle: {}", names(scene, endpoints)), why.sentence().to_owned())
-            }
+            Some(FleetLine::Idle { endpoints, why }) => (
+                format!("idle: {}", names(scene, endpoints)),
+                match endpoints.first() {
+                    Some(first) if endpoints.len() == 1 => endpoint_why(state, ui.figures(), *first, scene.now),
+                    _ => why.sentence().to_owned(),
+                },
+            ),
             Some(FleetLine::Endpoint { endpoint, .. }) => {
                 let e = state.endpoint(*endpoint);
-                (format!("{} · {}", e.config.title(), e.config.model), endpoint_why(state, e, *endpoint, scene.now))
+                (
+                    format!("{} · {}", e.config.title(), e.config.model),
+                    endpoint_why(state, ui.figures(), *endpoint, scene.now),
+                )
             }
             None => (String::new(), "no endpoints are configured".to_owned()),
         };
@@ -72,9 +80,10 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
         Pick::Phase((_, name)) => name.clone(),
         Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
-        Pick::Twins(first) => ui.groups().named(*first).map_or_else(String::new, |g| {
-            format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())
-        }),
+        Pick::Twins(first) => ui
+            .groups()
+            .named(*first)
+            .map_or_else(String::new, |g| format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())),
         Pick::Task(_) => String::new(),
     };
     let mut parts = vec![format!("{} of {} done", p.done, p.total)];

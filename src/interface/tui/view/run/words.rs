@@ -1,7 +1,7 @@
 //! How a task is said in a row: its sign, where it is or why not, and one figure. Rows, pane titles and the Why box say
 //! the same.
 
-use crate::domain::protocol::{Health, Micros};
+use crate::domain::protocol::Micros;
 use crate::domain::state::{Attempt, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::theme::{Glyph, Slot};
@@ -140,38 +140,5 @@ pub(in crate::interface::tui::view) fn why(state: &State, figures: &Figures, ix:
             format!("{words} · {place}")
         }
         None => words,
-    }
-}
-
-/// Why an endpoint is as it is.
-pub(super) fn endpoint_why(
-    state: &State,
-    e: &EndpointState,
-    ix: crate::domain::state::EndpointIx,
-    now: Micros,
-) -> String {
-    let probe = match e.probe_at {
-        Some(at) if at > now => format!("; probed again in {} s", at.since(now).0.div_ceil(1_000_000)),
-        _ => "; ctrl-r probes it".to_owned(),
-    };
-    match &e.health {
-        Health::Down { reason } => format!("down for {}: {reason}{probe}", span(now.since(e.since))),
-        Health::Loading => format!("its model is loading since {}", span(now.since(e.since))),
-        Health::Up | Health::Unknown => {
-            let pool = state.pool(e.pool);
-            let measured = if e.slot_speed > 0.0 { "measured" } else { "expected" };
-            let base = format!(
-                "{} of {} slots busy, {} a slot {measured}, {} done, {} errors",
-                pool.busy(),
-                pool.ceiling,
-                rate(e.speed()),
-                e.completed,
-                e.errors
-            );
-            match state.idle_words(ix, now) {
-                Some(why) => format!("{base}; free slots: {why}"),
-                None => base,
-            }
-        }
     }
 }
