@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
 use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record};
@@ -38,6 +39,7 @@ pub struct Transcripts {
     ended: VecDeque<AttemptId>,
     bytes: usize,
     limit: usize,
+    log: EventLog,
 }
 
 /// The text of one attempt that is still at hand.
@@ -58,11 +60,17 @@ impl Default for Transcripts {
 impl Transcripts {
     /// Keeps about `limit` bytes at most.
     pub fn with_limit(limit: usize) -> Self {
-        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit }
+        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
     }
 
-    /// Takes in a record; only `attempt.output` is kept.
+    /// The newest records, without the text of outputs.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Takes in a record: the text of an output; of the others what the log keeps.
     pub fn apply(&mut self, record: &Arc<Record>) {
+        self.log.apply(record);
         match &record.event {
             Event::AttemptOutput(output) => {
                 let bytes = output.text.capacity() + RECORD;

@@ -6,6 +6,8 @@
 
 mod key;
 mod keymap;
+#[cfg(test)]
+mod readme;
 pub mod table;
 
 pub use key::{Key, KeyError};
@@ -46,6 +48,8 @@ pub enum Action {
     SaveAnswer,
     /// Next theme.
     NextTheme,
+    /// Choose a theme, seeing it meanwhile.
+    ChooseTheme,
     /// The session's reasoning level, one further.
     SessionLevel,
     /// Start nothing new, or resume.

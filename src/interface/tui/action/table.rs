@@ -312,6 +312,7 @@ pub const ENTRIES: &[Entry] = &[
         "mouse on or off",
         &[on(Context::Everywhere, &["M", "f10"], ""), on(Context::Text, &["f10"], "")],
     ),
+    entry(Action::ChooseTheme, "choose_theme", "choose a theme", &[]),
     entry(Action::NextTheme, "next_theme", "next theme", &[]),
     entry(
         Action::Redraw,

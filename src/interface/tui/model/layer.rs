@@ -1,6 +1,6 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
-use super::{Card, InspectorUi, PaletteUi};
+use super::{Card, InspectorUi, PaletteUi, ThemesUi, UiEffect};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::Context;
@@ -18,6 +18,8 @@ pub enum Layer {
     Inspector(InspectorUi),
     /// What needs the operator.
     Attention(AttentionUi),
+    /// Themes, tried on while choosing.
+    Themes(ThemesUi),
 }
 
 /// The help of the contexts it was opened from.
@@ -40,10 +42,18 @@ impl Layer {
     /// The contexts of its focus, innermost first.
     pub fn contexts(&self, state: &State) -> Vec<Context> {
         match self {
-            Self::Help(_) | Self::Attention(_) => vec![Context::List, Context::Everywhere],
+            Self::Help(_) | Self::Attention(_) | Self::Themes(_) => vec![Context::List, Context::Everywhere],
             Self::Palette(_) => vec![Context::Text],
             Self::Card(_) => vec![Context::Card],
             Self::Inspector(inspector) => inspector.contexts(state),
+        }
+    }
+
+    /// What it asks for when it is closed without a choice.
+    pub(super) fn closed(self) -> Vec<UiEffect> {
+        match self {
+            Self::Themes(themes) => themes.undo(),
+            _ => Vec::new(),
         }
     }
 

@@ -5,15 +5,18 @@
 
 mod card;
 pub mod done;
+pub mod events;
 pub mod graph;
 pub mod inspector;
 mod layer;
 mod observe;
 pub mod palette;
+pub mod remembered;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
 pub mod task_verbs;
+pub mod themes;
 mod update;
 pub mod welcome;
 
@@ -26,12 +29,15 @@ use crate::domain::text::CleanText;
 
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use events::EventsUi;
 pub use graph::GraphUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
+pub use remembered::Remembered;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use themes::ThemesUi;
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
@@ -57,6 +63,8 @@ pub struct Ui {
     pub review: ReviewUi,
     /// An answer.
     pub done: DoneUi,
+    /// Screen 5.
+    pub events: EventsUi,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
@@ -65,6 +73,10 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// Whether anything moves by itself: what was released lights up, what works spins.
+    pub motion: Motion,
+    /// Where borders were dragged to, by name, in thousandths; kept from one start to the next.
+    pub splits: std::collections::BTreeMap<String, u16>,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -77,6 +89,16 @@ pub enum Mouse {
     Terminal,
     /// Baton: clicks and the wheel act.
     Baton,
+}
+
+/// Whether anything on the screen moves by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// It may.
+    #[default]
+    Full,
+    /// Nothing does; what streams is no motion.
+    None,
 }
 
 /// What the notice line says, until it is over.
@@ -124,6 +146,7 @@ impl Ui {
             Screen::Run => self.run.contexts(state),
             Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
+            Screen::Events => self.events.contexts(state),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -139,7 +162,8 @@ impl Ui {
     pub fn deadline(&self, now: Micros) -> Option<Micros> {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
-        [notice, card, self.run.deadline()].into_iter().flatten().min()
+        let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
+        [notice, card, self.run.deadline(), events].into_iter().flatten().min()
     }
 
     /// Says something on the notice line.
@@ -162,7 +186,9 @@ pub enum Screen {
     Graph,
     /// A goal's answer.
     Done(GoalId),
-    /// Screens 3 to 6: they say what they will show and which key leads back.
+    /// Screen 5: the journal.
+    Events,
+    /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
 
@@ -200,6 +226,8 @@ pub enum UiEffect {
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.
     CopyAnswer(AttemptId),
+    /// Copy the record at a place to the clipboard, as JSON.
+    CopyRecord(u64),
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.
@@ -228,6 +256,12 @@ pub enum UiEffect {
     ToggleMouse,
     /// The next theme.
     NextTheme,
+    /// Open the theme picker: the loop knows the themes.
+    ChooseTheme,
+    /// Wear a theme, until another is or this one is kept.
+    PreviewTheme(String),
+    /// Wear a theme from now on, and at the next start.
+    KeepTheme(String),
     /// Start over on the simulated fleet, or on the configured one.
     SwitchFleet(FleetChoice),
 }

@@ -76,8 +76,10 @@ impl Ui {
         {
             return Vec::new();
         }
-        if action == Action::Back && self.layers.pop().is_some() {
-            return Vec::new();
+        if action == Action::Back
+            && let Some(layer) = self.layers.pop()
+        {
+            return layer.closed();
         }
         if let Some(layer) = self.layers.last_mut()
             && let Some(effects) = layer_acts(layer, action, state, now)
@@ -112,6 +114,7 @@ impl Ui {
                 }
                 self.show(Screen::Graph)
             }
+            Action::Screen(5) => self.show(Screen::Events),
             Action::Screen(n) => self.show(Screen::Other(n)),
             Action::Palette => {
                 let mut contexts = self.contexts(state);
@@ -159,6 +162,7 @@ impl Ui {
             }
             Action::Mouse => vec![UiEffect::ToggleMouse],
             Action::NextTheme => vec![UiEffect::NextTheme],
+            Action::ChooseTheme => vec![UiEffect::ChooseTheme],
             Action::SessionLevel => {
                 let level = state.level.next();
                 let mut effects = notice(&format!(
@@ -212,6 +216,7 @@ impl Ui {
                 _ => self.graph.update(action, state, now),
             },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }
@@ -255,6 +260,10 @@ impl Ui {
                 }
                 Vec::new()
             }
+            Some(Layer::Themes(themes)) => match msg {
+                Msg::Wheel(_, _, by) => themes.turn(isize::from(by.signum())),
+                _ => Vec::new(),
+            },
             Some(Layer::Attention(_)) => Vec::new(),
         }
     }
@@ -266,12 +275,12 @@ impl Ui {
             Screen::Run => self.run.input(msg, state, now),
             Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
         }
     }
 
     fn show(&mut self, screen: Screen) -> Vec<UiEffect> {
-        self.layers.clear();
         // What is selected here is selected there.
         if self.screen == Screen::Graph
             && screen == Screen::Run
@@ -280,7 +289,7 @@ impl Ui {
             self.run.select(task);
         }
         self.screen = screen;
-        Vec::new()
+        self.layers.drain(..).rev().flat_map(Layer::closed).collect()
     }
 
     /// The answer of the goal shown, else of the last that has one.
@@ -367,6 +376,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             };
             nothing
         }
+        Layer::Themes(themes) => match action {
+            Action::Enter => Some(Closes(themes.keep())),
+            action => themes.update(action).map(Stays),
+        },
         Layer::Inspector(inspector) => match action {
             Action::Enter
             | Action::Down

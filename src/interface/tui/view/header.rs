@@ -60,6 +60,7 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let end = area.right().saturating_sub(1);
     let shown = match scene.ui.screen {
         Screen::Graph => 1,
+        Screen::Events => 4,
         Screen::Other(n) => usize::from(n.saturating_sub(1)),
         _ => 0,
     };

@@ -26,6 +26,8 @@ const CARD: &[Words] =
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
 const LIST: &[Words] =
     &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
+const THEMES: &[Words] =
+    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "keep"), LEAVE, (&[Action::Back], "as it was")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -88,6 +90,18 @@ const GRAPH: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const EVENTS: &[Words] = &[
+    (&[Action::Down, Action::Up], "record"),
+    (&[Action::Search], "filter"),
+    (&[Action::Enter], "its task"),
+    (&[Action::Order], "spans"),
+    (&[Action::NextPane], "pane"),
+    (&[Action::Last], "follow"),
+    (&[Action::Copy], "copy"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -97,6 +111,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Card(_) => Some(CARD.to_vec()),
             Layer::Help(_) => Some(SHEET.to_vec()),
             Layer::Attention(_) => Some(LIST.to_vec()),
+            Layer::Themes(_) => Some(THEMES.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
         };
@@ -108,6 +123,8 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             let phase = scene.state.goal(goal).map(|g| &g.phase);
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
+        Screen::Events if scene.ui.events.is_typing() => None,
+        Screen::Events => Some(EVENTS.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
         Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
         Screen::Run | Screen::Graph => None,

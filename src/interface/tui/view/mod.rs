@@ -6,6 +6,7 @@
 mod attention;
 mod card;
 pub mod done;
+pub(crate) mod events;
 pub(crate) mod forecast;
 mod graph;
 pub mod header;
@@ -19,6 +20,7 @@ pub(crate) mod prose;
 pub mod review;
 pub mod run;
 mod sheet;
+mod themes;
 pub mod welcome;
 
 use ratatui::buffer::Buffer;
@@ -67,6 +69,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
         Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
+        Screen::Events => events::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
@@ -81,6 +84,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
             Layer::Attention(list) => attention::render(scene, list, body, buf),
+            Layer::Themes(picker) => themes::render(scene.theme, picker, body, buf),
             Layer::Inspector(_) => {}
         }
     }
@@ -124,6 +128,22 @@ fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         {
             put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
         }
+        return;
+    }
+    if scene.ui.screen == Screen::Events
+        && scene.ui.layers.is_empty()
+        && (scene.ui.notice.is_none() || scene.ui.events.is_typing())
+        && let Some((text, says)) = events::field(&scene.ui.events)
+    {
+        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+        left = put(buf, left, "filter: ", theme.style(Slot::Dim));
+        left = put(buf, left, &cut_start(&text, usize::from(left.width / 2)), theme.style(Slot::Input));
+        if scene.ui.events.is_typing() {
+            left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        }
+        let slot = if scene.ui.events.filter().1.is_some() { Slot::Warning } else { Slot::Dim };
+        let says = theme.cut(&format!("  {says}"), usize::from(left.width));
+        put(buf, left, &says, theme.style(slot));
         return;
     }
     let Some(notice) = &scene.ui.notice else { return };

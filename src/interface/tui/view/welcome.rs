@@ -117,7 +117,7 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         (&field).render(text, buf);
     }
     if hint_row {
-        let key = |key: &'static str, says: &'static str| {
+        let key = |key: &str, says: &'static str| {
             vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
         };
         let hints = match (focused, welcome.is_empty()) {
