@@ -63,6 +63,15 @@ impl State {
         progress
     }
 
+    /// How some tasks stand.
+    pub fn progress_of(&self, tasks: &[TaskIx]) -> Progress {
+        let mut progress = Progress::default();
+        for task in tasks.iter().map(|t| self.task(*t)).filter(|t| !t.removed) {
+            progress.count(task.life);
+        }
+        progress
+    }
+
     /// The phases of a goal in the order they first appear. Planning, synthesis and voice summary have phases of
     /// their own names when the plan gave none.
     pub fn phases(&self, goal: GoalId) -> Vec<Phase> {
@@ -102,7 +111,12 @@ impl State {
         let first = self.totals.first_start?;
         let running: u64 = self.running().map(|a| a.elapsed(now).0).sum();
         let end = if self.running.is_empty() {
-            self.attempts.iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().unwrap_or(now)
+            self.attempts
+                .iter()
+                .filter(|a| a.by.is_none())
+                .filter_map(|a| a.ended.as_ref().map(|(at, _)| *at))
+                .max()
+                .unwrap_or(now)
         } else {
             now
         };

@@ -13,14 +13,14 @@ use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
 use super::session::{engine, person, runtime};
-use crate::config::{ColorChoice, Config, Glyphs, Layer, Motion as Moves};
+use crate::config::{ColorChoice, Config, Glyphs, Layer};
 use crate::domain::protocol::{Command, Role};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
-use crate::interface::tui::model::{FleetChoice, Motion, Mouse};
+use crate::interface::tui::model::{FleetChoice, Mouse};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Preset, run};
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
 use crate::interface::tui::{GlyphChoice, terminal};
@@ -145,14 +145,11 @@ fn options(config: &Config) -> ConsoleOptions {
     ConsoleOptions {
         theme: preset(config, "console.theme", config.console.theme.clone()),
         mouse: preset(config, "console.mouse", if config.console.mouse { Mouse::Baton } else { Mouse::Terminal }),
-        motion: match config.console.motion {
-            Moves::Full => Motion::Full,
-            Moves::None => Motion::None,
-        },
         themes,
         depth: depth(config.console.color),
         glyphs: glyphs(config.console.glyphs),
         keymap,
+        motion: config.console.motion,
         state_folder: config.paths.state.clone(),
         working_folder: std::env::current_dir().unwrap_or_else(|_| ".".into()),
         warnings,

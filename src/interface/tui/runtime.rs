@@ -24,13 +24,14 @@ use tokio::time::Instant;
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
 use super::model::run::Drawn;
-use super::model::{Leave, Motion, Mouse, Msg, Screen, Tone, Ui, UiEffect};
+use super::model::{Leave, Mouse, Msg, Screen, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::remember::Memory;
 use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
 use super::terminal::{Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
+use crate::config::Motion;
 use crate::domain::protocol::{Command, GoalId, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
@@ -194,7 +195,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
         let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
-        ui.motion = options.motion;
+        ui.run.lights.motion = options.motion;
         ui.recall(memory.kept());
         let owner = |baton| if baton { Mouse::Baton } else { Mouse::Terminal };
         ui.mouse = options.mouse.clone().or_remembered(memory.kept().mouse.map(owner));
@@ -471,6 +472,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Mouse(mouse) if self.ui.mouse == Mouse::Baton => {
                 let msg = match mouse.kind {
                     MouseEventKind::Down(MouseButton::Left) => Msg::Click(mouse.column, mouse.row),
+                    MouseEventKind::Drag(MouseButton::Left) => Msg::Drag(mouse.column, mouse.row),
+                    MouseEventKind::Up(MouseButton::Left) => Msg::Release(mouse.column, mouse.row),
                     MouseEventKind::ScrollUp => Msg::Wheel(mouse.column, mouse.row, -NOTCH),
                     MouseEventKind::ScrollDown => Msg::Wheel(mouse.column, mouse.row, NOTCH),
                     _ => return Vec::new(),
@@ -512,12 +515,13 @@ impl<C: Client, S: Stage> Console<C, S> {
         let area = Rect::new(0, 0, self.size.0, self.size.1);
         let body = super::view::body(area);
         self.ui.run.tick(&self.state, now, body);
-        if self.ui.screen == Screen::Graph {
-            self.ui.graph.tick(&self.state, now, body);
-        }
-        if self.ui.screen == Screen::Events {
-            let height = super::view::events::height(body);
-            self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
+        match self.ui.screen {
+            Screen::Graph => self.ui.graph.tick(&self.state, now, body),
+            Screen::Events => {
+                let height = super::view::events::height(body);
+                self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
+            }
+            _ => {}
         }
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);

@@ -45,6 +45,8 @@ pub struct Hint {
     pub key: String,
     /// What it does, in a word.
     pub words: &'static str,
+    /// What a click on it does; none: the key belongs to a text field.
+    pub action: Option<Action>,
 }
 
 impl Hint {
@@ -233,22 +235,32 @@ impl Keymap {
         keys
     }
 
-    /// The keys for a key line of `width` cells. Those at the end go first; help stays as long as anything does.
-    pub fn hints(&self, contexts: &[Context], width: usize) -> Vec<Hint> {
-        let mut hints = Vec::new();
-        for entry in ENTRIES {
-            let Some(key) = self.key(contexts, entry.action) else { continue };
+    /// The keys that a key line could show, in the order of the table.
+    pub fn hints(&self, contexts: &[Context]) -> Vec<Hint> {
+        let hint = |entry: &table::Entry| {
+            let key = self.key(contexts, entry.action)?;
             let shown = contexts.iter().find_map(|c| entry.bindings.iter().find(|b| b.context == *c));
-            if let Some(binding) = shown.filter(|b| !b.hint.is_empty()) {
-                hints.push(Hint { key: key.to_string(), words: binding.hint });
-            }
+            let words = shown.map(|b| b.hint).filter(|hint| !hint.is_empty())?;
+            Some(Hint { key: key.to_string(), words, action: Some(entry.action) })
+        };
+        ENTRIES.iter().filter_map(hint).collect()
+    }
+}
+
+impl Hint {
+    /// Takes hints away until they fit `width` cells: leaving first, then from the right; the palette and help stay as
+    /// long as anything does.
+    pub(crate) fn fit(hints: &mut Vec<Self>, width: usize) {
+        let used = |hints: &[Self]| hints.iter().map(Self::width).sum::<usize>();
+        while used(hints) > width + 2 && hints.len() > 1 {
+            let last = |is: &dyn Fn(&Self) -> bool| hints.iter().rposition(is);
+            let stays = |h: &Self| matches!(h.action, Some(Action::Help | Action::Palette | Action::Back));
+            let gone = last(&|h| h.action == Some(Action::Quit))
+                .or_else(|| last(&|h| !stays(h)))
+                .or_else(|| last(&|h| h.action != Some(Action::Help)))
+                .unwrap_or(hints.len() - 1);
+            hints.remove(gone);
         }
-        let mut used: usize = hints.iter().map(Hint::width).sum();
-        while used > width + 2 && hints.len() > 1 {
-            let gone = hints.remove(hints.len() - 2);
-            used -= gone.width();
-        }
-        hints
     }
 }
 
@@ -368,12 +380,14 @@ mod tests {
         let map = Keymap::default();
         let task = [Context::Task, Context::List, Context::Session, Context::Everywhere];
         for width in [12, 30, 60, 120, 200] {
-            let hints = map.hints(&task, width);
+            let mut hints = map.hints(&task);
+            Hint::fit(&mut hints, width);
             assert_eq!(hints.last().map(|h| h.key.as_str()), Some("?"), "{width}");
             let used: usize = hints.iter().map(Hint::width).sum::<usize>() - 2;
             assert!(used <= width, "{width}: {used}");
+            assert_eq!(hints.iter().any(|h| h.action == Some(Action::Palette)), width >= 30, "{width}");
         }
-        let all = map.hints(&task, 200);
+        let all = map.hints(&task);
         let words: Vec<&str> = all.iter().map(|h| h.words).collect();
         assert!(
             words.starts_with(&["open", "message", "retry", "edit", "level", "hold", "stop", "pin", "zoom"]),

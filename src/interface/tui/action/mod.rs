@@ -120,12 +120,26 @@ pub enum Action {
     Answer,
     /// The attempts of the selected task side by side.
     DiffAttempts,
+    /// Take something off the list of what needs the operator.
+    Dismiss,
+    /// Show what was said on the notice line.
+    Notices,
     /// Mark what is selected, or take the mark off.
     Mark,
     /// Mark from here to where the cursor goes; in a text, select.
     Range,
     /// The list's next order; the graph's next form.
     Order,
+    /// The list gets wider.
+    WiderList,
+    /// The list gets narrower.
+    NarrowerList,
+    /// The list gets taller.
+    TallerList,
+    /// The list gets lower.
+    LowerList,
+    /// All parts get back the sizes they have by themselves.
+    ResetSizes,
     /// A text field: open its text in `$EDITOR`.
     ExternalEditor,
     /// A text field: undo.
@@ -163,6 +177,8 @@ pub enum Context {
     Review,
     /// The answer.
     Done,
+    /// The list of what needs the operator.
+    Attention,
     /// A card that asks.
     Card,
     /// A text field.

@@ -286,6 +286,17 @@ impl EventsUi {
         Vec::new()
     }
 
+    /// A click on a row: selects it; the second one opens its task.
+    pub(super) fn click(&mut self, row: usize, state: &State) -> Vec<UiEffect> {
+        if self.focus == EventsFocus::List && self.position() == row {
+            return self.open(state);
+        }
+        self.focus = EventsFocus::List;
+        self.cursor = self.seq_at(row);
+        self.scroll = Scroll::default();
+        Vec::new()
+    }
+
     /// Opens the task the selected record is about.
     fn open(&self, state: &State) -> Vec<UiEffect> {
         match self.task.as_ref().filter(|t| state.find(t).is_some()) {

@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use self::board::Board;
 use self::standing::Standing;
 use super::super::action::Context;
-use super::run::rows::matches;
+use super::run::filter::Filter;
 use super::{Msg, UiEffect};
 use crate::domain::graph::{Content, Dag, Folded, Layout, NodeIx, Plot, Rails, around};
 use crate::domain::protocol::{Micros, Record};
@@ -167,6 +167,7 @@ impl GraphUi {
 
     /// What matches the filter; with words of statuses it follows them, once a second.
     fn find(&mut self, state: &State, now: Micros) {
+        let filter = Filter::parse(&self.filter);
         let key = (self.filter.to_lowercase(), if self.filter.is_empty() { 0 } else { now.0 / 1_000_000 });
         if self.found_for == key {
             return;
@@ -174,7 +175,7 @@ impl GraphUi {
         self.found = match self.filter.is_empty() {
             true => Vec::new(),
             false => {
-                let of = |n: NodeIx| self.tasks_of(n).any(|t| matches(state, t, &key.0, now));
+                let of = |n: NodeIx| self.tasks_of(n).any(|t| filter.passes(state, t, now));
                 self.dag.nodes().map(of).collect()
             }
         };

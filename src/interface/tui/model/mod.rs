@@ -3,38 +3,54 @@
 //! Each screen's part of it stands in a file of its own with an `update` of the same form. Invariant: nothing here is
 //! true of the session, and losing it loses no work.
 
+pub mod answer;
+pub mod attention;
 mod card;
+mod clicks;
 pub mod done;
 pub mod events;
 pub mod graph;
+pub mod field;
 pub mod inspector;
 mod layer;
+pub(crate) mod level;
+pub mod many;
+pub mod message;
+pub mod notices;
 mod observe;
 pub mod palette;
 pub mod remembered;
+pub mod reruns;
+pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod spots;
 pub mod task_verbs;
 pub mod themes;
 mod update;
 pub mod welcome;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Context};
-use crate::domain::protocol::{AttemptId, Command, EndpointName, GoalId, Micros};
+use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 
+pub use answer::AnswerUi;
+pub use attention::AttentionUi;
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
 pub use events::EventsUi;
 pub use graph::GraphUi;
 pub use inspector::InspectorUi;
-pub use layer::{AttentionUi, HelpUi, Layer};
+pub use layer::{HelpUi, Layer};
+pub use message::MessageUi;
+pub use notices::{Notice, Notices};
 pub use palette::PaletteUi;
 pub use remembered::Remembered;
+pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
 pub use themes::ThemesUi;
@@ -69,14 +85,18 @@ pub struct Ui {
     pub layers: Vec<Layer>,
     /// What the notice line says.
     pub notice: Option<Notice>,
+    /// What waits for that line, and what was said before.
+    pub notices: Notices,
+    /// What was typed and not sent, by task: esc keeps it.
+    drafts: BTreeMap<(DraftOf, TaskId), String>,
+    /// What this console asked to be taken off the list of what needs the operator.
+    dismissing: Option<Subject>,
     /// Until when a second ctrl-c means at once.
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
-    /// Whether anything moves by itself: what was released lights up, what works spins.
-    pub motion: Motion,
-    /// Where borders were dragged to, by name, in thousandths; kept from one start to the next.
-    pub splits: std::collections::BTreeMap<String, u16>,
+    /// What the last frame showed that can be clicked.
+    pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -91,27 +111,6 @@ pub enum Mouse {
     Baton,
 }
 
-/// Whether anything on the screen moves by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Motion {
-    /// It may.
-    #[default]
-    Full,
-    /// Nothing does; what streams is no motion.
-    None,
-}
-
-/// What the notice line says, until it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// The words.
-    pub text: CleanText,
-    /// Session time at which it goes.
-    pub until: Micros,
-    /// How it is drawn.
-    pub tone: Tone,
-}
-
 /// How a notice is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -120,16 +119,6 @@ pub enum Tone {
     Plain,
     /// Something went wrong, and was or can be mended.
     Warning,
-}
-
-impl Notice {
-    /// How long a notice stands.
-    const LASTS: Micros = Micros::from_secs(6);
-
-    /// A notice from `now` on.
-    pub fn new(text: CleanText, tone: Tone, now: Micros) -> Self {
-        Self { text, until: now.plus(Self::LASTS), tone }
-    }
 }
 
 impl Ui {
@@ -165,11 +154,20 @@ impl Ui {
         let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
         [notice, card, self.run.deadline(), events].into_iter().flatten().min()
     }
+}
 
-    /// Says something on the notice line.
-    pub(crate) fn say(&mut self, text: impl Into<CleanText>, tone: Tone, now: Micros) {
-        self.notice = Some(Notice::new(text.into(), tone, now));
-    }
+/// What a draft was to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DraftOf {
+    /// A message to an agent.
+    Message,
+    /// The answer to its question.
+    Answer,
+}
+
+/// A refusal or a remark, as what an action comes to.
+pub(crate) fn notice(text: &str) -> Vec<UiEffect> {
+    vec![UiEffect::Notice(text.into())]
 }
 
 /// What fills the screen below the header.
@@ -203,7 +201,11 @@ pub enum Msg {
     Paste(CleanText),
     /// A left click at column, row.
     Click(u16, u16),
-    /// The wheel at column, row; negative is up.
+    /// The mouse moved to column, row with the left button down.
+    Drag(u16, u16),
+    /// The left button went up at column, row.
+    Release(u16, u16),
+    /// The wheel at column, row, by lines; negative is up.
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
@@ -228,6 +230,8 @@ pub enum UiEffect {
     CopyAnswer(AttemptId),
     /// Copy the record at a place to the clipboard, as JSON.
     CopyRecord(u64),
+    /// Copy the text of one channel of an attempt.
+    CopyText(AttemptId, Channel),
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.

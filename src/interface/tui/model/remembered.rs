@@ -75,7 +75,7 @@ impl Ui {
         if let Some(grid) = kept.grid.as_deref().and_then(grid_of) {
             self.run.grid = grid;
         }
-        self.splits.clone_from(&kept.splits);
+        self.run.splits.recall(&kept.splits);
     }
 
     /// Pins those of `waiting` whose tasks are there by now; the others go on waiting.
@@ -94,7 +94,7 @@ impl Ui {
         if self.run.grid != Grid::Auto || kept.grid.is_some() {
             kept.grid = Some(self.run.grid.word().to_owned());
         }
-        kept.splits.clone_from(&self.splits);
+        kept.splits = self.run.splits.shares();
         if kept.mouse.is_some() {
             kept.mouse = Some(self.mouse == Mouse::Baton);
         }
@@ -131,11 +131,11 @@ mod tests {
         ui.remember(&mut kept, &[], &state);
         assert_eq!(kept, Remembered::default());
         ui.run.grid = Grid::Four;
-        ui.splits.insert("run.left".into(), 450);
+        ui.run.splits.recall(&[("run.left".to_owned(), 450)].into());
         ui.remember(&mut kept, &[], &state);
         let mut again = Ui::default();
         again.recall(&kept);
-        assert_eq!((again.run.grid, &again.splits), (Grid::Four, &ui.splits));
+        assert_eq!((again.run.grid, again.run.splits), (Grid::Four, ui.run.splits));
         again.run.grid = Grid::Auto;
         again.remember(&mut kept, &[], &state);
         assert_eq!(kept.grid.as_deref(), Some("auto"), "taken back is kept too");

@@ -17,7 +17,8 @@ use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, R
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, SendError};
 use crate::interface::tui::action::{Key, Keymap};
-use crate::interface::tui::model::{Motion, Mouse, Ui};
+use crate::config::Motion;
+use crate::interface::tui::model::{Mouse, Ui};
 use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
 use crate::interface::tui::terminal::Stage;

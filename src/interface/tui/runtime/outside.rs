@@ -43,6 +43,10 @@ impl<C: Client, S: Stage> Console<C, S> {
                     Ok(())
                 }
             },
+            UiEffect::CopyText(attempt, channel) => {
+                let text = self.transcripts.text(attempt, channel);
+                self.copy(&text)
+            }
             UiEffect::Save { name, text } => {
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())

@@ -13,6 +13,7 @@ use crate::domain::protocol::{Bearing, Micros};
 use crate::domain::text::CleanText;
 use crate::interface::tui::log::Entry;
 use crate::interface::tui::model::events::{EventsFocus, EventsUi, Side};
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::pen::Pen;
@@ -74,6 +75,7 @@ fn draw_list(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         let row = ui.top() + i;
         let Some((seq, entry)) = ui.seq_at(row).and_then(|seq| Some((seq, log.get(seq)?))) else { break };
         let line = Rect { y, height: 1, ..inside };
+        scene.ui.spots.add(line, Spot::Row(row));
         let here = row == ui.position();
         draw_row(scene, line, (seq, digits), entry, here, buf);
     }

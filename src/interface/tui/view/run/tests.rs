@@ -9,7 +9,7 @@ use super::fixture::{NOW, Story, crowd, drawing, name};
 use super::{RunCaches, frame};
 use crate::domain::protocol::Micros;
 use crate::interface::tui::action::Action;
-use crate::interface::tui::model::{Screen, Ui};
+use crate::interface::tui::model::{Msg, Screen, Ui};
 use crate::interface::tui::theme::Theme;
 
 fn ui() -> Ui {
@@ -216,8 +216,9 @@ proptest! {
                 let _ = ui.run.update(KEYS[*key], &story.state, NOW);
             }
             for (x, y) in &clicks {
-                ui.run.click(*x, *y);
-                ui.run.wheel(*x, *y, -2);
+                for msg in [Msg::Click(*x, *y), Msg::Drag(*y, *x), Msg::Release(*y, *x), Msg::Wheel(*x, *y, -2)] {
+                    let _ = ui.run.input(&msg, &story.state, NOW);
+                }
             }
             draw(&story, &mut ui, &mut caches, &theme, size);
         }

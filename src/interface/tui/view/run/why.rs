@@ -9,7 +9,7 @@ use crate::domain::text::wrap::wrap;
 use crate::interface::tui::model::run::figures::FleetLine;
 use crate::interface::tui::model::run::rows::Pick;
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::theme::{Glyph, Slot, Theme};
 use crate::interface::tui::widget::pen::{Pen, cut};
 
 pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
@@ -73,6 +73,9 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
         Pick::Phase((_, name)) => name.clone(),
         Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
+        Pick::Twins(first) => ui.groups().named(*first).map_or_else(String::new, |g| {
+            format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())
+        }),
         Pick::Task(_) => String::new(),
     };
     let mut parts = vec![format!("{} of {} done", p.done, p.total)];

@@ -167,7 +167,9 @@ pub(in crate::interface::tui::view) fn why(state: &State, figures: &Figures, ix:
             let status = state.status(ix, now);
             let last = state.last_attempt(task);
             let mut first = status.word().to_owned();
-            if let Some(a) = last {
+            if let Some(author) = last.and_then(|a| a.by.as_ref()) {
+                first.push_str(&format!(", put in by {author}"));
+            } else if let Some(a) = last {
                 first.push_str(&format!(
                     " on {}, try {}, {}, {} tokens",
                     state.endpoint(a.endpoint).config.short(),
