@@ -30,7 +30,9 @@ impl Ui {
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Click(x, y) => self.click(x, y, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
+                self.input(&msg, state, now)
+            }
         };
         self.settle(effects, now)
     }

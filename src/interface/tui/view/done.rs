@@ -13,8 +13,8 @@ use crate::domain::protocol::{AttemptId, Channel, GoalId, Micros, Outcome};
 use crate::domain::state::{Attempt, Goal, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::Screen;
-use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::done::{DoneUi, Fold, answer_of, failed};
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 

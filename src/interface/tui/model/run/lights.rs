@@ -22,9 +22,8 @@ pub struct Lights {
 impl Lights {
     /// Lights what an end has released.
     pub(super) fn observe(&mut self, state: &State, record: &Record) {
-        let (Event::TaskCompleted { task, .. }
-        | Event::TaskFailed { task, .. }
-        | Event::TaskSkipped { task, .. }) = &record.event
+        let (Event::TaskCompleted { task, .. } | Event::TaskFailed { task, .. } | Event::TaskSkipped { task, .. }) =
+            &record.event
         else {
             return;
         };

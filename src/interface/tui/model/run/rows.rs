@@ -242,15 +242,10 @@ impl Around<'_> {
         let folds = done >= 2 && !self.filtered;
         let pick = Pick::Finished(key);
         let fold = self.fold(&pick, Fold::Closed);
-        let finished = Row {
-            pick,
-            fold: Some(fold),
-            progress: Progress { done, total: done, ..Progress::default() },
-            depth,
-        };
-        let holds = |u: &Unit<'_>| {
-            Some(&u.pick) == self.view.pick || self.selected.is_some_and(|t| u.tasks.contains(&t))
-        };
+        let finished =
+            Row { pick, fold: Some(fold), progress: Progress { done, total: done, ..Progress::default() }, depth };
+        let holds =
+            |u: &Unit<'_>| Some(&u.pick) == self.view.pick || self.selected.is_some_and(|t| u.tasks.contains(&t));
         let shown = |u: &&Unit<'_>| fold == Fold::Open || holds(u);
         match (folds, order) {
             (false, _) => units.iter().for_each(|u| self.unit(u, depth, out)),
@@ -276,12 +271,8 @@ impl Around<'_> {
         let progress = self.state.progress_of(unit.tasks);
         out.push(Row { pick: unit.pick.clone(), fold: Some(fold), progress, depth });
         if fold == Fold::Open {
-            let member = |t: &TaskIx| Row {
-                pick: Pick::Task(*t),
-                fold: None,
-                progress: Progress::default(),
-                depth: depth + 1,
-            };
+            let member =
+                |t: &TaskIx| Row { pick: Pick::Task(*t), fold: None, progress: Progress::default(), depth: depth + 1 };
             out.extend(unit.tasks.iter().map(member));
         }
     }

@@ -190,10 +190,17 @@ fn twins_are_one_row_until_they_are_opened() {
     ui.tick(state, NOW, AREA);
     assert_eq!(ui.rows().len(), rows);
     // A pane that is focused selects a member: its group opens, and stays open.
-    let fourth = ui.groups().of(story.state.find(&crate::domain::protocol::TaskId::new(
-        crate::domain::protocol::GoalId(1),
-        crate::interface::tui::view::run::fixture::name("fuzz4"),
-    )).unwrap()).unwrap().members[3];
+    let fourth = ui
+        .groups()
+        .of(story
+            .state
+            .find(&crate::domain::protocol::TaskId::new(
+                crate::domain::protocol::GoalId(1),
+                crate::interface::tui::view::run::fixture::name("fuzz4"),
+            ))
+            .unwrap())
+        .unwrap()
+        .members[3];
     ui.folds = Folds::default();
     ui.folds.revision = 9;
     ui.select(fourth);
@@ -329,7 +336,8 @@ fn the_mouse_selects_opens_scrolls_and_drags() {
     let state = &story.state;
     let line = |y| Rect::new(1, y, 50, 1);
     let picks: Vec<Pick> = ui.rows().iter().map(|r| r.pick.clone()).collect();
-    let hits: Vec<(Rect, Hit)> = picks.iter().enumerate().map(|(i, p)| (line(3 + i as u16), Hit::Row(p.clone()))).collect();
+    let hits: Vec<(Rect, Hit)> =
+        picks.iter().enumerate().map(|(i, p)| (line(3 + i as u16), Hit::Row(p.clone()))).collect();
     ui.drawn(Drawn { hits, panes: Vec::new() });
     let at = picks.iter().position(|p| matches!(p, Pick::Task(_))).unwrap() as u16;
     assert!(ui.input(&Msg::Click(5, 3 + at), state, NOW).is_empty());

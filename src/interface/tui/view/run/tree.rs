@@ -170,8 +170,7 @@ fn twins(scene: &Scene<'_>, first: TaskIx, row: &Row, pen: &mut Pen<'_>) {
     let title = format!("{} {}{}", group.stem, theme.glyph(Glyph::Times), group.members.len());
     let mut levels = group.members.iter().map(|t| level_letter(scene, *t));
     let level = levels.next().filter(|l| levels.all(|o| o == *l)).unwrap_or(" ");
-    let running: Vec<TaskIx> =
-        group.members.iter().copied().filter(|t| state.task(*t).life == Life::Running).collect();
+    let running: Vec<TaskIx> = group.members.iter().copied().filter(|t| state.task(*t).life == Life::Running).collect();
     let seats = super::seats(state, &running);
     let place = match &seats[..] {
         [one] => one.clone(),

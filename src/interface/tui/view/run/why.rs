@@ -73,9 +73,10 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
         Pick::Phase((_, name)) => name.clone(),
         Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
-        Pick::Twins(first) => ui.groups().named(*first).map_or_else(String::new, |g| {
-            format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())
-        }),
+        Pick::Twins(first) => ui
+            .groups()
+            .named(*first)
+            .map_or_else(String::new, |g| format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())),
         Pick::Task(_) => String::new(),
     };
     let mut parts = vec![format!("{} of {} done", p.done, p.total)];
