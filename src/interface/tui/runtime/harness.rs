@@ -13,11 +13,11 @@ use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
 use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Parted, Preset};
+use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, SendError};
 use crate::interface::tui::action::{Key, Keymap};
-use crate::config::Motion;
 use crate::interface::tui::model::{Mouse, Ui};
 use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;

@@ -112,14 +112,8 @@ impl Splits {
 
     /// Takes sizes up again; names that are none and sizes that are out of reason are passed over.
     pub fn recall(&mut self, kept: &BTreeMap<String, u16>) {
-        let fields = [
-            &mut self.left,
-            &mut self.details,
-            &mut self.why,
-            &mut self.fleet,
-            &mut self.memory,
-            &mut self.stack,
-        ];
+        let fields =
+            [&mut self.left, &mut self.details, &mut self.why, &mut self.fleet, &mut self.memory, &mut self.stack];
         for (name, field) in NAMES.iter().zip(fields) {
             let kept = kept.get(*name).copied().filter(|s| u32::from(*s) <= Share::WHOLE);
             *field = kept.map(Share).or(*field);
