@@ -5,6 +5,7 @@
 //! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
+mod call;
 mod outside;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,9 +28,9 @@ use super::model::{Leave, Mouse, Msg, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
-use super::terminal::{Stage, Tty};
+use super::terminal::{Bell, Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
-use crate::domain::protocol::{Command, GoalId, Micros, Record};
+use crate::domain::protocol::{Command, Event as Fact, GoalId, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -61,8 +62,22 @@ pub struct ConsoleOptions {
     pub state_folder: PathBuf,
     /// Where answers are saved.
     pub working_folder: PathBuf,
+    /// Whether the bell calls the operator from another window.
+    pub bell: Bell,
+    /// Whether a notification does.
+    pub notify: Notify,
     /// Said at the start: mistakes in settings, themes and keys.
     pub warnings: Vec<CleanText>,
+}
+
+/// Whether the terminal is asked for notifications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notify {
+    /// It is not.
+    #[default]
+    Never,
+    /// It is, while its window is not in front.
+    WhenAway,
 }
 
 /// How a console ended.
@@ -347,10 +362,14 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Applies records that wait, for [`BATCH`] at most.
     async fn apply(&mut self) {
         let began = Instant::now();
+        let mut raised = None;
         while let Some(record) = self.waiting.pop_front() {
             self.state.apply(&record);
             self.transcripts.apply(&record);
             self.ui.observe(&self.state, &record);
+            if let Fact::AttentionRaised { subject, .. } = &record.event {
+                raised = Some(subject.clone());
+            }
             if began.elapsed() > BATCH {
                 break;
             }
@@ -358,6 +377,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.policy.want(Wish::Change);
         self.plan_tick();
         self.retitle();
+        if let Some(subject) = raised {
+            self.call(&subject);
+        }
         if self.course == Course::WhenIdle && self.state.running().len() == 0 {
             self.end(ConsoleExit::Left(Leave::AfterRunning));
         }
@@ -374,20 +396,6 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let text = "the session is over; what is shown stays, q leaves";
                 self.ui.say(text, Tone::Warning, self.client.now());
                 self.policy.want(Wish::Change);
-            }
-        }
-    }
-
-    fn retitle(&mut self) {
-        let title = match self.state.goals().last() {
-            Some(goal) => format!("baton · {}", CleanText::one_line(&goal.text)),
-            None => "baton".to_owned(),
-        };
-        if *title != *self.title {
-            self.title = title.into();
-            // A title that can't be set is met by the next frame.
-            if self.parted == Parted::No {
-                let _ = self.stage.title(&self.title);
             }
         }
     }

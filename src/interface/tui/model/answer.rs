@@ -213,8 +213,7 @@ mod tests {
 
     fn asked(choices: &[&str]) -> (story::Story, Ui) {
         let story = story::asking(choices);
-        let mut ui = Ui::default();
-        ui.screen = Screen::Run;
+        let mut ui = Ui { screen: Screen::Run, ..Ui::default() };
         let task = state_task(&story);
         let effects = answer(task, &story.state, NOW);
         ui.settle(effects, NOW);

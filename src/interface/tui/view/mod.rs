@@ -81,7 +81,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
     for layer in &scene.ui.layers {
         match layer {
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
-            Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
+            Layer::Palette(palette) => palette::render(scene, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
             Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
             Layer::Retry(retry) => retry::render(scene, retry, body, buf),
@@ -113,16 +113,20 @@ fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) ->
 
 fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    if scene.ui.screen == Screen::Run
-        && scene.ui.layers.is_empty()
-        && let Some((label, text)) = scene.ui.run.field()
-    {
+    let field = match scene.ui.layers.last() {
+        Some(Layer::Inspector(inspector)) => inspector.field().map(|text| ("search", text, inspector.find_place())),
+        None if scene.ui.screen == Screen::Run => {
+            scene.ui.run.field().map(|(label, text)| (label, text, scene.ui.run.find_place()))
+        }
+        _ => None,
+    };
+    if let Some((label, text, place)) = field {
         let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
         left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
         // The end of what is typed stays in sight.
         left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
-        if let Some((at, of)) = scene.ui.run.find_place() {
+        if let Some((at, of)) = place {
             put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
         }
         return;
@@ -160,6 +164,8 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod card_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]
