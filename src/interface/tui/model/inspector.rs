@@ -42,15 +42,8 @@ pub enum Section {
 
 impl Section {
     /// All, in the order of the tabs.
-    pub const ALL: [Self; 7] = [
-        Self::Prompt,
-        Self::Needs,
-        Self::Attempts,
-        Self::Output,
-        Self::Thinking,
-        Self::Tools,
-        Self::Messages,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Prompt, Self::Needs, Self::Attempts, Self::Output, Self::Thinking, Self::Tools, Self::Messages];
 
     /// The word on the tab.
     pub const fn word(self) -> &'static str {
@@ -240,7 +233,11 @@ impl InspectorUi {
         let rows = self.finding.rows.borrow();
         let n = rows.len() as isize;
         if n == 0 {
-            return notice(if self.finding.text.is_empty() { "/ searches first" } else { "it is nowhere in this section" });
+            return notice(if self.finding.text.is_empty() {
+                "/ searches first"
+            } else {
+                "it is nowhere in this section"
+            });
         }
         let at = (self.finding.at as isize + by).rem_euclid(n) as usize;
         if let Some(row) = rows.get(at) {
@@ -342,8 +339,8 @@ impl InspectorUi {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::Layer;
+    use super::*;
     use crate::domain::protocol::Command;
     use crate::interface::tui::view::story::{self, Story};
 

@@ -48,7 +48,8 @@ enum Input {
 }
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
-    let plain = prop::sample::select("abcdefghijklmnoprstuvwxyzDEGJKNPRTUXYZ!:/?12345670 \n".chars().collect::<Vec<_>>());
+    let plain =
+        prop::sample::select("abcdefghijklmnoprstuvwxyzDEGJKNPRTUXYZ!:/?12345670 \n".chars().collect::<Vec<_>>());
     let key = plain.prop_map(|c| match c {
         '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
         c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),

@@ -292,7 +292,8 @@ impl RetryUi {
             Row::Prompt => {
                 self.focused = row;
                 let task = state.task_by_id(&self.task);
-                let before = self.typed.take().or_else(|| self.prompt.clone()).or_else(|| task.map(|t| t.spec.prompt.clone()));
+                let before =
+                    self.typed.take().or_else(|| self.prompt.clone()).or_else(|| task.map(|t| t.spec.prompt.clone()));
                 self.field = Some(TextField::with_text(&before.unwrap_or_default()));
                 LayerDoes::Stays(Vec::new())
             }

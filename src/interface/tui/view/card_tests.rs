@@ -111,12 +111,20 @@ fn all() -> Vec<(&'static str, Story, Ui)> {
     let paste = |text: &str| Msg::Paste(text.into());
     let mut cards = vec![
         ("retry", failed(), opened(&failed(), "samples", Action::Retry, &[])),
-        ("retry_changed", failed(), opened(&failed(), "samples", Action::Retry, &[letter('a'), letter('l'), letter('w')])),
+        (
+            "retry_changed",
+            failed(),
+            opened(&failed(), "samples", Action::Retry, &[letter('a'), letter('l'), letter('w')]),
+        ),
         ("retry_prompt", failed(), opened(&failed(), "samples", Action::Retry, &[letter('p')])),
         ("retry_running", asking(), opened(&asking(), "sources", Action::Retry, &[])),
         ("stop", asking(), opened(&asking(), "sources", Action::Stop, &[])),
         ("answer", asking(), opened(&asking(), "samples", Action::Answer, &[])),
-        ("answer_writing", asking(), opened(&asking(), "samples", Action::Answer, &[letter('w'), paste("Drop two of\nthem.")])),
+        (
+            "answer_writing",
+            asking(),
+            opened(&asking(), "samples", Action::Answer, &[letter('w'), paste("Drop two of\nthem.")]),
+        ),
         ("message", said(), opened(&said(), "sources", Action::Message, &[paste("And say which are copyleft.")])),
         ("many_stop", asking(), many(&asking(), Many::Stop)),
         ("attention", story::troubled(), attention(&story::troubled(), 0)),
@@ -132,7 +140,9 @@ fn all() -> Vec<(&'static str, Story, Ui)> {
     }
     cards.push(("inspector_messages", said(), inside));
     let mut notices = run();
-    for (i, text) in ["asking every endpoint", "Qwen 1 stopped answering: connection refused", "grid: 2x2"].iter().enumerate() {
+    for (i, text) in
+        ["asking every endpoint", "Qwen 1 stopped answering: connection refused", "grid: 2x2"].iter().enumerate()
+    {
         notices.say(*text, Tone::Plain, Micros::from_secs(3 * i as u64));
     }
     notices.update(act(Action::Notices), &asking().state, asking().at);

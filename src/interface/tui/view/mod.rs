@@ -90,6 +90,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) => {}
         }
+        page::twins(scene.theme, body, buf);
     }
     drawn
 }

@@ -2,7 +2,7 @@
 
 use super::panes::SHOWN;
 use super::*;
-use crate::domain::protocol::{Command, LevelScope, RetryScope};
+use crate::domain::protocol::{Command, LevelScope};
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Layer, UiEffect};
 use crate::interface::tui::view::run::fixture::{NOW, drawing};
@@ -117,7 +117,7 @@ fn keys_become_commands_and_cards() {
     let (story, mut ui) = ready();
     let id = story.state.task(ui.selected().unwrap()).id.clone();
     let state = &story.state;
-    assert_eq!(ui.update(Action::Retry, state, NOW), [UiEffect::Send(Command::Retry(RetryScope::Task(id.clone())))]);
+    assert!(matches!(&ui.update(Action::Retry, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Retry(_))));
     assert_eq!(ui.update(Action::Hold, state, NOW), [UiEffect::Send(Command::Hold(id.clone()))]);
     let level = state.level_of(state.task_by_id(&id).unwrap()).next();
     let set = Command::SetLevel { scope: LevelScope::Task(id), level: Some(level) };

@@ -71,7 +71,8 @@ fn compare(scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: 
     let blocks = diff::diff(&before, &after);
     let name = |a: AttemptId| {
         let n = task.attempts.iter().position(|t| *t == a).map_or(0, |i| i + 1);
-        let place = scene.state.attempt(a).map(|a: &Attempt| scene.state.endpoint(a.endpoint).config.short().to_owned());
+        let place =
+            scene.state.attempt(a).map(|a: &Attempt| scene.state.endpoint(a.endpoint).config.short().to_owned());
         format!("attempt {n} on {}", CleanText::one_line(&place.unwrap_or_default()))
     };
     let (left, right) = (name(pair.0), name(pair.1));
@@ -86,7 +87,11 @@ fn compare(scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: 
         return lines;
     }
     let mut head = vec![format!("{left} against {right}")];
-    head.push(if out + put == 0 { "the same, word for word".into() } else { format!("{out} words out, {put} words in") });
+    head.push(if out + put == 0 {
+        "the same, word for word".into()
+    } else {
+        format!("{out} words out, {put} words in")
+    });
     let head = head.into_iter().map(|text| vec![word(theme, Slot::Heading, text)]).collect();
     lines.extend(page::facts(theme, head, cells));
     lines.push(Line::default());
@@ -270,9 +275,8 @@ fn in_one(theme: &Theme, group: &Group, cells: u16) -> Vec<Line<'static>> {
 /// The first text at the left, the second at the right.
 fn beside(theme: &Theme, group: &Group, cells: u16) -> Vec<Line<'static>> {
     let half = usize::from(cells.saturating_sub(3)) / 2;
-    let side = |lines: &[Marked]| -> Vec<Vec<Span<'static>>> {
-        lines.iter().flat_map(|l| rows(theme, l, half)).collect()
-    };
+    let side =
+        |lines: &[Marked]| -> Vec<Vec<Span<'static>>> { lines.iter().flat_map(|l| rows(theme, l, half)).collect() };
     let (left, right) = (side(&group.left), side(&group.right));
     let rule = match theme.glyphs {
         GlyphSet::Unicode => " │ ",
