@@ -5,6 +5,7 @@
 
 mod decompose;
 mod demo;
+mod diff;
 mod parse;
 mod schema;
 mod task;
@@ -13,6 +14,7 @@ mod write;
 
 pub use decompose::{Decomposition, Origin, built_in, planning_prompt, read_answer};
 pub use demo::demo_plan;
+pub use diff::{FormChange, Weight, form_changes, same_work};
 pub use parse::{MAX_PLAN_BYTES, PlanError, parse, parse_for};
 pub use schema::{decomposition_schema, plan_schema};
 pub use task::{Backoff, Budget, OnFailure, Plan, PlanEdit, Priority, Retry, TaskSpec};

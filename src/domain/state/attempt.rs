@@ -1,10 +1,13 @@
 //! Attempts and turns as they stand: counts and references, no text.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointIx, TaskIx};
+use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{
-    AgentName, AttemptEnd, AttemptId, Channel, Level, Micros, Recipe, Route, TurnEnd, TurnId, Usage,
+    AgentName, AttemptEnd, AttemptId, Author, Channel, Level, Micros, Recipe, Route, TurnEnd, TurnId, Usage,
 };
 
 /// How much text of one channel there is, and where the journal has it.
@@ -76,7 +79,16 @@ impl Turn {
     }
 }
 
-/// One try of a task on one endpoint.
+/// A result that an attempt was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The task that was needed.
+    pub task: TaskIx,
+    /// The attempt whose answer it gave; none: it gave none.
+    pub result: Option<AttemptId>,
+}
+
+/// One try of a task on one endpoint, or a text put in its place by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its id.
@@ -85,6 +97,12 @@ pub struct Attempt {
     pub task: TaskIx,
     /// The task's version it runs.
     pub version: u32,
+    /// The task's form of that version.
+    pub spec: Arc<TaskSpec>,
+    /// What it took in, sorted by task.
+    pub inputs: Vec<Input>,
+    /// Who put its text in by hand; none: a model wrote it.
+    pub by: Option<Author>,
     /// The agent.
     pub agent: AgentName,
     /// Where.

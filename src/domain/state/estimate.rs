@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Life, State, Task, TaskIx};
+use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{AgentName, Micros, Route};
 
 /// How long the answers of an agent were.
@@ -40,13 +41,23 @@ impl Estimates {
 impl State {
     /// Tokens a task will generate: its budget, else what its agent's answers were like, else half the agent's limit.
     pub fn expected_tokens(&self, task: &Task) -> f32 {
-        if let Some(tokens) = task.spec.budget.tokens {
+        self.tokens_of(&task.spec)
+    }
+
+    fn tokens_of(&self, form: &TaskSpec) -> f32 {
+        if let Some(tokens) = form.budget.tokens {
             return tokens as f32;
         }
-        if let Some(history) = self.history.get(&task.spec.agent).filter(|h| h.answers > 0) {
+        if let Some(history) = self.history.get(&form.agent).filter(|h| h.answers > 0) {
             return history.tokens;
         }
-        self.config.fleet.agent(&task.spec.agent).map_or(1024.0, |a| a.max_tokens as f32 / 2.0)
+        self.config.fleet.agent(&form.agent).map_or(1024.0, |a| a.max_tokens as f32 / 2.0)
+    }
+
+    /// Seconds a task of this form will take from its start, whether or not it is in a plan yet.
+    pub fn seconds_of(&self, form: &TaskSpec) -> f32 {
+        let (speed, first) = self.pace_for(&form.agent, Route::Primary);
+        self.tokens_of(form) / speed + first
     }
 
     /// Seconds a task will take once it starts, on the fastest endpoint it may go to.
@@ -56,7 +67,14 @@ impl State {
 
     /// Tokens a second and seconds to the first token on the fastest endpoint a task may go to.
     fn pace_of(&self, task: &Task) -> (f32, f32) {
-        let tier = self.tier_of(task);
+        match self.placed(task).map(|ix| self.endpoint(ix)) {
+            Some(e) => (e.speed(), e.first_token),
+            None => self.pace_for(&task.spec.agent, task.route),
+        }
+    }
+
+    fn pace_for(&self, agent: &AgentName, route: Route) -> (f32, f32) {
+        let tier = self.route_for(agent, route).map(|(tier, _)| tier);
         let best = self
             .endpoints
             .iter()
@@ -100,6 +118,9 @@ impl State {
             let task = &self.tasks[i];
             if !task.removed {
                 out.own[i] = self.remaining_at(task, now, || {
+                    if task.place.is_some() {
+                        return self.pace_of(task);
+                    }
                     let known =
                         paces.iter().find(|(agent, route, _)| **agent == task.spec.agent && *route == task.route);
                     known.map(|(_, _, pace)| *pace).unwrap_or_else(|| {

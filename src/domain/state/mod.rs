@@ -7,11 +7,15 @@
 //! Invariants: applying never panics and never looks at a clock; applying a record twice does nothing the second time;
 //! the fold of a journal equals the live state.
 
+mod answer;
 mod apply;
 mod attempt;
+mod dirty;
+mod edits;
 mod estimate;
 mod goal;
 mod pool;
+mod preview;
 mod progress;
 mod status;
 mod task;
@@ -21,10 +25,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use attempt::{Attempt, ChannelCount, Turn};
+pub(crate) use answer::{SYNTHESIS, VOICE};
+pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
 pub use goal::{Goal, GoalPhase};
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
+pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
 pub use status::Status;
 pub use task::{End, Life, Question, Said, Task, TaskIx};

@@ -6,6 +6,8 @@
 
 mod key;
 mod keymap;
+#[cfg(test)]
+mod readme;
 pub mod table;
 
 pub use key::{Key, KeyError};
@@ -46,6 +48,8 @@ pub enum Action {
     SaveAnswer,
     /// Next theme.
     NextTheme,
+    /// Choose a theme, seeing it meanwhile.
+    ChooseTheme,
     /// The session's reasoning level, one further.
     SessionLevel,
     /// Start nothing new, or resume.
@@ -126,6 +130,16 @@ pub enum Action {
     Range,
     /// The list's next order; the graph's next form.
     Order,
+    /// The list gets wider.
+    WiderList,
+    /// The list gets narrower.
+    NarrowerList,
+    /// The list gets taller.
+    TallerList,
+    /// The list gets lower.
+    LowerList,
+    /// All parts get back the sizes they have by themselves.
+    ResetSizes,
     /// A text field: open its text in `$EDITOR`.
     ExternalEditor,
     /// A text field: undo.

@@ -170,6 +170,11 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::List, &["v"], ""), on(Context::Output, &["v"], "select")],
     ),
     entry(Action::Order, "order", "the list's next order", &[on(Context::List, &["o"], "")]),
+    entry(Action::WiderList, "wider_list", "a wider list of tasks", &[on(Context::List, &["ctrl-right"], "")]),
+    entry(Action::NarrowerList, "narrower_list", "a narrower list of tasks", &[on(Context::List, &["ctrl-left"], "")]),
+    entry(Action::TallerList, "taller_list", "a taller list of tasks", &[on(Context::List, &["ctrl-down"], "")]),
+    entry(Action::LowerList, "lower_list", "a lower list of tasks", &[on(Context::List, &["ctrl-up"], "")]),
+    entry(Action::ResetSizes, "reset_sizes", "all parts of the screen in the sizes they began with", &[]),
     unlisted(Action::ExternalEditor, "external_editor", "this text in $EDITOR", &[on(Context::Text, &["ctrl-o"], "")]),
     unlisted(Action::TextUndo, "text_undo", "undo in this text", &[on(Context::Text, &["ctrl-/"], "")]),
     unlisted(Action::TextRedo, "text_redo", "redo in this text", &[on(Context::Text, &["ctrl-y"], "")]),
@@ -329,9 +334,10 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         Action::Mouse,
         "mouse",
-        "mouse on or off",
+        "mouse on or off; with shift the terminal selects text",
         &[on(Context::Everywhere, &["M", "f10"], ""), on(Context::Text, &["f10"], "")],
     ),
+    entry(Action::ChooseTheme, "choose_theme", "choose a theme", &[]),
     entry(Action::Notices, "notices", "what was said on the notice line", &[]),
     entry(Action::NextTheme, "next_theme", "next theme", &[]),
     entry(

@@ -33,7 +33,8 @@ impl AttentionUi {
         needs_you(state).get(self.row(state)).map(|(s, _)| (*s).clone())
     }
 
-    fn go(&mut self, row: usize, state: &State) {
+    /// Moves the cursor.
+    pub(super) fn go(&mut self, row: usize, state: &State) {
         let all = needs_you(state);
         self.row = row.min(all.len().saturating_sub(1));
         self.at = all.get(self.row).map(|(s, _)| (*s).clone());

@@ -1,7 +1,7 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
 use super::answer::Hand;
-use super::{AnswerUi, AttentionUi, Card, InspectorUi, MessageUi, PaletteUi, RetryUi, UiEffect};
+use super::{AnswerUi, AttentionUi, Card, InspectorUi, MessageUi, PaletteUi, RetryUi, ThemesUi, UiEffect};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::{Action, Context};
@@ -19,6 +19,8 @@ pub enum Layer {
     Inspector(InspectorUi),
     /// What needs the operator.
     Attention(AttentionUi),
+    /// Themes, tried on while choosing.
+    Themes(ThemesUi),
     /// What runs again, and how.
     Retry(RetryUi),
     /// A question of an agent.
@@ -53,13 +55,21 @@ impl Layer {
     /// The contexts of its focus, innermost first.
     pub fn contexts(&self, state: &State) -> Vec<Context> {
         match self {
-            Self::Help(_) | Self::Notices(_) => vec![Context::List, Context::Everywhere],
+            Self::Help(_) | Self::Notices(_) | Self::Themes(_) => vec![Context::List, Context::Everywhere],
             Self::Attention(_) => vec![Context::Attention, Context::List, Context::Everywhere],
             Self::Palette(_) | Self::Message(_) => vec![Context::Text],
             Self::Retry(retry) => retry.contexts(),
             Self::Answer(answer) => answer.contexts(),
             Self::Card(_) => vec![Context::Card],
             Self::Inspector(inspector) => inspector.contexts(state),
+        }
+    }
+
+    /// What it asks for when it is closed without a choice.
+    pub(super) fn closed(self) -> Vec<UiEffect> {
+        match self {
+            Self::Themes(themes) => themes.undo(),
+            _ => Vec::new(),
         }
     }
 

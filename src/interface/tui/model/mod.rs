@@ -6,8 +6,11 @@
 pub mod answer;
 pub mod attention;
 mod card;
+mod clicks;
 pub mod done;
+pub mod events;
 pub mod field;
+pub mod graph;
 pub mod inspector;
 mod layer;
 pub(crate) mod level;
@@ -16,12 +19,15 @@ pub mod message;
 pub mod notices;
 mod observe;
 pub mod palette;
+pub mod remembered;
 pub mod reruns;
 pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod spots;
 pub mod task_verbs;
+pub mod themes;
 mod update;
 pub mod welcome;
 
@@ -36,14 +42,18 @@ pub use answer::AnswerUi;
 pub use attention::AttentionUi;
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use events::EventsUi;
+pub use graph::GraphUi;
 pub use inspector::InspectorUi;
 pub use layer::{HelpUi, Layer};
 pub use message::MessageUi;
 pub use notices::{Notice, Notices};
 pub use palette::PaletteUi;
+pub use remembered::Remembered;
 pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use themes::ThemesUi;
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
@@ -61,12 +71,16 @@ pub struct Ui {
     pub screen: Screen,
     /// Screen 1.
     pub run: RunUi,
+    /// Screen 2.
+    pub graph: GraphUi,
     /// The first minute.
     pub welcome: WelcomeUi,
     /// A drafted plan.
     pub review: ReviewUi,
     /// An answer.
     pub done: DoneUi,
+    /// Screen 5.
+    pub events: EventsUi,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
@@ -81,6 +95,8 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// What the last frame showed that can be clicked.
+    pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -117,7 +133,9 @@ impl Ui {
             Screen::Welcome => self.welcome.contexts(state),
             Screen::Review(_) => self.review.contexts(state),
             Screen::Run => self.run.contexts(state),
+            Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
+            Screen::Events => self.events.contexts(state),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -133,7 +151,8 @@ impl Ui {
     pub fn deadline(&self, now: Micros) -> Option<Micros> {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
-        [notice, card, self.run.deadline()].into_iter().flatten().min()
+        let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
+        [notice, card, self.run.deadline(), events].into_iter().flatten().min()
     }
 }
 
@@ -163,9 +182,13 @@ pub enum Screen {
     Review(GoalId),
     /// Screen 1.
     Run,
+    /// Screen 2.
+    Graph,
     /// A goal's answer.
     Done(GoalId),
-    /// Screens 2 to 6: they say what they will show and which key leads back.
+    /// Screen 5: the journal.
+    Events,
+    /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
 
@@ -180,7 +203,11 @@ pub enum Msg {
     Paste(CleanText),
     /// A left click at column, row.
     Click(u16, u16),
-    /// The wheel at column, row; negative is up.
+    /// The mouse moved to column, row with the left button down.
+    Drag(u16, u16),
+    /// The left button went up at column, row.
+    Release(u16, u16),
+    /// The wheel at column, row, by lines; negative is up.
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
@@ -203,6 +230,8 @@ pub enum UiEffect {
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.
     CopyAnswer(AttemptId),
+    /// Copy the record at a place to the clipboard, as JSON.
+    CopyRecord(u64),
     /// Copy the text of one channel of an attempt.
     CopyText(AttemptId, Channel),
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
@@ -233,6 +262,12 @@ pub enum UiEffect {
     ToggleMouse,
     /// The next theme.
     NextTheme,
+    /// Open the theme picker: the loop knows the themes.
+    ChooseTheme,
+    /// Wear a theme, until another is or this one is kept.
+    PreviewTheme(String),
+    /// Wear a theme from now on, and at the next start.
+    KeepTheme(String),
     /// Start over on the simulated fleet, or on the configured one.
     SwitchFleet(FleetChoice),
 }

@@ -121,6 +121,7 @@ impl Ui {
         self.welcome.observe(state, record);
         self.review.observe(state, record);
         self.run.observe(state, record);
+        self.graph.observe(state, record);
         self.done.observe(state, record);
     }
 }

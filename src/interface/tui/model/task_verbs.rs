@@ -33,6 +33,10 @@ pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> 
             Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
             None => notice("it has ended; there is nothing to stop"),
         },
+        Action::Copy => match state.last_attempt(of) {
+            Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
+            None => notice("it has written nothing yet"),
+        },
         _ => return None,
     })
 }

@@ -30,7 +30,10 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Click(x, y) => self.click(x, y, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
+                self.input(&msg, state, now)
+            }
         };
         self.settle(effects, now)
     }
@@ -93,12 +96,13 @@ impl Ui {
     }
 
     /// Takes the uppermost layer off; what was typed in it is kept. It is forgotten when it is known to have been sent.
-    fn close(&mut self) -> bool {
-        let layer = self.layers.pop();
+    /// None: there was no layer; else what its going asks for.
+    fn close(&mut self) -> Option<Vec<UiEffect>> {
+        let layer = self.layers.pop()?;
         let typed = match &layer {
-            Some(Layer::Message(message)) => Some((DraftOf::Message, &message.task, message.field.text())),
-            Some(Layer::Answer(answer)) => Some((DraftOf::Answer, &answer.task, answer.field.text())),
-            Some(Layer::Retry(retry)) => retry.draft().map(|text| (DraftOf::Prompt, &retry.task, text.to_owned())),
+            Layer::Message(message) => Some((DraftOf::Message, &message.task, message.field.text())),
+            Layer::Answer(answer) => Some((DraftOf::Answer, &answer.task, answer.field.text())),
+            Layer::Retry(retry) => retry.draft().map(|text| (DraftOf::Prompt, &retry.task, text.to_owned())),
             _ => None,
         };
         if let Some((of, task, text)) = typed {
@@ -108,7 +112,7 @@ impl Ui {
                 self.drafts.insert((of, task.clone()), text);
             }
         }
-        layer.is_some()
+        Some(layer.closed())
     }
 
     /// Forgets a draft that was sent.
@@ -137,7 +141,7 @@ impl Ui {
         self.layers.last().and_then(Layer::listens_at).is_some_and(|at| now < at)
     }
 
-    fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         // A card decides: until it listens, nothing goes past it but redrawing.
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
@@ -149,8 +153,11 @@ impl Ui {
                 Some(Layer::Answer(answer)) => answer.back(state),
                 _ => false,
             };
-            if stays || self.close() {
+            if stays {
                 return Vec::new();
+            }
+            if let Some(effects) = self.close() {
+                return effects;
             }
         }
         if let Some(layer) = self.layers.last_mut()
@@ -170,6 +177,13 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(5) => self.show(Screen::Events),
+            Action::Screen(2) => {
+                if let Some(task) = self.run.selected() {
+                    self.graph.select(task);
+                }
+                self.show(Screen::Graph)
+            }
             Action::Screen(n) => self.show(Screen::Other(n)),
             Action::Palette => {
                 let mut contexts = self.contexts(state);
@@ -217,6 +231,7 @@ impl Ui {
             }
             Action::Mouse => vec![UiEffect::ToggleMouse],
             Action::NextTheme => vec![UiEffect::NextTheme],
+            Action::ChooseTheme => vec![UiEffect::ChooseTheme],
             Action::SessionLevel => {
                 let level = Some(state.level.next());
                 vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Session, level })]
@@ -240,6 +255,7 @@ impl Ui {
                 }
                 None => notice("there is no answer yet"),
             },
+            Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
                 if effects.is_empty() && !matches!(self.screen, Screen::Run | Screen::Welcome) {
@@ -256,12 +272,21 @@ impl Ui {
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),
+            Screen::Graph => match (action, self.graph.selected_task()) {
+                // Pins are of Run's panes.
+                (Action::Pin, Some(task)) => {
+                    self.run.select(task);
+                    self.run.update(action, state, now)
+                }
+                _ => self.graph.update(action, state, now),
+            },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }
 
-    fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.is_deaf(now) {
             return Vec::new();
         }
@@ -321,6 +346,10 @@ impl Ui {
                 }
                 Vec::new()
             }
+            Some(Layer::Themes(themes)) => match msg {
+                Msg::Wheel(_, _, by) => themes.turn(isize::from(by.signum())),
+                _ => Vec::new(),
+            },
             Some(Layer::Attention(_)) => Vec::new(),
         }
     }
@@ -330,15 +359,23 @@ impl Ui {
             Screen::Welcome => self.welcome.input(msg, state, now),
             Screen::Review(goal) => self.review.input(goal, msg, state, now),
             Screen::Run => self.run.input(msg, state, now),
+            Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
         }
     }
 
     fn show(&mut self, screen: Screen) -> Vec<UiEffect> {
-        self.layers.clear();
+        // What is selected here is selected there.
+        if self.screen == Screen::Graph
+            && screen == Screen::Run
+            && let Some(task) = self.graph.task().filter(|t| self.run.selected() != Some(*t))
+        {
+            self.run.select(task);
+        }
         self.screen = screen;
-        Vec::new()
+        self.layers.drain(..).rev().flat_map(Layer::closed).collect()
     }
 
     /// The answer of the goal shown, else of the last that has one.
@@ -424,6 +461,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             };
             nothing
         }
+        Layer::Themes(themes) => match action {
+            Action::Enter => Some(Closes(themes.keep())),
+            action => themes.update(action).map(Stays),
+        },
         Layer::Inspector(inspector) => match action {
             Action::Enter
             | Action::Down

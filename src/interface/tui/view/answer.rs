@@ -10,6 +10,7 @@ use super::sheet::{ink, row, sheet};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::AnswerUi;
 use crate::interface::tui::model::answer::Hand;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -58,6 +59,7 @@ pub(super) fn render(scene: &Scene<'_>, card: &AnswerUi, area: Rect, buf: &mut B
             let from = card.focused.saturating_sub(usize::from(place.height).saturating_sub(1));
             for (i, (at, (key, words))) in (0..).zip(rows.iter().enumerate().skip(from)) {
                 let Some(line) = row(place, i) else { break };
+                scene.ui.spots.add(line, Spot::Row(at));
                 let focused = at == card.focused;
                 if focused {
                     buf.set_style(line, theme.style(Slot::Selected));

@@ -11,6 +11,7 @@ use crate::domain::protocol::{Channel, Health, Micros, Subject};
 use crate::domain::state::{Attempt, Attention, State};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context, Keymap};
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::{AttentionUi, needs_you};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
@@ -38,6 +39,7 @@ pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, list: &AttentionUi, are
     let from = here.saturating_sub(usize::from(listed) - 1);
     for (i, (at, (subject, attention))) in (0..listed).zip(all.iter().enumerate().skip(from)) {
         let Some(line) = row(inner, i) else { break };
+        scene.ui.spots.add(line, Spot::Row(at));
         item(scene, subject, attention, at == here, line, buf);
     }
     let after = all.len().saturating_sub(from + usize::from(listed));

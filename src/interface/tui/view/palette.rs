@@ -9,6 +9,7 @@ use crate::domain::text::width::width;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::PaletteUi;
 use crate::interface::tui::model::palette::Offer;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -40,6 +41,7 @@ pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, palette: &PaletteUi, ar
     let from = palette.selected.saturating_sub(usize::from(rows).saturating_sub(1));
     for (i, (at, offer)) in (2..).zip(found.iter().enumerate().skip(from)) {
         let Some(line) = row(inner, i) else { break };
+        scene.ui.spots.add(line, Spot::Row(at));
         let selected = at == palette.selected;
         if selected {
             buf.set_style(line, theme.style(Slot::Selected));
