@@ -9,6 +9,8 @@ mod call;
 mod look;
 mod outside;
 
+pub use call::Notify;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
@@ -78,16 +80,6 @@ pub struct ConsoleOptions {
     pub notify: Notify,
     /// Said at the start: mistakes in settings, themes and keys.
     pub warnings: Vec<CleanText>,
-}
-
-/// Whether the terminal is asked for notifications.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Notify {
-    /// It is not.
-    #[default]
-    Never,
-    /// It is, while its window is not in front.
-    WhenAway,
 }
 
 /// How a console ended.

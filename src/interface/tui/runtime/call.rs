@@ -2,12 +2,22 @@
 //!
 //! Invariants: the words are Baton's own, never a model's; nothing rings while the window is in front.
 
-use super::{Console, Notify};
+use super::Console;
 use crate::domain::protocol::Subject;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::interface::tui::frame::Gaze;
 use crate::interface::tui::terminal::{Bell, Stage};
+
+/// Whether the terminal is asked for notifications.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notify {
+    /// It is not.
+    #[default]
+    Never,
+    /// It is, while its window is not in front.
+    WhenAway,
+}
 
 impl<C: Client, S: Stage> Console<C, S> {
     /// The title: how many things need the operator, and the goal.
