@@ -12,7 +12,7 @@ mod paths;
 mod schema;
 mod show;
 
-pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion};
+pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
 pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};

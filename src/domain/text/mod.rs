@@ -1,9 +1,10 @@
-//! Text for people: [`CleanText`] and the sanitiser, width, wrap, row index, transcript, search, Markdown.
+//! Text for people: [`CleanText`] and the sanitiser, width, wrap, row index, transcript, search, word diff, Markdown.
 //!
 //! Not here: colours and styles (`interface/tui`). Invariant: the only way to a [`CleanText`] is through the
 //! sanitiser, so whatever holds one may be written to a terminal.
 
 mod clean;
+pub mod diff;
 pub mod markdown;
 pub mod rows;
 pub mod sanitize;

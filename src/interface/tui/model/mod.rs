@@ -163,6 +163,8 @@ pub enum DraftOf {
     Message,
     /// The answer to its question.
     Answer,
+    /// Its next prompt.
+    Prompt,
 }
 
 /// A refusal or a remark, as what an action comes to.
@@ -291,3 +293,6 @@ pub enum FleetChoice {
     /// Baton's simulated fleet.
     Simulated,
 }
+
+#[cfg(test)]
+mod keys_tests;

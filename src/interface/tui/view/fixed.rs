@@ -10,7 +10,7 @@ use super::put;
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::run::Focus;
-use crate::interface::tui::model::{Screen, Tone};
+use crate::interface::tui::model::{Layer, Screen, Tone};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -32,6 +32,17 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         left = put(buf, left, &cut_start(text, room), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
         put(buf, left, &theme.cut(&after, usize::from(left.width)), theme.style(Slot::Dim));
+        return;
+    }
+    if let Some(Layer::Inspector(inspector)) = scene.ui.layers.last()
+        && let Some(text) = inspector.field()
+    {
+        left = put(buf, left, "search: ", theme.style(Slot::Dim));
+        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
+        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        if let Some((at, of)) = inspector.find_place() {
+            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        }
         return;
     }
     if scene.ui.layers.is_empty() && other_field(scene, left, buf) {

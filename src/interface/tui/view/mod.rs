@@ -102,6 +102,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) => {}
         }
+        page::twins(scene.theme, body, buf);
     }
     drawn
 }
@@ -134,6 +135,8 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod card_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]

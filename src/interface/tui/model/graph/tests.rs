@@ -174,6 +174,7 @@ fn verbs_act_on_the_selected_task_and_refuse_groups() {
     let mut ui = ready(&story);
     let first = state.tasks()[0].id.clone();
     assert_eq!(ui.update(Action::Hold, state, NOW), [UiEffect::Send(Command::Hold(first))]);
+    assert!(matches!(&ui.update(Action::Retry, state, NOW)[..], [UiEffect::Notice(_)]), "it has not run yet");
     assert!(
         matches!(&ui.update(Action::Enter, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Inspector(_)))
     );
