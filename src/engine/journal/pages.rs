@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{JournalError, Reader};
@@ -136,6 +136,25 @@ impl TextStore {
         pieces.hot.iter().for_each(|(_, record)| take(record));
         Ok(text)
     }
+}
+
+/// All text of one channel of an attempt, read from a journal from its beginning up to the attempt's end.
+///
+/// # Errors
+/// When the journal can't be read.
+pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
+    let mut reader = Reader::open(journal)?;
+    let mut text = String::new();
+    while let Some((_, record)) = reader.read()? {
+        match &record.event {
+            Event::AttemptOutput(output) if output.turn.attempt == attempt && output.channel == channel => {
+                text.push_str(&output.text);
+            }
+            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
+            _ => {}
+        }
+    }
+    Ok(text)
 }
 
 fn cost(output: &AttemptOutput) -> usize {

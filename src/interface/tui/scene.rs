@@ -47,6 +47,8 @@ struct Kept {
     gone: usize,
     pieces: VecDeque<Arc<Record>>,
     bytes: usize,
+    /// Bytes of text in the pieces that are gone.
+    gone_bytes: u64,
 }
 
 impl Default for Transcripts {
@@ -82,6 +84,7 @@ impl Transcripts {
             if let Some(attempt) = self.ended.pop_front() {
                 if let Some(kept) = self.texts.get_mut(&attempt) {
                     kept.gone += kept.pieces.len();
+                    kept.gone_bytes += kept.pieces.iter().map(|p| text_bytes(p)).sum::<u64>();
                     kept.pieces = VecDeque::new();
                     self.bytes -= std::mem::take(&mut kept.bytes);
                 }
@@ -96,6 +99,7 @@ impl Transcripts {
                     most.bytes -= bytes;
                     self.bytes -= bytes;
                 }
+                most.gone_bytes += text_bytes(&piece);
                 most.gone += 1;
             }
         }
@@ -121,9 +125,21 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone)
     }
 
+    /// How many bytes of text those were.
+    pub fn gone_bytes(&self, attempt: AttemptId) -> u64 {
+        self.texts.get(&attempt).map_or(0, |k| k.gone_bytes)
+    }
+
     /// The raw text of one channel of an attempt, as far as it is at hand.
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
         self.pieces(attempt, 0).filter(|(c, _)| *c == channel).map(|(_, t)| t).collect()
+    }
+}
+
+fn text_bytes(piece: &Record) -> u64 {
+    match &piece.event {
+        Event::AttemptOutput(output) => output.text.len() as u64,
+        _ => 0,
     }
 }
 

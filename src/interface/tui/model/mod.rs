@@ -193,6 +193,8 @@ pub enum UiEffect {
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.
     CopyAnswer(AttemptId),
+    /// Copy what is selected in a pane, and end the selection.
+    CopySelection,
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.

@@ -113,8 +113,8 @@ fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         // The end of what is typed stays in sight.
         left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
-        if let Some((at, of)) = scene.ui.run.find_place() {
-            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        if let Some(found) = scene.ui.run.found() {
+            put(buf, left, &format!("  {}", run::found_words(found)), theme.style(Slot::Dim));
         }
         return;
     }

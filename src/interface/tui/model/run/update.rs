@@ -1,6 +1,5 @@
 //! What an action does on the Run screen.
 
-use super::panes::Anchor;
 use super::rows::{Fold, Pick};
 use super::{Focus, Guide, RunUi};
 use crate::domain::protocol::{Command, LevelScope, Micros};
@@ -33,12 +32,14 @@ impl RunUi {
             Action::Back => self.back(),
             Action::NextMatch => self.step_match(1),
             Action::PreviousMatch => self.step_match(-1),
-            Action::Follow => {
-                let at = self.panes.focus;
-                if let Some(pane) = self.panes.get_mut(at) {
-                    pane.anchor = Anchor::Tail;
+            Action::Follow => self.follow(),
+            Action::Range => match self.toggle_selection() {
+                Ok(()) if self.selection().is_some() => {
+                    return notice("selecting: j k g G extend, y copies, esc leaves".to_owned());
                 }
-            }
+                Ok(()) => {}
+                Err(why) => return notice(why.to_owned()),
+            },
             Action::Zoom => self.zoom = if self.zoom.is_some() { None } else { self.shown_task() },
             Action::Grid => {
                 self.grid = self.grid.next();
@@ -145,8 +146,8 @@ impl RunUi {
     }
 
     fn fold(&mut self, fold: Fold) {
-        if self.focus == Focus::Pane || self.zoom.is_some() {
-            self.thinking = Some(fold);
+        if let Some(at) = self.keys_pane() {
+            self.fold_pane(at, fold);
             return;
         }
         let Some(row) = self.rows().get(self.cursor()) else { return };
@@ -193,33 +194,17 @@ impl RunUi {
         }
     }
 
-    /// One level back: zoom, search, filter, focus.
+    /// One level back: selection, zoom, search, filter, focus.
     fn back(&mut self) {
-        if self.zoom.take().is_some() {
+        if self.selection().is_some() {
+            self.end_selection();
+        } else if self.zoom.take().is_some() {
         } else if self.focus == Focus::Pane && !self.search.text.is_empty() {
             self.search = super::Search::default();
         } else if !self.filter.is_empty() && self.focus != Focus::Pane {
             self.filter.clear();
         } else {
             self.focus = Focus::Tree;
-        }
-    }
-
-    fn step_match(&mut self, by: isize) {
-        let at = self.panes.focus;
-        let Some(shown) = self.drawn.panes.get(at) else { return };
-        let n = shown.matches.len() as isize;
-        if n == 0 {
-            return;
-        }
-        let next = (self.search.at as isize + by).rem_euclid(n) as usize;
-        let row = shown.matches.get(next).copied().unwrap_or(0) as usize;
-        let (rows, height) = (shown.rows, shown.height);
-        self.search.at = next;
-        if let Some(pane) = self.panes.get_mut(at) {
-            pane.seen_rows = rows;
-            // The match stands in the middle.
-            pane.anchor = Anchor::At(row.saturating_sub(height / 2).min(rows.saturating_sub(height)));
         }
     }
 
@@ -234,6 +219,9 @@ impl RunUi {
     }
 
     fn copy(&self, state: &State) -> Vec<UiEffect> {
+        if self.selection().is_some() {
+            return vec![UiEffect::CopySelection];
+        }
         match self.shown_task() {
             Some(ix) => match state.last_attempt(state.task(ix)) {
                 Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],

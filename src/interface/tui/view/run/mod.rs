@@ -7,9 +7,12 @@
 mod cache;
 mod details;
 mod draft;
+mod find;
 mod fleet;
 mod memory;
 mod panes;
+mod select;
+mod strips;
 mod tree;
 mod why;
 mod words;
@@ -19,6 +22,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 pub use self::cache::RunCaches;
+pub(crate) use self::find::words as found_words;
+pub(crate) use self::select::selected;
 use crate::domain::state::State;
 use crate::interface::tui::model::run::areas::Form;
 use crate::interface::tui::model::run::panes::Pane;
