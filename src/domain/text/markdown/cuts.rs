@@ -60,17 +60,39 @@ pub fn next_cuts(text: &str, cut: &Cut) -> Vec<Cut> {
     let whole = part.rfind('\n').map_or(0, |at| at + 1);
     let source = format!("{lead}{}", part.get(..whole).unwrap_or_default());
     let blocks = blocks(&source);
-    let mut cuts: Vec<Cut> = blocks
-        .iter()
-        .filter(|(at, _)| *at > lead.len())
-        .map(|(at, _)| Cut { at: cut.at + at - lead.len(), join: Join::Apart, lead: None })
-        .collect();
-    if cuts.is_empty() {
-        let kind = blocks.last().map_or(Kind::Other, |(_, kind)| *kind);
+    let starts: Vec<(usize, Kind)> =
+        blocks.iter().filter(|(at, _)| *at > lead.len()).map(|(at, kind)| (at - lead.len(), *kind)).collect();
+    // A line without an end, however long, is all there is to go by.
+    let all = if whole == 0 { part.len() } else { whole };
+    let first = starts.first().map_or(all, |(at, _)| *at);
+    let kind = blocks.first().map_or(Kind::Other, |(_, kind)| *kind);
+    if first > kind.limit() {
         let begins = blocks.first().map_or(0, |(at, _)| at.saturating_sub(lead.len()));
-        cuts = inside(text, cut, kind, cut.at + begins, part);
+        let cuts = inside(text, cut, kind, cut.at + begins, part.get(..first).unwrap_or_default());
+        if !cuts.is_empty() {
+            return cuts;
+        }
+    }
+    // Up to a block that is itself cut inside: however a text came, it is cut at the same places.
+    let mut cuts = Vec::new();
+    for (i, (at, kind)) in starts.iter().enumerate() {
+        cuts.push(Cut { at: cut.at + at, join: Join::Apart, lead: None });
+        let end = starts.get(i + 1).map_or(all, |(next, _)| *next);
+        if end - at > kind.limit() {
+            break;
+        }
     }
     cuts
+}
+
+impl Kind {
+    /// How long a block of it may be.
+    const fn limit(self) -> usize {
+        match self {
+            Self::Code | Self::Table | Self::List => LONG,
+            Self::Other => LONGEST,
+        }
+    }
 }
 
 /// As much as is looked at in one go: whole lines, if one ends in it.
@@ -125,7 +147,7 @@ fn kind_of(tag: &Tag<'_>) -> Kind {
 
 /// The places inside a long block of which `part` is what follows `cut`; the block itself begins at `begins`.
 fn inside(text: &str, cut: &Cut, kind: Kind, begins: usize, part: &str) -> Vec<Cut> {
-    let limit = if kind == Kind::Other { LONGEST } else { LONG };
+    let limit = kind.limit();
     let lead = cut.lead.clone().or_else(|| lead_of(text, kind, begins));
     let mut cuts = Vec::new();
     let mut from = 0;

@@ -256,4 +256,6 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod output_tests;
+#[cfg(test)]
 mod tests;
