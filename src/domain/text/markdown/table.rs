@@ -1,7 +1,7 @@
 //! Tables: column widths, and cells wrapped and aligned in them.
 //!
 //! Not here: what a cell holds. Columns take what they need; when that is too much, the widest give way first. Where
-//! there is no room for a cell and a border per column, rows are cut.
+//! that would leave columns of a few letters, each line of cells stands as a list of `head: cell` instead.
 
 use std::ops::Range;
 
@@ -11,6 +11,8 @@ use super::{Span, SpanKind, append, append_from};
 use crate::domain::text::width::{Align, width};
 
 const BORDER: &str = " │ ";
+/// A column that gave way below this many cells is no column any more.
+const LEAST: usize = 6;
 
 /// A row of the screen, and the part of the source it shows.
 type Shown = (Vec<Span>, Option<Range<usize>>);
@@ -24,10 +26,21 @@ pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>
             *wanted = natural(cell).max(*wanted);
         }
     }
+    let natural = widths.clone();
     shrink(&mut widths, cells.saturating_sub(width(BORDER) * columns.saturating_sub(1)));
 
     let mut out = Vec::new();
     let head: Vec<Vec<Span>> = head.iter().map(|cell| strong(cell)).collect();
+    let narrow = widths.iter().zip(&natural).any(|(got, wanted)| got < wanted && *got < LEAST);
+    if narrow && columns > 1 && !rows.is_empty() {
+        for (at, row) in rows.iter().enumerate() {
+            if at > 0 {
+                out.push((Vec::new(), None));
+            }
+            record(&head, row, cells, &mut out);
+        }
+        return out.into_iter().map(|(row, source)| (cut(row, cells), source)).collect();
+    }
     lines(aligns, &widths, &head, &mut out);
     let rule: Vec<String> = widths.iter().map(|cells| "─".repeat(*cells)).collect();
     out.push((vec![Span::new(SpanKind::TableBorder, rule.join("─┼─"))], None));
@@ -35,6 +48,21 @@ pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>
         lines(aligns, &widths, row, &mut out);
     }
     out.into_iter().map(|(row, source)| (cut(row, cells), source)).collect()
+}
+
+/// A line of cells as a list, each cell behind its head. Cells without text are left out.
+fn record(head: &[Vec<Span>], row: &[Vec<Span>], cells: usize, out: &mut Vec<Shown>) {
+    let source = row.iter().filter_map(|cell| source_of(cell)).reduce(join);
+    for (at, cell) in row.iter().enumerate().filter(|(_, cell)| natural(cell) > 0) {
+        let mut spans = Vec::new();
+        if let Some(head) = head.get(at).filter(|head| natural(head) > 0) {
+            // Where the head stands in the source is not where this line does.
+            head.iter().for_each(|span| append(&mut spans, span.kind, &span.text));
+            append(&mut spans, SpanKind::Dim, ": ");
+        }
+        cell.iter().for_each(|span| append_from(&mut spans, span.kind, &span.text, &span.origin));
+        out.extend(flow(&spans, cells).into_iter().map(|row| (row, source.clone())));
+    }
 }
 
 /// The width of a cell that is not wrapped.

@@ -170,6 +170,19 @@ fn hostile_nesting_is_flat_and_quick() {
     assert!(render(&lists, 80).iter().all(|line| line.width() <= 80));
 }
 
+#[test]
+fn a_table_without_room_for_its_columns_stands_as_lists() {
+    let source = "| 名前 | Size in bytes | What is done with it | Who asked |\n|---|---:|---|---|\n\
+                  | 全角の名前 | 4096 | it is widened to sixteen bits | the reviewer |\n| b | 1 | | nobody |\n";
+    let rows = text(&render(source, 24));
+    assert_eq!(
+        rows,
+        "名前: 全角の名前\nSize in bytes: 4096\nWhat is done with it: it\nis widened to sixteen\nbits\n\
+         Who asked: the reviewer\n\n名前: b\nSize in bytes: 1\nWho asked: nobody\n"
+    );
+    assert!(text(&render(source, 80)).contains("│"), "with room it is a table");
+}
+
 pub(crate) fn markdown() -> impl Strategy<Value = String> {
     let line = prop::sample::select(vec![
         "",
