@@ -224,7 +224,8 @@ impl Document {
     pub fn row_at(&mut self, byte: usize) -> usize {
         let part = self.parts.partition_point(|part| part.cut.at <= byte).saturating_sub(1);
         let lines = self.lines_of(part);
-        let shows = |line: &StyledLine| line.source.as_ref().is_some_and(|s| s.start <= byte && byte < s.end.max(s.start + 1));
+        let shows =
+            |line: &StyledLine| line.source.as_ref().is_some_and(|s| s.start <= byte && byte < s.end.max(s.start + 1));
         let starts = |line: &StyledLine| line.source.as_ref().is_some_and(|s| s.start <= byte);
         let within = lines.iter().position(shows).or_else(|| lines.iter().rposition(starts)).unwrap_or(0);
         self.sums.first_row(part) + within

@@ -115,7 +115,8 @@ fn rows_give_back_their_source_with_its_marks() {
 
 /// Paragraphs, items, wide words: what has no row of its own for the eye alone.
 fn prose() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(vec!["word", "**bold**", "`code`", "全角の名前", "a", "longer-than-most", "*it*", "x/y"]);
+    let word =
+        prop::sample::select(vec!["word", "**bold**", "`code`", "全角の名前", "a", "longer-than-most", "*it*", "x/y"]);
     let line = (prop::sample::select(vec!["", "- ", "1. ", "> ", "## "]), prop::collection::vec(word, 1..20))
         .prop_map(|(mark, words)| format!("{mark}{}", words.join(" ")));
     prop::collection::vec(line, 1..8).prop_map(|lines| lines.join("\n\n"))

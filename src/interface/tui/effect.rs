@@ -146,7 +146,10 @@ mod tests {
         assert_eq!((part.len(), tone), (CLIPBOARD_CAP, Tone::Warning));
         assert!(said.contains("first 100 KB of 200"), "{said}");
         let (part, (said, tone)) = for_clipboard("one\ntwo");
-        assert_eq!((part, said.as_str(), tone), ("one\ntwo", "copied 2 lines through the terminal (OSC 52)", Tone::Plain));
+        assert_eq!(
+            (part, said.as_str(), tone),
+            ("one\ntwo", "copied 2 lines through the terminal (OSC 52)", Tone::Plain)
+        );
         assert_eq!((amount("é"), amount("全角")), ("1 letter".into(), "2 letters".into()));
     }
 

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use super::highlight::Highlighter;
-use super::table::table;
 use super::origin::join;
+use super::table::table;
 use super::{Block, Item, Origin, Spacing, Span, SpanKind, StyledLine, TaskBox, append, append_from};
 use crate::domain::text::width::{CUT_MARK, fitting_prefix, width};
 use crate::domain::text::wrap::wrap;

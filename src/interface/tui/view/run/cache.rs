@@ -124,7 +124,8 @@ impl RunCaches {
             }
         }
         let count = transcripts.count(attempt);
-        text.reading = (text.pieces < count).then(|| (text.pieces.saturating_sub(gone) * 100 / (count - gone).max(1)) as u8);
+        text.reading =
+            (text.pieces < count).then(|| (text.pieces.saturating_sub(gone) * 100 / (count - gone).max(1)) as u8);
         text
     }
 
@@ -150,7 +151,8 @@ fn calls(clean: &str) -> (String, String) {
         names.push(CleanText::one_line(name).to_string());
         let given = call.get("arguments").unwrap_or(&call);
         // What a model was not able to close is shown as it wrote it.
-        let text = given.as_str().map_or_else(|| serde_json::to_string_pretty(given).unwrap_or_default(), str::to_owned);
+        let text =
+            given.as_str().map_or_else(|| serde_json::to_string_pretty(given).unwrap_or_default(), str::to_owned);
         told.push_str(&CleanText::new(&text));
         told.push('\n');
     }

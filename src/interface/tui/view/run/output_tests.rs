@@ -217,7 +217,10 @@ fn matches_are_lit_without_colour_and_the_current_one_differently() {
     let y = (0..40).find(|y| (60..70).any(|x| buf[(x, *y)].symbol() == "b")).expect("the text is there");
     let x = (0..120).find(|x| buf[(*x, y)].symbol() == "b" && buf[(*x + 1, y)].symbol() == "e").expect("beta");
     let modifiers = [x - 6, x, x + 5].map(|x| buf[(x, y)].modifier);
-    assert!(modifiers[0] != modifiers[1] && modifiers[1] != modifiers[2] && modifiers[0] != modifiers[2], "{modifiers:?}");
+    assert!(
+        modifiers[0] != modifiers[1] && modifiers[1] != modifiers[2] && modifiers[0] != modifiers[2],
+        "{modifiers:?}"
+    );
 }
 
 #[test]

@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use super::cache::{AttemptText, Part, RunCaches};
 use super::find::{find, words as found_words};
 use super::strips::{Shows, Strips};
-use super::{draft, select};
 use super::tree::level_letter;
 use super::words::{activity, is_thinking, seat, sign, why};
+use super::{draft, select};
 use crate::domain::protocol::{AttemptEnd, Channel, Work};
 use crate::domain::state::{Attempt, Life, Status, TaskIx};
 use crate::domain::text::document::Spot;
@@ -23,8 +23,8 @@ use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::view::page::bytes;
 use crate::interface::tui::widget::bar::filled;
-use crate::interface::tui::widget::flow::{self, Mark};
 use crate::interface::tui::widget::figure::seconds_clock;
+use crate::interface::tui::widget::flow::{self, Mark};
 use crate::interface::tui::widget::frame::titles;
 use crate::interface::tui::widget::pen::{Pen, cut};
 
@@ -81,10 +81,11 @@ pub(super) fn title(scene: &Scene<'_>, at: usize, pane: &Pane, area: Rect, shown
     } else if pane.anchor != Anchor::Tail {
         let below = shown.rows.saturating_sub(shown.top + shown.height);
         let arrow = theme.glyph(Glyph::Below);
-        parts.push(match shown.new {
-            0 => format!("{arrow} {below} more"),
-            new => format!("{arrow} {new} new"),
-        });
+        match (shown.new, below) {
+            (0, 0) => {}
+            (0, below) => parts.push(format!("{arrow} {below} more")),
+            (new, _) => parts.push(format!("{arrow} {new} new")),
+        }
     }
     // At least 16 cells stay for the title; what says least goes first.
     let room = usize::from(area.width).saturating_sub(22);
@@ -151,7 +152,11 @@ fn stack(scene: &Scene<'_>, attempt: &Attempt, pane: &Pane, text: &mut AttemptTe
             }
             Channel::ToolCall => Some(format!("calls {}", part.calls())),
         };
-        let own = if part.channel == Channel::Thinking && thinks && at == last && !answers { Fold::Open } else { Fold::Closed };
+        let own = if part.channel == Channel::Thinking && thinks && at == last && !answers {
+            Fold::Open
+        } else {
+            Fold::Closed
+        };
         let fold = if part.channel == Channel::Answer { Fold::Open } else { pane.fold.unwrap_or(own) };
         if let Some(head) = head
             && (roomy || (pane.fold.is_some() && fold == Fold::Open) || part.channel == Channel::ToolCall)
@@ -263,6 +268,10 @@ fn stand(
             strips.settle(last_top..last_top + height, text);
             top = strips.count().saturating_sub(height);
         }
+        // Nothing holds it there: it stands at the end, so it follows.
+        if top >= last_top && selection.is_none() && found.is_none() {
+            anchor = Anchor::Tail;
+        }
     }
     let seen = match (anchor, pane.seen) {
         (Anchor::At(_), Some(seen)) => strips.row(seen, text) + 1,
@@ -337,7 +346,8 @@ fn paint(
             buf.set_style(row, theme.style(Slot::Selected));
             if place == *to {
                 // The cursor's row is told from the others without colour too.
-                Pen::new(buf, inner.x.saturating_sub(1), y, inner.x).put(theme.glyph(Glyph::Cursor), theme.style(Slot::Selected));
+                Pen::new(buf, inner.x.saturating_sub(1), y, inner.x)
+                    .put(theme.glyph(Glyph::Cursor), theme.style(Slot::Selected));
             }
         }
     }

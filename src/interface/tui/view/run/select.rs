@@ -42,7 +42,11 @@ pub(super) fn resolve(
             let row = (top + usize::from(row)).min(last);
             let place = strips.place(row, text)?;
             let indent = strips.at(row).map_or(0, |(strip, _)| match strip.shows {
-                Shows::Text(at) if text.parts.get(at).is_some_and(|p| p.channel != crate::domain::protocol::Channel::Answer) => 2,
+                Shows::Text(at)
+                    if text.parts.get(at).is_some_and(|p| p.channel != crate::domain::protocol::Channel::Answer) =>
+                {
+                    2
+                }
                 _ => 0,
             });
             let column = usize::from(column).saturating_sub(indent);
