@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{JournalError, Reader};
-use crate::domain::protocol::{AttemptId, Channel, Cut, Record, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Cut, Event, Record, TurnId};
 
 /// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
 pub const HOT_BYTES: usize = 8 << 20;
@@ -135,6 +135,33 @@ impl TextStore {
         pieces.hot.iter().for_each(|(_, record)| take(record));
         Ok(text)
     }
+}
+
+/// The text of one channel of an attempt, of the last turn that said something there, read from a journal from its
+/// beginning up to the attempt's end.
+///
+/// # Errors
+/// When the journal can't be read.
+pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
+    let mut reader = Reader::open(journal)?;
+    let (mut text, mut of) = (String::new(), None);
+    while let Some((_, record)) = reader.read()? {
+        if let Some((turn, said, piece)) = record.said()
+            && turn.attempt == attempt
+            && said == channel
+        {
+            if of.replace(turn) != Some(turn) {
+                text.clear();
+            }
+            text.push_str(piece);
+        }
+        match &record.event {
+            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
+            Event::ResultEdited(edited) if edited.attempt == attempt => break,
+            _ => {}
+        }
+    }
+    Ok(text)
 }
 
 fn cost(text: &str) -> usize {

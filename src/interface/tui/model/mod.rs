@@ -234,6 +234,8 @@ pub enum UiEffect {
     CopyRecord(u64),
     /// Copy the text of one channel of an attempt.
     CopyText(AttemptId, Channel),
+    /// Copy what is selected in a pane, and end the selection.
+    CopySelection,
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.

@@ -32,7 +32,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::Copy(text) => self.copy(&text),
             UiEffect::CopyAnswer(attempt) => {
-                let text = self.answer(attempt);
+                let text = self.answer(attempt).await;
                 self.copy(&text)
             }
             UiEffect::CopyRecord(seq) => match self.record(seq) {
@@ -47,12 +47,13 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let text = self.transcripts.text(attempt, channel);
                 self.copy(&text)
             }
+            UiEffect::CopySelection => self.copy_selection(),
             UiEffect::Save { name, text } => {
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())
             }
             UiEffect::SaveAnswer { attempt, name } => {
-                let text = self.answer(attempt);
+                let text = self.answer(attempt).await;
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())
             }
@@ -113,9 +114,38 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.ui.say(text, tone, self.now());
     }
 
-    /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it.
-    fn answer(&self, attempt: AttemptId) -> String {
-        self.transcripts.text(attempt, Channel::Answer)
+    /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it. What is no
+    /// longer at hand is read back from the journal.
+    async fn answer(&mut self, attempt: AttemptId) -> String {
+        let at_hand = self.transcripts.text(attempt, Channel::Answer);
+        if self.transcripts.gone(attempt) == 0 {
+            return at_hand;
+        }
+        self.say((CleanText::from_static("reading the journal"), Tone::Plain));
+        // A frame that can't be drawn is met by the next one.
+        let _ = self.draw();
+        match self.client.text(attempt, Channel::Answer).await {
+            Some(text) => text,
+            None => {
+                let words = "the beginning is gone from memory and could not be read back: this is the rest";
+                self.say((CleanText::from_static(words), Tone::Warning));
+                at_hand
+            }
+        }
+    }
+
+    fn copy_selection(&mut self) -> std::io::Result<()> {
+        // Keys that came together are met by the view first: it knows the rows.
+        self.draw()?;
+        let text = crate::interface::tui::view::run::selected(&self.state, &self.ui.run, &mut self.caches.run);
+        self.ui.run.end_selection();
+        match text {
+            Some(text) => self.copy(&text),
+            None => {
+                self.say((CleanText::from_static("there is no text in what is selected"), Tone::Plain));
+                Ok(())
+            }
+        }
     }
 
     /// The record at a place as JSON, where all of it is kept.
@@ -128,8 +158,8 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {
         let clean = CleanText::new(text);
-        if effect::pasteboard(&clean) {
-            self.say((CleanText::from_static("copied"), Tone::Plain));
+        if let Some(program) = effect::native_clipboard(&clean) {
+            self.say((format!("copied {} to the clipboard ({program})", effect::amount(&clean)).into(), Tone::Plain));
             return Ok(());
         }
         let (part, said) = effect::for_clipboard(&clean);

@@ -21,8 +21,8 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let here = scene.ui.screen == Screen::Run && scene.ui.layers.is_empty();
     let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if here && let Some((label, text)) = run.field() {
-        let after = match run.find_place() {
-            Some((at, of)) if run.focus == Focus::Pane => format!("  {at}/{of}"),
+        let after = match run.found() {
+            Some(found) if run.focus == Focus::Pane => format!("  {}", super::run::found_words(found)),
             _ if run.focus == Focus::Pane => String::new(),
             _ => said(scene),
         };
@@ -100,7 +100,7 @@ fn said(scene: &Scene<'_>) -> String {
         Some(trouble) => format!("  {}", CleanText::one_line(trouble)),
         None if run.filter.is_empty() => "  words, or status: agent: phase: level: endpoint:".to_owned(),
         None => {
-            let (found, all) = run.found();
+            let (found, all) = run.filtered();
             format!("  {found} of {all}")
         }
     }

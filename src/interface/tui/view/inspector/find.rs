@@ -1,13 +1,26 @@
 //! What is found in the rows of a section, and where it is lit.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::domain::text::search::{MAX_MATCHES, Match, Needle};
+use crate::domain::text::search::Needle;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::inspector::{InspectorUi, Section};
 use crate::interface::tui::theme::{Slot, Theme};
+
+/// The most matches that are looked for: nobody goes through more.
+const MOST: usize = 10_000;
+
+/// A match: its row, and the bytes of the row's text.
+pub(super) struct Match {
+    /// The row.
+    pub(super) line: usize,
+    /// Where in its text.
+    pub(super) range: Range<usize>,
+}
 
 fn text(line: &Line<'_>) -> String {
     line.spans.iter().map(|s| s.content.as_ref()).collect()
@@ -29,7 +42,7 @@ pub(super) fn all(sought: &str, lines: &[Line<'_>]) -> Vec<Match> {
         let ranges: Vec<_> = needle.matches(&text).collect();
         ranges.into_iter().map(move |range| Match { line, range })
     };
-    lines.iter().enumerate().flat_map(in_line).take(MAX_MATCHES).collect()
+    lines.iter().enumerate().flat_map(in_line).take(MOST).collect()
 }
 
 /// Lights what was found in the rows that are painted.
