@@ -9,7 +9,6 @@ mod effect;
 mod frame;
 pub mod launcher;
 pub mod model;
-mod plan_edit;
 mod probe;
 pub mod runtime;
 pub mod scene;

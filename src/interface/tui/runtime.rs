@@ -7,7 +7,7 @@
 
 mod outside;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -29,7 +29,7 @@ use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
 use super::terminal::{Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
-use crate::domain::protocol::{Command, GoalId, Micros, Record};
+use crate::domain::protocol::{Command, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -163,8 +163,6 @@ struct Console<C: Client, S: Stage> {
     tick: Option<Instant>,
     size: (u16, u16),
     title: CleanText,
-    /// Edited plans that could not be read: the editor opens them again.
-    drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
     /// When it last came back from being suspended.
@@ -204,7 +202,6 @@ impl<C: Client, S: Stage> Console<C, S> {
             tick: None,
             size: (0, 0),
             title: CleanText::default(),
-            drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
             resumed: None,

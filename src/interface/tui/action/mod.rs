@@ -122,6 +122,10 @@ pub enum Action {
     Range,
     /// The list's next order; the graph's next form.
     Order,
+    /// A text field: accept it, of however many lines.
+    Accept,
+    /// A text field: to the next mistake in it.
+    NextProblem,
     /// A text field: open its text in `$EDITOR`.
     ExternalEditor,
     /// A text field: undo.

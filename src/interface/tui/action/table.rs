@@ -70,7 +70,7 @@ pub const ENTRIES: &[Entry] = &[
             on(Context::Welcome, &["enter"], "write a goal"),
             on(Context::List, &["enter"], "open"),
             on(Context::Card, &["enter"], "do"),
-            on(Context::Text, &["enter", "ctrl-s"], "accept"),
+            on(Context::Text, &["enter"], "accept"),
         ],
     ),
     entry(
@@ -150,10 +150,17 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::List, &["v"], ""), on(Context::Output, &["v"], "select")],
     ),
     entry(Action::Order, "order", "the list's next order", &[on(Context::List, &["o"], "")]),
+    unlisted(Action::Accept, "accept", "accept this text", &[on(Context::Text, &["ctrl-s"], "")]),
     unlisted(Action::ExternalEditor, "external_editor", "this text in $EDITOR", &[on(Context::Text, &["ctrl-o"], "")]),
     unlisted(Action::TextUndo, "text_undo", "undo in this text", &[on(Context::Text, &["ctrl-/"], "")]),
     unlisted(Action::TextRedo, "text_redo", "redo in this text", &[on(Context::Text, &["ctrl-y"], "")]),
     unlisted(Action::TextFind, "text_find", "find in this text", &[on(Context::Text, &["ctrl-f"], "")]),
+    unlisted(
+        Action::NextProblem,
+        "next_problem",
+        "the next mistake in this text",
+        &[on(Context::Text, &["ctrl-g", "f8"], "")],
+    ),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,

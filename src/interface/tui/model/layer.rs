@@ -1,6 +1,6 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
-use super::{Card, InspectorUi, PaletteUi};
+use super::{Card, EditorUi, FormUi, InspectorUi, PaletteUi, PreviewUi};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::Context;
@@ -18,6 +18,12 @@ pub enum Layer {
     Inspector(InspectorUi),
     /// What needs the operator.
     Attention(AttentionUi),
+    /// A plan or a result as text.
+    Editor(Box<EditorUi>),
+    /// A task's form.
+    Form(Box<FormUi>),
+    /// What an edit would do.
+    Preview(Box<PreviewUi>),
 }
 
 /// The help of the contexts it was opened from.
@@ -41,8 +47,8 @@ impl Layer {
     pub fn contexts(&self, state: &State) -> Vec<Context> {
         match self {
             Self::Help(_) | Self::Attention(_) => vec![Context::List, Context::Everywhere],
-            Self::Palette(_) => vec![Context::Text],
-            Self::Card(_) => vec![Context::Card],
+            Self::Palette(_) | Self::Editor(_) | Self::Form(_) => vec![Context::Text],
+            Self::Card(_) | Self::Preview(_) => vec![Context::Card],
             Self::Inspector(inspector) => inspector.contexts(state),
         }
     }
@@ -51,6 +57,14 @@ impl Layer {
     pub(super) fn listens_at(&self) -> Option<Micros> {
         match self {
             Self::Card(card) => Some(card.listens_at()),
+            _ => None,
+        }
+    }
+
+    /// When it has something to do by itself.
+    pub(super) fn deadline(&self) -> Option<Micros> {
+        match self {
+            Self::Editor(editor) => editor.deadline(),
             _ => None,
         }
     }

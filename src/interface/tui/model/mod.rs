@@ -5,13 +5,18 @@
 
 mod card;
 pub mod done;
+mod editing;
+pub mod editor;
+pub mod form;
 pub mod inspector;
 mod layer;
 mod observe;
 pub mod palette;
+pub mod preview;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+mod task_edits;
 pub mod task_verbs;
 mod update;
 pub mod welcome;
@@ -19,15 +24,22 @@ pub mod welcome;
 use std::collections::BTreeSet;
 
 use super::action::{Action, Context};
-use crate::domain::protocol::{AttemptId, Command, EndpointName, GoalId, Micros};
+use crate::domain::protocol::{AttemptId, Command, EndpointName, GoalId, Micros, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use editing::Unsaved;
+#[cfg(test)]
+pub(crate) use editing::desk::Desk;
+pub(crate) use editing::mistakes;
+pub use editor::EditorUi;
+pub use form::FormUi;
 pub use inspector::InspectorUi;
 pub use layer::{AttentionUi, HelpUi, Layer};
 pub use palette::PaletteUi;
+pub use preview::PreviewUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
 pub(crate) use update::needs_you;
@@ -61,6 +73,10 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// Texts left without being sent or thrown away; each opens again where it was opened from.
+    drafts: Vec<Layer>,
+    /// The edit that the session has not answered yet.
+    asked: Option<editing::Asked>,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -134,7 +150,8 @@ impl Ui {
     pub fn deadline(&self, now: Micros) -> Option<Micros> {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
-        [notice, card, self.run.deadline()].into_iter().flatten().min()
+        let layer = self.layers.last().and_then(Layer::deadline);
+        [notice, card, layer, self.run.deadline()].into_iter().flatten().min()
     }
 
     /// Says something on the notice line.
@@ -207,8 +224,17 @@ pub enum UiEffect {
         /// Its text.
         text: String,
     },
-    /// Open the plan of a goal in `$EDITOR`; the result comes back as an edit.
-    EditPlan(GoalId),
+    /// Open a text in `$EDITOR`; it comes back with [`Ui::edited_outside`].
+    ExternalEditor {
+        /// The name of its file.
+        name: String,
+        /// The text.
+        text: String,
+    },
+    /// Open the result of a task in the text editor, with [`Ui::edit_result`]: the loop has the text.
+    EditResult(TaskId),
+    /// Close the editor or form on top. Taken care of by [`Ui::update`]; the loop never sees it.
+    CloseEditor(Unsaved),
     /// Suspend the process.
     Suspend,
     /// Leave the terminal and work on.

@@ -64,6 +64,7 @@ impl Ui {
                 };
                 self.say(format!("the model's plan was mended: {first}{more}"), Tone::Plain, at);
             }
+            Event::CommandRefused { what, .. } if self.has_asked(what) => {}
             Event::CommandRefused { what, reason, .. } => {
                 self.say(format!("refused: {what}: {reason}"), Tone::Warning, at);
             }
@@ -74,6 +75,7 @@ impl Ui {
             }
             _ => {}
         }
+        self.observe_editing(record);
         self.welcome.observe(state, record);
         self.review.observe(state, record);
         self.run.observe(state, record);

@@ -3,6 +3,7 @@
 //! Not here: what a key does to the screen it was pressed on (folds, panes, scrolling), and keys pressed on many tasks
 //! at once: those ask with a card of their own. Pure; a refusal is a notice that says why.
 
+use super::task_edits::{edit_action, is_edit};
 use super::{Card, InspectorUi, Layer, UiEffect};
 use crate::domain::protocol::{Command, LevelScope, Micros, RetryScope};
 use crate::domain::state::{State, TaskIx};
@@ -25,13 +26,13 @@ pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> 
             Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
             None => notice("it has ended; there is nothing to stop"),
         },
-        _ => return None,
+        verb => return edit_action(verb, task, state, now),
     })
 }
 
 /// Whether `action` is a verb of a task: where no task is selected, it is refused in words.
 pub fn is_task_verb(action: Action) -> bool {
-    matches!(action, Action::Retry | Action::Level | Action::Hold | Action::Stop)
+    matches!(action, Action::Retry | Action::Level | Action::Hold | Action::Stop) || is_edit(action)
 }
 
 /// What a verb of a task says where the selection is not one task.

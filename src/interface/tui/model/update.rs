@@ -25,6 +25,7 @@ impl Ui {
                 if self.notice.as_ref().is_some_and(|n| n.until <= now) {
                     self.notice = None;
                 }
+                self.tick_editing(state, now);
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
@@ -47,7 +48,8 @@ impl Ui {
         let mut out = Vec::new();
         for effect in effects {
             match effect {
-                UiEffect::Open(layer) => self.layers.push(*layer),
+                UiEffect::Open(layer) => self.open(*layer, now),
+                UiEffect::CloseEditor(unsaved) => self.close_editor(unsaved, now),
                 UiEffect::Show(screen) => self.screen = screen,
                 UiEffect::Notice(text) => self.say(text, Tone::Plain, now),
                 UiEffect::ToggleMouse => {
@@ -76,6 +78,11 @@ impl Ui {
         {
             return Vec::new();
         }
+        if let Some(effects) = self.act_editing(action, state, now) {
+            return effects;
+        }
+        // Where a text has one line, accepting it is what enter does.
+        let action = if action == Action::Accept { Action::Enter } else { action };
         if action == Action::Back && self.layers.pop().is_some() {
             return Vec::new();
         }
@@ -170,6 +177,12 @@ impl Ui {
                 .map_or_else(|| notice("nothing has failed"), |c| vec![open(Layer::Card(c))]),
             Action::StopAll => Card::stop_all(state, now)
                 .map_or_else(|| notice("nothing runs or waits"), |c| vec![open(Layer::Card(c))]),
+            Action::EditPlan => self.edit_plan(state),
+            Action::Undo | Action::Redo => match self.goal_here(state) {
+                Some(goal) if action == Action::Undo => vec![UiEffect::Send(Command::Undo(goal))],
+                Some(goal) => vec![UiEffect::Send(Command::Redo(goal))],
+                None => notice("there is no plan yet"),
+            },
             Action::CopyAnswer => match self.answer(state) {
                 Some((_, attempt)) => vec![UiEffect::CopyAnswer(attempt)],
                 None => notice("there is no answer yet"),
@@ -202,6 +215,9 @@ impl Ui {
     }
 
     fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+        if self.input_editing(msg, state, now) {
+            return Vec::new();
+        }
         match self.layers.last_mut() {
             None => self.give_screen(msg, state, now),
             Some(Layer::Inspector(inspector)) => inspector.input(msg, state, now),
@@ -240,7 +256,7 @@ impl Ui {
                 }
                 Vec::new()
             }
-            Some(Layer::Attention(_)) => Vec::new(),
+            Some(Layer::Attention(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_)) => Vec::new(),
         }
     }
 
@@ -364,9 +380,15 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             | Action::Retry
             | Action::Level
             | Action::Hold
+            | Action::EditTask
+            | Action::NewTask
+            | Action::Remove
+            | Action::Raise
+            | Action::Lower
             | Action::Stop => Some(Stays(inspector.update(action, state, now))),
             _ => None,
         },
+        Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => None,
     }
 }
 

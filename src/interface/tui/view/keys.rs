@@ -26,6 +26,32 @@ const CARD: &[Words] =
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
 const LIST: &[Words] =
     &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
+const EDITOR: &[Words] = &[
+    (&[Action::Accept], "look and save"),
+    (&[Action::Back], "leave"),
+    (&[Action::NextProblem], "next mistake"),
+    (&[Action::TextFind], "find"),
+    (&[Action::TextUndo, Action::TextRedo], "undo redo"),
+    (&[Action::ExternalEditor], "$EDITOR"),
+    (&[Action::NextPane, Action::PreviousPane], "indent"),
+    HELP,
+];
+const FIND: &[Words] = &[
+    (&[Action::Enter], "next"),
+    (&[Action::TextFind], "before"),
+    (&[Action::Back], "close"),
+    HELP,
+];
+const FORM: &[Words] = &[
+    (&[Action::Accept], "save"),
+    (&[Action::NextPane, Action::PreviousPane], "field"),
+    (&[Action::Back], "leave"),
+    (&[Action::TextUndo, Action::TextRedo], "undo redo"),
+    (&[Action::ExternalEditor], "prompt in $EDITOR"),
+    HELP,
+];
+const PREVIEW: &[Words] =
+    &[(&[Action::Enter], "apply"), (&[Action::Down, Action::Up], "choose"), (&[Action::Back], "back, nothing is sent")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -43,7 +69,9 @@ const INSPECTOR: &[Words] = &[
 const REVIEW: &[Words] = &[
     (&[Action::Enter], "run it"),
     (&[Action::Back], "keep as a draft"),
-    (&[Action::EditPlan], "edit"),
+    (&[Action::EditTask], "edit task"),
+    (&[Action::EditPlan], "edit plan"),
+    (&[Action::NewTask], "new task"),
     (&[Action::Level], "level"),
     (&[Action::Remove], "remove"),
     (&[Action::Copy], "copy prompt"),
@@ -83,6 +111,10 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Attention(_) => Some(LIST.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
+            Layer::Editor(editor) if editor.find.is_some() => Some(FIND.to_vec()),
+            Layer::Editor(_) => Some(EDITOR.to_vec()),
+            Layer::Form(_) => Some(FORM.to_vec()),
+            Layer::Preview(_) => Some(PREVIEW.to_vec()),
         };
     }
     match scene.ui.screen {

@@ -6,7 +6,9 @@
 mod attention;
 mod card;
 pub mod done;
+mod editor;
 pub(crate) mod forecast;
+mod form;
 pub mod header;
 mod help;
 pub mod inspector;
@@ -14,6 +16,7 @@ mod keys;
 mod other;
 pub(crate) mod page;
 mod palette;
+mod preview;
 pub(crate) mod prose;
 pub mod review;
 pub mod run;
@@ -22,6 +25,7 @@ pub mod welcome;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
 
 use super::action::Keymap;
 use super::model::run::Drawn;
@@ -71,6 +75,16 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         buf.set_style(body, scene.theme.style(Slot::Text));
         inspector::render(scene, inspector, body, buf);
     }
+    if let Some(layer) = scene.ui.layers.iter().rev().find(|l| is_page(l)) {
+        buf.set_style(body, scene.theme.style(Slot::Text));
+        Clear.render(body, buf);
+        match layer {
+            Layer::Editor(editor) => editor::render(scene.theme, editor, body, buf),
+            Layer::Form(form) => form::render(scene, form, body, buf),
+            Layer::Preview(preview) => preview::render(scene, preview, body, buf),
+            _ => {}
+        }
+    }
     notice_line(scene, rows(area.height - 2, 1), buf);
     keys::render(scene, keymap, rows(area.height - 1, 1), buf);
     for layer in &scene.ui.layers {
@@ -79,10 +93,15 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
             Layer::Attention(list) => attention::render(scene, list, body, buf),
-            Layer::Inspector(_) => {}
+            Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}
         }
     }
     drawn
+}
+
+/// Whether a layer fills the body, as a screen does.
+fn is_page(layer: &Layer) -> bool {
+    matches!(layer, Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_))
 }
 
 fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -151,6 +170,8 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod editing_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]
