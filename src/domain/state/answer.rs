@@ -38,8 +38,7 @@ impl State {
         let last: Vec<&TaskSpec> = tasks.iter().filter(|t| !used.contains_key(&t.id)).copied().collect();
         // A single last task of the synthesiser's own tier is a synthesis already.
         let tier = |agent: &Name| self.config.fleet.agent(agent).map(|a| &a.tier);
-        let is_one =
-            tasks.len() == 1 || (last.len() == 1 && tier(&last[0].agent) == tier(&settings.synthesizer));
+        let is_one = tasks.len() == 1 || (last.len() == 1 && tier(&last[0].agent) == tier(&settings.synthesizer));
         let wanted = match g.options.synthesis {
             Some(choice) => choice && !tasks.is_empty(),
             None => settings.synthesis && !tasks.is_empty() && !is_one,

@@ -168,9 +168,9 @@ impl State {
             }
         }
         // A restored task that had ended keeps its result.
-        preview.runs.retain(|name| {
-            self.task_by_id(&TaskId::new(goal, name.clone())).is_none_or(|task| !task.has_ended())
-        });
+        preview
+            .runs
+            .retain(|name| self.task_by_id(&TaskId::new(goal, name.clone())).is_none_or(|task| !task.has_ended()));
         preview.work = after
             .iter()
             .map(|node| Piece {
@@ -260,8 +260,7 @@ impl State {
         }
         let has_result = |node: &After<'_>| node.ix.map(|ix| self.task(ix)).filter(|t| t.result.is_some());
         let own = |node: &After<'_>| {
-            has_result(node)
-                .is_some_and(|task| self.outdated(task, node.form, node.needs.iter().map(|n| after[*n].ix)))
+            has_result(node).is_some_and(|task| self.outdated(task, node.form, node.needs.iter().map(|n| after[*n].ix)))
         };
         let mut stack: Vec<usize> = (0..after.len()).filter(|i| own(&after[*i])).collect();
         let takes_over = |task: &Task| !self.is_by_hand(task);

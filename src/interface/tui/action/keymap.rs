@@ -278,6 +278,9 @@ mod tests {
         }
         let all = map.hints(&task, 200);
         let words: Vec<&str> = all.iter().map(|h| h.words).collect();
-        assert!(words.starts_with(&["open", "message", "retry", "edit", "level", "hold", "stop", "pin", "zoom"]), "{words:?}");
+        assert!(
+            words.starts_with(&["open", "message", "retry", "edit", "level", "hold", "stop", "pin", "zoom"]),
+            "{words:?}"
+        );
     }
 }

@@ -4,8 +4,8 @@
 //! at before it is sent; a text is kept until the session has taken it, or the operator has thrown it away.
 
 use super::editor::{Accepted, EditorUi, Purpose};
-use super::form::fields::Field;
 use super::form::Filled;
+use super::form::fields::Field;
 use super::{Card, Choice, Layer, Msg, PreviewUi, Screen, Tone, Ui, UiEffect};
 use crate::domain::plan::PlanEdit;
 use crate::domain::protocol::{Command, Event, GoalId, Micros, Name, Record, TaskId};
@@ -223,11 +223,7 @@ impl Ui {
                         };
                         let if_revision = state.goal(goal).map_or(0, |g| g.revision);
                         let layer = self.layers.pop();
-                        self.ask(
-                            Command::EditPlan { goal, if_revision, edits, rerun: Vec::new() },
-                            words.into(),
-                            layer,
-                        )
+                        self.ask(Command::EditPlan { goal, if_revision, edits, rerun: Vec::new() }, words.into(), layer)
                     }
                     Ok(_) => self.preview(state, goal, edits, Vec::new(), now),
                 }

@@ -211,7 +211,8 @@ impl FormUi {
         super::editor::rows::step(&mut moved, by, self.room.get().cells);
         moved.cursor().line == text.cursor().line
             && super::editor::rows::place(moved.line(moved.cursor().line), moved.cursor().byte, self.room.get().cells).0
-                == super::editor::rows::place(text.line(text.cursor().line), text.cursor().byte, self.room.get().cells).0
+                == super::editor::rows::place(text.line(text.cursor().line), text.cursor().byte, self.room.get().cells)
+                    .0
     }
 
     fn choose(&mut self, by: isize, state: &State) {
@@ -267,7 +268,9 @@ impl FormUi {
         match self.focus {
             Field::Agent => {
                 let all = state.config.fleet.agents.iter().map(|a| (a.name.clone(), CleanText::new(a.tier.as_str())));
-                found.extend(all.filter(|(n, _)| n.as_str() != word).map(|(n, t)| (!n.as_str().starts_with(&lower), n, t)));
+                found.extend(
+                    all.filter(|(n, _)| n.as_str() != word).map(|(n, t)| (!n.as_str().starts_with(&lower), n, t)),
+                );
                 found.retain(|(_, n, _)| n.as_str().to_lowercase().contains(&lower));
             }
             Field::Needs if !word.is_empty() => {

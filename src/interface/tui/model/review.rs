@@ -93,7 +93,9 @@ impl ReviewUi {
                     .into_iter()
                     .collect();
             }
-            Action::Search => return vec![notice("A plan is not filtered; E opens all of it as text, ctrl-f finds there.")],
+            Action::Search => {
+                return vec![notice("A plan is not filtered; E opens all of it as text, ctrl-f finds there.")];
+            }
             Action::Back => {
                 let words = "The plan is kept as a draft. ! brings it back.";
                 let draft = state.goal(goal).is_some_and(|g| g.phase == GoalPhase::Draft);

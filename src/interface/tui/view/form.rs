@@ -95,7 +95,8 @@ fn parts(theme: &Theme, form: &FormUi, state: &State, cells: usize, high: usize)
             parts.extend(all.take(3));
         }
         if field == form.focus() && matches!(field, Field::Needs | Field::Agent) {
-            let offers: Vec<String> = form.candidates(state).iter().map(|(id, title)| offer(id.as_str(), title)).collect();
+            let offers: Vec<String> =
+                form.candidates(state).iter().map(|(id, title)| offer(id.as_str(), title)).collect();
             if !offers.is_empty() {
                 parts.push(Part::Offer(format!("tab: {}", offers.join(", "))));
             }
@@ -119,7 +120,14 @@ fn name(theme: &Theme, form: &FormUi, field: Field, label: Rect, buf: &mut Buffe
     put(buf, label, &format!("{mark}{}", field.word()), theme.style(slot));
 }
 
-fn typed(theme: &Theme, form: &FormUi, field: Field, (n, high, cells): (usize, usize, usize), row: Rect, buf: &mut Buffer) {
+fn typed(
+    theme: &Theme,
+    form: &FormUi,
+    field: Field,
+    (n, high, cells): (usize, usize, usize),
+    row: Rect,
+    buf: &mut Buffer,
+) {
     let Some(text) = form.text(field) else { return };
     let focused = form.focus() == field;
     let ink = theme.style(Slot::Input);
@@ -140,7 +148,8 @@ fn typed(theme: &Theme, form: &FormUi, field: Field, (n, high, cells): (usize, u
         (0, all.get(row).cloned().unwrap_or(0..0))
     };
     let whole = text.line(line);
-    let here = focused && at.line == line && (range.contains(&at.byte) || (at.byte == range.end && range.end == whole.len()));
+    let here =
+        focused && at.line == line && (range.contains(&at.byte) || (at.byte == range.end && range.end == whole.len()));
     paint::row(whole, range, |_| ink, here.then_some(at.byte), row, buf);
 }
 

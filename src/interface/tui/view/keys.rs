@@ -36,12 +36,7 @@ const EDITOR: &[Words] = &[
     (&[Action::NextPane, Action::PreviousPane], "indent"),
     HELP,
 ];
-const FIND: &[Words] = &[
-    (&[Action::Enter], "next"),
-    (&[Action::TextFind], "before"),
-    (&[Action::Back], "close"),
-    HELP,
-];
+const FIND: &[Words] = &[(&[Action::Enter], "next"), (&[Action::TextFind], "before"), (&[Action::Back], "close"), HELP];
 const FORM: &[Words] = &[
     (&[Action::Accept], "save"),
     (&[Action::NextPane, Action::PreviousPane], "field"),

@@ -89,7 +89,17 @@ fn choice<'a>(scene: &'a Scene<'_>, preview: &PreviewUi, name: &Name, selected: 
         word(theme, if selected { ink } else { slot }, format!("{} ", theme.glyph(glyph))),
         word(theme, ink, title),
         word(theme, ink, "  "),
-        word(theme, if selected { ink } else if chosen { Slot::Strong } else { Slot::Dim }, says),
+        word(
+            theme,
+            if selected {
+                ink
+            } else if chosen {
+                Slot::Strong
+            } else {
+                Slot::Dim
+            },
+            says,
+        ),
     ])
 }
 

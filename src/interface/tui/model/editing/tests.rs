@@ -154,9 +154,13 @@ fn a_circle_is_named_in_the_text() {
     desk.keys("E<ctrl-f>id: sources<esc><end><enter>needs: [[rank]").pass(200);
     let problems = editor(&desk).problems();
     assert!(!problems.is_empty());
-    desk.keys("<ctrl-w><ctrl-w><ctrl-w><ctrl-w>: [rank]").pass(200);
+    desk.keys("<ctrl-w><ctrl-w><ctrl-w><ctrl-w>[rank]").pass(200);
     let problems = editor(&desk).problems();
-    assert!(problems.iter().any(|p| p.what.contains("circle") && p.what.contains("rank")), "{problems:?}\n{}", desk.text());
+    assert!(
+        problems.iter().any(|p| p.what.contains("circle") && p.what.contains("rank")),
+        "{problems:?}\n{}",
+        desk.text()
+    );
 }
 
 #[test]
@@ -351,10 +355,7 @@ fn a_result_is_edited_by_hand() {
     let task = desk.story.state.task(desk.task("sources")).id.clone();
     desk.ui.edit_result(&task, "- a first finding\n", &desk.story.state, desk.now);
     desk.keys("<ctrl-end>- mine<ctrl-s>");
-    assert_eq!(
-        desk.sent(),
-        [&Command::EditResult { task, text: "- a first finding\n- mine".into() }]
-    );
+    assert_eq!(desk.sent(), [&Command::EditResult { task, text: "- a first finding\n- mine".into() }]);
     refused(&mut desk, "it runs again");
     assert_eq!(desk.text(), "- a first finding\n- mine");
 }

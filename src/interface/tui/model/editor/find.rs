@@ -66,7 +66,8 @@ impl Find {
     fn look(&mut self, text: &EditText) {
         let needle = Needle::new(&self.needle);
         let lines = text.lines().iter().enumerate();
-        let all = lines.flat_map(|(line, words)| needle.matches(words).map(move |r| (At { line, byte: r.start }, r.end)));
+        let all =
+            lines.flat_map(|(line, words)| needle.matches(words).map(move |r| (At { line, byte: r.start }, r.end)));
         self.found = all.take(MAX_MATCHES).collect();
         self.version = text.version();
     }

@@ -84,8 +84,13 @@ mod tests {
 
     #[test]
     fn every_byte_stands_in_one_row() {
-        for line in ["", "one two  three four", "    indented words of a prompt", "解析器の曖昧さをすべて列挙", "averylongwordwithoutanyspace"]
-        {
+        for line in [
+            "",
+            "one two  three four",
+            "    indented words of a prompt",
+            "解析器の曖昧さをすべて列挙",
+            "averylongwordwithoutanyspace",
+        ] {
             for cells in 1..20 {
                 let rows = rows(line, cells);
                 assert_eq!((rows[0].start, rows[rows.len() - 1].end), (0, line.len()));

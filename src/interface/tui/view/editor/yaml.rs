@@ -82,13 +82,12 @@ mod tests {
 
     #[test]
     fn prose_in_a_block_has_no_keys() {
-        let text = "tasks:\n  - id: a\n    prompt: |-\n      note: this is prose\n\n      # and this\n    level: high  # soon";
+        let text =
+            "tasks:\n  - id: a\n    prompt: |-\n      note: this is prose\n\n      # and this\n    level: high  # soon";
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let mut block = Block::before(&lines, 0);
-        let all: Vec<Vec<(&str, Slot)>> = lines
-            .iter()
-            .map(|l| spans(l, &mut block).into_iter().map(|(r, s)| (&l[r], s)).collect())
-            .collect();
+        let all: Vec<Vec<(&str, Slot)>> =
+            lines.iter().map(|l| spans(l, &mut block).into_iter().map(|(r, s)| (&l[r], s)).collect()).collect();
         assert_eq!(all[1], [("-", Slot::Marker), ("id", Slot::CodeKeyword)]);
         assert_eq!(all[2], [("prompt", Slot::CodeKeyword)]);
         assert!(all[3..6].iter().all(Vec::is_empty));
