@@ -1,18 +1,16 @@
 //! Commands: accepted or refused with a reason, either way a record.
 
-use std::collections::BTreeSet;
-
+use super::again::Reach;
 use super::{Effect, EndReason, Orchestrator};
-use crate::domain::plan::{PlanEdit, apply_edits};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, Event, FailureCount, GoalAdded, GoalId, GoalOptions, LevelScope, Partial,
-    PlanSource, RetryScope, Role, Route, StopScope, Subject, TaskId, TaskRetried, Work,
+    Author, Command, CommandEnvelope, EditKind, Event, GoalAdded, GoalId, GoalOptions, LevelScope, Partial, PlanSource,
+    RetryScope, Role, StopScope, Subject, TaskId, Work,
 };
 use crate::domain::state::{End, Gear, GoalPhase, Life, TaskIx};
 use crate::domain::text::CleanText;
 
 /// Why not, in words.
-type Refusal = String;
+pub(super) type Refusal = String;
 
 impl Orchestrator {
     /// Takes a command. The same id twice acts once.
@@ -25,10 +23,11 @@ impl Orchestrator {
         let checked = match role {
             Role::Viewer => Err("this connection may look, not act".to_owned()),
             Role::Control if self.state.ended.is_some() => Err("the session has ended".to_owned()),
-            Role::Control => self.check(&command),
+            Role::Control => self.check(&author, &command),
         };
         match checked {
             Ok(()) => {
+                let what = self.consequence(&author, &command).unwrap_or(what);
                 self.emit(Event::CommandAccepted { id, author: author.clone(), what });
                 self.act(author, command);
             }
@@ -39,7 +38,7 @@ impl Orchestrator {
         }
     }
 
-    fn task(&self, id: &TaskId) -> Result<TaskIx, Refusal> {
+    pub(super) fn task(&self, id: &TaskId) -> Result<TaskIx, Refusal> {
         match self.state.find(id) {
             Some(ix) if !self.state.task(ix).removed => Ok(ix),
             Some(_) => Err(format!("{id} was removed from the plan")),
@@ -47,12 +46,12 @@ impl Orchestrator {
         }
     }
 
-    fn goal(&self, id: GoalId) -> Result<&crate::domain::state::Goal, Refusal> {
+    pub(super) fn goal(&self, id: GoalId) -> Result<&crate::domain::state::Goal, Refusal> {
         self.state.goal(id).ok_or_else(|| format!("there is no goal {id}"))
     }
 
     /// Whether a command can be done now.
-    fn check(&self, command: &Command) -> Result<(), Refusal> {
+    fn check(&self, author: &Author, command: &Command) -> Result<(), Refusal> {
         match command {
             Command::AddGoal { text, plan, options } => {
                 if text.trim().is_empty() {
@@ -74,7 +73,11 @@ impl Orchestrator {
                 GoalPhase::Planning => Err("there is no plan yet; a model is making it".to_owned()),
                 GoalPhase::Running | GoalPhase::Ended(_) => Err("its plan runs already".to_owned()),
             },
-            Command::EditPlan { goal, if_revision, edits, .. } => self.check_edit(*goal, *if_revision, edits),
+            Command::EditPlan { goal, if_revision, edits, rerun } => self.check_edit(*goal, *if_revision, edits, rerun),
+            Command::Undo(goal) => self.state.undo(*goal, author).map(|_| ()),
+            Command::Redo(goal) => self.state.redo(*goal, author).map(|_| ()),
+            Command::Place { task, endpoint } => self.check_place(task, endpoint.as_ref()),
+            Command::EditResult { task, text } => self.check_result(task, text),
             Command::Pause if self.state.gear == Gear::Paused => Err("it is paused already".to_owned()),
             Command::Resume if self.state.gear == Gear::Running => Err("it is not paused".to_owned()),
             Command::Resume if self.state.attention.contains_key(&Subject::Journal) => {
@@ -150,56 +153,11 @@ impl Orchestrator {
             Command::Probe(Some(endpoint)) if self.state.find_endpoint(endpoint).is_none() => {
                 Err(format!("there is no endpoint {endpoint}"))
             }
-            Command::Undo(_)
-            | Command::Redo(_)
-            | Command::Place { .. }
-            | Command::Message { .. }
-            | Command::Answer { .. }
-            | Command::EditResult { .. }
-            | Command::Dismiss(_) => Err("this version can't do that yet".to_owned()),
+            Command::Message { .. } | Command::Answer { .. } | Command::Dismiss(_) => {
+                Err("this version can't do that yet".to_owned())
+            }
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
         }
-    }
-
-    fn check_edit(&self, goal: GoalId, if_revision: u32, edits: &[PlanEdit]) -> Result<(), Refusal> {
-        let g = self.goal(goal)?;
-        if g.phase == GoalPhase::Planning {
-            return Err("there is no plan yet; a model is making it".to_owned());
-        }
-        if g.revision != if_revision {
-            return Err(format!(
-                "the plan changed meanwhile (it is at revision {}, the edit was made on {if_revision}); look at it again",
-                g.revision
-            ));
-        }
-        if edits.is_empty() {
-            return Err("the edit changes nothing".to_owned());
-        }
-        let specs = g
-            .tasks
-            .iter()
-            .map(|t| self.state.task(*t))
-            .filter(|task| task.work == Work::Ordinary && !task.removed)
-            .map(|task| &*task.spec);
-        for edit in edits {
-            let name = match edit {
-                PlanEdit::Add(spec) => {
-                    if self.state.find(&TaskId::new(goal, spec.id.clone())).is_some() {
-                        return Err(format!("the id {} was used before; ids are never used again", spec.id));
-                    }
-                    &spec.id
-                }
-                PlanEdit::Restore(_) => return Err("a removed task comes back by undo only".to_owned()),
-                PlanEdit::Replace(spec) => &spec.id,
-                PlanEdit::Remove(name) => name,
-            };
-            if let PlanEdit::Add(spec) | PlanEdit::Replace(spec) = edit
-                && self.state.config.fleet.agent(&spec.agent).is_none()
-            {
-                return Err(format!("{name}: there is no agent {}", spec.agent));
-            }
-        }
-        apply_edits(specs, edits).map(|_| ()).map_err(|e| e.to_string())
     }
 
     /// Does what was checked.
@@ -210,14 +168,22 @@ impl Orchestrator {
                 self.emit(Event::GoalApproved { goal });
                 self.emit_cleared(Subject::Review(goal));
             }
-            Command::EditPlan { goal, edits, .. } => self.edit_plan(author, goal, edits),
-            Command::Undo(_)
-            | Command::Redo(_)
-            | Command::Place { .. }
-            | Command::Message { .. }
-            | Command::Answer { .. }
-            | Command::EditResult { .. }
-            | Command::Dismiss(_) => {}
+            Command::EditPlan { goal, edits, rerun, .. } => {
+                self.edit_plan(author, goal, edits, &rerun, EditKind::New);
+            }
+            Command::Undo(goal) => {
+                if let Ok(undo) = self.state.undo(goal, &author) {
+                    self.edit_plan(author, goal, undo.edits, &[], undo.kind);
+                }
+            }
+            Command::Redo(goal) => {
+                if let Ok(redo) = self.state.redo(goal, &author) {
+                    self.edit_plan(author, goal, redo.edits, &[], redo.kind);
+                }
+            }
+            Command::Place { task, endpoint } => self.emit(Event::TaskPlaced { task, endpoint }),
+            Command::EditResult { task, text } => self.edit_result(author, task, text),
+            Command::Message { .. } | Command::Answer { .. } | Command::Dismiss(_) => {}
             Command::Pause => self.emit(Event::SessionPaused {}),
             Command::Resume => self.emit(Event::SessionResumed {}),
             Command::Hold(task) => self.emit(Event::TaskHeld { task }),
@@ -264,33 +230,6 @@ impl Orchestrator {
         }
     }
 
-    fn edit_plan(&mut self, author: Author, goal: GoalId, edits: Vec<PlanEdit>) {
-        let removed: Vec<TaskId> = edits
-            .iter()
-            .filter_map(|e| match e {
-                PlanEdit::Remove(name) => Some(TaskId::new(goal, name.clone())),
-                _ => None,
-            })
-            .collect();
-        for id in &removed {
-            if let Some(ix) = self.state.find(id)
-                && self.state.task(ix).life == Life::Running
-            {
-                self.stop_attempt(ix);
-                self.emit(Event::TaskCancelled { task: id.clone(), keep: Partial::Kept });
-            }
-        }
-        if matches!(self.state.goal(goal).map(|g| &g.phase), Some(GoalPhase::Ended(_))) {
-            self.emit(Event::GoalReopened { goal });
-        }
-        self.edit(goal, author, edits, Work::Ordinary, Vec::new());
-        for id in removed {
-            self.emit_cleared(Subject::Task(id));
-        }
-        self.add_answer(goal);
-    }
-
-    /// Puts tasks back to their start: those asked for, what was skipped because of them, and the answer made of them.
     fn retry(&mut self, author: &Author, scope: &RetryScope) {
         let seeds: Vec<TaskIx> = match scope {
             RetryScope::Task(task) | RetryScope::WithDependants(task) => self.state.find(task).into_iter().collect(),
@@ -302,40 +241,11 @@ impl Orchestrator {
                 })
                 .collect(),
         };
-        let everything = matches!(scope, RetryScope::WithDependants(_));
-        let mut seen: BTreeSet<TaskIx> = seeds.iter().copied().collect();
-        let mut again = seeds;
-        let mut i = 0;
-        while i < again.len() {
-            for feed in self.state.task(again[i]).feeds.clone() {
-                let f = self.state.task(feed);
-                let skipped = f.life == Life::Ended(End::Skipped);
-                let answer = f.work != Work::Ordinary && f.has_ended();
-                if !f.removed && f.has_ended() && (everything || skipped || answer) && seen.insert(feed) {
-                    again.push(feed);
-                }
-            }
-            i += 1;
-        }
-        let mut goals: Vec<GoalId> = again.iter().map(|t| self.state.task(*t).id.goal).collect();
-        goals.sort_unstable();
-        goals.dedup();
-        for goal in goals {
-            if matches!(self.state.goal(goal).map(|g| &g.phase), Some(GoalPhase::Ended(_))) {
-                self.emit(Event::GoalReopened { goal });
-            }
-        }
-        for ix in again {
-            let task = self.state.task(ix).id.clone();
-            self.emit_cleared(Subject::Task(task.clone()));
-            self.emit(Event::TaskRetried(TaskRetried {
-                task,
-                not_before: self.now,
-                reason: CleanText::one_line(&format!("again, by {author}")),
-                count: FailureCount::Reset,
-                route: Route::Primary,
-            }));
-        }
+        let reach = match scope {
+            RetryScope::WithDependants(_) => Reach::Everything,
+            RetryScope::Task(_) | RetryScope::Failed => Reach::Skipped,
+        };
+        self.run_again(author, seeds, reach);
     }
 
     fn stop(&mut self, scope: &StopScope, partial: Partial) {

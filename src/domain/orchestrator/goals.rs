@@ -7,18 +7,11 @@ use crate::domain::plan::{
 use crate::domain::protocol::{
     Author, EditKind, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
 };
-use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
+use crate::domain::state::{End, GoalPhase, Life, SYNTHESIS, Task, TaskIx, VOICE};
 use crate::domain::text::CleanText;
 
 /// The name of a goal's planning task. Names of Baton's own tasks begin with a dot.
 pub(super) const PLANNING: &str = ".plan";
-/// The name of a goal's synthesis.
-pub(super) const SYNTHESIS: &str = ".synthesis";
-/// The name of a goal's voice summary.
-pub(super) const VOICE: &str = ".voice";
-
-/// How many results a synthesis takes in directly; with more tasks it takes those nobody else uses.
-const SYNTHESIS_NEEDS: usize = 12;
 
 impl Orchestrator {
     /// The schema a planning answer must follow.
@@ -98,61 +91,39 @@ impl Orchestrator {
     /// Adds the synthesis and the voice summary as the goal's options want them, or follows a plan that changed.
     pub(super) fn add_answer(&mut self, goal: GoalId) {
         let Some(g) = self.state.goal(goal) else { return };
-        let settings = &self.state.config.settings;
-        let ordinary: Vec<&Task> =
-            g.tasks.iter().map(|t| self.state.task(*t)).filter(|t| t.work == Work::Ordinary && !t.removed).collect();
-        let sinks: Vec<&Task> = ordinary
+        let tasks: Vec<&TaskSpec> = g
+            .tasks
             .iter()
-            .filter(|t| {
-                !t.feeds.iter().any(|f| {
-                    let f = self.state.task(*f);
-                    f.work == Work::Ordinary && !f.removed
-                })
-            })
-            .copied()
+            .map(|t| self.state.task(*t))
+            .filter(|t| t.work == Work::Ordinary && !t.removed)
+            .map(|t| &*t.spec)
             .collect();
-        // A single last task of the synthesiser's own tier is a synthesis already.
-        let tier = |agent: &Name| self.state.config.fleet.agent(agent).map(|a| a.tier.clone());
-        let is_one =
-            ordinary.len() == 1 || (sinks.len() == 1 && tier(&sinks[0].spec.agent) == tier(&settings.synthesizer));
-        let wanted = match g.options.synthesis {
-            Some(choice) => choice && !ordinary.is_empty(),
-            None => settings.synthesis && !ordinary.is_empty() && !is_one,
-        };
-        let id = TaskId::new(goal, Name::slug(SYNTHESIS));
-        let existing = self.state.task_by_id(&id);
-        if existing.is_some_and(|t| t.life != Life::NotStarted || t.removed) {
-            return;
-        }
-        // One that is there goes on following the plan, also where a new one would not be made.
-        let wanted = wanted || existing.is_some();
-        let names = |tasks: &[&Task]| -> Vec<Name> { tasks.iter().map(|t| t.id.name.clone()).collect() };
-        let needs = if ordinary.len() <= SYNTHESIS_NEEDS { names(&ordinary) } else { names(&sinks) };
-        let last = names(&sinks);
-        let voice = g.options.voice_summary.unwrap_or(settings.voice_summary);
+        let needs = self.state.answer_needs(goal, &tasks);
+        let settings = &self.state.config.settings;
         let (synthesizer, narrator) = (settings.synthesizer.clone(), settings.narrator.clone());
-        if wanted && existing.is_none_or(|t| t.spec.needs != needs) {
+        if let Some(needs) = needs.synthesis {
             let mut spec = TaskSpec::new(Name::slug(SYNTHESIS), synthesizer, super::prompts::SYNTHESIS_PROMPT);
             spec.title = Some("Write the answer".to_owned());
-            spec.needs = needs;
-            spec.on_dependency_failure = OnFailure::Tell;
-            let step =
-                if existing.is_some() { PlanEdit::Replace(Box::new(spec)) } else { PlanEdit::Add(Box::new(spec)) };
-            self.edit(goal, Author::Baton, vec![step], Work::Synthesis, Vec::new());
+            self.put_answer(goal, Work::Synthesis, spec, needs);
         }
-        let id = TaskId::new(goal, Name::slug(VOICE));
-        let needs = if wanted { vec![Name::slug(SYNTHESIS)] } else { last };
-        let existing = self.state.task_by_id(&id);
-        let follows = existing.is_none_or(|t| t.life == Life::NotStarted && !t.removed && t.spec.needs != needs);
-        if (voice || existing.is_some()) && follows {
-            let step = if existing.is_some() { PlanEdit::Replace } else { PlanEdit::Add };
+        if let Some(needs) = needs.voice {
             let mut spec = TaskSpec::new(Name::slug(VOICE), narrator, super::prompts::VOICE_PROMPT);
             spec.title = Some("Summarise for the ear".to_owned());
-            spec.needs = needs;
-            spec.on_dependency_failure = OnFailure::Tell;
             spec.budget = Budget { tokens: Some(256), ..Budget::default() };
-            self.edit(goal, Author::Baton, vec![step(Box::new(spec))], Work::Voice, Vec::new());
+            self.put_answer(goal, Work::Voice, spec, needs);
         }
+    }
+
+    /// Adds one of Baton's own last tasks, or gives the one that is there what it needs now.
+    fn put_answer(&mut self, goal: GoalId, work: Work, mut spec: TaskSpec, needs: Vec<Name>) {
+        spec.needs = needs;
+        spec.on_dependency_failure = OnFailure::Tell;
+        let step = match self.state.own_task(goal, work) {
+            Some(task) if task.spec.needs == spec.needs => return,
+            Some(_) => PlanEdit::Replace(Box::new(spec)),
+            None => PlanEdit::Add(Box::new(spec)),
+        };
+        self.edit(goal, Author::Baton, vec![step], work, Vec::new());
     }
 
     /// Skips a task that can't start any more because of how a need ended. True: it was skipped.

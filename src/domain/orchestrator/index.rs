@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::plan::{PlanEdit, Priority};
 use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName};
-use crate::domain::state::{GoalPhase, Life, State, Task, TaskIx};
+use crate::domain::state::{EndpointIx, GoalPhase, Life, State, Task, TaskIx};
 
-/// Ready tasks that go to the same tier and count against the same limit.
+/// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
     pub goal: GoalId,
     pub tier: TierName,
+    /// The one endpoint they go to; none: any of the tier.
+    pub endpoint: Option<EndpointIx>,
 }
 
 /// The order among ready tasks: the smallest goes first.
@@ -118,16 +120,11 @@ impl Index {
             Event::PlanEdited(edited) => {
                 self.grow(state.tasks().len());
                 self.stale_paths = true;
-                let named = |edit: &PlanEdit| match edit {
-                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) | PlanEdit::Restore(spec) => {
-                        state.find(&TaskId::new(edited.goal, spec.id.clone()))
-                    }
-                    PlanEdit::Remove(_) => None,
-                };
-                // A removal may change what any task needs; else only the tasks named can have other needs than before.
-                let removes = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_)));
+                // One that goes or comes back may be needed by any; else only the tasks named have other needs than before.
+                let any = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_) | PlanEdit::Restore(_)));
+                let named = |edit: &PlanEdit| state.find(&TaskId::new(edited.goal, edit.name().clone()));
                 let tasks: Vec<TaskIx> = match state.goal(edited.goal) {
-                    Some(goal) if removes => goal.tasks.clone(),
+                    Some(goal) if any => goal.tasks.clone(),
                     _ => edited.edits.iter().filter_map(named).collect(),
                 };
                 for ix in tasks {
@@ -147,8 +144,12 @@ impl Index {
             | Event::TaskFailed { task, .. }
             | Event::TaskCancelled { task, .. }
             | Event::TaskSkipped { task, .. } => self.ended(task, state),
+            Event::ResultEdited(edited) => self.ended(&edited.task, state),
             Event::TaskRetried(retried) => self.reopened(&retried.task, state),
-            Event::TaskStarted { task } | Event::TaskHeld { task } | Event::TaskReleased { task } => {
+            Event::TaskStarted { task }
+            | Event::TaskHeld { task }
+            | Event::TaskReleased { task }
+            | Event::TaskPlaced { task, .. } => {
                 self.touched.extend(state.find(task));
             }
             Event::AttemptEnded { attempt, .. } => {
@@ -176,11 +177,13 @@ impl Index {
     fn ended(&mut self, id: &TaskId, state: &State) {
         let Some(ix) = state.find(id) else { return };
         let task = state.task(ix);
-        self.count(ix, task);
+        // A result put in by hand comes to tasks that had ended as well: they were met then already.
+        let open = self.count(ix, task);
         self.touched.push(ix);
         for feed in &task.feeds {
-            self.unmet[feed.0 as usize] = self.unmet[feed.0 as usize].saturating_sub(1);
-            if self.unmet[feed.0 as usize] == 0 {
+            let unmet = &mut self.unmet[feed.0 as usize];
+            *unmet = unmet.saturating_sub(u32::from(open));
+            if *unmet == 0 {
                 self.touched.push(*feed);
             }
         }
@@ -231,7 +234,9 @@ impl Index {
             && self.unmet[i] == 0
             && goal.is_some_and(|g| g.phase != GoalPhase::Draft);
         let lane = match state.tier_of(task) {
-            Some(tier) if open && task.not_before <= now => Some(Lane { goal: task.id.goal, tier: tier.clone() }),
+            Some(tier) if open && task.not_before <= now => {
+                Some(Lane { goal: task.id.goal, tier: tier.clone(), endpoint: state.placed(task) })
+            }
             _ => None,
         };
         if open && task.not_before > now {

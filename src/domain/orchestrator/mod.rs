@@ -8,7 +8,10 @@
 //! ready; the index can be rebuilt from the state at any record, also in the middle of a decision, and the session
 //! still reaches an end.
 
+mod again;
+mod by_hand;
 mod commands;
+mod edits;
 mod endpoints;
 mod goals;
 mod index;

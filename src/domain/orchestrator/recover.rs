@@ -122,6 +122,18 @@ impl Orchestrator {
 
     /// Goals whose decision was cut: a plan without its answer task, a plan neither drafted nor approved, no plan.
     fn finish_goals(&mut self) {
+        // An edit's answer follows it in records of its own.
+        let edited: Vec<GoalId> = self
+            .state
+            .goals()
+            .iter()
+            .filter(|g| matches!(g.phase, GoalPhase::Draft | GoalPhase::Running))
+            .map(|g| g.id)
+            .collect();
+        for id in edited {
+            self.add_answer(id);
+            self.follow(self.answers_that_go_along(id));
+        }
         let goals: Vec<GoalId> =
             self.state.goals().iter().filter(|g| g.phase == GoalPhase::Planning).map(|g| g.id).collect();
         for id in goals {

@@ -5,7 +5,7 @@ use super::{Effect, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
     AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
 };
-use crate::domain::state::{Gear, Grant, Life, TaskIx};
+use crate::domain::state::{EndpointState, Gear, Grant, Life, TaskIx};
 
 impl Orchestrator {
     /// Acts on deadlines that have come.
@@ -59,11 +59,11 @@ impl Orchestrator {
             if goal.is_some_and(|g| g.options.max_parallel.is_some_and(|max| g.running >= max)) {
                 continue;
             }
-            let free = self
-                .state
-                .endpoints()
-                .iter()
-                .any(|e| e.is_usable() && e.serves(&lane.tier) && self.state.pool(e.pool).free_slot().is_some());
+            let is_free = |e: &EndpointState| e.is_usable() && self.state.pool(e.pool).free_slot().is_some();
+            let free = match lane.endpoint {
+                Some(endpoint) => is_free(self.state.endpoint(endpoint)),
+                None => self.state.endpoints().iter().any(|e| e.serves(&lane.tier) && is_free(e)),
+            };
             if !free {
                 continue;
             }

@@ -253,7 +253,8 @@ mod tests {
             let read = parse(&written, "p");
             prop_assert_eq!(read.as_ref(), Ok(&plan), "{}", written);
             // An editor shows clean text; that is the same plan.
-            prop_assert_eq!(CleanText::new(&written).as_str(), written.as_str());
+            let clean = CleanText::new(&written);
+            prop_assert_eq!(clean.as_str(), written.as_str());
         }
     }
 

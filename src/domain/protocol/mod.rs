@@ -4,22 +4,26 @@
 //! Invariant: everything in this module serialises to the journal's format; names on the wire change only with
 //! [`FORMAT`].
 
+mod about;
 mod command;
 mod conversation;
 mod event;
 mod failure;
+mod filter;
 mod id;
 mod level;
 mod recipe;
 mod record;
 mod subject;
 
+pub use about::{About, Bearing, output_words};
 pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
 pub use conversation::{MessageSent, ResultEdited, TaskAsked};
 pub use event::*;
 pub use failure::{Failure, FailureKind, Remedy};
+pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};
 pub use id::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId,
 };

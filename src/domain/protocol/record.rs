@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, MapAccess, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Event, Micros, SessionId};
+use super::{Channel, Event, Micros, SessionId, TurnId};
 
 /// The journal format's version. A reader refuses a newer one in words.
 pub const FORMAT: u32 = 1;
@@ -50,6 +50,17 @@ pub enum RecordError {
 }
 
 impl Record {
+    /// The text that this record adds to an attempt, raw: what its model said, or what was put in its place by hand.
+    pub fn said(&self) -> Option<(TurnId, Channel, &str)> {
+        match &self.event {
+            Event::AttemptOutput(output) => Some((output.turn, output.channel, &output.text)),
+            Event::ResultEdited(edited) => {
+                Some((TurnId { attempt: edited.attempt, turn: 1 }, Channel::Answer, &edited.text))
+            }
+            _ => None,
+        }
+    }
+
     /// Reads one journal line.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Not here: adding or changing those tasks (the orchestrator does); this only says what they would be.
 
-use super::{State, Task};
+use super::{End, GoalPhase, Life, State, Task};
 use crate::domain::hash::{IdMap, id_map};
 use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{GoalId, Name, Work};
@@ -26,6 +26,18 @@ impl State {
     /// The task of a goal that does Baton's own work of this kind.
     pub(crate) fn own_task(&self, goal: GoalId, work: Work) -> Option<&Task> {
         self.goal(goal)?.tasks.iter().map(|t| self.task(*t)).find(|t| t.work == work && !t.removed)
+    }
+
+    /// Whether one of Baton's last tasks that has begun is done again when something it is made of runs. One that the
+    /// operator dropped stays so while the goal goes on.
+    pub(crate) fn goes_along(&self, task: &Task) -> bool {
+        let over = self.goal(task.id.goal).is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_)));
+        matches!(task.work, Work::Synthesis | Work::Voice)
+            && match task.life {
+                Life::NotStarted => false,
+                Life::Running | Life::Ended(End::Done | End::Failed) => true,
+                Life::Ended(End::Cancelled(_) | End::Skipped) => over,
+            }
     }
 
     /// What the answer of a goal would take in if `tasks` were its plan. A synthesis or voice summary that is there goes

@@ -2,17 +2,20 @@
 //!
 //! Events that name something unknown change nothing; a journal from anywhere can be folded without a panic.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+mod by_hand;
+mod plan;
 
 use super::{
     Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit, PermitPhase,
     Pool, PoolIx, Question, Said, SpeedHistory, State, Task, TaskIx, Turn,
 };
-use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
     AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, Event, FailureCount, GoalAdded, GoalId, Health,
-    LevelScope, LevelSupport, Micros, PlanEdited, Record, Remedy, SessionStarted, SlotAfter, TaskId, TaskRetried,
-    TurnEnd, TurnEnded, TurnId, TurnStarted, Work,
+    LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, TaskId, TaskRetried, TurnEnd,
+    TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -65,26 +68,34 @@ impl State {
                 if let Some(ix) = self.set_life(task, at, Life::Ended(End::Done)) {
                     let task = &mut self.tasks[ix.0 as usize];
                     task.result = Some(*attempt);
-                    task.dirty = false;
+                    task.edited = false;
                     task.reason = CleanText::default();
+                    self.refresh_result(ix);
                 }
             }
             Event::TaskFailed { task, reason } => {
                 if let Some(ix) = self.set_life(task, at, Life::Ended(End::Failed)) {
                     self.tasks[ix.0 as usize].reason = reason.clone();
+                    self.refresh_result(ix);
                 }
             }
             Event::TaskRetried(retried) => self.task_retried(at, retried),
             Event::TaskCancelled { task, keep } => {
-                if let Some(ix) = self.set_life(task, at, Life::Ended(End::Cancelled(*keep))) {
-                    let partial = self.partial(ix);
-                    let task = &mut self.tasks[ix.0 as usize];
-                    task.result = (*keep == crate::domain::protocol::Partial::Kept).then_some(partial).flatten();
+                // One that was taken out while it ran starts over if it comes back.
+                let removed = self.task_by_id(task).is_some_and(|t| t.removed);
+                let life = if removed { Life::NotStarted } else { Life::Ended(End::Cancelled(*keep)) };
+                if let Some(ix) = self.set_life(task, at, life) {
+                    let partial = self.partial(ix).filter(|_| *keep == Partial::Kept);
+                    if !removed {
+                        self.tasks[ix.0 as usize].result = partial;
+                    }
+                    self.refresh_result(ix);
                 }
             }
             Event::TaskSkipped { task, reason } => {
                 if let Some(ix) = self.set_life(task, at, Life::Ended(End::Skipped)) {
                     self.tasks[ix.0 as usize].reason = reason.clone();
+                    self.refresh_result(ix);
                 }
             }
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
@@ -105,7 +116,7 @@ impl State {
             Event::MessageSent(said) => self.with_task(&said.task, |t| {
                 t.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
             }),
-            Event::ResultEdited(edited) => self.with_task(&edited.task, |t| t.edited = true),
+            Event::ResultEdited(edited) => self.result_edited(record.seq, at, edited),
             Event::AttemptStarted(started) => self.attempt_started(at, started),
             Event::AttemptOutput(output) => self.output(record.seq, at, output),
             Event::AttemptEnded { attempt, end } => self.attempt_ended(at, *attempt, end),
@@ -230,150 +241,13 @@ impl State {
             answer: None,
             running: 0,
             open: 0,
+            edits: VecDeque::new(),
         });
     }
 
     fn goal_phase(&mut self, id: GoalId, phase: GoalPhase) {
         if let Some(goal) = self.goal_mut(id) {
             goal.phase = phase;
-        }
-    }
-
-    fn plan_edited(&mut self, at: Micros, edited: &PlanEdited) {
-        let Some(goal) = self.goal_mut(edited.goal) else { return };
-        goal.revision = edited.revision;
-        goal.author = edited.author.clone();
-        if !edited.repairs.is_empty() {
-            goal.repairs.clone_from(&edited.repairs);
-        }
-        for edit in &edited.edits {
-            match edit {
-                PlanEdit::Add(spec) => self.add_task(at, edited.goal, edited.work, spec),
-                PlanEdit::Replace(spec) => {
-                    let id = TaskId::new(edited.goal, spec.id.clone());
-                    self.with_task(&id, |task| {
-                        task.title = CleanText::one_line(spec.title());
-                        task.spec = Arc::new((**spec).clone());
-                        task.version += 1;
-                        task.dirty = task.is_done();
-                    });
-                }
-                PlanEdit::Restore(spec) => {
-                    let id = TaskId::new(edited.goal, spec.id.clone());
-                    if let Some(ix) = self.find(&id)
-                        && self.task(ix).removed
-                    {
-                        let open = !self.task(ix).has_ended();
-                        let task = &mut self.tasks[ix.0 as usize];
-                        task.removed = false;
-                        task.title = CleanText::one_line(spec.title());
-                        task.spec = Arc::new((**spec).clone());
-                        task.version += 1;
-                        if open && let Some(goal) = self.goal_mut(edited.goal) {
-                            goal.open += 1;
-                        }
-                    }
-                }
-                PlanEdit::Remove(name) => {
-                    let id = TaskId::new(edited.goal, name.clone());
-                    if let Some(ix) = self.find(&id)
-                        && !self.task(ix).removed
-                    {
-                        let open = !self.task(ix).has_ended();
-                        self.tasks[ix.0 as usize].removed = true;
-                        if open && let Some(goal) = self.goal_mut(edited.goal) {
-                            goal.open = goal.open.saturating_sub(1);
-                        }
-                    }
-                }
-            }
-        }
-        self.link(edited);
-    }
-
-    fn add_task(&mut self, at: Micros, goal: GoalId, work: Work, spec: &TaskSpec) {
-        let id = TaskId::new(goal, spec.id.clone());
-        if self.task_index.contains_key(&id) {
-            return;
-        }
-        let ix = TaskIx(self.tasks.len() as u32);
-        self.task_index.insert(id.clone(), ix);
-        self.tasks.push(Task {
-            id,
-            work,
-            title: CleanText::one_line(spec.title()),
-            spec: Arc::new(spec.clone()),
-            version: 1,
-            life: Life::NotStarted,
-            held: false,
-            dirty: false,
-            removed: false,
-            edited: false,
-            asking: None,
-            messages: Vec::new(),
-            place: None,
-            needs: Vec::new(),
-            feeds: Vec::new(),
-            attempts: Vec::new(),
-            result: None,
-            failures: 0,
-            route: crate::domain::protocol::Route::Primary,
-            avoid: None,
-            not_before: Micros(0),
-            level: None,
-            reason: CleanText::default(),
-            added_at: at,
-            started_at: None,
-            ended_at: None,
-        });
-        if let Some(goal) = self.goal_mut(goal) {
-            goal.tasks.push(ix);
-            goal.open += 1;
-        }
-    }
-
-    /// Sets needs and feeds of the tasks an edit touched; a need on a removed task no longer counts.
-    fn link(&mut self, edited: &PlanEdited) {
-        let removes = edited.edits.iter().any(|e| matches!(e, PlanEdit::Remove(_)));
-        let touched: Vec<TaskIx> = if removes {
-            self.goal(edited.goal).map(|g| g.tasks.clone()).unwrap_or_default()
-        } else {
-            edited
-                .edits
-                .iter()
-                .filter_map(|e| match e {
-                    PlanEdit::Add(spec) | PlanEdit::Replace(spec) | PlanEdit::Restore(spec) => {
-                        self.find(&TaskId::new(edited.goal, spec.id.clone()))
-                    }
-                    PlanEdit::Remove(_) => None,
-                })
-                .collect()
-        };
-        for ix in touched {
-            let spec = Arc::clone(&self.task(ix).spec);
-            let removed = self.task(ix).removed;
-            let mut needs = Vec::with_capacity(spec.needs.len());
-            for name in &spec.needs {
-                if let Some(need) = self.find(&TaskId::new(edited.goal, name.clone()))
-                    && !self.task(need).removed
-                    && !removed
-                    && !needs.contains(&need)
-                {
-                    needs.push(need);
-                }
-            }
-            let old = std::mem::take(&mut self.tasks[ix.0 as usize].needs);
-            for need in &old {
-                if !needs.contains(need) {
-                    self.tasks[need.0 as usize].feeds.retain(|f| *f != ix);
-                }
-            }
-            for need in &needs {
-                if !old.contains(need) {
-                    self.tasks[need.0 as usize].feeds.push(ix);
-                }
-            }
-            self.tasks[ix.0 as usize].needs = needs;
         }
     }
 
@@ -445,6 +319,7 @@ impl State {
             }
             FailureCount::Unchanged => {}
         }
+        self.refresh_result(ix);
     }
 
     fn attempt_started(&mut self, at: Micros, started: &AttemptStarted) {

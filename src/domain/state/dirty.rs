@@ -23,7 +23,7 @@ impl State {
     }
 
     /// Whether the result of a task came of other work than `form` asks for, or of other inputs than `needs` have (none
-    /// among them: a task that is new). A need that is to run again has what it had until it ends.
+    /// among them: a task that is new). A need that runs again has what it had until it ends.
     pub(super) fn outdated(
         &self,
         task: &Task,
@@ -42,7 +42,10 @@ impl State {
             || needs.any(|need| {
                 let input = need.and_then(|n| attempt.inputs.binary_search_by_key(&n, |i| i.task).ok());
                 match (need, input.map(|i| attempt.inputs[i])) {
-                    (Some(need), Some(input)) => self.task(need).has_ended() && self.given(need) != input.result,
+                    (Some(need), Some(input)) => {
+                        let ended = self.task(need).has_ended();
+                        input.result != if ended { self.given(need) } else { self.task(need).result }
+                    }
                     _ => true,
                 }
             })
@@ -73,5 +76,24 @@ impl State {
         let mut again = self.task(ix).feeds.clone();
         again.push(ix);
         self.refresh_dirty(again);
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// What [`super::Task::dirty`] is to be of each task, worked out from nothing.
+    pub(crate) fn dirty_from_scratch(&self) -> Vec<bool> {
+        let mut dirty = vec![false; self.tasks.len()];
+        loop {
+            let before = dirty.clone();
+            for (i, task) in self.tasks.iter().enumerate().filter(|(_, t)| t.result.is_some() && !t.removed) {
+                let own = self.outdated(task, &task.spec, task.needs.iter().map(|n| Some(*n)));
+                let fed = task.needs.iter().any(|n| before[n.0 as usize]) && !self.is_by_hand(task);
+                dirty[i] = own || fed;
+            }
+            if dirty == before {
+                return dirty;
+            }
+        }
     }
 }

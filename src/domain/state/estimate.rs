@@ -67,7 +67,10 @@ impl State {
 
     /// Tokens a second and seconds to the first token on the fastest endpoint a task may go to.
     fn pace_of(&self, task: &Task) -> (f32, f32) {
-        self.pace_for(&task.spec.agent, task.route)
+        match self.placed(task).map(|ix| self.endpoint(ix)) {
+            Some(e) => (e.speed(), e.first_token),
+            None => self.pace_for(&task.spec.agent, task.route),
+        }
     }
 
     fn pace_for(&self, agent: &AgentName, route: Route) -> (f32, f32) {
@@ -115,6 +118,9 @@ impl State {
             let task = &self.tasks[i];
             if !task.removed {
                 out.own[i] = self.remaining_at(task, now, || {
+                    if task.place.is_some() {
+                        return self.pace_of(task);
+                    }
                     let known =
                         paces.iter().find(|(agent, route, _)| **agent == task.spec.agent && *route == task.route);
                     known.map(|(_, _, pace)| *pace).unwrap_or_else(|| {

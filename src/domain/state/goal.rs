@@ -1,8 +1,10 @@
 //! A goal as it stands: its plan's revision, its phase, its outcome.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
-use super::TaskIx;
+use super::{PastEdit, TaskIx};
 use crate::domain::protocol::{Author, GoalId, GoalOptions, Micros, Outcome, TaskId};
 use crate::domain::text::CleanText;
 
@@ -51,4 +53,6 @@ pub struct Goal {
     pub running: u32,
     /// How many of its tasks have not ended (removed ones aside).
     pub open: u32,
+    /// The edits of its plan that can be undone or made again, oldest first.
+    pub edits: VecDeque<PastEdit>,
 }

@@ -11,6 +11,7 @@ mod answer;
 mod apply;
 mod attempt;
 mod dirty;
+mod edits;
 mod estimate;
 mod goal;
 mod pool;
@@ -24,8 +25,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use answer::{AnswerNeeds, SYNTHESIS, VOICE};
+pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
 pub use goal::{Goal, GoalPhase};
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};

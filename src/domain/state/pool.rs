@@ -66,6 +66,11 @@ impl Pool {
         self.permits.iter().filter(|p| p.phase != PermitPhase::Free).count() as u32
     }
 
+    /// Permits whose turns are over and whose servers still work on them.
+    pub fn draining(&self) -> u32 {
+        self.permits.iter().filter(|p| matches!(p.phase, PermitPhase::Draining(_))).count() as u32
+    }
+
     /// A free slot under the ceiling.
     pub fn free_slot(&self) -> Option<u16> {
         if self.busy() >= self.ceiling {

@@ -22,6 +22,8 @@ pub struct Preview {
     /// Tasks that have ended and whose results become out of date. The results stay usable; they run again only as
     /// confirmed.
     pub dirty: Vec<Name>,
+    /// Tasks that have ended and whose results are out of date now and won't be.
+    pub clean: Vec<Name>,
     /// Tasks that will run because of it, whatever else is confirmed: what is added, and the answer made of that.
     pub runs: Vec<Name>,
     work: Vec<Piece>,
@@ -56,7 +58,7 @@ struct Piece {
     seconds: f32,
     /// Indexes of what it needs; all before or after it.
     needs: Vec<usize>,
-    /// An answer that has ended: it runs again when something it needs runs.
+    /// An answer that runs again when something it needs runs.
     follows: bool,
 }
 
@@ -166,6 +168,9 @@ impl State {
             if node.dirty && !task.dirty && task.has_ended() {
                 preview.dirty.push(node.name.clone());
             }
+            if task.dirty && !node.dirty && task.has_ended() {
+                preview.clean.push(node.name.clone());
+            }
         }
         // A restored task that had ended keeps its result.
         preview
@@ -177,10 +182,13 @@ impl State {
                 name: node.name.clone(),
                 seconds: self.seconds_of(node.form),
                 needs: node.needs.clone(),
-                follows: node.ix.is_some_and(|ix| self.task(ix).work != Work::Ordinary && self.task(ix).has_ended()),
+                follows: node.ix.is_some_and(|ix| self.goes_along(self.task(ix))),
             })
             .collect();
         preview.runs = preview.runs_with(&[]);
+        let Preview { running, dirty, runs, .. } = &mut preview;
+        running.retain(|name| !runs.contains(name));
+        dirty.retain(|name| !runs.contains(name));
         Ok(preview)
     }
 

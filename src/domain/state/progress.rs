@@ -26,7 +26,8 @@ impl Progress {
         self.done + self.failed + self.dropped
     }
 
-    fn count(&mut self, life: Life) {
+    /// Counts one task more.
+    pub fn count(&mut self, life: Life) {
         self.total += 1;
         match life {
             Life::NotStarted => self.waiting += 1,
@@ -56,6 +57,15 @@ impl State {
     pub fn progress(&self, goal: Option<GoalId>) -> Progress {
         let mut progress = Progress::default();
         for task in self.tasks.iter().filter(|t| !t.removed && goal.is_none_or(|g| t.id.goal == g)) {
+            progress.count(task.life);
+        }
+        progress
+    }
+
+    /// How some tasks stand.
+    pub fn progress_of(&self, tasks: &[TaskIx]) -> Progress {
+        let mut progress = Progress::default();
+        for task in tasks.iter().map(|t| self.task(*t)).filter(|t| !t.removed) {
             progress.count(task.life);
         }
         progress
@@ -100,7 +110,12 @@ impl State {
         let first = self.totals.first_start?;
         let running: u64 = self.running().map(|a| a.elapsed(now).0).sum();
         let end = if self.running.is_empty() {
-            self.attempts.iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().unwrap_or(now)
+            self.attempts
+                .iter()
+                .filter(|a| a.by.is_none())
+                .filter_map(|a| a.ended.as_ref().map(|(at, _)| *at))
+                .max()
+                .unwrap_or(now)
         } else {
             now
         };

@@ -82,7 +82,7 @@ pub struct Task {
     pub life: Life,
     /// Held by the operator.
     pub held: bool,
-    /// Done, but its form or inputs changed since.
+    /// Its result is out of date: its form or inputs changed since. It stays usable, also while the task runs again.
     pub dirty: bool,
     /// Its result was put in by hand.
     pub edited: bool,

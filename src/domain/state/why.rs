@@ -240,14 +240,32 @@ impl State {
         self.place(ix, now)
     }
 
-    /// The best slot for a task that may start: the fastest usable endpoint of its tier with a free slot; among equals
-    /// the one with the most free. An endpoint it failed on is taken only when the tier has no other that is usable.
+    /// The endpoint that the operator chose for a task, while it is usable and did not just fail it.
+    pub fn placed(&self, task: &Task) -> Option<EndpointIx> {
+        let name = task.place.as_ref().filter(|name| task.avoid.as_ref() != Some(name))?;
+        self.find_endpoint(name).filter(|ix| self.endpoint(*ix).is_usable())
+    }
+
+    /// The best slot for a task that may start: one of the endpoint it is placed on while that is usable, else of the
+    /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. An endpoint it failed on is taken only when the tier has no other that is usable.
     ///
     /// # Errors
     /// [`Why`] there is none.
     pub fn place(&self, ix: TaskIx, now: Micros) -> Result<Grant, Why> {
         let task = self.task(ix);
         let Some((tier, route)) = self.route_of(task) else { return Err(Why::NoAgent) };
+        if let Some(endpoint) = self.placed(task) {
+            let e = self.endpoint(endpoint);
+            let pool = self.pool(e.pool);
+            return match pool.free_slot() {
+                Some(slot) => Ok(Grant { endpoint, slot, route }),
+                None => Err(Why::Slot {
+                    endpoint: CleanText::from(e.config.short()),
+                    busy: pool.busy(),
+                    draining: pool.draining(),
+                }),
+            };
+        }
         let serving = || {
             self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
         };
@@ -261,8 +279,7 @@ impl State {
             }
             let pool = self.pool(e.pool);
             busy += pool.busy();
-            draining +=
-                pool.permits.iter().filter(|p| matches!(p.phase, super::PermitPhase::Draining(_))).count() as u32;
+            draining += pool.draining();
             count += 1;
             name.get_or_insert(e);
             let Some(slot) = pool.free_slot() else { continue };

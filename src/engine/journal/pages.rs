@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{JournalError, Reader};
-use crate::domain::protocol::{AttemptId, AttemptOutput, Channel, Cut, Event, Record, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Cut, Record, TurnId};
 
 /// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
 pub const HOT_BYTES: usize = 8 << 20;
@@ -51,13 +51,12 @@ impl TextStore {
         Self { journal, limit, hot: 0, attempts: BTreeMap::new(), order: VecDeque::new() }
     }
 
-    /// Takes in a committed record and the byte offset of its line; only `attempt.output` is kept.
+    /// Takes in a committed record and the byte offset of its line; only text of attempts is kept.
     pub fn feed(&mut self, record: &Arc<Record>, offset: u64) {
-        let Event::AttemptOutput(output) = &record.event else { return };
-        let id = output.turn.attempt;
+        let Some((TurnId { attempt: id, .. }, _, text)) = record.said() else { return };
         self.attempts.entry(id).or_default().hot.push_back((offset, Arc::clone(record)));
         self.order.push_back(id);
-        self.hot += cost(output);
+        self.hot += cost(text);
         while self.hot > self.limit
             && let Some(oldest) = self.order.pop_front()
         {
@@ -68,8 +67,8 @@ impl TextStore {
     fn evict(&mut self, id: AttemptId) {
         let Some(pieces) = self.attempts.get_mut(&id) else { return };
         let Some((offset, record)) = pieces.hot.pop_front() else { return };
-        if let Event::AttemptOutput(output) = &record.event {
-            self.hot -= cost(output);
+        if let Some((_, _, text)) = record.said() {
+            self.hot -= cost(text);
         }
         match pieces.cold.last_mut() {
             Some(run) if offset - run.first <= SPAN => run.last = offset,
@@ -87,7 +86,7 @@ impl TextStore {
     /// # Errors
     /// When older text can't be read back from the journal.
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
-        self.collect(attempt, |o| o.channel == channel)
+        self.collect(attempt, |_, c| c == channel)
     }
 
     /// All text of one channel of a turn.
@@ -95,7 +94,7 @@ impl TextStore {
     /// # Errors
     /// As [`TextStore::text`].
     pub fn turn_text(&self, turn: TurnId, channel: Channel) -> Result<String, JournalError> {
-        self.collect(turn.attempt, |o| o.turn == turn && o.channel == channel)
+        self.collect(turn.attempt, |t, c| t == turn && c == channel)
     }
 
     /// The text of one channel of an attempt, cut to a budget with a mark ([`cut_text`]).
@@ -110,15 +109,15 @@ impl TextStore {
         })
     }
 
-    fn collect(&self, attempt: AttemptId, wanted: impl Fn(&AttemptOutput) -> bool) -> Result<String, JournalError> {
+    fn collect(&self, attempt: AttemptId, wanted: impl Fn(TurnId, Channel) -> bool) -> Result<String, JournalError> {
         let mut text = String::new();
         let Some(pieces) = self.attempts.get(&attempt) else { return Ok(text) };
         let mut take = |record: &Record| {
-            if let Event::AttemptOutput(output) = &record.event
-                && output.turn.attempt == attempt
-                && wanted(output)
+            if let Some((turn, channel, piece)) = record.said()
+                && turn.attempt == attempt
+                && wanted(turn, channel)
             {
-                text.push_str(&output.text);
+                text.push_str(piece);
             }
         };
         for run in &pieces.cold {
@@ -138,8 +137,8 @@ impl TextStore {
     }
 }
 
-fn cost(output: &AttemptOutput) -> usize {
-    output.text.len() + OVERHEAD
+fn cost(text: &str) -> usize {
+    text.len() + OVERHEAD
 }
 
 /// Cuts a text to a budget: head and tail moved inwards to character boundaries, between them a mark that says how

@@ -11,7 +11,8 @@ use super::sync::SyncFn;
 use super::writer::Disk;
 use super::*;
 use crate::domain::protocol::{
-    AttemptId, AttemptOutput, Channel, Cut, Event, FORMAT, MachineSampled, Micros, Record, SessionOpened, TurnId,
+    AttemptId, AttemptOutput, Author, Channel, Cut, Event, FORMAT, MachineSampled, Micros, Record, ResultEdited,
+    SessionOpened, TurnId,
 };
 use crate::domain::state::State;
 
@@ -377,6 +378,31 @@ fn a_cut_keeps_whole_characters_and_says_how_much_is_missing() {
     assert_eq!(cut_text("abcdef", middle(u64::MAX, 9)), "abcdef");
     assert_eq!(cut_text("abcdef", Cut::Whole), "abcdef");
     assert_eq!(cut_text("ab", middle(0, 0)), "\n[… 2 bytes left out …]\n");
+}
+
+#[test]
+fn a_result_put_in_by_hand_is_text_of_its_attempt_hot_and_cold() {
+    let root = tempfile::tempdir().unwrap();
+    let edited = ResultEdited {
+        task: "g1/a".parse().unwrap(),
+        attempt: AttemptId(7),
+        author: Author::Baton,
+        text: "what I know \u{1b}[31m".into(),
+    };
+    let records =
+        [output(1, 3, "of a model"), Record { seq: 2, at: Micros(2), event: Event::ResultEdited(edited.clone()) }];
+    let path = write(root.path(), &records);
+    for limit in [0, usize::MAX] {
+        let mut store = TextStore::new(&path, limit);
+        let mut reader = Reader::open(&path).unwrap();
+        while let Some((offset, record)) = reader.read().unwrap() {
+            store.feed(&Arc::new(record), offset);
+        }
+        assert_eq!(store.hot_bytes() == 0, limit == 0);
+        assert_eq!(store.text(AttemptId(7), Channel::Answer).unwrap(), edited.text);
+        assert_eq!(store.text(AttemptId(7), Channel::Thinking).unwrap(), "");
+        assert_eq!(store.text(AttemptId(3), Channel::Answer).unwrap(), "of a model");
+    }
 }
 
 #[test]

@@ -13,15 +13,15 @@ use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
 use super::session::{engine, person, runtime};
-use crate::config::{ColorChoice, Config, Glyphs};
+use crate::config::{ColorChoice, Config, Glyphs, Layer};
 use crate::domain::protocol::{Command, Role};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
-use crate::interface::tui::model::FleetChoice;
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, run};
+use crate::interface::tui::model::{FleetChoice, Mouse};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Preset, run};
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
@@ -143,14 +143,24 @@ fn options(config: &Config) -> ConsoleOptions {
     let themes = Themes::default().with_folder(&config.paths.themes());
     warnings.extend(themes.warnings.iter().map(|w| CleanText::one_line(&w.to_string())));
     ConsoleOptions {
-        theme: config.console.theme.clone(),
+        theme: preset(config, "console.theme", config.console.theme.clone()),
+        mouse: preset(config, "console.mouse", if config.console.mouse { Mouse::Baton } else { Mouse::Terminal }),
         themes,
         depth: depth(config.console.color),
         glyphs: glyphs(config.console.glyphs),
         keymap,
+        motion: config.console.motion,
         state_folder: config.paths.state.clone(),
         working_folder: std::env::current_dir().unwrap_or_else(|_| ".".into()),
         warnings,
+    }
+}
+
+/// A setting with whether the operator gave it, in a file, the environment or a flag.
+fn preset<T>(config: &Config, path: &str, value: T) -> Preset<T> {
+    match config.origin(path).map(|o| o.layer) {
+        None | Some(Layer::BuiltIn) => Preset::BuiltIn(value),
+        Some(_) => Preset::Given(value),
     }
 }
 

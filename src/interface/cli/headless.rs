@@ -283,11 +283,10 @@ impl Finished {
             if record.seq > last {
                 break;
             }
-            if let Event::AttemptOutput(output) = record.event
-                && output.turn.attempt == id
-                && output.channel == Channel::Answer
+            if let Some((turn, Channel::Answer, text)) = record.said()
+                && turn.attempt == id
             {
-                pieces.insert(record.seq, output.text);
+                pieces.insert(record.seq, text.to_owned());
             }
         }
         Ok(Some(pieces.into_values().collect()))

@@ -5,6 +5,7 @@
 //! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
+mod look;
 mod outside;
 
 use std::collections::VecDeque;
@@ -23,16 +24,21 @@ use tokio::time::Instant;
 use super::action::{Action, Context, Keymap};
 use super::frame::{FramePolicy, Gaze, Wish};
 use super::model::run::Drawn;
-use super::model::{Leave, Mouse, Msg, Tone, Ui, UiEffect};
+use super::model::{Leave, Mouse, Msg, Screen, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
+use super::remember::Memory;
 use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
 use super::terminal::{Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
+use crate::config::Motion;
 use crate::domain::protocol::{Command, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
+use look::{Glance, Looks, and_more};
+
+pub use look::Preset;
 
 /// How long records are applied before input has its turn.
 const BATCH: Duration = Duration::from_millis(4);
@@ -50,14 +56,18 @@ pub struct ConsoleOptions {
     /// The themes there are.
     pub themes: Themes,
     /// The theme's name.
-    pub theme: String,
+    pub theme: Preset<String>,
+    /// Who has the mouse.
+    pub mouse: Preset<Mouse>,
+    /// Whether anything moves by itself.
+    pub motion: Motion,
     /// How many colours.
     pub depth: Depth,
     /// Which glyphs.
     pub glyphs: GlyphChoice,
     /// The keys.
     pub keymap: Keymap,
-    /// Where plans are edited; made when needed.
+    /// Where plans are edited and the look is kept; made when needed.
     pub state_folder: PathBuf,
     /// Where answers are saved.
     pub working_folder: PathBuf,
@@ -149,6 +159,7 @@ struct Console<C: Client, S: Stage> {
     signals: Signals,
     options: ConsoleOptions,
     theme: Theme,
+    looks: Looks,
     state: State,
     transcripts: Transcripts,
     caches: super::view::Caches,
@@ -178,12 +189,20 @@ impl<C: Client, S: Stage> Console<C, S> {
             GlyphChoice::Unicode => GlyphSet::Unicode,
             GlyphChoice::Ascii => GlyphSet::Ascii,
         };
-        let (theme, warnings) = options.themes.load(&options.theme, options.depth, glyphs);
+        let (memory, forgotten) = Memory::load(&options.state_folder);
+        let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
+        let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
-        let first = options.warnings.first().cloned();
-        if let Some(text) = first.or_else(|| warnings.first().map(|w| w.to_string().into())) {
-            ui.say(text, Tone::Warning, client.now());
+        ui.run.lights.motion = options.motion;
+        ui.recall(memory.kept());
+        let owner = |baton| if baton { Mouse::Baton } else { Mouse::Terminal };
+        ui.mouse = options.mouse.clone().or_remembered(memory.kept().mouse.map(owner));
+        let wrong = wrong.iter().map(ToString::to_string).chain(forgotten).map(CleanText::from);
+        let warnings: Vec<CleanText> = options.warnings.iter().cloned().chain(wrong).collect();
+        if let Some(first) = warnings.first() {
+            ui.say(and_more(first, warnings.len() - 1), Tone::Warning, client.now());
         }
+        let looks = Looks { kept, glanced: Instant::now(), memory, pins: None };
         Self {
             client,
             stage,
@@ -191,6 +210,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             signals,
             options,
             theme,
+            looks,
             state: State::default(),
             transcripts: Transcripts::default(),
             caches: super::view::Caches::default(),
@@ -212,6 +232,9 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Takes the terminal over and draws the first frame, before anything else is done.
     fn begin(&mut self, greeting: Greeting) -> io::Result<()> {
         self.stage.enter()?;
+        if self.ui.mouse == Mouse::Baton {
+            self.stage.mouse(self.ui.mouse)?;
+        }
         self.size = self.stage.size()?;
         self.act(Msg::Resize(self.size.0, self.size.1));
         let ask = greeting == Greeting::Ask && self.options.glyphs == GlyphChoice::Auto;
@@ -224,7 +247,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if ask && let Ok(answer) = probe::answer() {
             typed = answer.typed;
             if let Some(glyphs) = answer.glyphs.filter(|g| *g != self.theme.glyphs) {
-                self.set_theme(glyphs);
+                self.set_glyphs(glyphs);
                 self.stage.clear()?;
                 self.draw()?;
             }
@@ -232,14 +255,6 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.events = Some(self.stage.events());
         self.typed = typed;
         Ok(())
-    }
-
-    fn set_theme(&mut self, glyphs: GlyphSet) {
-        let (theme, warnings) = self.options.themes.load(&self.options.theme, self.options.depth, glyphs);
-        self.theme = theme;
-        if let Some(warning) = warnings.first() {
-            self.ui.say(warning.to_string(), Tone::Warning, self.client.now());
-        }
     }
 
     async fn run(mut self) -> ConsoleExit {
@@ -250,6 +265,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         loop {
             self.turn().await;
             if let Course::Over(exit) = self.course {
+                self.flush_looks();
                 // A terminal that is gone needs nothing back.
                 let _ = self.stage.leave();
                 return exit;
@@ -352,6 +368,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 break;
             }
         }
+        self.recall_pins();
         self.policy.want(Wish::Change);
         self.plan_tick();
         self.retitle();
@@ -429,7 +446,9 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Key(key) => {
                 self.policy.want(Wish::Key);
                 let contexts = self.ui.contexts(&self.state);
-                match self.options.keymap.lookup(&contexts, *key) {
+                let action = self.options.keymap.lookup(&contexts, *key);
+                self.look_at_themes(if action == Some(Action::Refresh) { Glance::Now } else { Glance::InPassing });
+                match action {
                     Some(Action::Quit) if super::action::Key::of(*key).to_string() == "ctrl-c" => {
                         self.ui.interrupt(&self.state, self.client.now())
                     }
@@ -450,6 +469,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Mouse(mouse) if self.ui.mouse == Mouse::Baton => {
                 let msg = match mouse.kind {
                     MouseEventKind::Down(MouseButton::Left) => Msg::Click(mouse.column, mouse.row),
+                    MouseEventKind::Drag(MouseButton::Left) => Msg::Drag(mouse.column, mouse.row),
+                    MouseEventKind::Up(MouseButton::Left) => Msg::Release(mouse.column, mouse.row),
                     MouseEventKind::ScrollUp => Msg::Wheel(mouse.column, mouse.row, -NOTCH),
                     MouseEventKind::ScrollDown => Msg::Wheel(mouse.column, mouse.row, NOTCH),
                     _ => return Vec::new(),
@@ -466,6 +487,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             Event::FocusGained => {
                 self.policy.gaze(Gaze::Here);
+                self.look_at_themes(Glance::Now);
                 self.policy.want(Wish::Change);
                 Vec::new()
             }
@@ -488,7 +510,16 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         let now = self.client.now();
         let area = Rect::new(0, 0, self.size.0, self.size.1);
-        self.ui.run.tick(&self.state, now, super::view::body(area));
+        let body = super::view::body(area);
+        self.ui.run.tick(&self.state, now, body);
+        match self.ui.screen {
+            Screen::Graph => self.ui.graph.tick(&self.state, now, body),
+            Screen::Events => {
+                let height = super::view::events::height(body);
+                self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
+            }
+            _ => {}
+        }
         let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
         let (keymap, caches) = (&self.options.keymap, &mut self.caches);
         let mut shown = Drawn::default();
@@ -556,5 +587,7 @@ impl<C: Client, S: Stage> Console<C, S> {
 
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod look_tests;
 #[cfg(test)]
 mod tests;

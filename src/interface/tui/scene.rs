@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
 use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record};
@@ -38,6 +39,7 @@ pub struct Transcripts {
     ended: VecDeque<AttemptId>,
     bytes: usize,
     limit: usize,
+    log: EventLog,
 }
 
 /// The text of one attempt that is still at hand.
@@ -58,21 +60,29 @@ impl Default for Transcripts {
 impl Transcripts {
     /// Keeps about `limit` bytes at most.
     pub fn with_limit(limit: usize) -> Self {
-        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit }
+        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
     }
 
-    /// Takes in a record; only `attempt.output` is kept.
+    /// The newest records, without the text of outputs.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// Takes in a record: the text of an output; of the others what the log keeps.
     pub fn apply(&mut self, record: &Arc<Record>) {
+        self.log.apply(record);
+        if let Some((turn, _, text)) = record.said() {
+            let bytes = text.len() + RECORD;
+            let kept = self.texts.entry(turn.attempt).or_default();
+            kept.pieces.push_back(Arc::clone(record));
+            kept.bytes += bytes;
+            self.bytes += bytes;
+            self.make_room();
+        }
         match &record.event {
-            Event::AttemptOutput(output) => {
-                let bytes = output.text.capacity() + RECORD;
-                let kept = self.texts.entry(output.turn.attempt).or_default();
-                kept.pieces.push_back(Arc::clone(record));
-                kept.bytes += bytes;
-                self.bytes += bytes;
-                self.make_room();
-            }
             Event::AttemptEnded { attempt, .. } if self.texts.contains_key(attempt) => self.ended.push_back(*attempt),
+            // Put in by hand: it is whole at once.
+            Event::ResultEdited(edited) => self.ended.push_back(edited.attempt),
             _ => {}
         }
     }
@@ -91,8 +101,8 @@ impl Transcripts {
             // A quarter at a time, so that this is not done for every piece that comes.
             for _ in 0..most.pieces.len().div_ceil(4) {
                 let Some(piece) = most.pieces.pop_front() else { break };
-                if let Event::AttemptOutput(output) = &piece.event {
-                    let bytes = output.text.capacity() + RECORD;
+                if let Some((_, _, text)) = piece.said() {
+                    let bytes = text.len() + RECORD;
                     most.bytes -= bytes;
                     self.bytes -= bytes;
                 }
@@ -105,9 +115,9 @@ impl Transcripts {
     pub fn pieces(&self, attempt: AttemptId, from: usize) -> impl Iterator<Item = (Channel, &str)> + '_ {
         let kept = self.texts.get(&attempt);
         let skip = from.saturating_sub(kept.map_or(0, |k| k.gone));
-        kept.into_iter().flat_map(move |k| k.pieces.iter().skip(skip)).filter_map(|r| match &r.event {
-            Event::AttemptOutput(output) => Some((output.channel, output.text.as_str())),
-            _ => None,
+        kept.into_iter().flat_map(move |k| k.pieces.iter().skip(skip)).filter_map(|r| {
+            let (_, channel, text) = r.said()?;
+            Some((channel, text))
         })
     }
 
@@ -130,7 +140,7 @@ impl Transcripts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::protocol::{AttemptEnd, AttemptOutput, TurnId};
+    use crate::domain::protocol::{AttemptEnd, AttemptOutput, Author, ResultEdited, TurnId};
 
     fn say(transcripts: &mut Transcripts, attempt: u64, text: &str) {
         let turn = TurnId { attempt: AttemptId(attempt), turn: 1 };
@@ -168,6 +178,23 @@ mod tests {
         // Whoever has read up to somewhere goes on there.
         assert_eq!(transcripts.pieces(AttemptId(4), 101).count(), 1);
         assert_eq!(transcripts.pieces(AttemptId(4), 0).count(), 102 - transcripts.gone(AttemptId(4)));
+    }
+
+    #[test]
+    fn a_result_put_in_by_hand_is_at_hand_and_goes_like_any_that_ended() {
+        let mut transcripts = Transcripts::with_limit(3 * (1000 + RECORD));
+        let edited = ResultEdited {
+            task: "g1/a".parse().unwrap(),
+            attempt: AttemptId(1),
+            author: Author::Baton,
+            text: "x".repeat(1000),
+        };
+        transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event: Event::ResultEdited(edited) }));
+        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 1000);
+        for _ in 0..3 {
+            say(&mut transcripts, 2, &"y".repeat(1000));
+        }
+        assert_eq!(transcripts.gone(AttemptId(1)), 1);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tests of decisions, in virtual time against a fleet of this file's own.
 
+mod by_hand;
 mod commands;
+mod edits;
 mod faults;
 mod properties;
 mod schedule;

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, config, endpoint, failure, name, plan, task};
-use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority};
+use super::world::{World, config, endpoint, failure, name, person, plan, task};
+use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
     StopScope, TaskId, Work,
 };
-use crate::domain::state::{GoalPhase, Life};
+use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
 /// A plan of up to `n` tasks; task i needs some of those before it.
 fn plans(n: usize) -> impl Strategy<Value = Plan> {
@@ -91,7 +91,94 @@ fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
         return;
     }
     let command = command(kind, pick, world);
-    let _ = world.command(command);
+    steer(if pick.is_multiple_of(4) { "claude" } else { "you" }, command, world);
+}
+
+/// Gives a command. An edit leaves alone what it does not touch, whatever goes on.
+fn steer(author: &'static str, command: Command, world: &mut World) {
+    let state = world.state();
+    let (goal, edits, rerun) = match &command {
+        Command::EditPlan { goal, edits, rerun, .. } => (*goal, edits.clone(), rerun.clone()),
+        Command::Undo(goal) => (*goal, state.undo(*goal, &person(author)).map_or(vec![], |u| u.edits), vec![]),
+        Command::Redo(goal) => (*goal, state.redo(*goal, &person(author)).map_or(vec![], |u| u.edits), vec![]),
+        _ => {
+            let _ = world.command_by(author, command);
+            return;
+        }
+    };
+    let touched =
+        |t: &Task| t.id.goal == goal && (edits.iter().any(|e| *e.name() == t.id.name) || rerun.contains(&t.id.name));
+    let others: Vec<Task> = state
+        .tasks()
+        .iter()
+        .filter(|t| t.work == Work::Ordinary && !touched(t))
+        .filter(|t| t.life == Life::Running || (t.has_ended() && t.life != Life::Ended(End::Skipped)))
+        .cloned()
+        .collect();
+    let preview = state.preview(goal, &edits);
+    let accepted = world.command_by(author, command);
+    assert!(accepted.is_err() || preview.is_ok(), "{preview:?}");
+    for before in others {
+        let after = world.state().task_by_id(&before.id).unwrap();
+        assert_eq!(
+            (after.life, &after.attempts, after.result, after.version),
+            (before.life, &before.attempts, before.result, before.version),
+            "{} was not touched",
+            before.id
+        );
+    }
+    if let (Ok(()), Ok(preview)) = (accepted, preview) {
+        for name in &preview.dirty {
+            let id = TaskId::new(goal, name.clone());
+            let task = world.state().task_by_id(&id).unwrap();
+            assert!(task.dirty || !task.has_ended(), "{id} was to be out of date");
+        }
+    }
+}
+
+/// The plan of a goal: the forms of its ordinary tasks, and what they need.
+fn shape(world: &World, goal: GoalId) -> Vec<(TaskSpec, Vec<String>, Vec<String>)> {
+    let state = world.state();
+    let names = |list: &[TaskIx]| {
+        let ordinary = list.iter().map(|t| state.task(*t)).filter(|t| t.work == Work::Ordinary);
+        let mut names: Vec<String> = ordinary.map(|t| t.id.to_string()).collect();
+        names.sort();
+        names
+    };
+    let tasks = state.goal(goal).unwrap().tasks.iter().map(|t| state.task(*t));
+    let tasks = tasks.filter(|t| t.work == Work::Ordinary && !t.removed);
+    tasks.map(|t| ((*t.spec).clone(), names(&t.needs), names(&t.feeds))).collect()
+}
+
+/// Edits of every kind on the tasks of a goal; many of them are refused.
+fn edits(picks: &[(u8, u8, u8)], goal: GoalId, world: &World) -> Vec<PlanEdit> {
+    let state = world.state();
+    let tasks: Vec<&Task> = state.goal(goal).unwrap().tasks.iter().map(|t| state.task(*t)).collect();
+    let of = |pick: u8| tasks[pick as usize % tasks.len()];
+    picks
+        .iter()
+        .enumerate()
+        .map(|(i, (kind, pick, need))| {
+            let mut spec = (*of(*pick).spec).clone();
+            match kind % 6 {
+                0 => PlanEdit::Add(Box::new(task(
+                    &format!("new{}-{i}", world.records.len()),
+                    &[of(*need).id.name.as_str()],
+                    30,
+                ))),
+                1 => PlanEdit::Remove(spec.id),
+                kind => {
+                    match kind {
+                        2 => spec.needs = vec![of(*need).id.name.clone()],
+                        3 => spec.prompt.push_str(", better"),
+                        4 => spec.needs.clear(),
+                        _ => spec.priority = Priority::Critical,
+                    }
+                    PlanEdit::Replace(Box::new(spec))
+                }
+            }
+        })
+        .collect()
 }
 
 fn command(kind: u8, pick: u8, world: &mut World) -> Command {
@@ -108,7 +195,8 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
         ..GoalOptions::default()
     };
     let review = if pick.is_multiple_of(2) { Review::Ask } else { Review::Auto };
-    match kind % 18 {
+    let rerun = || if pick.is_multiple_of(2) { vec![id().name] } else { Vec::new() };
+    match kind % 27 {
         14 => Command::AddGoal { text: "another goal".into(), plan: PlanSource::Model, options: options(review) },
         15 => Command::AddGoal {
             text: "a given goal".into(),
@@ -143,6 +231,23 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
             if_revision: revision,
             edits: vec![PlanEdit::Remove(id().name)],
             rerun: Vec::new(),
+        },
+        18 | 19 => Command::Undo(goal),
+        20 => Command::Redo(goal),
+        21 => Command::Place {
+            task: id(),
+            endpoint: (!pick.is_multiple_of(3)).then(|| name(["a", "b", "c", "e"][pick as usize % 4])),
+        },
+        22 => Command::EditResult { task: id(), text: "what I know".into() },
+        23..=25 if world.state().goal(goal).is_some_and(|g| !g.tasks.is_empty()) => Command::EditPlan {
+            goal,
+            if_revision: revision,
+            edits: edits(
+                &[(pick, pick / 3, pick / 7), (pick / 5, pick / 2, kind)][..1 + kind as usize % 2],
+                goal,
+                world,
+            ),
+            rerun: rerun(),
         },
         11 => Command::Retry(RetryScope::WithDependants(id())),
         12 => Command::EditPlan {
@@ -213,6 +318,17 @@ fn to_the_end(world: &mut World) {
     }
     assert!(world.state().tasks().iter().all(|t| t.life != Life::Running));
     assert_eq!(world.state().slots().0, 0, "a slot was lost");
+}
+
+/// Whether what is done stays so when the session is taken up: a plan's text does not outlive the process, and an answer
+/// follows tasks that came after it.
+fn stands(state: &crate::domain::state::State, task: &Task) -> bool {
+    let of_goal = || state.tasks().iter().filter(|t| t.id.goal == task.id.goal && !t.removed);
+    match task.work {
+        Work::Planning => false,
+        Work::Ordinary => true,
+        Work::Synthesis | Work::Voice => of_goal().all(|t| t.work != Work::Ordinary || t.has_ended()),
+    }
 }
 
 proptest! {
@@ -286,12 +402,53 @@ proptest! {
                 for record in &world.records[..cut] {
                     state.apply(record);
                 }
-                state.tasks().iter().filter(|t| t.is_done() && t.work != Work::Planning).map(|t| (t.id.clone(), t.attempts.len())).collect()
+                state.tasks().iter().filter(|t| t.is_done() && stands(&state, t)).map(|t| (t.id.clone(), t.attempts.len())).collect()
             };
             for (id, attempts) in before {
                 prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts);
             }
             again.assert_fold();
         }
+    }
+
+    #[test]
+    fn an_edit_undone_leaves_the_plan_as_it_was_and_made_again_as_it_would_be(
+        plan in plans(12),
+        happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..8),
+        picks in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 1..4),
+        seed in any::<u64>(),
+    ) {
+        let mut world = World::new(shared());
+        world.fate = fate(seed, 20);
+        world.add(plan).unwrap();
+        for what in happenings {
+            happen(what, &mut world);
+        }
+        let goal = GoalId(1);
+        let revision = world.state().goal(goal).unwrap().revision;
+        let before = shape(&world, goal);
+        let dirty = |world: &World| -> Vec<_> {
+            let tasks = world.state().tasks().iter().filter(|t| !t.removed && t.work == Work::Ordinary && t.id.goal == goal);
+            tasks.map(|t| (t.id.clone(), t.result, t.dirty)).collect()
+        };
+        let was_dirty = dirty(&world);
+        let edits = edits(&picks, goal, &world);
+        let known = world.state().goal(goal).unwrap().edits.len();
+        let edit = Command::EditPlan { goal, if_revision: revision, edits, rerun: Vec::new() };
+        prop_assume!(world.command_by("ann", edit).is_ok());
+        // An edit that changed nothing is not kept.
+        prop_assume!(world.state().goal(goal).unwrap().edits.len() > known);
+        let after = shape(&world, goal);
+        let undo = world.command_by("ann", Command::Undo(goal));
+        prop_assert_eq!(undo, Ok(()));
+        prop_assert_eq!(&shape(&world, goal), &before);
+        prop_assert_eq!(dirty(&world), was_dirty);
+        prop_assert!(world.command_by("ann", Command::Undo(goal)).is_err());
+        prop_assert_eq!(world.command_by("ann", Command::Redo(goal)), Ok(()));
+        prop_assert_eq!(&shape(&world, goal), &after);
+        world.command_by("ann", Command::Undo(goal)).unwrap();
+        prop_assert_eq!(&shape(&world, goal), &before);
+        to_the_end(&mut world);
+        world.assert_fold();
     }
 }

@@ -65,6 +65,10 @@ pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
     Plan { version: 1, goal: "a goal".into(), max_parallel: None, synthesis: Some(false), tasks }
 }
 
+pub(super) fn person(name: &'static str) -> Author {
+    Author::Person(CleanText::from(name))
+}
+
 type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 
 /// What comes when.
@@ -171,12 +175,16 @@ impl World {
     }
 
     pub(super) fn command(&mut self, command: Command) -> Result<(), String> {
+        self.command_by("you", command)
+    }
+
+    pub(super) fn command_by(&mut self, author: &'static str, command: Command) -> Result<(), String> {
         self.commands += 1;
         let id = Name::new(&format!("c{}", self.commands)).unwrap();
         let from = self.records.len();
         self.input(Input::Command(CommandEnvelope {
             id: id.clone(),
-            author: Author::Person(CleanText::from("you")),
+            author: person(author),
             role: Role::Control,
             command,
         }));
@@ -349,6 +357,9 @@ impl World {
                 panic!("{} is ready and {grant:?} is free", state.tasks()[i].id);
             }
         }
+        let dirty: Vec<bool> = state.tasks().iter().map(|t| t.dirty).collect();
+        assert_eq!(dirty, state.dirty_from_scratch(), "what is out of date");
+        self.check_order();
         // Stored counts are what counting gives.
         for goal in state.goals() {
             let tasks = || goal.tasks.iter().map(|t| state.task(*t));
@@ -358,6 +369,25 @@ impl World {
                 tasks().filter(|t| t.life == crate::domain::state::Life::Running).count()
             );
         }
+    }
+
+    /// No task needs itself, directly or not, and needs and feeds are the same lines.
+    fn check_order(&self) {
+        let tasks = self.state().tasks();
+        let mut open: Vec<usize> = tasks.iter().map(|t| t.needs.len()).collect();
+        let mut free: Vec<usize> = (0..tasks.len()).filter(|i| open[*i] == 0).collect();
+        let mut seen = 0;
+        while let Some(i) = free.pop() {
+            seen += 1;
+            for feed in &tasks[i].feeds {
+                assert!(tasks[feed.0 as usize].needs.contains(&TaskIx(i as u32)));
+                open[feed.0 as usize] -= 1;
+                if open[feed.0 as usize] == 0 {
+                    free.push(feed.0 as usize);
+                }
+            }
+        }
+        assert_eq!(seen, tasks.len(), "tasks wait for each other in a circle");
     }
 
     /// The fold of the records is the live state.

@@ -45,6 +45,8 @@ pub struct Hint {
     pub key: String,
     /// What it does, in a word.
     pub words: &'static str,
+    /// What a click on it does; none: the key belongs to a text field.
+    pub action: Option<Action>,
 }
 
 impl Hint {
@@ -117,11 +119,15 @@ impl Keymap {
                 if let Some(before) = set.insert((*context, key), what).filter(|b| *b != what) {
                     warn(at, format!("{key} is set twice here: {before} and {what}; the last one read counts"));
                 }
+                if *context == Context::Text && key.is_text() && action.is_some() {
+                    warn(at, format!("a text field keeps {key} for itself; give {what} a chord, as ctrl-{key}"));
+                    continue;
+                }
                 changed.push(((*context, key), action, at));
             }
         }
         let mut lost = Vec::new();
-        for (place, action, at) in changed {
+        for &(place, action, at) in &changed {
             let before = match action {
                 Some(action) => map.keys.insert(place, action),
                 None => map.keys.remove(&place),
@@ -147,12 +153,51 @@ impl Keymap {
                 Some(_) => {}
                 None => {
                     map.shown.remove(&(context, action));
-                    let name = table::entry_of(action).map_or("it", |e| e.name);
-                    warn(at, format!("{name} has no key left in this context; the palette still has it"));
+                    let entry = table::entry_of(action);
+                    let left = if entry.is_some_and(table::Entry::in_palette) {
+                        "the palette still has it"
+                    } else {
+                        "nothing else does it there"
+                    };
+                    let name = entry.map_or("it", |e| e.name);
+                    warn(at, format!("{name} has no key left in this context; {left}"));
                 }
             }
         }
+        for ((context, key), action, at) in changed {
+            let Some(action) = action else { continue };
+            for words in map.clashes(context, key, action, |place| set.contains_key(&place)) {
+                warn(at, words);
+            }
+        }
         (map, warnings)
+    }
+
+    /// What a key of the user's hides further out, and what hides it further in. What the user set himself is meant.
+    fn clashes(
+        &self,
+        context: Context,
+        key: Key,
+        action: Action,
+        is_meant: impl Fn((Context, Key)) -> bool,
+    ) -> Vec<String> {
+        let name = |action| table::entry_of(action).map_or("something else", |e| e.name);
+        let others = CONTEXTS.iter().filter_map(|(other, other_name, _)| {
+            let theirs = *self.keys.get(&(*other, key))?;
+            (theirs != action && !is_meant((*other, key))).then_some(((*other), *other_name, theirs))
+        });
+        let (mut out, mut inner) = (Vec::new(), Vec::new());
+        for (other, other_name, theirs) in others {
+            if around(context).contains(&other) {
+                out.push(format!("{key} here hides {} of [{other_name}]", name(theirs)));
+            } else if around(other).contains(&context) {
+                inner.push(format!("{} in [{other_name}]", name(theirs)));
+            }
+        }
+        if !inner.is_empty() {
+            out.push(format!("{key} is still {}; set it there too if {} is meant", inner.join(", "), name(action)));
+        }
+        out
     }
 
     /// What a key means in a chain of contexts, innermost first. None: it belongs to the text field, or to nobody.
@@ -190,22 +235,47 @@ impl Keymap {
         keys
     }
 
-    /// The keys for a key line of `width` cells. Those at the end go first; help stays as long as anything does.
-    pub fn hints(&self, contexts: &[Context], width: usize) -> Vec<Hint> {
-        let mut hints = Vec::new();
-        for entry in ENTRIES {
-            let Some(key) = self.key(contexts, entry.action) else { continue };
+    /// The keys that a key line could show, in the order of the table.
+    pub fn hints(&self, contexts: &[Context]) -> Vec<Hint> {
+        let hint = |entry: &table::Entry| {
+            let key = self.key(contexts, entry.action)?;
             let shown = contexts.iter().find_map(|c| entry.bindings.iter().find(|b| b.context == *c));
-            if let Some(binding) = shown.filter(|b| !b.hint.is_empty()) {
-                hints.push(Hint { key: key.to_string(), words: binding.hint });
-            }
+            let words = shown.map(|b| b.hint).filter(|hint| !hint.is_empty())?;
+            Some(Hint { key: key.to_string(), words, action: Some(entry.action) })
+        };
+        ENTRIES.iter().filter_map(hint).collect()
+    }
+}
+
+impl Hint {
+    /// Takes hints away until they fit `width` cells: leaving first, then from the right; the palette and help stay as
+    /// long as anything does.
+    pub(crate) fn fit(hints: &mut Vec<Self>, width: usize) {
+        let used = |hints: &[Self]| hints.iter().map(Self::width).sum::<usize>();
+        while used(hints) > width + 2 && hints.len() > 1 {
+            let last = |is: &dyn Fn(&Self) -> bool| hints.iter().rposition(is);
+            let stays = |h: &Self| matches!(h.action, Some(Action::Help | Action::Palette | Action::Back));
+            let gone = last(&|h| h.action == Some(Action::Quit))
+                .or_else(|| last(&|h| !stays(h)))
+                .or_else(|| last(&|h| h.action != Some(Action::Help)))
+                .unwrap_or(hints.len() - 1);
+            hints.remove(gone);
         }
-        let mut used: usize = hints.iter().map(Hint::width).sum();
-        while used > width + 2 && hints.len() > 1 {
-            let gone = hints.remove(hints.len() - 2);
-            used -= gone.width();
-        }
-        hints
+    }
+}
+
+/// The contexts that may stand around one when it has the focus. A card and a text field stand alone.
+const fn around(context: Context) -> &'static [Context] {
+    use Context::{Card, Done, Everywhere, List, Output, Review, Session, Task, Text, Welcome};
+    match context {
+        Everywhere | Card | Text => &[],
+        Session => &[Everywhere],
+        Task => &[List, Session, Everywhere],
+        Output | Review => &[Task, List, Session, Everywhere],
+        Done => &[Output, List, Session, Everywhere],
+        List => &[Session, Everywhere],
+        Welcome => &[List, Everywhere],
+        _ => &[List, Session, Everywhere],
     }
 }
 
@@ -259,6 +329,45 @@ mod tests {
         assert!(said[3].starts_with("keys.toml:8: there is no context"), "{said:?}");
     }
 
+    fn said(text: &str) -> Vec<String> {
+        let mut said: Vec<String> = Keymap::with_user("keys.toml", text).1.iter().map(ToString::to_string).collect();
+        said.sort();
+        said
+    }
+
+    #[test]
+    fn a_key_that_hides_another_or_stays_hidden_is_told() {
+        let outer = said("[list]\nT = \"search\"\n");
+        assert_eq!(outer, ["keys.toml:2: T here hides session_level of [session]"]);
+        let inner = said("[everywhere]\nx = \"refresh\"\n");
+        assert_eq!(inner, ["keys.toml:2: x is still stop in [task]; set it there too if refresh is meant"]);
+        let both =
+            said("[everywhere]\nx = \"refresh\"\n[task]\nx = \"hold\"\nX = \"stop\"\n[session]\nX = \"pause\"\n");
+        assert!(
+            !both.iter().any(|w| w.contains("hides") || w.contains("is still")),
+            "what is set in both is meant: {both:?}"
+        );
+        assert!(
+            said("[everywhere]\n\"ctrl-q\" = \"quit\"\n[card]\nx = \"enter\"\n")
+                .iter()
+                .all(|w| w.contains("no action"))
+        );
+    }
+
+    #[test]
+    fn an_action_without_any_key_is_told_with_what_is_left() {
+        assert_eq!(
+            said("[task]\nr = \"none\"\n"),
+            ["keys.toml:2: retry has no key left in this context; the palette still has it"]
+        );
+        let back = said("[card]\nesc = \"none\"\n");
+        assert_eq!(back, ["keys.toml:2: back has no key left in this context; nothing else does it there"]);
+        assert_eq!(
+            said("[text]\nr = \"back\"\n"),
+            ["keys.toml:2: a text field keeps r for itself; give back a chord, as ctrl-r"]
+        );
+    }
+
     #[test]
     fn a_broken_file_changes_nothing_and_says_where() {
         let (map, warnings) = Keymap::with_user("keys.toml", "[task]\nr = \n");
@@ -271,12 +380,14 @@ mod tests {
         let map = Keymap::default();
         let task = [Context::Task, Context::List, Context::Session, Context::Everywhere];
         for width in [12, 30, 60, 120, 200] {
-            let hints = map.hints(&task, width);
+            let mut hints = map.hints(&task);
+            Hint::fit(&mut hints, width);
             assert_eq!(hints.last().map(|h| h.key.as_str()), Some("?"), "{width}");
             let used: usize = hints.iter().map(Hint::width).sum::<usize>() - 2;
             assert!(used <= width, "{width}: {used}");
+            assert_eq!(hints.iter().any(|h| h.action == Some(Action::Palette)), width >= 30, "{width}");
         }
-        let all = map.hints(&task, 200);
+        let all = map.hints(&task);
         let words: Vec<&str> = all.iter().map(|h| h.words).collect();
         assert!(
             words.starts_with(&["open", "message", "retry", "edit", "level", "hold", "stop", "pin", "zoom"]),

@@ -6,6 +6,8 @@
 
 mod key;
 mod keymap;
+#[cfg(test)]
+mod readme;
 pub mod table;
 
 pub use key::{Key, KeyError};
@@ -46,6 +48,8 @@ pub enum Action {
     SaveAnswer,
     /// Next theme.
     NextTheme,
+    /// Choose a theme, seeing it meanwhile.
+    ChooseTheme,
     /// The session's reasoning level, one further.
     SessionLevel,
     /// Start nothing new, or resume.
@@ -116,6 +120,10 @@ pub enum Action {
     Answer,
     /// The attempts of the selected task side by side.
     DiffAttempts,
+    /// Take something off the list of what needs the operator.
+    Dismiss,
+    /// Show what was said on the notice line.
+    Notices,
     /// Mark what is selected, or take the mark off.
     Mark,
     /// Mark from here to where the cursor goes; in a text, select.
@@ -126,6 +134,16 @@ pub enum Action {
     Accept,
     /// A text field: to the next mistake in it.
     NextProblem,
+    /// The list gets wider.
+    WiderList,
+    /// The list gets narrower.
+    NarrowerList,
+    /// The list gets taller.
+    TallerList,
+    /// The list gets lower.
+    LowerList,
+    /// All parts get back the sizes they have by themselves.
+    ResetSizes,
     /// A text field: open its text in `$EDITOR`.
     ExternalEditor,
     /// A text field: undo.
@@ -163,6 +181,8 @@ pub enum Context {
     Review,
     /// The answer.
     Done,
+    /// The list of what needs the operator.
+    Attention,
     /// A card that asks.
     Card,
     /// A text field.

@@ -77,9 +77,18 @@ pub const ENTRIES: &[Entry] = &[
         Action::Message,
         "message",
         "say something to this agent",
-        &[on(Context::Task, &["i"], "message"), on(Context::Output, &["i"], "message")],
+        &[
+            on(Context::Task, &["i"], "message"),
+            on(Context::Output, &["i"], "message"),
+            on(Context::Attention, &["i"], ""),
+        ],
     ),
-    entry(Action::Retry, "retry", "retry the selected task", &[on(Context::Task, &["r"], "retry")]),
+    entry(
+        Action::Retry,
+        "retry",
+        "retry the selected task: as it is or changed",
+        &[on(Context::Task, &["r"], "retry"), on(Context::Attention, &["r"], "")],
+    ),
     entry(
         Action::EditTask,
         "edit_task",
@@ -93,7 +102,12 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Task, &["t"], "level"), on(Context::Review, &["t"], "level")],
     ),
     entry(Action::Hold, "hold", "hold or release the selected task", &[on(Context::Task, &["p"], "hold")]),
-    entry(Action::Stop, "stop", "stop the selected task", &[on(Context::Task, &["x"], "stop")]),
+    entry(
+        Action::Stop,
+        "stop",
+        "stop the selected task",
+        &[on(Context::Task, &["x"], "stop"), on(Context::Attention, &["x"], "")],
+    ),
     entry(
         Action::Pin,
         "pin",
@@ -113,7 +127,13 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Output, &["Z"], "grid"), on(Context::Task, &["Z"], "")],
     ),
     entry(Action::Follow, "follow", "follow the end of the text", &[on(Context::Output, &["f", "G", "end"], "follow")]),
-    entry(Action::Answer, "answer", "answer what this agent asks", &[on(Context::Task, &["a"], "")]),
+    entry(
+        Action::Answer,
+        "answer",
+        "answer what this agent asks",
+        &[on(Context::Task, &["a"], ""), on(Context::Attention, &["a"], "")],
+    ),
+    entry(Action::Dismiss, "dismiss", "take it off the list of what needs you", &[on(Context::Attention, &["d"], "")]),
     entry(
         Action::NewTask,
         "new_task",
@@ -151,6 +171,11 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(Action::Order, "order", "the list's next order", &[on(Context::List, &["o"], "")]),
     unlisted(Action::Accept, "accept", "accept this text", &[on(Context::Text, &["ctrl-s"], "")]),
+    entry(Action::WiderList, "wider_list", "a wider list of tasks", &[on(Context::List, &["ctrl-right"], "")]),
+    entry(Action::NarrowerList, "narrower_list", "a narrower list of tasks", &[on(Context::List, &["ctrl-left"], "")]),
+    entry(Action::TallerList, "taller_list", "a taller list of tasks", &[on(Context::List, &["ctrl-down"], "")]),
+    entry(Action::LowerList, "lower_list", "a lower list of tasks", &[on(Context::List, &["ctrl-up"], "")]),
+    entry(Action::ResetSizes, "reset_sizes", "all parts of the screen in the sizes they began with", &[]),
     unlisted(Action::ExternalEditor, "external_editor", "this text in $EDITOR", &[on(Context::Text, &["ctrl-o"], "")]),
     unlisted(Action::TextUndo, "text_undo", "undo in this text", &[on(Context::Text, &["ctrl-/"], "")]),
     unlisted(Action::TextRedo, "text_redo", "redo in this text", &[on(Context::Text, &["ctrl-y"], "")]),
@@ -316,9 +341,11 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         Action::Mouse,
         "mouse",
-        "mouse on or off",
+        "mouse on or off; with shift the terminal selects text",
         &[on(Context::Everywhere, &["M", "f10"], ""), on(Context::Text, &["f10"], "")],
     ),
+    entry(Action::ChooseTheme, "choose_theme", "choose a theme", &[]),
+    entry(Action::Notices, "notices", "what was said on the notice line", &[]),
     entry(Action::NextTheme, "next_theme", "next theme", &[]),
     entry(
         Action::Redraw,
@@ -375,6 +402,7 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Welcome, "welcome", "the welcome screen, outside the goal box"),
     (Context::Review, "review", "the plan review"),
     (Context::Done, "done", "the answer"),
+    (Context::Attention, "attention", "the list of what needs you"),
     (Context::Card, "card", "cards that ask"),
     (Context::Text, "text", "text fields"),
 ];
@@ -432,7 +460,7 @@ mod tests {
     /// The chains of contexts that the screens make. In them an inner key may hide an outer one only if it is listed.
     #[test]
     fn an_inner_context_hides_no_outer_key_but_those_meant() {
-        use Context::{Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
+        use Context::{Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
         let chains: &[&[Context]] = &[
             &[Welcome, Everywhere],
             &[Welcome, List, Everywhere],
@@ -444,6 +472,7 @@ mod tests {
             &[Done, Output, Session, Everywhere],
             &[Done, Output, List, Session, Everywhere],
             &[List, Everywhere],
+            &[Attention, List, Everywhere],
             &[Session, Everywhere],
         ];
         let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow")].into();

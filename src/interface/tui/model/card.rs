@@ -1,9 +1,11 @@
 //! A card asks before work ends or is released. The harmless choice is focused; a card never opens by itself, and is
 //! deaf for its first 300 ms, so that a key meant for the screen below decides nothing.
 
+use super::many::{Fates, listed, span};
+use super::reruns::{self, reruns};
 use super::{Leave, UiEffect};
-use crate::domain::protocol::{Command, Micros, Partial, RetryScope, StopScope, TaskId};
-use crate::domain::state::State;
+use crate::domain::protocol::{Command, Micros, Partial, RetryScope, StopScope, TaskId, Work};
+use crate::domain::state::{End, Life, State};
 use crate::domain::text::CleanText;
 
 /// A question with its answers.
@@ -61,7 +63,7 @@ impl Choice {
 
 impl Card {
     /// How long a card is deaf after it opened.
-    const DEAF: Micros = Micros::from_millis(300);
+    pub(super) const DEAF: Micros = Micros::from_millis(300);
 
     /// A card that asks; the first choice is focused.
     pub fn confirm(title: impl Into<CleanText>, body: Vec<CleanText>, choices: Vec<Choice>, now: Micros) -> Self {
@@ -125,25 +127,27 @@ impl Card {
                 format!("{} tokens in {} s so far", attempt.output_tokens(), attempt.elapsed(now).0 / 1_000_000).into(),
             );
         }
-        let feeds = state.find(task).map_or(0, |ix| state.impact(ix));
-        if feeds > 0 {
-            body.push(if feeds == 1 {
-                "1 task waits for it".into()
-            } else {
-                format!("{feeds} tasks wait for it").into()
-            });
-        }
+        let fates = state.find(task).map(|ix| Fates::of(state, ix)).unwrap_or_default();
+        body.extend(fates.words(state));
         let stop = |partial| vec![UiEffect::Send(Command::Stop { scope: StopScope::Task(task.clone()), partial })];
-        let choices = vec![
+        let written = state.last_attempt(t).is_some_and(|a| a.answer_bytes() > 0);
+        let end = fates.end();
+        let keep = match (fates.direct.len(), written) {
+            (_, false) => format!("cancel; it has written nothing to keep{end}"),
+            (0, true) => "cancel, keeping the partial answer".to_owned(),
+            (1, true) => "cancel; the one that needs it gets the partial answer".to_owned(),
+            (n, true) => format!("cancel; the {n} that need it get the partial answer"),
+        };
+        let mut choices = vec![
             Choice::nothing("let it go on"),
-            Choice::new('k', "cancel, keeping the partial answer", stop(Partial::Kept)),
-            Choice::new('d', "cancel and discard what it wrote", stop(Partial::Discarded)),
-            Choice::new(
-                's',
-                "skip it: what waits goes on without it",
-                vec![UiEffect::Send(Command::Skip(task.clone()))],
-            ),
+            Choice::new('k', keep, stop(Partial::Kept)),
+            Choice::new('d', format!("cancel and discard what it wrote{end}"), stop(Partial::Discarded)),
         ];
+        // A goal needs its plan: that can be stopped, not skipped.
+        if t.work != Work::Planning {
+            let words = format!("skip it, as if it were not in the plan{end}");
+            choices.push(Choice::new('s', words, vec![UiEffect::Send(Command::Skip(task.clone()))]));
+        }
         Some(Self { kind: CardKind::Stop, title: "Stop this task".into(), body, choices, focused: 0, opened: now })
     }
 
@@ -166,11 +170,17 @@ impl Card {
 
     /// Retrying everything that failed; none when nothing did.
     pub(super) fn retry_failed(state: &State, now: Micros) -> Option<Self> {
-        let failed = state.progress(None).failed;
+        let again = reruns(state, &RetryScope::Failed);
+        let failed = again.iter().filter(|ix| state.task(**ix).life == Life::Ended(End::Failed)).count();
         if failed == 0 {
             return None;
         }
-        let body = vec![format!("{failed} failed; what was skipped because of it starts again too.").into()];
+        let seconds = reruns::seconds(state, &again, |ix| state.expected_seconds(state.task(ix)));
+        let mut body = vec![CleanText::from(match again.len() - failed {
+            0 => format!("{failed} failed; about {} if slots are free.", span(seconds)),
+            n => format!("{failed} failed, {n} more start again with them; about {} if slots are free.", span(seconds)),
+        })];
+        body.extend(listed(state, &again));
         let choices = vec![
             Choice::nothing("leave them"),
             Choice::new('r', "retry them", vec![UiEffect::Send(Command::Retry(RetryScope::Failed))]),

@@ -51,6 +51,14 @@ impl DoneUi {
         self.fold
     }
 
+    /// Folds thinking, or unfolds it.
+    pub(super) fn toggle(&mut self) {
+        self.fold = match self.fold {
+            Fold::Folded => Fold::Unfolded,
+            Fold::Unfolded => Fold::Folded,
+        };
+    }
+
     /// Takes the wheel.
     pub fn input(&mut self, _goal: GoalId, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
         if let Msg::Wheel(_, _, by) = msg {

@@ -133,23 +133,17 @@ impl Ui {
         }
         let Some(layer) = self.layers.pop() else { return };
         if unsaved == Unsaved::Draft {
-            self.drafts.retain(|draft| !draft.is_same_text(&layer));
-            self.drafts.push(layer);
+            self.kept.retain(|draft| !draft.is_same_text(&layer));
+            self.kept.push(layer);
             self.say("kept as a draft; the same key opens it again", Tone::Plain, now);
         }
     }
 
-    /// Opens a layer; for a text that is kept as a draft, the draft.
-    pub(super) fn open(&mut self, layer: Layer, now: Micros) {
-        let draft = self.drafts.iter().position(|draft| draft.is_same_text(&layer));
-        match draft {
-            Some(at) => {
-                let draft = self.drafts.remove(at);
-                self.layers.push(draft);
-                self.say("your draft is open again; esc and t throw it away", Tone::Plain, now);
-            }
-            None => self.layers.push(layer),
-        }
+    /// The draft that was kept of the same text as a layer's, which opens in its place.
+    pub(super) fn kept_draft(&mut self, layer: &Layer, now: Micros) -> Option<Layer> {
+        let at = self.kept.iter().position(|draft| draft.is_same_text(layer))?;
+        self.say("your draft is open again; esc and t throw it away", Tone::Plain, now);
+        Some(self.kept.remove(at))
     }
 
     /// Opens the result of a task, whose text the loop has.
@@ -295,7 +289,8 @@ impl Ui {
         let shown = match self.screen {
             Screen::Review(goal) | Screen::Done(goal) => Some(goal),
             Screen::Run => self.run.selected().map(|ix| state.task(ix).id.goal),
-            Screen::Welcome | Screen::Other(_) => None,
+            Screen::Graph => self.graph.task().map(|ix| state.task(ix).id.goal),
+            Screen::Welcome | Screen::Events | Screen::Other(_) => None,
         };
         shown.or_else(|| state.goals().last().map(|g| g.id))
     }

@@ -72,6 +72,16 @@ impl InspectorUi {
         }
     }
 
+    /// Opens it on a task's attempts side by side.
+    pub fn comparing(task: TaskId) -> Self {
+        Self { section: Some(Section::Attempts), ..Self::new(task) }
+    }
+
+    /// One level back inside; false: there is none.
+    pub(super) fn back(&mut self) -> bool {
+        false
+    }
+
     /// The section shown: the one chosen, else the output once there is some, else the prompt.
     pub fn section(&self, state: &State) -> Section {
         let written = || self.attempt(state).and_then(|a| state.attempt(a)).is_some_and(|a| a.answer_bytes() > 0);

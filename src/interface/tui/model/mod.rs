@@ -3,31 +3,48 @@
 //! Each screen's part of it stands in a file of its own with an `update` of the same form. Invariant: nothing here is
 //! true of the session, and losing it loses no work.
 
+pub mod answer;
+pub mod attention;
 mod card;
+mod clicks;
 pub mod done;
 mod editing;
 pub mod editor;
+pub mod events;
+pub mod field;
 pub mod form;
+pub mod graph;
 pub mod inspector;
 mod layer;
+pub(crate) mod level;
+pub mod many;
+pub mod message;
+pub mod notices;
 mod observe;
 pub mod palette;
 pub mod preview;
+pub mod remembered;
+pub mod reruns;
+pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod spots;
 mod task_edits;
 pub mod task_verbs;
+pub mod themes;
 mod update;
 pub mod welcome;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Context};
-use crate::domain::protocol::{AttemptId, Command, EndpointName, GoalId, Micros, TaskId};
+use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 
+pub use answer::AnswerUi;
+pub use attention::AttentionUi;
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
 pub use editing::Unsaved;
@@ -35,13 +52,20 @@ pub use editing::Unsaved;
 pub(crate) use editing::desk::Desk;
 pub(crate) use editing::mistakes;
 pub use editor::EditorUi;
+pub use events::EventsUi;
 pub use form::FormUi;
+pub use graph::GraphUi;
 pub use inspector::InspectorUi;
-pub use layer::{AttentionUi, HelpUi, Layer};
+pub use layer::{HelpUi, Layer};
+pub use message::MessageUi;
+pub use notices::{Notice, Notices};
 pub use palette::PaletteUi;
 pub use preview::PreviewUi;
+pub use remembered::Remembered;
+pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use themes::ThemesUi;
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
@@ -59,24 +83,36 @@ pub struct Ui {
     pub screen: Screen,
     /// Screen 1.
     pub run: RunUi,
+    /// Screen 2.
+    pub graph: GraphUi,
     /// The first minute.
     pub welcome: WelcomeUi,
     /// A drafted plan.
     pub review: ReviewUi,
     /// An answer.
     pub done: DoneUi,
+    /// Screen 5.
+    pub events: EventsUi,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
     pub notice: Option<Notice>,
+    /// What waits for that line, and what was said before.
+    pub notices: Notices,
+    /// What was typed and not sent, by task: esc keeps it.
+    drafts: BTreeMap<(DraftOf, TaskId), String>,
+    /// What this console asked to be taken off the list of what needs the operator.
+    dismissing: Option<Subject>,
     /// Until when a second ctrl-c means at once.
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
     /// Texts left without being sent or thrown away; each opens again where it was opened from.
-    drafts: Vec<Layer>,
+    kept: Vec<Layer>,
     /// The edit that the session has not answered yet.
     asked: Option<editing::Asked>,
+    /// What the last frame showed that can be clicked.
+    pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
     up: BTreeSet<EndpointName>,
 }
@@ -91,17 +127,6 @@ pub enum Mouse {
     Baton,
 }
 
-/// What the notice line says, until it is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// The words.
-    pub text: CleanText,
-    /// Session time at which it goes.
-    pub until: Micros,
-    /// How it is drawn.
-    pub tone: Tone,
-}
-
 /// How a notice is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -110,16 +135,6 @@ pub enum Tone {
     Plain,
     /// Something went wrong, and was or can be mended.
     Warning,
-}
-
-impl Notice {
-    /// How long a notice stands.
-    const LASTS: Micros = Micros::from_secs(6);
-
-    /// A notice from `now` on.
-    pub fn new(text: CleanText, tone: Tone, now: Micros) -> Self {
-        Self { text, until: now.plus(Self::LASTS), tone }
-    }
 }
 
 impl Ui {
@@ -134,7 +149,9 @@ impl Ui {
             Screen::Welcome => self.welcome.contexts(state),
             Screen::Review(_) => self.review.contexts(state),
             Screen::Run => self.run.contexts(state),
+            Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
+            Screen::Events => self.events.contexts(state),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -151,13 +168,23 @@ impl Ui {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
         let layer = self.layers.last().and_then(Layer::deadline);
-        [notice, card, layer, self.run.deadline()].into_iter().flatten().min()
+        let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
+        [notice, card, layer, self.run.deadline(), events].into_iter().flatten().min()
     }
+}
 
-    /// Says something on the notice line.
-    pub(crate) fn say(&mut self, text: impl Into<CleanText>, tone: Tone, now: Micros) {
-        self.notice = Some(Notice::new(text.into(), tone, now));
-    }
+/// What a draft was to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DraftOf {
+    /// A message to an agent.
+    Message,
+    /// The answer to its question.
+    Answer,
+}
+
+/// A refusal or a remark, as what an action comes to.
+pub(crate) fn notice(text: &str) -> Vec<UiEffect> {
+    vec![UiEffect::Notice(text.into())]
 }
 
 /// What fills the screen below the header.
@@ -170,9 +197,13 @@ pub enum Screen {
     Review(GoalId),
     /// Screen 1.
     Run,
+    /// Screen 2.
+    Graph,
     /// A goal's answer.
     Done(GoalId),
-    /// Screens 2 to 6: they say what they will show and which key leads back.
+    /// Screen 5: the journal.
+    Events,
+    /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
 
@@ -187,7 +218,11 @@ pub enum Msg {
     Paste(CleanText),
     /// A left click at column, row.
     Click(u16, u16),
-    /// The wheel at column, row; negative is up.
+    /// The mouse moved to column, row with the left button down.
+    Drag(u16, u16),
+    /// The left button went up at column, row.
+    Release(u16, u16),
+    /// The wheel at column, row, by lines; negative is up.
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
@@ -210,6 +245,10 @@ pub enum UiEffect {
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.
     CopyAnswer(AttemptId),
+    /// Copy the record at a place to the clipboard, as JSON.
+    CopyRecord(u64),
+    /// Copy the text of one channel of an attempt.
+    CopyText(AttemptId, Channel),
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.
@@ -247,6 +286,12 @@ pub enum UiEffect {
     ToggleMouse,
     /// The next theme.
     NextTheme,
+    /// Open the theme picker: the loop knows the themes.
+    ChooseTheme,
+    /// Wear a theme, until another is or this one is kept.
+    PreviewTheme(String),
+    /// Wear a theme from now on, and at the next start.
+    KeepTheme(String),
     /// Start over on the simulated fleet, or on the configured one.
     SwitchFleet(FleetChoice),
 }

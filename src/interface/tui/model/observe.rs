@@ -1,9 +1,10 @@
 //! [`Ui::observe`]: the console follows what happened: screens change at the turns of a goal, notices say in words what
 //! went wrong and what is done about it.
 
-use super::{Notice, Screen, Tone, Ui};
-use crate::domain::protocol::{Event, GoalId, Health, Micros, Outcome, Record, Review, Subject, Work};
-use crate::domain::state::State;
+use super::notices::Tally;
+use super::{DraftOf, Notice, Screen, Tone, Ui, level};
+use crate::domain::protocol::{Event, FailureCount, GoalId, Health, Micros, Outcome, Record, Review, Subject, Work};
+use crate::domain::state::{Life, State};
 
 impl Ui {
     /// Follows a record that `state` has applied.
@@ -47,6 +48,9 @@ impl Ui {
                     _ => {}
                 }
             }
+            Event::TaskRetried(retry) if retry.count == FailureCount::Reset => {
+                self.tell(Tally::Again, &title(state, &retry.task), at);
+            }
             Event::TaskRetried(retry) => {
                 let title = title(state, &retry.task);
                 let wait = retry.not_before.since(at).0.div_ceil(1_000_000);
@@ -55,6 +59,39 @@ impl Ui {
             }
             Event::TaskFailed { task, reason } => {
                 self.say(format!("{} failed: {reason}", title(state, task)), Tone::Warning, at);
+            }
+            Event::TaskCancelled { task, .. } => self.tell(Tally::Stopped, &title(state, task), at),
+            Event::TaskSkipped { task, .. } => self.tell(Tally::Skipped, &title(state, task), at),
+            Event::TaskHeld { task } => self.tell(Tally::Held, &title(state, task), at),
+            Event::TaskReleased { task } => self.tell(Tally::Released, &title(state, task), at),
+            Event::TaskPlaced { task, endpoint } => {
+                let place =
+                    endpoint.as_ref().map_or_else(|| "wherever its tier is served".to_owned(), |e| format!("on {e}"));
+                self.say(format!("{}: its next attempt runs {place}", title(state, task)), Tone::Plain, at);
+            }
+            Event::TaskAnswered(said) => {
+                self.drop_draft(DraftOf::Answer, &said.task, &said.text);
+                self.say(format!("{}: answered; it goes on", title(state, &said.task)), Tone::Plain, at);
+            }
+            Event::MessageSent(said) => {
+                self.drop_draft(DraftOf::Message, &said.task, &said.text);
+                let when = match state.task_by_id(&said.task).map(|t| t.life) {
+                    Some(Life::Running) => "queued for its next turn",
+                    _ => "goes with its next request",
+                };
+                self.say(format!("{}: message {when}", title(state, &said.task)), Tone::Plain, at);
+            }
+            Event::ResultEdited(edit) => {
+                let text =
+                    format!("{}: its result was put in by hand; what needs it uses that", title(state, &edit.task));
+                self.say(text, Tone::Plain, at);
+            }
+            Event::SessionLeveled { scope, level } => {
+                self.say(level::words(scope, *level, state), Tone::Plain, at);
+            }
+            Event::AttentionCleared { subject } if self.dismissing.as_ref() == Some(subject) => {
+                self.dismissing = None;
+                self.say(format!("taken off the list: {subject}"), Tone::Plain, at);
             }
             Event::PlanEdited(edit) if !edit.repairs.is_empty() => {
                 let first = edit.repairs.first().map_or("", |r| r.as_str());
@@ -79,6 +116,7 @@ impl Ui {
         self.welcome.observe(state, record);
         self.review.observe(state, record);
         self.run.observe(state, record);
+        self.graph.observe(state, record);
         self.done.observe(state, record);
     }
 }
@@ -96,8 +134,9 @@ impl Ui {
             Some(Review::Ask) => "nothing runs before your review",
             _ => "its tasks start by themselves",
         };
-        let text = format!("{PLANNING}{then}").into();
-        self.notice = Some(Notice { until: at.plus(PLANNING_LASTS), ..Notice::new(text, Tone::Plain, at) });
+        let mut notice = Notice::new(format!("{PLANNING}{then}").into(), Tone::Plain, at);
+        notice.until = at.plus(PLANNING_LASTS);
+        self.put(notice, at);
     }
 
     /// The plan is there: what was said of its making goes.

@@ -127,6 +127,11 @@ impl PreviewUi {
         (self.preview.runs_with(&chosen).len(), self.preview.seconds_with(&chosen))
     }
 
+    /// It is shown from now on.
+    pub(super) fn opens(&mut self, now: Micros) {
+        self.opened = now;
+    }
+
     /// From when on it takes `enter`.
     pub(super) fn listens_at(&self) -> Micros {
         self.opened.plus(Self::DEAF)

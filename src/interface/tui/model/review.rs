@@ -107,6 +107,13 @@ impl ReviewUi {
         Vec::new()
     }
 
+    /// Selects the task at this place of the list.
+    pub(super) fn select_row(&mut self, goal: GoalId, row: usize, state: &State) {
+        if let Some(ix) = steps(state, goal).concat().get(row) {
+            self.selected = Some(state.task(*ix).id.clone());
+        }
+    }
+
     fn step(&mut self, goal: GoalId, state: &State, by: isize) {
         let order: Vec<TaskIx> = steps(state, goal).concat();
         let Some(last) = order.len().checked_sub(1) else { return };

@@ -6,17 +6,32 @@
 
 pub mod areas;
 pub mod figures;
+pub mod filter;
+pub mod groups;
+mod lights;
+pub mod marks;
+pub mod order;
 pub mod panes;
+mod pointer;
 pub mod rows;
+pub mod splits;
+mod tree;
 mod update;
 
 use crossterm::event::{KeyCode, KeyModifiers};
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 
 use self::areas::{Areas, Form, Grid, Only, Wish, divide};
 use self::figures::{Figures, FleetLine};
+use self::filter::Filter;
+use self::groups::Groups;
+use self::lights::Lights;
+use self::marks::Marks;
+use self::order::Order;
 use self::panes::{Anchor, Panes};
-use self::rows::{Fold, Folds, Pick, Row, RowsKey, rows};
+use self::pointer::Pointer;
+use self::rows::{Fold, Folds, Pick, Row, RowsKey};
+use self::splits::Splits;
 use super::super::action::Context;
 use super::{Msg, UiEffect};
 use crate::domain::protocol::{Micros, Record};
@@ -53,6 +68,8 @@ pub enum Hit {
     Pane(usize),
     /// A line of the fleet pane.
     Fleet(usize),
+    /// A border that can be dragged.
+    Border(splits::Border),
 }
 
 /// What the last frame showed of a pane.
@@ -101,8 +118,16 @@ pub struct RunUi {
     pub grid: Grid,
     /// The task whose pane fills the screen.
     pub zoom: Option<TaskIx>,
-    /// The tree's filter; empty: none.
-    pub filter: String,
+    /// The tree's filter.
+    pub filter: Filter,
+    /// The tree's order.
+    pub order: Order,
+    /// What is marked.
+    pub marks: Marks,
+    /// The sizes the user gave the parts.
+    pub splits: Splits,
+    /// What has just been released, while it is lit.
+    pub lights: Lights,
     /// The search in outputs.
     pub search: Search,
     /// The selected line of the fleet pane.
@@ -112,8 +137,14 @@ pub struct RunUi {
     /// The tree's first visible row.
     pub tree_top: usize,
     folds: Folds,
+    groups: Groups,
     rows: Vec<Row>,
+    /// Tasks that the filter lets through.
+    found: usize,
     key: RowsKey,
+    /// Whether rows are kept that would move the selected one.
+    kept: bool,
+    pointer: Pointer,
     at: usize,
     figures: Figures,
     areas: Areas,
@@ -127,18 +158,17 @@ impl RunUi {
     /// Follows the state: call before each frame, with the area the Run screen has.
     pub fn tick(&mut self, state: &State, now: Micros, area: Rect) {
         self.now = now;
+        self.lights.prune(now);
         self.figures.refresh(state, now);
+        self.groups.refresh(state);
+        self.marks.keep(|t| state.tasks().get(t.0 as usize).is_some_and(|t| !t.removed));
         self.guide(state);
-        let key = RowsKey::of(state, &self.folds, &self.filter, self.pick.as_ref(), now);
-        if self.key != key {
-            self.rows = rows(state, &self.folds, &self.filter, self.pick.as_ref(), now);
-            self.key = key;
-        }
+        self.list(state, now);
         self.find_pick(state);
         self.zoom = self.zoom.filter(|t| (t.0 as usize) < state.tasks().len());
         self.areas = divide(area, self.wish(state));
         let capacity = if self.zoom.is_some() { self.panes.list.len().max(1) } else { self.areas.panes.len() };
-        self.panes.assign(state, now, capacity, self.selected());
+        self.panes.assign(state, now, capacity, self.preview(state));
         self.fleet_at = self.fleet_at.min(self.figures.fleet.len().saturating_sub(1));
         self.scroll_tree();
     }
@@ -153,58 +183,9 @@ impl RunUi {
             },
             fleet_lines: self.figures.fleet.len().min(99) as u16,
             tasks: self.panes.wanted(state),
+            splits: self.splits,
             zoomed: self.zoom.is_some(),
         }
-    }
-
-    /// Until the user moves it, the selection goes to a task that runs.
-    fn guide(&mut self, state: &State) {
-        let settled = match &self.pick {
-            Some(Pick::Task(ix)) => !state.task(*ix).has_ended() && !state.task(*ix).attempts.is_empty(),
-            Some(_) => true,
-            None => false,
-        };
-        if self.guide == Guide::Work && !settled && self.filter.is_empty() {
-            let next = state.running().next().map(|a| a.task);
-            let first = || (0..state.tasks().len() as u32).map(TaskIx).find(|t| !state.task(*t).removed);
-            if let Some(task) = next.or_else(|| self.selected()).or_else(first) {
-                self.pick = Some(Pick::Task(task));
-            }
-        }
-    }
-
-    /// Finds the selected row again; when it is folded away, its phase (or goal) takes its place.
-    fn find_pick(&mut self, state: &State) {
-        let Some(pick) = self.pick.clone() else {
-            self.at = 0;
-            self.pick = self.rows.first().map(|r| r.pick.clone());
-            return;
-        };
-        if let Some(at) = self.rows.iter().position(|r| r.pick == pick) {
-            self.at = at;
-            return;
-        }
-        if let Pick::Task(ix) = pick {
-            let goal = state.task(ix).id.goal;
-            let holds = |row: &Row| match &row.pick {
-                Pick::Phase(key) => state.phases(key.0).iter().any(|p| p.name == key.1 && p.tasks.contains(&ix)),
-                Pick::Goal(g) => *g == goal,
-                _ => false,
-            };
-            if let Some(at) = self.rows.iter().rposition(holds) {
-                self.at = at;
-                self.pick = self.rows.get(at).map(|r| r.pick.clone());
-                return;
-            }
-        }
-        self.at = self.at.min(self.rows.len().saturating_sub(1));
-        self.pick = self.rows.get(self.at).map(|r| r.pick.clone());
-    }
-
-    fn scroll_tree(&mut self) {
-        let height = usize::from(self.areas.tree.height).max(1);
-        self.tree_top = self.tree_top.min(self.at).max((self.at + 1).saturating_sub(height));
-        self.tree_top = self.tree_top.min(self.rows.len().saturating_sub(height));
     }
 
     /// Takes in what the last frame showed.
@@ -263,12 +244,13 @@ impl RunUi {
     }
 
     /// Takes a key of its text field, a paste, a click or the wheel.
-    pub fn input(&mut self, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
         match msg {
-            Msg::Click(x, y) => {
-                self.click(*x, *y);
-            }
+            Msg::Click(x, y) => return self.press(*x, *y, state, now),
+            Msg::Drag(x, y) => self.drag(*x, *y),
+            Msg::Release(..) => self.release(),
             Msg::Wheel(x, y, by) => self.wheel(*x, *y, *by),
+            Msg::Tick => self.lights.prune(now),
             Msg::Key(key) if self.finding.is_some() => {
                 let mut text = self.find_text().to_owned();
                 match key.code {
@@ -292,13 +274,15 @@ impl RunUi {
         Vec::new()
     }
 
-    /// Follows what happened; all of it is read from the state in [`RunUi::tick`].
-    pub fn observe(&mut self, _state: &State, _record: &Record) {}
+    /// Follows what happened: what it releases is lit; all else is read from the state in [`RunUi::tick`].
+    pub fn observe(&mut self, state: &State, record: &Record) {
+        self.lights.observe(state, record);
+    }
 
-    /// When a pane gives its place away by itself.
+    /// When a pane gives its place away by itself, or a light goes out.
     pub fn deadline(&self) -> Option<Micros> {
         let ends = self.panes.list.iter().flatten().filter_map(|p| p.ended_since).map(|since| since.plus(panes::SHOWN));
-        ends.filter(|at| *at > self.now).min()
+        ends.chain(self.lights.until()).filter(|at| *at > self.now).min()
     }
 
     /// What is typed for `/`, with the words before it, for the fixed line: `filter tasks` or `search output`.
@@ -309,7 +293,7 @@ impl RunUi {
 
     /// What `/` means now, with the text there is: the tree's filter or the search in outputs.
     pub fn find_text(&self) -> &str {
-        if self.focus == Focus::Pane { &self.search.text } else { &self.filter }
+        if self.focus == Focus::Pane { &self.search.text } else { &self.filter.text }
     }
 
     /// Sets the filter (tree) or the search (outputs); called with each letter typed.
@@ -317,7 +301,7 @@ impl RunUi {
         if self.focus == Focus::Pane {
             self.search = Search { text: text.to_owned(), at: 0 };
         } else {
-            text.clone_into(&mut self.filter);
+            self.filter = Filter::parse(text);
         }
     }
 
@@ -334,6 +318,11 @@ impl RunUi {
         self.drawn.panes.get(pane)
     }
 
+    /// Tasks that the filter lets through, of all.
+    pub fn found(&self) -> (usize, u32) {
+        (self.found, self.figures.progress.total)
+    }
+
     /// Selects a task and shows it: for the palette, the attention list and the like.
     pub fn select(&mut self, task: TaskIx) {
         self.guide = Guide::User;
@@ -341,73 +330,11 @@ impl RunUi {
         self.pick = Some(Pick::Task(task));
     }
 
-    /// A click: selects the row, focuses the pane. True when it hit something.
-    pub fn click(&mut self, x: u16, y: u16) -> bool {
-        let Some(hit) = self.hit(x, y) else { return false };
-        self.guide = Guide::User;
-        match hit {
-            Hit::Row(pick) => {
-                let again = self.pick.as_ref() == Some(&pick) && self.focus == Focus::Tree;
-                self.focus = Focus::Tree;
-                let folds = !matches!(pick, Pick::Task(_));
-                self.pick = Some(pick);
-                if again && folds {
-                    self.toggle_fold();
-                }
-            }
-            Hit::Pane(at) => self.focus_pane(at),
-            Hit::Fleet(at) => {
-                self.focus = Focus::Fleet;
-                self.fleet_at = at;
-            }
-        }
-        true
-    }
-
-    /// The wheel over a place; negative is up.
-    pub fn wheel(&mut self, x: u16, y: u16, by: i16) {
-        match self.hit(x, y) {
-            Some(Hit::Pane(at)) => self.scroll_pane(at, isize::from(by) * 3),
-            Some(Hit::Row(_)) => self.move_pick(isize::from(by) * 3),
-            Some(Hit::Fleet(_)) | None => {}
-        }
-    }
-
-    fn hit(&self, x: u16, y: u16) -> Option<Hit> {
-        let at = Position::new(x, y);
-        self.drawn.hits.iter().find(|(rect, _)| rect.contains(at)).map(|(_, hit)| hit.clone())
-    }
-
     fn focus_pane(&mut self, at: usize) {
         self.focus = Focus::Pane;
         self.panes.focus = at;
         if let Some(pane) = self.panes.get(at) {
             self.pick = Some(Pick::Task(pane.task));
-        }
-    }
-
-    fn move_pick(&mut self, by: isize) {
-        self.guide = Guide::User;
-        let last = self.rows.len().saturating_sub(1);
-        self.at = self.at.saturating_add_signed(by).min(last);
-        self.pick = self.rows.get(self.at).map(|r| r.pick.clone());
-    }
-
-    fn toggle_fold(&mut self) {
-        let Some(row) = self.rows.get(self.at) else { return };
-        match row.fold {
-            Some(Fold::Open) => self.set_fold(Fold::Closed),
-            Some(Fold::Closed) => self.set_fold(Fold::Open),
-            None => {}
-        }
-    }
-
-    fn set_fold(&mut self, fold: Fold) {
-        if let Some(Row { pick, fold: Some(now), .. }) = self.rows.get(self.at)
-            && *now != fold
-        {
-            self.folds.set.insert(pick.clone(), fold);
-            self.folds.revision += 1;
         }
     }
 

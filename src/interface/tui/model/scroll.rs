@@ -36,9 +36,9 @@ impl Scroll {
         true
     }
 
-    /// Moves by a turn of the wheel.
+    /// Moves by lines of the wheel.
     pub(crate) fn wheel(&mut self, by: i16) {
-        let step = usize::from(by.unsigned_abs()) * 3;
+        let step = usize::from(by.unsigned_abs());
         let top = self.top.get();
         self.to(if by < 0 { top.saturating_sub(step) } else { top + step });
     }

@@ -4,8 +4,8 @@
 //! at once: those ask with a card of their own. Pure; a refusal is a notice that says why.
 
 use super::task_edits::{edit_action, is_edit};
-use super::{Card, InspectorUi, Layer, UiEffect};
-use crate::domain::protocol::{Command, LevelScope, Micros, RetryScope};
+use super::{Card, InspectorUi, Layer, MessageUi, RetryUi, UiEffect};
+use crate::domain::protocol::{Command, LevelScope, Micros, Work};
 use crate::domain::state::{State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
@@ -15,7 +15,15 @@ pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> 
     let of = state.task(task);
     let id = || of.id.clone();
     Some(match action {
-        Action::Retry => send(Command::Retry(RetryScope::Task(id()))),
+        Action::Retry => RetryUi::open(task, state, now),
+        Action::Message if of.removed => notice("it was taken out of the plan; nobody would read that"),
+        Action::Message if of.work == Work::Planning => {
+            notice("the planning model takes no messages; E edits its plan")
+        }
+        Action::Message => vec![UiEffect::Open(Box::new(Layer::Message(MessageUi::new(task, state))))],
+        Action::Answer => super::answer::answer(task, state, now),
+        Action::DiffAttempts if of.attempts.len() < 2 => notice("it has no two attempts to compare yet"),
+        Action::DiffAttempts => vec![UiEffect::Open(Box::new(Layer::Inspector(InspectorUi::comparing(id()))))],
         Action::Level => {
             let level = state.level_of(of).next();
             send(Command::SetLevel { scope: LevelScope::Task(id()), level: Some(level) })
@@ -26,13 +34,26 @@ pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> 
             Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
             None => notice("it has ended; there is nothing to stop"),
         },
+        Action::Copy => match state.last_attempt(of) {
+            Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
+            None => notice("it has written nothing yet"),
+        },
         verb => return edit_action(verb, task, state, now),
     })
 }
 
 /// Whether `action` is a verb of a task: where no task is selected, it is refused in words.
 pub fn is_task_verb(action: Action) -> bool {
-    matches!(action, Action::Retry | Action::Level | Action::Hold | Action::Stop) || is_edit(action)
+    matches!(
+        action,
+        Action::Retry
+            | Action::Level
+            | Action::Hold
+            | Action::Stop
+            | Action::Message
+            | Action::Answer
+            | Action::DiffAttempts
+    ) || is_edit(action)
 }
 
 /// What a verb of a task says where the selection is not one task.

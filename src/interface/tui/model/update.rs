@@ -2,9 +2,12 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Card, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect};
-use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject};
+use super::field::TextField;
+use super::layer::LayerDoes;
+use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect, notice};
+use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
+use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
 
 /// How long after a ctrl-c a second one means at once.
@@ -22,14 +25,15 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Tick => {
-                if self.notice.as_ref().is_some_and(|n| n.until <= now) {
-                    self.notice = None;
-                }
+                self.turn_notice(now);
                 self.tick_editing(state, now);
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
-            Msg::Key(_) | Msg::Paste(_) | Msg::Click(..) | Msg::Wheel(..) => self.input(&msg, state, now),
+            Msg::Click(x, y) => self.click(x, y, state, now),
+            Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
+                self.input(&msg, state, now)
+            }
         };
         self.settle(effects, now)
     }
@@ -44,13 +48,20 @@ impl Ui {
     }
 
     /// Takes care of the effects that concern the console itself.
-    fn settle(&mut self, effects: Vec<UiEffect>, now: Micros) -> Vec<UiEffect> {
+    pub(super) fn settle(&mut self, effects: Vec<UiEffect>, now: Micros) -> Vec<UiEffect> {
         let mut out = Vec::new();
         for effect in effects {
             match effect {
                 UiEffect::Open(layer) => self.open(*layer, now),
                 UiEffect::CloseEditor(unsaved) => self.close_editor(unsaved, now),
-                UiEffect::Show(screen) => self.screen = screen,
+                UiEffect::Show(screen) => {
+                    self.layers.clear();
+                    self.screen = screen;
+                }
+                UiEffect::Send(Command::Dismiss(subject)) => {
+                    self.dismissing = Some(subject.clone());
+                    out.push(UiEffect::Send(Command::Dismiss(subject)));
+                }
                 UiEffect::Notice(text) => self.say(text, Tone::Plain, now),
                 UiEffect::ToggleMouse => {
                     self.mouse = match self.mouse {
@@ -70,12 +81,69 @@ impl Ui {
         out
     }
 
-    fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+    /// Puts a layer on top: its time begins, and what was typed for it before stands in it again.
+    pub(super) fn open(&mut self, layer: Layer, now: Micros) {
+        let mut layer = self.kept_draft(&layer, now).unwrap_or(layer);
+        layer.opens(now);
+        let draft = |of, task: &TaskId| self.drafts.get(&(of, task.clone())).map(|text| TextField::with_text(text));
+        match &mut layer {
+            Layer::Message(message) => {
+                message.field = draft(DraftOf::Message, &message.task).unwrap_or_default();
+            }
+            Layer::Answer(answer) => answer.field = draft(DraftOf::Answer, &answer.task).unwrap_or_default(),
+            _ => {}
+        }
+        self.layers.push(layer);
+    }
+
+    /// Takes the uppermost layer off; what was typed in it is kept. It is forgotten when it is known to have been sent.
+    /// None: there was no layer; else what its going asks for.
+    fn close(&mut self) -> Option<Vec<UiEffect>> {
+        let layer = self.layers.pop()?;
+        let typed = match &layer {
+            Layer::Message(message) => Some((DraftOf::Message, &message.task, &message.field)),
+            Layer::Answer(answer) => Some((DraftOf::Answer, &answer.task, &answer.field)),
+            _ => None,
+        };
+        if let Some((of, task, field)) = typed {
+            if field.is_empty() {
+                self.drafts.remove(&(of, task.clone()));
+            } else {
+                self.drafts.insert((of, task.clone()), field.text());
+            }
+        }
+        Some(layer.closed())
+    }
+
+    /// Forgets a draft that was sent.
+    pub(super) fn drop_draft(&mut self, of: DraftOf, task: &TaskId, sent: &CleanText) {
+        let key = (of, task.clone());
+        if self.drafts.get(&key).is_some_and(|text| CleanText::new(text.trim()) == *sent) {
+            self.drafts.remove(&key);
+        }
+    }
+
+    fn layer_did(&mut self, does: LayerDoes, state: &State, now: Micros) -> Vec<UiEffect> {
+        match does {
+            LayerDoes::Stays(effects) => effects,
+            LayerDoes::Closes(effects) => {
+                self.close();
+                effects
+            }
+            LayerDoes::Becomes(action) => {
+                self.close();
+                self.act(action, state, now)
+            }
+        }
+    }
+
+    fn is_deaf(&self, now: Micros) -> bool {
+        self.layers.last().and_then(Layer::listens_at).is_some_and(|at| now < at)
+    }
+
+    pub(super) fn act(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         // A card decides: until it listens, nothing goes past it but redrawing.
-        if let Some(Layer::Card(card)) = self.layers.last()
-            && now < card.listens_at()
-            && action != Action::Redraw
-        {
+        if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
         }
         if let Some(effects) = self.act_editing(action, state, now) {
@@ -83,23 +151,24 @@ impl Ui {
         }
         // Where a text has one line, accepting it is what enter does.
         let action = if action == Action::Accept { Action::Enter } else { action };
-        if action == Action::Back && self.layers.pop().is_some() {
-            return Vec::new();
+        if action == Action::Back {
+            let stays = match self.layers.last_mut() {
+                Some(Layer::Inspector(inspector)) => inspector.back(),
+                Some(Layer::Retry(retry)) => retry.back(),
+                Some(Layer::Answer(answer)) => answer.back(state),
+                _ => false,
+            };
+            if stays {
+                return Vec::new();
+            }
+            if let Some(effects) = self.close() {
+                return effects;
+            }
         }
         if let Some(layer) = self.layers.last_mut()
-            && let Some(effects) = layer_acts(layer, action, state, now)
+            && let Some(does) = layer_acts(layer, action, state, now)
         {
-            return match effects {
-                LayerDoes::Stays(effects) => effects,
-                LayerDoes::Closes(effects) => {
-                    self.layers.pop();
-                    effects
-                }
-                LayerDoes::Becomes(action) => {
-                    self.layers.pop();
-                    self.act(action, state, now)
-                }
-            };
+            return self.layer_did(does, state, now);
         }
         self.act_everywhere(action, state, now)
     }
@@ -113,6 +182,13 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(5) => self.show(Screen::Events),
+            Action::Screen(2) => {
+                if let Some(task) = self.run.selected() {
+                    self.graph.select(task);
+                }
+                self.show(Screen::Graph)
+            }
             Action::Screen(n) => self.show(Screen::Other(n)),
             Action::Palette => {
                 let mut contexts = self.contexts(state);
@@ -160,15 +236,12 @@ impl Ui {
             }
             Action::Mouse => vec![UiEffect::ToggleMouse],
             Action::NextTheme => vec![UiEffect::NextTheme],
+            Action::ChooseTheme => vec![UiEffect::ChooseTheme],
             Action::SessionLevel => {
-                let level = state.level.next();
-                let mut effects = notice(&format!(
-                    "reasoning level of the session: {}; it applies to the next requests",
-                    level.word()
-                ));
-                effects.push(UiEffect::Send(Command::SetLevel { scope: LevelScope::Session, level: Some(level) }));
-                effects
+                let level = Some(state.level.next());
+                vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Session, level })]
             }
+            Action::Notices => vec![open(Layer::Notices(0))],
             Action::Pause => match state.gear {
                 Gear::Running => vec![UiEffect::Send(Command::Pause)],
                 Gear::Paused => vec![UiEffect::Send(Command::Resume)],
@@ -193,6 +266,7 @@ impl Ui {
                 }
                 None => notice("there is no answer yet"),
             },
+            Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
                 if effects.is_empty() && !matches!(self.screen, Screen::Run | Screen::Welcome) {
@@ -209,13 +283,22 @@ impl Ui {
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),
+            Screen::Graph => match (action, self.graph.selected_task()) {
+                // Pins are of Run's panes.
+                (Action::Pin, Some(task)) => {
+                    self.run.select(task);
+                    self.run.update(action, state, now)
+                }
+                _ => self.graph.update(action, state, now),
+            },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) => Vec::new(),
         }
     }
 
-    fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
-        if self.input_editing(msg, state, now) {
+    pub(super) fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
+        if self.is_deaf(now) || self.input_editing(msg, state, now) {
             return Vec::new();
         }
         match self.layers.last_mut() {
@@ -245,10 +328,28 @@ impl Ui {
             }
             Some(Layer::Card(card)) => {
                 let Msg::Key(key) = msg else { return Vec::new() };
-                let (KeyCode::Char(c), true) = (key.code, now >= card.listens_at()) else { return Vec::new() };
+                let KeyCode::Char(c) = key.code else { return Vec::new() };
                 let Some(effects) = card.letter(c).map(|choice| choice.effects.clone()) else { return Vec::new() };
-                self.layers.pop();
+                self.close();
                 effects
+            }
+            Some(Layer::Retry(retry)) => {
+                let does = retry.input(msg, state);
+                self.layer_did(does, state, now)
+            }
+            Some(Layer::Answer(answer)) => {
+                let does = answer.input(msg, state);
+                self.layer_did(does, state, now)
+            }
+            Some(Layer::Message(message)) => {
+                message.field.input(msg);
+                Vec::new()
+            }
+            Some(Layer::Notices(scroll)) => {
+                if let Msg::Wheel(_, _, by) = msg {
+                    *scroll = scroll.saturating_add_signed(isize::from(*by));
+                }
+                Vec::new()
             }
             Some(Layer::Help(help)) => {
                 if let Msg::Wheel(_, _, by) = msg {
@@ -256,6 +357,10 @@ impl Ui {
                 }
                 Vec::new()
             }
+            Some(Layer::Themes(themes)) => match msg {
+                Msg::Wheel(_, _, by) => themes.turn(isize::from(by.signum())),
+                _ => Vec::new(),
+            },
             Some(Layer::Attention(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_)) => Vec::new(),
         }
     }
@@ -265,15 +370,23 @@ impl Ui {
             Screen::Welcome => self.welcome.input(msg, state, now),
             Screen::Review(goal) => self.review.input(goal, msg, state, now),
             Screen::Run => self.run.input(msg, state, now),
+            Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
         }
     }
 
     fn show(&mut self, screen: Screen) -> Vec<UiEffect> {
-        self.layers.clear();
+        // What is selected here is selected there.
+        if self.screen == Screen::Graph
+            && screen == Screen::Run
+            && let Some(task) = self.graph.task().filter(|t| self.run.selected() != Some(*t))
+        {
+            self.run.select(task);
+        }
         self.screen = screen;
-        Vec::new()
+        self.layers.drain(..).rev().flat_map(Layer::closed).collect()
     }
 
     /// The answer of the goal shown, else of the last that has one.
@@ -287,16 +400,6 @@ impl Ui {
             _ => state.goals().iter().rev().find_map(of),
         }
     }
-}
-
-/// What a layer does with an action.
-enum LayerDoes {
-    /// It stays open.
-    Stays(Vec<UiEffect>),
-    /// It closes.
-    Closes(Vec<UiEffect>),
-    /// It closes and the action is done on what lies below.
-    Becomes(Action),
 }
 
 /// What the uppermost layer does; none when the action is not its own.
@@ -343,23 +446,36 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             Action::Redraw | Action::Suspend => None,
             _ => nothing,
         },
-        Layer::Attention(list) => {
-            let last = state.attention.len().saturating_sub(1);
-            list.selected = match action {
-                Action::Down => (list.selected + 1).min(last),
-                Action::Up => list.selected.saturating_sub(1),
+        Layer::Attention(list) => list.update(action, state, now),
+        Layer::Retry(retry) => match action {
+            Action::Redraw | Action::Suspend => None,
+            action => Some(retry.update(action, state)),
+        },
+        Layer::Answer(answer) => match action {
+            Action::Redraw | Action::Suspend => None,
+            action => Some(answer.update(action, state)),
+        },
+        Layer::Message(message) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(message.update(action, state)),
+        },
+        Layer::Notices(scroll) => {
+            *scroll = match action {
+                Action::Down => scroll.saturating_add(1),
+                Action::Up => scroll.saturating_sub(1),
+                Action::PageDown => scroll.saturating_add(PAGE),
+                Action::PageUp => scroll.saturating_sub(PAGE),
                 Action::First => 0,
-                Action::Last => last,
-                Action::Attention => return Some(Closes(Vec::new())),
-                Action::Enter => {
-                    return Some(Closes(
-                        needs_you(state).get(list.selected).map(|(s, _)| attend(s, state)).unwrap_or_default(),
-                    ));
-                }
+                Action::Last => usize::MAX,
+                Action::Enter => return Some(Closes(Vec::new())),
                 _ => return None,
             };
             nothing
         }
+        Layer::Themes(themes) => match action {
+            Action::Enter => Some(Closes(themes.keep())),
+            action => themes.update(action).map(Stays),
+        },
         Layer::Inspector(inspector) => match action {
             Action::Enter
             | Action::Down
@@ -377,6 +493,7 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             | Action::Search
             | Action::NextMatch
             | Action::PreviousMatch
+            | Action::Range
             | Action::Retry
             | Action::Level
             | Action::Hold
@@ -385,6 +502,9 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             | Action::Remove
             | Action::Raise
             | Action::Lower
+            | Action::Message
+            | Action::Answer
+            | Action::DiffAttempts
             | Action::Stop => Some(Stays(inspector.update(action, state, now))),
             _ => None,
         },
@@ -397,18 +517,6 @@ pub(crate) fn needs_you(state: &State) -> Vec<(&Subject, &crate::domain::state::
     let mut all: Vec<_> = state.attention.iter().collect();
     all.sort_by_key(|(_, a)| a.since);
     all
-}
-
-/// What enter does on something that needs the operator.
-fn attend(subject: &Subject, state: &State) -> Vec<UiEffect> {
-    match subject {
-        Subject::Review(goal) => vec![UiEffect::Show(Screen::Review(*goal))],
-        Subject::Task(task) if state.find(task).is_some() => {
-            vec![open(Layer::Inspector(super::InspectorUi::new(task.clone())))]
-        }
-        Subject::Endpoint(endpoint) => vec![UiEffect::Send(Command::Probe(Some(endpoint.clone())))],
-        _ => Vec::new(),
-    }
 }
 
 /// What screen 1 is now: the first minute while there is no goal, a draft that waits, else Run.
@@ -424,8 +532,4 @@ fn home(state: &State) -> Screen {
 
 fn open(layer: Layer) -> UiEffect {
     UiEffect::Open(Box::new(layer))
-}
-
-fn notice(text: &str) -> Vec<UiEffect> {
-    vec![UiEffect::Notice(text.into())]
 }

@@ -144,6 +144,23 @@ impl WelcomeUi {
         Vec::new()
     }
 
+    /// A click into the goal box.
+    pub(super) fn point_at_goal(&mut self) {
+        self.focus = WelcomeFocus::Goal;
+    }
+
+    /// A click on the fleet.
+    pub(super) fn point_at_fleet(&mut self) {
+        self.focus = WelcomeFocus::Fleet;
+    }
+
+    /// A click on an example: it goes into the box unless something was typed there.
+    pub(super) fn point_at_example(&mut self, example: usize) {
+        if example < EXAMPLES.len() && (self.is_empty() || self.example.is_some()) {
+            self.show_example(Some(example));
+        }
+    }
+
     /// A key of the box that is no action; the text area's own shortcuts are off.
     fn key(&mut self, key: KeyEvent) -> Vec<UiEffect> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);

@@ -12,7 +12,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Parted};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Parted, Preset};
+use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, SendError};
@@ -21,7 +22,7 @@ use crate::interface::tui::model::{Mouse, Ui};
 use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
 use crate::interface::tui::terminal::Stage;
-use crate::interface::tui::theme::{Depth, Themes};
+use crate::interface::tui::theme::{Depth, Theme, Themes};
 
 /// A client that says what a test tells it to, and keeps what it was sent.
 pub(crate) struct Told {
@@ -149,11 +150,29 @@ pub(crate) struct Harness {
     pub(crate) sent: Arc<Mutex<Vec<Command>>>,
     now: Arc<Mutex<Micros>>,
     pub(crate) log: Rc<RefCell<Vec<Happened>>>,
+    /// Where themes and what is kept lie, when nobody else has them.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Harness {
     /// A console of that size, before any record. Needs a runtime with paused time.
     pub(crate) fn new(columns: u16, rows: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (theme, mouse) = (Preset::Given("mono".into()), Preset::Given(Mouse::Terminal));
+        let mut harness = Self::with(columns, rows, folder.path(), theme, mouse, Depth::None);
+        harness._folder = Some(folder);
+        harness
+    }
+
+    /// The same with its state in `folder` and its own themes in `themes` in it.
+    pub(crate) fn with(
+        columns: u16,
+        rows: u16,
+        folder: &std::path::Path,
+        theme: Preset<String>,
+        mouse: Preset<Mouse>,
+        depth: Depth,
+    ) -> Self {
         // Unbounded: a test types all it wants before the loop runs.
         let (typing, events) = mpsc::unbounded_channel();
         let (telling, records) = mpsc::unbounded_channel();
@@ -162,18 +181,20 @@ impl Harness {
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let board = Board { terminal, events: Some(events), log: Rc::clone(&log) };
         let options = ConsoleOptions {
-            themes: Themes::default(),
-            theme: "mono".into(),
-            depth: Depth::None,
+            themes: Themes::default().with_folder(&folder.join("themes")),
+            theme,
+            mouse,
+            motion: Motion::Full,
+            depth,
             glyphs: GlyphChoice::Unicode,
             keymap: Keymap::default(),
-            state_folder: std::env::temp_dir(),
-            working_folder: std::env::temp_dir(),
+            state_folder: folder.to_owned(),
+            working_folder: folder.to_owned(),
             warnings: Vec::new(),
         };
         let mut console = Console::new(client, board, Signals::none(), options);
         console.begin(Greeting::Trust).unwrap();
-        Self { console, typing, telling: Some(telling), seq: 0, sent, now, log }
+        Self { console, typing, telling: Some(telling), seq: 0, sent, now, log, _folder: None }
     }
 
     /// Says what happened, a millisecond after what was said before.
@@ -286,6 +307,16 @@ impl Harness {
             row.trim_end().to_owned()
         });
         rows.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The theme that is worn.
+    pub(crate) fn theme(&self) -> &Theme {
+        &self.console.theme
+    }
+
+    /// The console is left in order.
+    pub(crate) fn leave(mut self) {
+        self.console.flush_looks();
     }
 
     /// What the user does.

@@ -9,6 +9,7 @@ use crate::engine::client::Client;
 use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
+use crate::interface::tui::log::Entry;
 use crate::interface::tui::model::{Leave, Tone, UiEffect};
 use crate::interface::tui::terminal::Stage;
 
@@ -17,6 +18,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         for effect in effects {
             self.perform(effect).await;
         }
+        self.keep_looks();
     }
 
     async fn perform(&mut self, effect: UiEffect) {
@@ -31,6 +33,18 @@ impl<C: Client, S: Stage> Console<C, S> {
             UiEffect::Copy(text) => self.copy(&text),
             UiEffect::CopyAnswer(attempt) => {
                 let text = self.answer(attempt);
+                self.copy(&text)
+            }
+            UiEffect::CopyRecord(seq) => match self.record(seq) {
+                Some(text) => self.copy(&text),
+                None => {
+                    let words = "the text of an output is copied with its task: enter opens it";
+                    self.say((CleanText::from_static(words), Tone::Warning));
+                    Ok(())
+                }
+            },
+            UiEffect::CopyText(attempt, channel) => {
+                let text = self.transcripts.text(attempt, channel);
                 self.copy(&text)
             }
             UiEffect::Save { name, text } => {
@@ -62,13 +76,25 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.policy.want(Wish::Key);
                 self.stage.clear()
             }
-            UiEffect::ToggleMouse => self.stage.mouse(self.ui.mouse),
+            UiEffect::ToggleMouse => {
+                self.keep_mouse();
+                self.stage.mouse(self.ui.mouse)
+            }
             UiEffect::NextTheme => {
-                let next = self.options.themes.after(&self.options.theme).to_owned();
-                self.say((format!("theme {next}").into(), Tone::Plain));
-                self.options.theme = next;
-                self.set_theme(self.theme.glyphs);
-                self.stage.clear()
+                self.next_theme();
+                Ok(())
+            }
+            UiEffect::ChooseTheme => {
+                self.choose_theme();
+                Ok(())
+            }
+            UiEffect::PreviewTheme(name) => {
+                self.preview_theme(&name);
+                Ok(())
+            }
+            UiEffect::KeepTheme(name) => {
+                self.keep_theme(&name);
+                Ok(())
             }
             UiEffect::SwitchFleet(choice) => {
                 self.end(ConsoleExit::Switch(choice));
@@ -94,6 +120,14 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it.
     fn answer(&self, attempt: AttemptId) -> String {
         self.transcripts.text(attempt, Channel::Answer)
+    }
+
+    /// The record at a place as JSON, where all of it is kept.
+    fn record(&self, seq: u64) -> Option<String> {
+        match self.transcripts.log().get(seq)? {
+            Entry::Whole(record) => serde_json::to_string_pretty(record).ok(),
+            Entry::Output { .. } => None,
+        }
     }
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {

@@ -15,7 +15,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn started() -> Fact {
+pub(super) fn started() -> Fact {
     let fleet = serde_json::json!({
         "endpoint": [{"name": "athene", "tiers": ["q4"], "protocol": "llama.cpp", "url": "http://127.0.0.1:1",
                       "model": "m", "slots": 2, "context": 4096}],
@@ -26,7 +26,7 @@ fn started() -> Fact {
 }
 
 /// A goal with one task.
-fn goal() -> Vec<Fact> {
+pub(super) fn goal() -> Vec<Fact> {
     let task = TaskSpec::new(name("one"), name("coder"), "Write it.");
     vec![
         started(),

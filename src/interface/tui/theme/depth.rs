@@ -125,16 +125,6 @@ impl Paint {
         Some(Self::Rgb(r, g, b))
     }
 
-    /// What it looks like, as far as is known.
-    #[cfg(test)]
-    pub(super) fn look(self) -> Option<(u8, u8, u8)> {
-        match self {
-            Self::Rgb(r, g, b) => Some((r, g, b)),
-            Self::Ansi(i) => LOOKS.get(usize::from(i)).copied(),
-            Self::Default => None,
-        }
-    }
-
     /// The nearest colour of a depth; none where there is no colour.
     pub(super) fn at(self, depth: Depth) -> Option<Color> {
         match (self, depth) {
@@ -148,6 +138,17 @@ impl Paint {
             }
             (Self::Rgb(r, g, b), Depth::Ansi16) => Some(ansi(nearest((r, g, b), (0..=15).zip(LOOKS)))),
         }
+    }
+}
+
+/// What a drawn colour looks like, as far as is known: the terminal's own is anybody's.
+#[cfg(test)]
+pub(super) fn look(color: Color) -> Option<(u8, u8, u8)> {
+    match color {
+        Color::Rgb(r, g, b) => Some((r, g, b)),
+        Color::Indexed(i) => Some(indexed(i)),
+        Color::Reset => None,
+        named => (0..=15).find(|i| ansi(*i) == named).and_then(|i| LOOKS.get(usize::from(i)).copied()),
     }
 }
 
@@ -203,7 +204,7 @@ pub(super) fn linear(v: u8) -> f32 {
 }
 
 /// Björn Ottosson's OKLab, in which equal distances look equal.
-fn oklab((r, g, b): (u8, u8, u8)) -> [f32; 3] {
+pub(super) fn oklab((r, g, b): (u8, u8, u8)) -> [f32; 3] {
     let (r, g, b) = (linear(r), linear(g), linear(b));
     let l = (0.412_221_46 * r + 0.536_332_55 * g + 0.051_445_995 * b).cbrt();
     let m = (0.211_903_5 * r + 0.680_699_5 * g + 0.107_396_96 * b).cbrt();

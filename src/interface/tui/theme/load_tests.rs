@@ -1,34 +1,9 @@
 //! Tests of the theme files and of what a broken one does.
 
-use ratatui::style::Color;
+use ratatui::style::{Color, Modifier};
 
-use super::super::depth::linear;
 use super::*;
-
-fn luminance((r, g, b): (u8, u8, u8)) -> f32 {
-    0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
-}
-
-/// The contrast of WCAG 2: 1 to 21.
-fn contrast(a: (u8, u8, u8), b: (u8, u8, u8)) -> f32 {
-    let (a, b) = (luminance(a), luminance(b));
-    (a.max(b) + 0.05) / (a.min(b) + 0.05)
-}
-
-/// Slots that are no text: lines, bars, cells. WCAG asks 3 of what has meaning, nothing of ornament.
-const NO_TEXT: &[Slot] = &[
-    Slot::Border,
-    Slot::BarEmpty,
-    Slot::SlotFree,
-    Slot::BarFull,
-    Slot::BarSoft,
-    Slot::Spark,
-    Slot::SlotBusy,
-    Slot::SlotPrompt,
-    Slot::SlotDraining,
-    Slot::BorderFocus,
-    Slot::Card,
-];
+use crate::interface::tui::theme::Glyph;
 
 #[test]
 fn the_themes_that_come_with_baton_load_without_a_warning() {
@@ -43,44 +18,14 @@ fn the_themes_that_come_with_baton_load_without_a_warning() {
 }
 
 #[test]
-fn text_is_legible_on_its_background() {
-    let themes = Themes::default();
-    for name in ["midnight", "daylight", "high-contrast"] {
-        let drafts = themes.drafts(name, &mut Vec::new(), &mut Vec::new());
-        let draft = |slot: Slot| drafts.styles.get(&(slot as usize)).copied().unwrap_or_default();
-        let ground = draft(Slot::Text).bg.and_then(Paint::look).unwrap();
-        let card = draft(Slot::Card).bg.and_then(Paint::look).unwrap();
-        for (slot, word) in SLOTS.iter().filter(|(s, _)| !NO_TEXT.contains(s)) {
-            let style = draft(*slot);
-            let fg = style.fg.or(draft(Slot::Text).fg).and_then(Paint::look).unwrap();
-            let own = style.bg.and_then(Paint::look);
-            for bg in own.map_or(vec![ground, card], |bg| vec![bg]) {
-                let has = contrast(fg, bg);
-                let wants = if name == "high-contrast" { 7.0 } else { 4.5 };
-                assert!(has >= wants, "{name}: {word} has {has:.2}");
-            }
-        }
-        // The selected row's colours lie under the styles of what stands in it.
-        let selected = draft(Slot::Selected).bg.and_then(Paint::look).unwrap();
-        for slot in [Slot::Text, Slot::Dim, Slot::Strong, Slot::Running, Slot::Done, Slot::Failed, Slot::Waiting] {
-            let fg = draft(slot).fg.and_then(Paint::look).unwrap();
-            assert!(contrast(fg, selected) >= 4.5, "{name}: {slot:?} on a selected row {:.2}", contrast(fg, selected));
-        }
-        for slot in [Slot::BarFull, Slot::SlotBusy, Slot::SlotPrompt, Slot::SlotDraining, Slot::Spark] {
-            let fg = draft(slot).fg.and_then(Paint::look).unwrap();
-            assert!(contrast(fg, ground) >= 3.0, "{name}: {slot:?}");
-        }
-    }
-}
-
-#[test]
 fn the_full_themes_name_every_style() {
     let themes = Themes::default();
-    for name in ["midnight", "daylight", "ansi16", "high-contrast"] {
-        let drafts = themes.drafts(name, &mut Vec::new(), &mut Vec::new());
+    for name in themes.names().filter(|n| *n != "mono") {
+        let drafts = themes.drafts(themes.find(name).unwrap(), &mut Vec::new(), &mut Vec::new());
         for (slot, word) in SLOTS {
             assert!(drafts.styles.contains_key(&(*slot as usize)), "{name} has no {word}");
         }
+        assert!(!drafts.about.is_empty(), "{name}");
     }
 }
 
@@ -89,7 +34,7 @@ fn a_mistake_is_a_warning_with_its_line_and_the_rest_loads() {
     let mut themes = Themes::default();
     let text = "inherits = \"mono\"\n[palette]\nink = \"#12345\"\nsea = \"#0000ff\"\n[style]\ntext = \"sea\"\n\
                 dim = \"pinkish\"\nnose = \"red\"\ntitle = { fg = \"sea\", blod = true }\n";
-    themes.add("mine".into(), "mine.toml".into(), text.into());
+    themes.add("mine".into(), "mine.toml", text.into());
     let (theme, warnings) = themes.load("mine", Depth::True, GlyphSet::Unicode);
     assert_eq!(theme.style(Slot::Text).fg, Some(Color::Rgb(0, 0, 255)));
     assert_eq!(theme.style(Slot::Title).fg, Some(Color::Rgb(0, 0, 255)));
@@ -102,19 +47,19 @@ fn a_mistake_is_a_warning_with_its_line_and_the_rest_loads() {
 #[test]
 fn a_circle_of_themes_is_told_and_ends() {
     let mut themes = Themes::default();
-    themes.add("a".into(), "a.toml".into(), "inherits = \"b\"\n[style]\ntext = \"red\"\n".into());
-    themes.add("b".into(), "b.toml".into(), "inherits = \"a\"\n".into());
+    themes.add("a".into(), "a.toml", "inherits = \"b\"\n[style]\ntext = \"red\"\n".into());
+    themes.add("b".into(), "b.toml", "inherits = \"a\"\n".into());
     let (theme, warnings) = themes.load("a", Depth::Ansi16, GlyphSet::Ascii);
     assert_eq!(theme.style(Slot::Text).fg, Some(Color::Red));
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].text.contains("a -> b -> a"), "{}", warnings[0].text);
+    assert!(warnings[0].text.contains("circle: b inherits from a"), "{}", warnings[0].text);
 }
 
 #[test]
 fn an_unknown_theme_gives_the_first_and_says_so() {
     let (theme, warnings) = Themes::default().load("nightfall", Depth::True, GlyphSet::Unicode);
     assert_eq!(theme.name, "midnight");
-    assert!(warnings[0].text.contains("midnight, daylight"));
+    assert!(warnings[0].text.contains("midnight, ember"));
 }
 
 #[test]
@@ -128,4 +73,89 @@ fn without_colour_no_style_has_one_and_focus_still_shows() {
         }
         assert!(theme.style(Slot::Selected).add_modifier.contains(Modifier::REVERSED));
     }
+}
+
+#[test]
+fn a_theme_that_changes_a_palette_recolours_what_it_inherits() {
+    let mut themes = Themes::default();
+    let text = "inherits = \"midnight\"\n[palette]\naccent = \"#010203\"\n";
+    themes.add("mine".into(), "mine.toml", text.into());
+    let (theme, warnings) = themes.load("mine", Depth::True, GlyphSet::Unicode);
+    assert_eq!(warnings, []);
+    for slot in [Slot::Running, Slot::Brand, Slot::BorderFocus] {
+        assert_eq!(theme.style(slot).fg, Some(Color::Rgb(1, 2, 3)), "{slot:?}");
+    }
+    assert_eq!(theme.appearance, Appearance::Dark);
+}
+
+#[test]
+fn a_users_theme_of_a_built_in_name_stands_before_it_and_may_inherit_from_it() {
+    let mut themes = Themes::default();
+    let text = "inherits = \"midnight\"\n[style]\ntext = \"#010203\"\n";
+    themes.add("midnight".into(), "midnight.toml", text.into());
+    let (theme, warnings) = themes.load("midnight", Depth::True, GlyphSet::Unicode);
+    assert_eq!(warnings, []);
+    assert_eq!(theme.style(Slot::Text).fg, Some(Color::Rgb(1, 2, 3)));
+    assert_eq!(theme.style(Slot::Done), Theme::load_named("midnight").style(Slot::Done));
+    assert_eq!(
+        themes.load("ember", Depth::True, GlyphSet::Unicode).0.style(Slot::Text).fg,
+        Theme::load_named("ember").style(Slot::Text).fg
+    );
+    assert_eq!(themes.names().filter(|n| *n == "midnight").count(), 1);
+    let listed = themes.list();
+    assert_eq!(listed.iter().find(|l| l.name == "midnight").map(|l| l.origin), Some(Origin::File));
+    assert_eq!(listed.len(), Themes::default().list().len());
+}
+
+#[test]
+fn glyphs_are_replaced_one_by_one_and_only_by_signs_of_one_cell() {
+    let mut themes = Themes::default();
+    let text = "inherits = \"midnight\"\n[glyphs]\nrunning = \"◆\"\ndone = { sign = \"√\", ascii = \"Y\" }\n\
+                cursor = \"=>\"\nheld = \"解\"\nwait = \"w\"\nabove = { ascii = \"↑\" }\nbelow = 4\ndot = \"\\u001b\"\n";
+    themes.add("mine".into(), "mine.toml", text.into());
+    let (mut theme, warnings) = themes.load("mine", Depth::True, GlyphSet::Unicode);
+    assert_eq!(theme.glyph(Glyph::Running), "◆");
+    assert_eq!(theme.glyph(Glyph::Done), "√");
+    assert_eq!([theme.glyph(Glyph::Cursor), theme.glyph(Glyph::Held), theme.glyph(Glyph::Dot)], ["❯", "‖", "·"]);
+    theme.glyphs = GlyphSet::Ascii;
+    assert_eq!([theme.glyph(Glyph::Running), theme.glyph(Glyph::Done), theme.glyph(Glyph::Above)], ["*", "Y", "^"]);
+    let mut lines: Vec<usize> = warnings.iter().map(|w| w.line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [5, 6, 7, 8, 9, 10], "{warnings:?}");
+}
+
+#[test]
+fn no_theme_makes_two_statuses_look_the_same() {
+    let mut themes = Themes::default();
+    let text =
+        "inherits = \"midnight\"\n[glyphs]\ndone = { sign = \"✖\", ascii = \"x\" }\nasking = \"◆\"\nheld = \"◆\"\n";
+    themes.add("mine".into(), "mine.toml", text.into());
+    let (mut theme, warnings) = themes.load("mine", Depth::True, GlyphSet::Unicode);
+    for glyphs in [GlyphSet::Unicode, GlyphSet::Ascii] {
+        theme.glyphs = glyphs;
+        let shown: std::collections::HashSet<&str> = Glyph::STATUSES.iter().map(|g| theme.glyph(*g)).collect();
+        assert_eq!(shown.len(), Glyph::STATUSES.len(), "{shown:?}");
+    }
+    assert!(warnings.iter().all(|w| w.line == 3 || w.line == 4), "{warnings:?}");
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+}
+
+#[test]
+fn a_folder_is_looked_at_again_and_only_what_changed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("mine.toml", "inherits = \"midnight\"\n");
+    write("notes.txt", "no theme");
+    let mut themes = Themes::default().with_folder(folder.path());
+    assert!(themes.names().any(|n| n == "mine"));
+    assert_eq!(themes.look_again(), Look::Same);
+    write("mine.toml", "inherits = \"midnight\"\n[style]\ntext = \"#010203\"\n");
+    assert_eq!(themes.look_again(), Look::Changed(vec!["mine".into()]));
+    assert_eq!(themes.load("mine", Depth::True, GlyphSet::Unicode).0.style(Slot::Text).fg, Some(Color::Rgb(1, 2, 3)));
+    assert_eq!(themes.look_again(), Look::Same);
+    write("other.toml", "");
+    std::fs::remove_file(folder.path().join("mine.toml")).unwrap();
+    assert_eq!(themes.look_again(), Look::Changed(vec!["other".into(), "mine".into()]));
+    assert!(!themes.names().any(|n| n == "mine"));
+    assert_eq!(Themes::default().with_folder(&folder.path().join("none")).look_again(), Look::Same);
 }

@@ -5,14 +5,18 @@
 
 mod builtin;
 mod depth;
+mod file;
 mod glyph;
 mod load;
 mod slot;
 
+use std::collections::BTreeMap;
+
 use ratatui::style::Style;
 
 pub use depth::{ColorChoice, Depth};
-pub use load::{ThemeWarning, Themes};
+pub use file::{Origin, ThemeWarning};
+pub use load::{Listed, Look, Themes};
 
 /// What a style is for. Views ask by meaning, never by colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -188,19 +192,56 @@ pub enum Glyph {
     Times,
     /// `≈` or `~`.
     About,
+    /// `▸` where a line comes to a task.
+    Comes,
+    /// `◂` where a task joins a line.
+    Joins,
+    /// `◆` a stop on a line: one comes to it, the next begins.
+    Stop,
 }
 
 /// A loaded theme at one colour depth and glyph set.
 ///
 /// [`Slot::Text`] carries the theme's background; the root fills the screen with it, and every other style is laid
 /// over what is there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Theme {
     /// Its name.
     pub name: String,
+    /// On what ground it draws.
+    pub appearance: Appearance,
     styles: Vec<Style>,
     /// Whether glyphs are Unicode or their ASCII twins.
     pub glyphs: GlyphSet,
+    /// Signs of its own, with their twins.
+    signs: BTreeMap<Glyph, (Option<String>, Option<String>)>,
+}
+
+/// On what ground a theme draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Appearance {
+    /// A dark one.
+    Dark,
+    /// A light one.
+    Light,
+    /// The terminal's own, whatever it is.
+    #[default]
+    Any,
+}
+
+impl Appearance {
+    /// The word in theme files and in the picker.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::Any => "any",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Dark, Self::Light, Self::Any].into_iter().find(|a| a.word() == word)
+    }
 }
 
 /// Which glyphs are drawn.
@@ -220,11 +261,12 @@ impl Theme {
     }
 
     /// A sign, or its ASCII twin. One cell wide, all of them.
-    pub fn glyph(&self, glyph: Glyph) -> &'static str {
+    pub fn glyph(&self, glyph: Glyph) -> &str {
         let (unicode, ascii) = glyph.twins();
+        let own = self.signs.get(&glyph);
         match self.glyphs {
-            GlyphSet::Unicode => unicode,
-            GlyphSet::Ascii => ascii,
+            GlyphSet::Unicode => own.and_then(|(unicode, _)| unicode.as_deref()).unwrap_or(unicode),
+            GlyphSet::Ascii => own.and_then(|(_, ascii)| ascii.as_deref()).unwrap_or(ascii),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::put;
 use super::sheet::{ink, row, sheet};
 use crate::domain::text::width::width;
 use crate::interface::tui::model::Card;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -30,7 +31,9 @@ pub(super) fn render(scene: &Scene<'_>, card: &Card, area: Rect, buf: &mut Buffe
     let gap = u16::from(body + 1 + answers <= inner.height);
     for (i, choice) in (body + gap..).zip(&card.choices) {
         let Some(line) = row(inner, i) else { break };
-        let focused = usize::from(i - body - gap) == card.focused;
+        let place = usize::from(i - body - gap);
+        scene.ui.spots.add(line, Spot::Row(place));
+        let focused = place == card.focused;
         if focused {
             buf.set_style(line, theme.style(Slot::Selected));
         }

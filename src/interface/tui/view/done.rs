@@ -14,6 +14,7 @@ use crate::domain::state::{Attempt, Goal, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::done::{DoneUi, Fold, answer_of, failed};
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 
@@ -50,10 +51,13 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
     let inside = padded(frame(theme, rest, &title, remark, Focus::Here, buf));
     let inside = Rect { width: inside.width.min(READABLE), ..inside };
     let mut lines = trouble(scene, goal, inside.width);
+    let mut thinking_at = None;
     match answer_of(state, goal.id) {
         Some(attempt) => {
             let thinking = done.thinking.rows(theme, scene.transcripts, attempt, Channel::Thinking, inside.width);
+            let head = (!thinking.is_empty()).then_some(lines.len());
             lines.extend(thinking_rows(theme, &thinking, done.fold()));
+            thinking_at = head;
             lines.extend_from_slice(&done.answer.rows(
                 theme,
                 scene.transcripts,
@@ -67,6 +71,10 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
     lines.push(Line::default());
     lines.extend(next_steps(theme, answer_of(state, goal.id), inside.width));
     page::paint_scrolled(theme, inside, &lines, &done.scroll, buf);
+    let row = thinking_at.and_then(|at: usize| at.checked_sub(done.scroll.top()));
+    if let Some(row) = row.and_then(|row| u16::try_from(row).ok()).filter(|row| *row < inside.height) {
+        scene.ui.spots.add(Rect { y: inside.y + row, height: 1, ..inside }, Spot::Thinking);
+    }
 }
 
 /// Thinking folded to a line, or whole with a rail beside it.

@@ -71,9 +71,11 @@ pub(super) fn render(scene: &Scene<'_>, form: &FormUi, area: Rect, buf: &mut Buf
                 name(theme, form, *field, label, buf);
                 chosen(theme, form, *field, row, buf);
             }
-            Part::Wrong(words) => drop(put(buf, row, words, theme.style(Slot::Error))),
+            Part::Wrong(words) => {
+                put(buf, row, words, theme.style(Slot::Error));
+            }
             Part::Offer(words) => {
-                drop(put(buf, row, &theme.cut(words, usize::from(row.width)), theme.style(Slot::Dim)));
+                put(buf, row, &theme.cut(words, usize::from(row.width)), theme.style(Slot::Dim));
             }
         }
     }

@@ -9,17 +9,20 @@ use ratatui::style::Style;
 
 use crate::domain::protocol::Outcome;
 use crate::domain::state::{Gear, GoalPhase, State};
+use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
+use crate::interface::tui::action::Action;
 use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::run::figures::Figures;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::bar::filled;
 use crate::interface::tui::widget::figure::{clock, gigabytes, seconds_clock};
 use crate::interface::tui::widget::pen::{Pen, put_right};
 
-/// Screens with their keys.
-const SCREENS: [&str; 6] = ["Run", "Graph", "Fleet", "Time", "Events", "Sessions"];
+/// Screens after the first, whose name is that of what it shows.
+const SCREENS: [&str; 5] = ["Graph", "Fleet", "Time", "Events", "Sessions"];
 
 /// Lines the header has on a terminal of `rows` rows.
 pub const fn height(rows: u16) -> u16 {
@@ -44,37 +47,89 @@ pub fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// The name of screen 1 at this moment.
+fn first(scene: &Scene<'_>) -> &'static str {
+    match scene.ui.screen {
+        Screen::Welcome => "Goal",
+        Screen::Review(_) => "Plan",
+        Screen::Done(_) => "Answer",
+        Screen::Run | Screen::Graph | Screen::Events | Screen::Other(_) => "Run",
+    }
+}
+
 fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
+    let end = area.right().saturating_sub(1);
+    let shown = match scene.ui.screen {
+        Screen::Events => 4,
+        Screen::Graph => 1,
+        Screen::Other(n) => usize::from(n.saturating_sub(1)),
+        _ => 0,
+    };
+    let names: Vec<&str> = std::iter::once(first(scene)).chain(SCREENS).collect();
+    let cells: usize = names.iter().map(|s| s.len() + 4).sum::<usize>() + 8;
+    let right = right(scene, usize::from(area.width).saturating_sub(cells + 6));
+    let wide = usize::from(area.width) >= cells + width(&right) + 4;
+    let mut pen = Pen::new(buf, area.x + 1, area.y, end);
+    pen.put("baton", theme.style(Slot::Brand)).gap(2);
+    for (i, name) in (0_u8..).zip(names) {
+        let x = pen.x;
+        if usize::from(i) == shown {
+            pen.put(&format!("[{} {name}]", i + 1), theme.style(Slot::Brand)).gap(1);
+        } else if wide || pen.room() > width(&right) + name.len() + 6 {
+            pen.put(&(i + 1).to_string(), theme.style(Slot::Key)).gap(1).put(name, theme.style(Slot::KeyHint)).gap(2);
+        } else {
+            continue;
+        }
+        let place = Rect { x, y: area.y, width: pen.x.saturating_sub(x + 1), height: 1 };
+        scene.ui.spots.add(place, Spot::Press(Action::Screen(i + 1)));
+    }
+    let left = pen.x;
+    put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
+}
+
+/// The goal, the session's short name, the fleet, in `cells`: the goal is cut first, then left out.
+fn right(scene: &Scene<'_>, cells: usize) -> String {
+    let theme = scene.theme;
+    let dot = format!(" {} ", theme.glyph(Glyph::Dot));
     let session = scene.state.session.as_ref().map_or("", |s| s.as_str());
     let fleet = scene.state.config.fleet.name.as_str();
-    let mut parts: Vec<String> = Vec::new();
+    let mut parts = Vec::new();
     if !session.is_empty() {
-        parts.push(session.to_owned());
+        parts.push(short(session));
     }
     if !fleet.is_empty() {
         parts.push(format!("fleet {fleet}"));
     }
-    let dot = format!(" {} ", theme.glyph(Glyph::Dot));
-    let right = parts.join(&dot);
-    let end = area.right().saturating_sub(1);
-    let shown = match scene.ui.screen {
-        Screen::Other(n) => usize::from(n.saturating_sub(1)),
-        _ => 0,
-    };
-    let names: usize = SCREENS.iter().map(|s| s.len() + 4).sum();
-    let wide = usize::from(area.width) >= names + width(&right) + 12;
-    let mut pen = Pen::new(buf, area.x + 1, area.y, end);
-    pen.put("baton", theme.style(Slot::Brand)).gap(2);
-    for (i, name) in SCREENS.iter().enumerate() {
-        if i == shown {
-            pen.put(&format!("[{} {name}]", i + 1), theme.style(Slot::Brand)).gap(1);
-        } else if wide || pen.room() > width(&right) + name.len() + 6 {
-            pen.put(&(i + 1).to_string(), theme.style(Slot::Key)).gap(1).put(name, theme.style(Slot::KeyHint)).gap(2);
-        }
+    let tail = parts.join(&dot);
+    let goal = goal(scene);
+    let room = cells.saturating_sub(width(&tail) + dot.len());
+    // A few letters of a goal say nothing.
+    if goal.is_empty() || room < 12 {
+        return tail;
     }
-    let left = pen.x;
-    put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
+    [theme.cut(&goal, room.min(60)), tail].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(&dot)
+}
+
+/// The goal that the screen is about, on one line; empty while there is none.
+pub(super) fn goal(scene: &Scene<'_>) -> CleanText {
+    let id = match scene.ui.screen {
+        Screen::Review(goal) | Screen::Done(goal) => Some(goal),
+        _ => Figures::goal(scene.state),
+    };
+    let goal = id.and_then(|id| scene.state.goal(id));
+    goal.map_or_else(CleanText::default, |g| CleanText::one_line(&g.text))
+}
+
+/// A session's name as people say it: of a name that is a time, `20260731-160717`, the time of day.
+fn short(session: &str) -> String {
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    match session.split_once('-') {
+        Some((date, time)) if date.len() == 8 && time.len() >= 6 && digits(date) && digits(&time[..6]) => {
+            format!("{}:{}", &time[..2], &time[2..4])
+        }
+        _ => session.to_owned(),
+    }
 }
 
 /// What the state line may give up: the least is given up first. Before anything but the rate goes, all fields that
@@ -133,6 +188,8 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
     let mut x = end.saturating_sub(right_cells as u16);
     for (text, style) in right {
         Pen::new(buf, x, y, end).put(&text, style);
+        let place = Rect { x, y, width: width(&text) as u16, height: 1 };
+        scene.ui.spots.add(place, Spot::Press(Action::Attention));
         x = x.saturating_add(width(&text) as u16 + 1);
     }
 }
@@ -209,5 +266,16 @@ fn session_state(state: &State) -> (Glyph, &'static str, Slot) {
         (Glyph::Cancelled, "stopped", Slot::Dropped)
     } else {
         (Glyph::Done, "done", Slot::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_session_named_by_its_time_is_said_as_the_time() {
+        let said = ["20260731-160717", "20260731-160717-4211", "parser-research", "2026-07"].map(short);
+        assert_eq!(said, ["16:07", "16:07", "parser-research", "2026-07"]);
     }
 }

@@ -6,10 +6,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::put;
+use super::{put, run_hints};
 use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
+use crate::interface::tui::model::answer::Hand;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
 use crate::interface::tui::scene::Scene;
@@ -24,8 +26,6 @@ const HELP: Words = (&[Action::Help], "help");
 const CARD: &[Words] =
     &[(&[Action::Left, Action::Right], "choose"), (&[Action::Enter], "do"), (&[Action::Back], "nothing")];
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
-const LIST: &[Words] =
-    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "open"), LEAVE, (&[Action::Back], "close")];
 const EDITOR: &[Words] = &[
     (&[Action::Accept], "look and save"),
     (&[Action::Back], "leave"),
@@ -47,6 +47,30 @@ const FORM: &[Words] = &[
 ];
 const PREVIEW: &[Words] =
     &[(&[Action::Enter], "apply"), (&[Action::Down, Action::Up], "choose"), (&[Action::Back], "back, nothing is sent")];
+const THEMES: &[Words] =
+    &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "keep"), LEAVE, (&[Action::Back], "as it was")];
+const ATTENTION: &[Words] = &[
+    (&[Action::Answer], "answer"),
+    (&[Action::Back], "close"),
+    (&[Action::Enter], "open"),
+    (&[Action::Retry], "retry"),
+    (&[Action::Stop], "stop"),
+    (&[Action::Message], "message"),
+    (&[Action::Dismiss], "dismiss"),
+    (&[Action::Down, Action::Up], "choose"),
+    LEAVE,
+    HELP,
+];
+const RETRY: &[Words] = &[
+    (&[Action::Enter], "do"),
+    (&[Action::Back], "nothing"),
+    (&[Action::Down, Action::Up], "row"),
+    (&[Action::Left, Action::Right], "change"),
+];
+const PROMPT: &[Words] =
+    &[(&[Action::Enter], "take it"), (&[Action::Back], "as it was"), (&[Action::TextUndo], "undo")];
+const WRITE: &[Words] =
+    &[(&[Action::Enter], "send"), (&[Action::Back], "keep as a draft"), (&[Action::TextUndo], "undo")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -95,6 +119,34 @@ const FAILED: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const EVENTS: &[Words] = &[
+    (&[Action::Down, Action::Up], "record"),
+    (&[Action::Search], "filter"),
+    (&[Action::Enter], "its task"),
+    (&[Action::Order], "spans"),
+    (&[Action::NextPane], "pane"),
+    (&[Action::Last], "follow"),
+    (&[Action::Copy], "copy"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const GRAPH: &[Words] = &[
+    (&[Action::Enter], "open"),
+    (&[Action::Left, Action::Down, Action::Up, Action::Right], "move"),
+    (&[Action::Order], "form"),
+    (&[Action::Zoom], "neighbours"),
+    (&[Action::Search], "filter"),
+    (&[Action::Message], "message"),
+    (&[Action::Retry], "retry"),
+    (&[Action::EditTask], "edit"),
+    (&[Action::Level], "level"),
+    (&[Action::Hold], "hold"),
+    (&[Action::Stop], "stop"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -102,8 +154,12 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
     if let Some(layer) = scene.ui.layers.last() {
         return match layer {
             Layer::Card(_) => Some(CARD.to_vec()),
-            Layer::Help(_) => Some(SHEET.to_vec()),
-            Layer::Attention(_) => Some(LIST.to_vec()),
+            Layer::Themes(_) => Some(THEMES.to_vec()),
+            Layer::Help(_) | Layer::Notices(_) => Some(SHEET.to_vec()),
+            Layer::Attention(_) => Some(ATTENTION.to_vec()),
+            Layer::Retry(retry) => Some(if retry.field.is_some() { PROMPT } else { RETRY }.to_vec()),
+            Layer::Answer(answer) if answer.hand == Hand::Choosing => Some(CARD.to_vec()),
+            Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
             Layer::Editor(editor) if editor.find.is_some() => Some(FIND.to_vec()),
@@ -119,8 +175,11 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             let phase = scene.state.goal(goal).map(|g| &g.phase);
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
+        Screen::Events if scene.ui.events.is_typing() => None,
+        Screen::Events => Some(EVENTS.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
-        Screen::Run => None,
+        Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
+        Screen::Run | Screen::Graph => None,
     }
 }
 
@@ -148,8 +207,13 @@ fn welcome(scene: &Scene<'_>) -> Vec<Words> {
 /// Keys that the layer takes itself, under no action of the table.
 fn palette(theme: &Theme) -> Vec<Hint> {
     let arrows = format!("{} {}", arrow(theme, "up"), arrow(theme, "down"));
-    let hint = |key: &str, words| Hint { key: key.to_owned(), words };
-    vec![hint(&arrows, "choose"), hint("enter", "do"), hint("ctrl-u", "clear"), hint("esc", "close")]
+    let hint = |key: &str, words, action| Hint { key: key.to_owned(), words, action };
+    vec![
+        hint(&arrows, "choose", None),
+        hint("enter", "do", Some(Action::Enter)),
+        hint("ctrl-u", "clear", None),
+        hint("esc", "close", Some(Action::Back)),
+    ]
 }
 
 /// An arrow key as its sign, where there is one.
@@ -171,17 +235,13 @@ fn hints(scene: &Scene<'_>, keymap: &Keymap, contexts: &[Context], cells: usize)
         let key = |a: &Action| Some(arrow(scene.theme, &keymap.key(contexts, *a)?.to_string()));
         let hint = |(actions, words): Words| {
             let keys: Vec<String> = actions.iter().filter_map(key).collect();
-            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words })
+            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words, action: actions.first().copied() })
         };
         words.into_iter().filter_map(hint).collect()
     } else {
-        return keymap.hints(contexts, cells);
+        run_hints::hints(scene, keymap, contexts)
     };
-    let mut used: usize = hints.iter().map(Hint::width).sum();
-    while used > cells + 2 && hints.len() > 1 {
-        let gone = hints.remove(hints.len() - 2);
-        used -= gone.width();
-    }
+    Hint::fit(&mut hints, cells);
     hints
 }
 
@@ -190,10 +250,18 @@ pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, row: Rect, buf: &mut Bu
     let theme = scene.theme;
     let contexts = scene.ui.contexts(scene.state);
     let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    if let Some(text) = run_hints::marked(scene) {
+        left = put(buf, left, &text, theme.style(Slot::Notice));
+        left = put(buf, left, "  ", theme.style(Slot::KeyHint));
+    }
     for hint in hints(scene, keymap, &contexts, usize::from(left.width)) {
+        let x = left.x;
         left = put(buf, left, &hint.key, theme.style(Slot::Key));
         left = put(buf, left, " ", theme.style(Slot::KeyHint));
         left = put(buf, left, hint.words, theme.style(Slot::KeyHint));
+        if let Some(action) = hint.action {
+            scene.ui.spots.add(Rect { x, width: left.x - x, height: 1, ..row }, Spot::Press(action));
+        }
         left = put(buf, left, "  ", theme.style(Slot::KeyHint));
     }
 }

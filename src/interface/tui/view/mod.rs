@@ -3,24 +3,34 @@
 //! Views are functions of the scene into a buffer. Not here: what a key does ([`super::action`], [`super::model`]).
 //! Invariants: nothing paints outside its rectangle, whatever the size; nothing draws text that is not clean or its own.
 
+mod answer;
 mod attention;
 mod card;
 pub mod done;
 mod editor;
+pub(crate) mod events;
+mod field;
+mod fixed;
 pub(crate) mod forecast;
 mod form;
+mod graph;
 pub mod header;
 mod help;
 pub mod inspector;
 mod keys;
+mod message;
+mod notices;
 mod other;
 pub(crate) mod page;
 mod palette;
 mod preview;
 pub(crate) mod prose;
+mod retry;
 pub mod review;
 pub mod run;
+mod run_hints;
 mod sheet;
+mod themes;
 pub mod welcome;
 
 use ratatui::buffer::Buffer;
@@ -29,10 +39,10 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::action::Keymap;
 use super::model::run::Drawn;
-use super::model::{Layer, Screen, Tone};
+use super::model::spots::Spot;
+use super::model::{Layer, Screen};
 use super::scene::Scene;
 use super::theme::{Glyph, Slot, Theme};
-use crate::domain::text::CleanText;
 use crate::domain::text::width::cut_end;
 
 /// Below this nothing can be shown that helps.
@@ -54,6 +64,7 @@ pub fn body(area: Rect) -> Rect {
 
 /// Draws everything. What comes back goes to `RunUi::drawn`.
 pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rect, buf: &mut Buffer) -> Drawn {
+    scene.ui.spots.clear();
     buf.set_style(area, scene.theme.style(Slot::Text));
     if area.width < LEAST.0 || area.height < LEAST.1 {
         too_small(scene.theme, area, buf);
@@ -68,7 +79,9 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Welcome => welcome::render(scene, body, buf),
         Screen::Review(_) => review::render(scene, body, buf),
         Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
+        Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
+        Screen::Events => events::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
@@ -85,14 +98,22 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             _ => {}
         }
     }
-    notice_line(scene, rows(area.height - 2, 1), buf);
+    fixed::render(scene, rows(area.height - 2, 1), buf);
     keys::render(scene, keymap, rows(area.height - 1, 1), buf);
     for layer in &scene.ui.layers {
+        if !matches!(layer, Layer::Inspector(_)) {
+            scene.ui.spots.add(body, Spot::Cover);
+        }
         match layer {
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
-            Layer::Palette(palette) => palette::render(scene.theme, keymap, palette, body, buf),
+            Layer::Palette(palette) => palette::render(scene, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
-            Layer::Attention(list) => attention::render(scene, list, body, buf),
+            Layer::Themes(picker) => themes::render(scene.theme, picker, body, buf),
+            Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
+            Layer::Retry(retry) => retry::render(scene, retry, body, buf),
+            Layer::Answer(answer) => answer::render(scene, answer, body, buf),
+            Layer::Message(message) => message::render(scene, message, body, buf),
+            Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}
         }
     }
@@ -119,44 +140,6 @@ fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
 fn put(buf: &mut Buffer, row: Rect, text: &str, style: ratatui::style::Style) -> Rect {
     let (x, _) = buf.set_stringn(row.x, row.y, text, usize::from(row.width), style);
     Rect { x, width: row.width.saturating_sub(x - row.x), ..row }
-}
-
-fn notice_line(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
-    let theme = scene.theme;
-    if scene.ui.screen == Screen::Run
-        && scene.ui.layers.is_empty()
-        && let Some((label, text)) = scene.ui.run.field()
-    {
-        let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-        left = put(buf, left, &format!("{label}: "), theme.style(Slot::Dim));
-        // The end of what is typed stays in sight.
-        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
-        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
-        if let Some((at, of)) = scene.ui.run.find_place() {
-            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
-        }
-        return;
-    }
-    let Some(notice) = &scene.ui.notice else { return };
-    let slot = match notice.tone {
-        Tone::Plain => Slot::Notice,
-        Tone::Warning => Slot::Warning,
-    };
-    let text = CleanText::one_line(&notice.text);
-    let room = usize::from(row.width).saturating_sub(2);
-    let shown = scene.theme.cut(&text, room);
-    put(buf, Rect { x: row.x + 1, width: row.width.saturating_sub(1), ..row }, &shown, scene.theme.style(slot));
-}
-
-/// The end of `text` that fits.
-fn cut_start(text: &str, cells: usize) -> String {
-    let mut from = text;
-    while crate::domain::text::width::width(from) > cells {
-        let mut chars = from.chars();
-        chars.next();
-        from = chars.as_str();
-    }
-    from.to_owned()
 }
 
 impl Theme {

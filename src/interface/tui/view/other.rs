@@ -1,4 +1,4 @@
-//! Screens 2 to 6 until they are built: what each will show, and which key leads back.
+//! The screens that are still to come, until they are built: what each will show, and which key leads back.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,10 +10,8 @@ use crate::interface::tui::theme::{Slot, Theme};
 /// Draws the words for screen `n`.
 pub(super) fn render(theme: &Theme, n: u8, area: Rect, buf: &mut Buffer) {
     let (title, shows) = match n {
-        2 => ("Graph", "the tasks as a graph, with the critical path"),
         3 => ("Fleet", "every endpoint and slot, its speed, queue and memory"),
         4 => ("Time", "who worked when, and the whole console at any instant of the past"),
-        5 => ("Events", "every record of the journal, to filter and read in full"),
         _ => ("Sessions", "what ran before, to replay, resume or fork"),
     };
     let lines = [

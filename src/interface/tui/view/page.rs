@@ -19,7 +19,7 @@ pub(crate) fn word(theme: &Theme, slot: Slot, text: impl Into<String>) -> Span<'
 
 /// A glyph in a style.
 pub(crate) fn sign(theme: &Theme, slot: Slot, glyph: Glyph) -> Span<'static> {
-    Span::styled(theme.glyph(glyph), theme.style(slot))
+    Span::styled(theme.glyph(glyph).to_owned(), theme.style(slot))
 }
 
 /// ` · ` between two facts of a line.

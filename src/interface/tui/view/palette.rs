@@ -8,10 +8,13 @@ use super::sheet::{ink, row, sheet};
 use crate::domain::text::width::width;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::PaletteUi;
-use crate::interface::tui::theme::{Glyph, Slot, Theme};
+use crate::interface::tui::model::spots::Spot;
+use crate::interface::tui::scene::Scene;
+use crate::interface::tui::theme::{Glyph, Slot};
 
 /// Draws the palette over `area`.
-pub(super) fn render(theme: &Theme, keymap: &Keymap, palette: &PaletteUi, area: Rect, buf: &mut Buffer) {
+pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, palette: &PaletteUi, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
     let found = palette.found();
     let inner = sheet(theme, "Commands", (64, 18), area, buf);
     let Some(first) = row(inner, 0) else { return };
@@ -33,6 +36,7 @@ pub(super) fn render(theme: &Theme, keymap: &Keymap, palette: &PaletteUi, area: 
     let from = palette.selected.saturating_sub(usize::from(rows).saturating_sub(1));
     for (i, (at, entry)) in (2..).zip(found.iter().enumerate().skip(from)) {
         let Some(line) = row(inner, i) else { break };
+        scene.ui.spots.add(line, Spot::Row(at));
         let selected = at == palette.selected;
         if selected {
             buf.set_style(line, theme.style(Slot::Selected));

@@ -14,6 +14,7 @@ use crate::domain::state::{Goal, GoalPhase, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::review::ReviewUi;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -175,6 +176,7 @@ fn list(
         rows.push(Line::from(word(theme, Slot::Dim, says)));
     }
     let first = rows.len();
+    let mut places = Vec::new();
     for (n, step) in forecast.steps.iter().enumerate() {
         let together = if step.len() > 1 { format!(", {} side by side", step.len()) } else { String::new() };
         let when = if n == 0 { "starts at once".to_owned() } else { format!("step {}", n + 1) };
@@ -183,6 +185,7 @@ fn list(
             if Some(*ix) == selected {
                 chosen = rows.len();
             }
+            places.push(rows.len());
             rows.push(row(scene, forecast, *ix, Some(*ix) == selected, inside.width));
         }
     }
@@ -191,6 +194,11 @@ fn list(
     review.scroll.reveal(if chosen == first + 1 { 0 } else { chosen });
     review.scroll.reveal(chosen);
     page::paint_scrolled(theme, inside, &rows, &review.scroll, buf);
+    for (i, at) in places.into_iter().enumerate() {
+        if let Some(y) = at.checked_sub(review.scroll.top()).filter(|y| *y < usize::from(inside.height)) {
+            scene.ui.spots.add(Rect { y: inside.y + y as u16, height: 1, ..inside }, Spot::Row(i));
+        }
+    }
     if let Some(y) = chosen.checked_sub(review.scroll.top()).filter(|y| *y < usize::from(inside.height)) {
         buf.set_style(Rect { y: inside.y + y as u16, height: 1, ..inside }, theme.style(Slot::Selected));
     }

@@ -31,6 +31,17 @@ pub(super) fn sheet(theme: &Theme, title: &str, (cells, rows): (u16, u16), area:
         width,
         height,
     };
+    sheet_at(theme, title, place, buf)
+}
+
+/// How many rows a sheet of that height has inside.
+pub(super) fn rows_inside(height: u16) -> u16 {
+    height.saturating_sub(if height >= 9 { 4 } else { 2 })
+}
+
+/// Draws a sheet at a place; returns what is inside.
+pub(super) fn sheet_at(theme: &Theme, title: &str, place: Rect, buf: &mut Buffer) -> Rect {
+    let (width, height) = (place.width, place.height);
     Clear.render(place, buf);
     buf.set_style(place, theme.style(Slot::Text).patch(theme.style(Slot::Card)));
     let set = match theme.glyphs {

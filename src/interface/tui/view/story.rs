@@ -372,3 +372,83 @@ pub(crate) fn cancelled() -> Story {
     story.tell(Event::GoalEnded { goal: GoalId(1), outcome: Outcome::Cancelled, answer: None });
     story
 }
+
+/// The plan under way: one task runs, one asks, with these choices; nothing else has started.
+pub(crate) fn asking(choices: &[&str]) -> Story {
+    let mut story = drafted();
+    story.tell(Event::GoalApproved { goal: GoalId(1) });
+    let works = story.start("sources", "athene", 0, Recipe::default());
+    let asks = story.start("samples", "qwen", 0, Recipe::default());
+    story.wait(12);
+    story.say(works, Channel::Answer, "Three families of approaches were found, in 14 sources.");
+    story.say(asks, Channel::Answer, "Two sources are GPL, nine MIT.");
+    story.ask(asks, choices);
+    story.wait(31);
+    story
+}
+
+/// The plan under way, with everything that can need the operator.
+pub(crate) fn troubled() -> Story {
+    let mut story =
+        asking(&["keep them", "drop them", "keep them in a folder of their own, with the licence beside it"]);
+    let jp = story.start("jp", "athene", 1, Recipe::default());
+    story.wait(5);
+    story.fail(jp, "Athene cut the answer off after 9 tokens; is its server still running?");
+    let id = story.task_of(jp);
+    let reason = CleanText::new("Athene cut the answer off after 9 tokens; is its server still running?");
+    story.tell(Event::TaskFailed { task: id.clone(), reason: reason.clone() });
+    story.raise(Subject::Task(id), &format!("解析器の曖昧さをすべて列挙し分類する failed: {reason}"));
+    let sources: TaskId = "g1/sources".parse().unwrap();
+    story.wait(40);
+    story.raise(Subject::Stall(sources.clone()), "silent for 76 s; i says something to it, x stops it");
+    story.wait(9);
+    story.raise(
+        Subject::Loop(sources.clone()),
+        "it has written the same 4 times: “found, in 14 sources. found, in 14 sources.”",
+    );
+    story.raise(Subject::Context(sources), "93 % of its context of 16384 tokens is used; what comes next is cut");
+    story.raise(Subject::Endpoint(name("hermes")), "hermes wants a key: set HERMES_KEY and press ctrl-r");
+    story
+}
+
+impl Story {
+    /// The agent of a turn asks.
+    pub(crate) fn ask(&mut self, turn: TurnId, choices: &[&str]) {
+        let task = self.task_of(turn);
+        let question =
+            CleanText::new("Two sources are GPL, nine MIT. Keep the GPL ones, or drop them from the corpus?");
+        let choices = choices.iter().map(|c| CleanText::new(c)).collect();
+        self.end_turn(turn, TurnEnd::Stop);
+        self.tell(Event::TaskAsked(TaskAsked { task: task.clone(), turn, question: question.clone(), choices }));
+        self.raise(Subject::Question(task), &question);
+    }
+
+    /// The operator answers.
+    pub(crate) fn answered(&mut self, task: &str, text: &str) {
+        let task: TaskId = format!("g1/{task}").parse().unwrap();
+        let author = Author::Person(CleanText::new("ada"));
+        self.tell(Event::TaskAnswered(MessageSent { task, author, text: CleanText::new(text) }));
+    }
+
+    /// Somebody says something to a task's agent.
+    pub(crate) fn message(&mut self, task: &str, text: &str) {
+        let task: TaskId = format!("g1/{task}").parse().unwrap();
+        let author = Author::Person(CleanText::new("ada"));
+        self.tell(Event::MessageSent(MessageSent { task, author, text: CleanText::new(text) }));
+    }
+
+    /// Something needs the operator.
+    pub(crate) fn raise(&mut self, subject: Subject, text: &str) {
+        self.tell(Event::AttentionRaised { subject, text: CleanText::new(text) });
+    }
+
+    /// It needs the operator no more.
+    pub(crate) fn clear(&mut self, subject: Subject) {
+        self.tell(Event::AttentionCleared { subject });
+    }
+
+    /// A task is held.
+    pub(crate) fn hold(&mut self, task: &str) {
+        self.tell(Event::TaskHeld { task: format!("g1/{task}").parse().unwrap() });
+    }
+}

@@ -9,9 +9,10 @@ use super::render;
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::{Context, Keymap};
-use crate::interface::tui::model::{Card, CardKind, Choice, HelpUi, Layer, PaletteUi, Screen, Ui};
+use crate::interface::tui::model::themes::ThemeRow;
+use crate::interface::tui::model::{Card, CardKind, Choice, HelpUi, Layer, PaletteUi, Screen, ThemesUi, Ui};
 use crate::interface::tui::scene::{Scene, Transcripts};
-use crate::interface::tui::theme::{GlyphSet, Theme};
+use crate::interface::tui::theme::{Depth, GlyphSet, Theme, Themes};
 
 const SIZES: [(u16, u16); 4] = [(60, 20), (80, 24), (120, 40), (200, 60)];
 
@@ -53,7 +54,7 @@ fn styled(buf: &Buffer) -> String {
 #[allow(clippy::field_reassign_with_default, reason = "one field is private")]
 fn with(layer: Layer) -> Ui {
     let mut ui = Ui::default();
-    ui.screen = Screen::Other(2);
+    ui.screen = Screen::Other(3);
     ui.layers.push(layer);
     ui
 }
@@ -83,6 +84,29 @@ fn leave() -> Ui {
     }))
 }
 
+/// The picker with the themes that come with Baton, as the colours of the screen allow.
+fn themes(depth: Depth, glyphs: GlyphSet) -> Ui {
+    let all = Themes::default();
+    let row = |listed: crate::interface::tui::theme::Listed| {
+        let theme = all.load(&listed.name, depth, glyphs).0;
+        ThemeRow { listed, theme }
+    };
+    with(Layer::Themes(ThemesUi::new(all.list().into_iter().map(row).collect(), "ember")))
+}
+
+#[test]
+fn the_picker_at_every_size() {
+    for size in SIZES {
+        let mono = drawn(&themes(Depth::None, GlyphSet::Unicode), &Theme::plain(), size);
+        insta::assert_snapshot!(format!("themes-{}x{}-mono", size.0, size.1), text(&mono));
+        let colour = drawn(&themes(Depth::True, GlyphSet::Unicode), &Theme::load_named("ember"), size);
+        assert_eq!(text(&colour), text(&mono), "colour changes no letter");
+        insta::assert_snapshot!(format!("themes-{}x{}-ember", size.0, size.1), styled(&colour));
+    }
+    let narrow = text(&drawn(&themes(Depth::None, GlyphSet::Unicode), &Theme::plain(), (30, 10)));
+    assert!(narrow.contains("❯ ember"), "{narrow}");
+}
+
 #[test]
 fn what_lies_on_top_at_every_size() {
     for (name, ui) in [("help", help()), ("palette", palette()), ("leave", leave())] {
@@ -98,7 +122,7 @@ fn what_lies_on_top_at_every_size() {
 
 #[test]
 fn nothing_panics_at_any_size() {
-    for ui in [help(), palette(), leave(), Ui::default()] {
+    for ui in [help(), palette(), leave(), themes(Depth::True, GlyphSet::Unicode), Ui::default()] {
         for columns in [1, 2, 5, 29, 30, 31, 59, 100] {
             for rows in [1, 2, 7, 8, 9, 12, 30] {
                 drawn(&ui, &Theme::plain(), (columns, rows));
@@ -111,7 +135,7 @@ fn nothing_panics_at_any_size() {
 fn with_ascii_glyphs_every_cell_is_ascii() {
     let mut theme = Theme::plain();
     theme.glyphs = GlyphSet::Ascii;
-    for ui in [palette(), leave()] {
+    for ui in [palette(), leave(), themes(Depth::None, GlyphSet::Ascii)] {
         let shown = text(&drawn(&ui, &theme, (80, 24)));
         assert!(shown.is_ascii(), "{shown}");
     }

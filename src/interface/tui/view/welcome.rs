@@ -13,6 +13,7 @@ use crate::domain::protocol::{AgentName, Health, TierName};
 use crate::domain::state::{EndpointState, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::{EXAMPLES, WelcomeFocus, WelcomeUi};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, GlyphSet, Slot, Theme};
@@ -43,6 +44,7 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
         4
     };
     let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
+    scene.ui.spots.add(page::upper(rest, used), Spot::Goal);
     let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
     let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 0 };
@@ -117,7 +119,7 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         (&field).render(text, buf);
     }
     if hint_row {
-        let key = |key: &'static str, says: &'static str| {
+        let key = |key: &str, says: &'static str| {
             vec![word(theme, Slot::Key, key), word(theme, Slot::KeyHint, format!(" {says}"))]
         };
         let hints = match (focused, welcome.is_empty()) {
@@ -149,12 +151,16 @@ fn examples(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         let text = crate::domain::text::width::cut_end(example, room).into_owned();
         lines.push(Line::from(vec![word(theme, Slot::Dim, format!(" {mark} ")), word(theme, slot, text)]));
     }
+    for (i, y) in (area.y + 1..area.bottom()).enumerate().take(EXAMPLES.len()) {
+        scene.ui.spots.add(Rect { y, height: 1, ..area }, Spot::Row(i));
+    }
     paint(area, &lines, buf)
 }
 
 /// What answers.
 fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let (theme, state) = (scene.theme, scene.state);
+    scene.ui.spots.add(area, Spot::Fleet);
     if area.height < 3 {
         paint(area, &[Line::from(summary(theme, state))], buf);
         return;

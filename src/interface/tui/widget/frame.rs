@@ -5,7 +5,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
 use super::super::theme::{GlyphSet, Slot, Theme};
 use super::pen::{Pen, cut};
@@ -101,6 +101,9 @@ pub fn titles(buf: &mut Buffer, inner: Rect, left: (&str, Style), right: (&str, 
 }
 
 fn edge(buf: &mut Buffer, inner: Rect, y: u16, left: (&str, Style), right: (&str, Style), theme: &Theme) {
+    // The line's own weight is not the words'.
+    let over = |style: Style| Style::new().remove_modifier(Modifier::all()).patch(style);
+    let (left, right) = ((left.0, over(left.1)), (right.0, over(right.1)));
     let room = usize::from(inner.width).saturating_sub(2);
     let mut end = inner.right().saturating_sub(1);
     let right_cells = width(right.0) + 2;

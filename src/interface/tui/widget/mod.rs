@@ -8,4 +8,5 @@ pub mod bar;
 pub mod figure;
 pub mod flow;
 pub mod frame;
+pub mod lines;
 pub mod pen;

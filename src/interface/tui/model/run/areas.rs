@@ -4,6 +4,8 @@
 
 use ratatui::layout::Rect;
 
+use super::splits::Splits;
+
 /// How the screen is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -83,11 +85,15 @@ pub struct Wish {
     pub tasks: usize,
     /// Whether one pane fills everything.
     pub zoomed: bool,
+    /// The sizes the user gave.
+    pub splits: Splits,
 }
 
 /// The insides of everything; empty rectangles are not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Areas {
+    /// All of it, with the outer border.
+    pub area: Rect,
     /// The division.
     pub form: Form,
     /// The task tree.
@@ -106,9 +112,20 @@ pub struct Areas {
     pub details: Rect,
 }
 
+impl Areas {
+    /// All of it without the outer border.
+    pub fn inside(&self) -> Rect {
+        let a = self.area;
+        Rect::new(a.x + 1, a.y + 1, a.width.saturating_sub(2), a.height.saturating_sub(2))
+    }
+}
+
+/// The least a column keeps when borders are dragged.
+const NARROWEST: u16 = 26;
+
 /// Divides `area`.
 pub fn divide(area: Rect, wish: Wish) -> Areas {
-    let mut out = Areas::default();
+    let mut out = Areas { area, ..Areas::default() };
     if area.width < 3 || area.height < 3 {
         return out;
     }
@@ -122,11 +139,17 @@ pub fn divide(area: Rect, wish: Wish) -> Areas {
         60..100 => stacked(&mut out, inside, wish),
         100..160 => {
             let left = (area.width * 9 / 20).clamp(48, 64);
+            let left = wish.splits.left.map_or(left, |s| s.cells(area.width));
+            let left = left.clamp(NARROWEST, area.width - NARROWEST);
             wide(&mut out, inside, left, 0, wish);
         }
         _ => {
             let left = (area.width * 3 / 10).clamp(56, 72);
+            let left = wish.splits.left.map_or(left, |s| s.cells(area.width));
+            let left = left.clamp(NARROWEST, area.width - 2 * NARROWEST);
             let details = (area.width / 5).clamp(36, 60);
+            let details = wish.splits.details.map_or(details, |s| s.cells(area.width));
+            let details = details.clamp(NARROWEST, area.width - NARROWEST - left);
             wide(&mut out, inside, left, details, wish);
         }
     }
@@ -175,12 +198,20 @@ fn stacked(out: &mut Areas, inside: Rect, wish: Wish) {
         out.tree = column.take(h);
         return;
     }
-    let why = if h >= 28 { 2 } else { 1 };
-    let fleet = if h >= 30 { wish.fleet_lines.clamp(1, 5) } else { u16::from(h >= 14) };
+    // In narrow rows titles are cut: the box has the whole one.
+    let why = if h >= 28 || inside.width < 78 && h >= 14 { 2 } else { 1 };
+    let fleet = match wish.only {
+        _ if h >= 30 => wish.fleet_lines.clamp(1, 5),
+        // What has the focus can be read row by row.
+        Only::Fleet if h >= 14 => wish.fleet_lines.clamp(1, 5).min(h / 4),
+        _ => u16::from(h >= 14),
+    };
     let taken = why + 1 + if fleet > 0 { fleet + 1 } else { 0 };
     let rest = h - taken;
     let pane = ((rest.saturating_sub(1)) * 4 / 11).max(if wish.only == Only::Panes { rest / 2 } else { 2 });
     let tree = rest.saturating_sub(pane + 1).max(1);
+    let most = rest.saturating_sub(3).max(1);
+    let tree = wish.splits.stack.map_or(tree, |s| s.cells(h).clamp(1, most));
     out.tree = column.take(tree);
     out.why = column.take(why);
     let mut left = Rect { height: column.at.height.saturating_sub(if fleet > 0 { fleet + 1 } else { 0 }), ..column.at };
@@ -206,7 +237,20 @@ fn wide(out: &mut Areas, inside: Rect, left: u16, details: u16, wish: Wish) {
     let fleet = wish.fleet_lines.clamp(1, 7).min(h / 4);
     let memory = if h >= 18 { 2 } else { 0 };
     let mut column = Column { at: Rect { width: left - 2, ..inside } };
-    let below = [why, fleet, memory].iter().filter(|n| **n > 0).map(|n| n + 1).sum::<u16>();
+    let sizes = [wish.splits.why, wish.splits.fleet, wish.splits.memory];
+    let mut parts = [why, fleet, memory];
+    for (part, size) in parts.iter_mut().zip(sizes).filter(|(part, _)| **part > 0) {
+        *part = size.map_or(*part, |s| s.cells(h).max(1));
+    }
+    let taken = |parts: &[u16; 3]| parts.iter().filter(|n| **n > 0).map(|n| n.saturating_add(1)).sum::<u16>();
+    // Three rows of the tree stay.
+    while taken(&parts) + 3 > h
+        && let Some(most) = parts.iter_mut().max().filter(|n| **n > 1)
+    {
+        *most -= 1;
+    }
+    let [why, fleet, memory] = parts;
+    let below = taken(&parts);
     out.tree = column.take(h.saturating_sub(below));
     for (rows, part) in [(why, &mut out.why), (fleet, &mut out.fleet), (memory, &mut out.memory)] {
         if rows > 0 {
@@ -316,12 +360,14 @@ fn cuts(from: u16, length: u16, n: u16) -> Vec<(u16, u16)> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::splits::{Border, borders};
     use super::*;
 
     proptest! {
         #[test]
         fn everything_is_inside_and_nothing_overlaps(
             w in 0u16..260, h in 0u16..90, tasks in 0usize..30, lines in 0u16..12, grid in 0usize..5, only in 0usize..3,
+            drags in proptest::collection::vec((0usize..6, 0u16..260, 0u16..90), 0..6),
         ) {
             let area = Rect::new(0, 2, w, h);
             let wish = Wish {
@@ -330,8 +376,14 @@ mod tests {
                 fleet_lines: lines,
                 tasks,
                 zoomed: false,
+                splits: Splits::default(),
             };
-            let areas = divide(area, wish);
+            let (mut wish, mut areas) = (wish, divide(area, wish));
+            for (border, x, y) in drags {
+                let borders = [Border::Outputs, Border::Details, Border::Why, Border::Fleet, Border::Memory, Border::Stack];
+                wish.splits.drag(borders[border], (x, y), &areas);
+                areas = divide(area, wish);
+            }
             let all: Vec<Rect> = [areas.tree, areas.why, areas.fleet, areas.memory, areas.rest, areas.details]
                 .into_iter().chain(areas.panes.iter().copied()).filter(|r| !r.is_empty()).collect();
             for (i, r) in all.iter().enumerate() {
@@ -342,5 +394,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_border_goes_where_it_is_dragged_and_back() {
+        let area = Rect::new(0, 2, 120, 36);
+        let mut wish = Wish { fleet_lines: 7, tasks: 13, ..Wish::default() };
+        let first = divide(area, wish);
+        let at = |areas: &Areas, border| borders(areas).into_iter().find(|(_, b)| *b == border).unwrap().0;
+        for (border, dx, dy) in
+            [(Border::Outputs, 7, 0), (Border::Why, 0, -4), (Border::Fleet, 0, 2), (Border::Memory, 0, -3)]
+        {
+            let before = divide(area, wish);
+            let from = at(&before, border);
+            let to = (from.x.saturating_add_signed(dx), from.y.saturating_add_signed(dy));
+            wish.splits.drag(border, to, &before);
+            let place = at(&divide(area, wish), border);
+            assert_eq!((place.x, place.y), to, "{border:?}");
+        }
+        for border in [Border::Outputs, Border::Why, Border::Fleet, Border::Memory] {
+            wish.splits.reset(border);
+        }
+        assert_eq!(divide(area, wish), first);
     }
 }

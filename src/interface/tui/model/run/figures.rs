@@ -54,6 +54,8 @@ pub struct Figures {
     pub token_rate: f32,
     /// Unfinished tasks on the critical path.
     pub critical: BTreeSet<TaskIx>,
+    /// The longest chain of remaining work of each task, in seconds.
+    pub paths: Vec<f32>,
     /// Tokens a second of running tasks.
     pub rates: BTreeMap<TaskIx, f32>,
     /// Ready tasks in their queues.
@@ -83,6 +85,7 @@ impl Figures {
         self.rates = state.running().map(|a| (a.task, a.rate)).collect();
         self.queue = queue(state, &estimates.path, now);
         self.fleet(state, now);
+        self.paths = estimates.path;
     }
 
     fn fleet(&mut self, state: &State, now: Micros) {

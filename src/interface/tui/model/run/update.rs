@@ -1,14 +1,20 @@
 //! What an action does on the Run screen.
 
+use super::filter::Filter;
 use super::panes::Anchor;
 use super::rows::{Fold, Pick};
+use super::splits::{Moved, Splits};
 use super::{Focus, Guide, RunUi};
 use crate::domain::protocol::{Command, LevelScope, Micros};
-use crate::domain::state::{Gear, State, TaskIx};
+use crate::domain::state::{Gear, Life, State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
+use crate::interface::tui::model::many::Many;
 use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, select_one, task_action};
 use crate::interface::tui::model::{Card, Layer, UiEffect};
+
+/// Columns that one key moves a border.
+const STEP: i16 = 4;
 
 impl RunUi {
     /// Does `action`. What it can't do here it says in a notice; actions of other rooms do nothing.
@@ -17,6 +23,8 @@ impl RunUi {
             self.close_field(action);
             return Vec::new();
         }
+        self.stir();
+        self.pointer.forget();
         match action {
             Action::Search => self.finding = Some(self.find_text().to_owned()),
             Action::NextPane => self.step_focus(1),
@@ -39,17 +47,29 @@ impl RunUi {
                     pane.anchor = Anchor::Tail;
                 }
             }
-            Action::Zoom => self.zoom = if self.zoom.is_some() { None } else { self.shown_task() },
+            Action::Zoom => self.zoom = if self.zoom.is_some() { None } else { self.shown_task(state) },
+            Action::Mark => self.mark(state),
+            Action::Range => return self.range(),
+            Action::Order => {
+                self.order = self.order.next();
+                return notice(format!("order of the tasks: {}", self.order.words()));
+            }
+            Action::WiderList => return sized(self.splits.widen(STEP, &self.areas)),
+            Action::NarrowerList => return sized(self.splits.widen(-STEP, &self.areas)),
+            Action::TallerList => return sized(self.splits.heighten(1, &self.areas)),
+            Action::LowerList => return sized(self.splits.heighten(-1, &self.areas)),
+            Action::ResetSizes => self.splits = Splits::default(),
             Action::Grid => {
                 self.grid = self.grid.next();
                 self.panes.most = 0;
                 return notice(format!("grid: {}", self.grid.word()));
             }
             Action::Pin => return self.pin(state),
-            Action::Copy => return self.copy(state),
+            Action::Copy => {
+                return self.shown_task(state).and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
+            }
             verb if is_task_verb(verb) => {
-                let Some(ix) = self.selected() else { return select_one() };
-                return task_action(verb, ix, state, now).unwrap_or_default();
+                return self.verb(verb, state, now);
             }
             Action::StopAll => return card(Card::stop_all(state, now), "nothing is left to stop"),
             Action::RetryFailed => return card(Card::retry_failed(state, now), "nothing failed"),
@@ -86,9 +106,68 @@ impl RunUi {
         }
     }
 
-    /// The task whose output the user looks at: the selected one, else that of the focused pane.
-    fn shown_task(&self) -> Option<TaskIx> {
-        self.selected().or_else(|| self.panes.get(self.panes.focus).map(|p| p.task))
+    /// What a verb does: to the marked tasks, to all under a group, or to the one task under the cursor.
+    fn verb(&mut self, verb: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+        let many = self.focus == Focus::Tree && self.zoom.is_none();
+        if many && (!self.marks.is_empty() || !matches!(self.pick, Some(Pick::Task(_)))) {
+            let targets = self.targets(state);
+            if targets.is_empty() {
+                return select_one();
+            }
+            self.marks.end_range();
+            let (many, otherwise) = match verb {
+                Action::Retry => (Many::Retry, "none of them has ended; there is nothing to retry"),
+                Action::Stop => (Many::Stop, "all of them have ended; there is nothing to stop"),
+                Action::Hold => (Many::Hold, "all of them have ended; there is nothing to hold"),
+                Action::Level => (Many::Level, "a level means nothing to them"),
+                _ => return select_one(),
+            };
+            return card(Card::many(many, &targets, state, now), otherwise);
+        }
+        let Some(ix) = self.selected() else { return select_one() };
+        task_action(verb, ix, state, now).unwrap_or_default()
+    }
+
+    /// Marks what is under the cursor, or takes the mark off.
+    fn mark(&mut self, state: &State) {
+        if self.focus != Focus::Tree {
+            return;
+        }
+        self.guide = Guide::User;
+        if let Some(pick) = &self.pick {
+            let tasks = self.tasks_of(pick, state);
+            self.marks.toggle(&tasks);
+        }
+    }
+
+    /// Begins a range at the cursor, or ends it.
+    fn range(&mut self) -> Vec<UiEffect> {
+        let Some(pick) = self.pick.clone().filter(|_| self.focus == Focus::Tree) else { return Vec::new() };
+        self.guide = Guide::User;
+        self.marks.range(&pick);
+        self.reach();
+        match self.marks.from() {
+            Some(_) => notice("move to mark up to there; v ends, esc takes it back".to_owned()),
+            None => Vec::new(),
+        }
+    }
+
+    /// The task whose output the user looks at: the selected one, else one of the selected group, else that of the
+    /// focused pane.
+    fn shown_task(&self, state: &State) -> Option<TaskIx> {
+        self.preview(state).or_else(|| self.panes.get(self.panes.focus).map(|p| p.task))
+    }
+
+    /// The selected task; of a group the first that runs, else the first that wrote something.
+    pub(super) fn preview(&self, state: &State) -> Option<TaskIx> {
+        self.selected().or_else(|| match &self.pick {
+            Some(Pick::Twins(first)) => {
+                let members = &self.groups.named(*first)?.members;
+                let runs = members.iter().find(|t| state.task(**t).life == Life::Running);
+                runs.or_else(|| members.iter().find(|t| !state.task(**t).attempts.is_empty())).copied()
+            }
+            _ => None,
+        })
     }
 
     fn step_focus(&mut self, by: isize) {
@@ -152,13 +231,15 @@ impl RunUi {
         let Some(row) = self.rows().get(self.cursor()) else { return };
         match (row.fold, fold) {
             // Left on a task, or on what is folded, goes to what it stands under.
-            (None, Fold::Closed) => {
-                if let Some(at) = self
-                    .rows()
-                    .iter()
-                    .take(self.cursor())
-                    .rposition(|r| r.fold.is_some() && !matches!(r.pick, Pick::Finished(_)))
-                {
+            (None | Some(Fold::Closed), Fold::Closed) => {
+                let depth = row.depth;
+                let over = |r: &super::rows::Row| match r.pick {
+                    Pick::Twins(_) => r.depth < depth,
+                    Pick::Phase(_) => !matches!(row.pick, Pick::Phase(_) | Pick::Goal(_)),
+                    Pick::Goal(_) => true,
+                    _ => false,
+                };
+                if let Some(at) = self.rows().iter().take(self.cursor()).rposition(over) {
                     let by = at as isize - self.cursor() as isize;
                     self.move_pick(by);
                 }
@@ -175,7 +256,7 @@ impl RunUi {
         }
     }
 
-    fn enter(&mut self, state: &State) -> Vec<UiEffect> {
+    pub(super) fn enter(&mut self, state: &State) -> Vec<UiEffect> {
         match (self.focus, &self.pick) {
             (Focus::Tree, Some(Pick::Task(ix))) => {
                 vec![inspect(*ix, state)]
@@ -189,17 +270,22 @@ impl RunUi {
                 Some(ix) => vec![inspect(ix, state)],
                 None => Vec::new(),
             },
-            _ => Vec::new(),
+            (Focus::Fleet, _) => {
+                let words = "the Why box tells how this endpoint stands; its log and history come with screen 3";
+                notice(words.to_owned())
+            }
+            (Focus::Tree, None) => Vec::new(),
         }
     }
 
-    /// One level back: zoom, search, filter, focus.
+    /// One level back: zoom, search, marks, filter, focus.
     fn back(&mut self) {
         if self.zoom.take().is_some() {
         } else if self.focus == Focus::Pane && !self.search.text.is_empty() {
             self.search = super::Search::default();
+        } else if self.focus == Focus::Tree && self.marks.back() {
         } else if !self.filter.is_empty() && self.focus != Focus::Pane {
-            self.filter.clear();
+            self.filter = Filter::default();
         } else {
             self.focus = Focus::Tree;
         }
@@ -224,7 +310,17 @@ impl RunUi {
     }
 
     fn pin(&mut self, state: &State) -> Vec<UiEffect> {
-        let Some(task) = self.shown_task() else { return notice("select a task to pin its output".to_owned()) };
+        let marked = self.marks.tasks();
+        if self.focus == Focus::Tree && !marked.is_empty() {
+            let n = marked.len();
+            if marked.iter().all(|t| self.panes.pins.contains(t)) {
+                self.panes.pins.retain(|t| !marked.contains(t));
+                return notice(format!("unpinned {n} outputs"));
+            }
+            self.panes.pins.extend(marked);
+            return notice(format!("pinned {n} outputs"));
+        }
+        let Some(task) = self.shown_task(state) else { return notice("select a task to pin its output".to_owned()) };
         let title = &state.task(task).title;
         if self.panes.pins.remove(&task) {
             return notice(format!("unpinned: {title}"));
@@ -232,22 +328,20 @@ impl RunUi {
         self.panes.pins.insert(task);
         notice(format!("pinned: {title}"))
     }
-
-    fn copy(&self, state: &State) -> Vec<UiEffect> {
-        match self.shown_task() {
-            Some(ix) => match state.last_attempt(state.task(ix)) {
-                Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
-                None => notice("it has written nothing yet".to_owned()),
-            },
-            None => Vec::new(),
-        }
-    }
 }
 
 fn card(card: Option<Card>, otherwise: &str) -> Vec<UiEffect> {
     match card {
         Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
         None => notice(otherwise.to_owned()),
+    }
+}
+
+/// A border was moved, or there was none to move.
+fn sized(moved: Moved) -> Vec<UiEffect> {
+    match moved {
+        Moved::Yes => Vec::new(),
+        Moved::NoBorder => notice("nothing stands beside it here that could give way".to_owned()),
     }
 }
 

@@ -16,10 +16,10 @@ use crate::interface::tui::widget::pen::{Pen, cut};
 /// Needs and feeds listed at most.
 const LISTED: usize = 6;
 
-pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+pub(in crate::interface::tui::view) fn render(scene: &Scene<'_>, task: Option<TaskIx>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    let Some(ix) = scene.ui.run.selected() else {
+    let Some(ix) = task else {
         Pen::new(buf, inner.x, inner.y, inner.right()).put("Select a task to see it here.", theme.style(Slot::Dim));
         return;
     };

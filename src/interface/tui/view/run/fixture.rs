@@ -30,7 +30,7 @@ pub(crate) fn name(text: &str) -> Name {
     Name::slug(text)
 }
 
-fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f32) -> Endpoint {
+pub(crate) fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f32) -> Endpoint {
     Endpoint {
         name: name(id),
         title: Some(title.into()),
@@ -51,7 +51,7 @@ fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f32, speed: f
     }
 }
 
-fn agent(id: &str, tier: &str, level: Level) -> Agent {
+pub(crate) fn agent(id: &str, tier: &str, level: Level) -> Agent {
     Agent {
         name: name(id),
         description: String::new(),

@@ -5,14 +5,14 @@
 //! visible rows only.
 
 mod cache;
-mod details;
+pub(super) mod details;
 mod draft;
 mod fleet;
 mod memory;
 mod panes;
-mod tree;
-mod why;
-mod words;
+pub(super) mod tree;
+pub(super) mod why;
+pub(super) mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -21,6 +21,7 @@ use ratatui::style::Style;
 pub use self::cache::RunCaches;
 use crate::domain::state::State;
 use crate::interface::tui::model::run::areas::Form;
+use crate::interface::tui::model::run::order::Order;
 use crate::interface::tui::model::run::panes::Pane;
 use crate::interface::tui::model::run::{Drawn, Focus, Hit, Shown};
 use crate::interface::tui::scene::Scene;
@@ -89,14 +90,14 @@ pub fn render(scene: &Scene<'_>, caches: &mut RunCaches, area: Rect, buf: &mut B
     }
     if fits(&areas.details) {
         put_title(scene, areas.details, "Task", "enter opens all", Focus::Pane, buf);
-        details::render(scene, areas.details, buf);
+        details::render(scene, scene.ui.run.selected(), areas.details, buf);
     }
     twins(scene, area, buf);
     drawn
 }
 
 /// On a terminal of ASCII signs, the signs inside sentences get their twins too.
-fn twins(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+pub(super) fn twins(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if scene.theme.glyphs == GlyphSet::Unicode {
         return;
     }
@@ -155,13 +156,21 @@ fn tree_titles(scene: &Scene<'_>, area: Rect, form: Form, buf: &mut Buffer) {
     if below > 0 {
         hidden.push(format!("{} {below} more", theme.glyph(Glyph::Below)));
     }
-    let session = scene.state.session.as_ref().map_or("", |s| s.as_str());
+    // Where the header has but one line, the goal stands here.
+    let goal = crate::interface::tui::view::header::goal(scene);
+    let room = usize::from(area.width) / 2;
     let mut left = match form {
-        Form::Stacked | Form::Single if !session.is_empty() => format!("1 Run {} {session}", theme.glyph(Glyph::Dot)),
+        Form::Stacked | Form::Single if !goal.is_empty() => {
+            format!("1 Run {} {}", theme.glyph(Glyph::Dot), cut(&goal, room.saturating_sub(8), theme))
+        }
         _ => format!("Tasks {}", ui.figures().progress.total),
     };
+    if ui.order != Order::Plan {
+        left.push_str(&format!(" {} {}", theme.glyph(Glyph::Dot), ui.order.words()));
+    }
     if !ui.filter.is_empty() {
-        left.push_str(&format!(" {} filter: {}", theme.glyph(Glyph::Dot), ui.filter));
+        let (found, all) = ui.found();
+        left.push_str(&format!(" {} {found} of {all}", theme.glyph(Glyph::Dot)));
     }
     put_title(scene, area, &left, &hidden.join("  "), Focus::Tree, buf);
 }

@@ -9,12 +9,16 @@ use crate::domain::text::wrap::wrap;
 use crate::interface::tui::model::run::figures::FleetLine;
 use crate::interface::tui::model::run::rows::Pick;
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::Slot;
+use crate::interface::tui::theme::{Glyph, Slot, Theme};
 use crate::interface::tui::widget::pen::{Pen, cut};
 
 pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let (title, reason) = said(scene);
-    let theme = scene.theme;
+    write(scene.theme, &title, &reason, area, buf);
+}
+
+/// Writes a title and a reason; where there is one row, the reason alone.
+pub(in crate::interface::tui::view) fn write(theme: &Theme, title: &str, reason: &str, area: Rect, buf: &mut Buffer) {
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let cells = usize::from(inner.width).max(1);
     if inner.height == 1 {
@@ -23,10 +27,10 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         return;
     }
     let height = usize::from(inner.height);
-    let rows: Vec<_> = wrap(&reason, cells).collect();
+    let rows: Vec<_> = wrap(reason, cells).collect();
     // The title has a row, and those that the reason leaves.
     let most = height.saturating_sub(rows.len()).max(1);
-    let titles: Vec<_> = wrap(&title, cells).collect();
+    let titles: Vec<_> = wrap(title, cells).collect();
     let mut y = inner.y;
     for (i, row) in titles.iter().take(most).enumerate() {
         let last = i + 1 == most && titles.len() > most;
@@ -69,6 +73,10 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         Pick::Phase((_, name)) if name.is_empty() => "tasks".to_owned(),
         Pick::Phase((_, name)) => name.clone(),
         Pick::Finished(_) => return (format!("{} tasks are done", p.done), "enter shows them".to_owned()),
+        Pick::Twins(first) => ui
+            .groups()
+            .named(*first)
+            .map_or_else(String::new, |g| format!("{} {}{}", g.stem, scene.theme.glyph(Glyph::Times), g.members.len())),
         Pick::Task(_) => String::new(),
     };
     let mut parts = vec![format!("{} of {} done", p.done, p.total)];

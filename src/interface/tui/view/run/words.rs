@@ -8,15 +8,15 @@ use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::figure::{rate, seconds_clock, span};
 
 /// What a row says.
-pub(super) struct Words {
-    pub(super) glyph: Glyph,
-    pub(super) slot: Slot,
-    pub(super) place: String,
-    pub(super) figure: String,
+pub(in crate::interface::tui::view) struct Words {
+    pub(in crate::interface::tui::view) glyph: Glyph,
+    pub(in crate::interface::tui::view) slot: Slot,
+    pub(in crate::interface::tui::view) place: String,
+    pub(in crate::interface::tui::view) figure: String,
 }
 
 /// The sign and style of a status.
-pub(super) fn sign(status: Status) -> (Glyph, Slot) {
+pub(in crate::interface::tui::view) fn sign(status: Status) -> (Glyph, Slot) {
     match status {
         Status::Pending | Status::Ready | Status::Waiting => (Glyph::Waiting, Slot::Waiting),
         Status::Blocked => (Glyph::Waiting, Slot::Warning),
@@ -70,7 +70,7 @@ pub(super) fn is_thinking(turn: &Turn) -> bool {
 }
 
 /// What is said of a task in its row.
-pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> Words {
+pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> Words {
     let task = state.task(ix);
     let status = state.status(ix, now);
     let (glyph, slot) = sign(status);
@@ -132,7 +132,7 @@ pub(super) fn words(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -
 }
 
 /// The sentence of the Why box.
-pub(super) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
+pub(in crate::interface::tui::view) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
     let task = state.task(ix);
     let mut out = Vec::new();
     match task.life {
@@ -167,7 +167,9 @@ pub(super) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> 
             let status = state.status(ix, now);
             let last = state.last_attempt(task);
             let mut first = status.word().to_owned();
-            if let Some(a) = last {
+            if let Some(author) = last.and_then(|a| a.by.as_ref()) {
+                first.push_str(&format!(", put in by {author}"));
+            } else if let Some(a) = last {
                 first.push_str(&format!(
                     " on {}, try {}, {}, {} tokens",
                     state.endpoint(a.endpoint).config.short(),
