@@ -171,7 +171,7 @@ impl Ui {
             }
             Accepted::Mistakes => {
                 let n = editor.problems().len();
-                notice(&format!("{}, each under its line; ctrl-g goes to the next", mistakes(n)))
+                notice(&format!("{}, told under the line; ctrl-g goes to the next", mistakes(n)))
             }
             Accepted::Send(command, said) => {
                 let layer = self.layers.pop();

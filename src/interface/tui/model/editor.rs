@@ -156,9 +156,11 @@ impl EditorUi {
     /// `rows_of` tells how many rows a line takes, with what stands under it.
     pub(crate) fn top(&self, room: Room, rows_of: impl Fn(usize) -> usize) -> (usize, usize) {
         self.room.set(room);
-        let height = room.rows.max(1);
         let At { line, byte } = self.text.cursor();
         let (row, _) = rows::place(self.text.line(line), byte, room.cells);
+        // What stands under the cursor's row and belongs to its line is seen too, where there is room.
+        let under = rows_of(line).saturating_sub(row + 1).min(room.rows / 3);
+        let height = room.rows.saturating_sub(under).max(1);
         let (mut top, mut from) = self.top.get();
         top = top.min(self.text.lines().len() - 1);
         from = from.min(rows_of(top).saturating_sub(1));

@@ -106,7 +106,7 @@ impl Desk {
     pub(crate) fn text(&self) -> String {
         match self.ui.layers.last() {
             Some(Layer::Editor(editor)) => editor.text.text(),
-            other => panic!("{other:?}"),
+            _ => panic!("no editor is open: {}", self.notice()),
         }
     }
 }

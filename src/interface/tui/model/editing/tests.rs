@@ -18,21 +18,21 @@ fn review() -> Desk {
 fn editor(desk: &Desk) -> &EditorUi {
     match desk.ui.layers.last() {
         Some(Layer::Editor(editor)) => editor,
-        other => panic!("{other:?}"),
+        _ => panic!("{}: {}", top(desk), desk.notice()),
     }
 }
 
 fn form(desk: &Desk) -> &FormUi {
     match desk.ui.layers.last() {
         Some(Layer::Form(form)) => form,
-        other => panic!("{other:?}"),
+        _ => panic!("{}: {}", top(desk), desk.notice()),
     }
 }
 
 fn preview(desk: &Desk) -> &PreviewUi {
     match desk.ui.layers.last() {
         Some(Layer::Preview(preview)) => preview,
-        other => panic!("{other:?}: {}", desk.notice()),
+        _ => panic!("{}: {}", top(desk), desk.notice()),
     }
 }
 
@@ -260,10 +260,20 @@ fn finished_work_is_looked_at_and_chosen_to_run_again() {
     desk.keys("<space>");
     assert!(preview(&desk).is_chosen(&task));
     assert!(preview(&desk).cost().0 > tasks);
-    desk.keys("a");
-    let all = preview(&desk).preview.dirty.len();
     desk.keys("<enter>");
-    assert!(matches!(desk.sent().last(), Some(Command::EditPlan { rerun, .. }) if rerun.len() == all));
+    assert!(matches!(desk.sent().last(), Some(Command::EditPlan { rerun, .. }) if *rerun == [task]));
+}
+
+#[test]
+fn all_that_is_out_of_date_is_chosen_at_once() {
+    let mut desk = Desk::new(story::done(), Screen::Review(GOAL));
+    desk.keys("e<end> Name each.<ctrl-s>a");
+    let all = preview(&desk).preview.dirty.clone();
+    assert!(all.len() > 1 && all.iter().all(|n| preview(&desk).is_chosen(n)), "{all:?}");
+    desk.keys("a");
+    assert!(!all.iter().any(|n| preview(&desk).is_chosen(n)));
+    desk.keys("a<enter>");
+    assert!(matches!(desk.sent().last(), Some(Command::EditPlan { rerun, .. }) if rerun.len() == all.len()));
 }
 
 #[test]

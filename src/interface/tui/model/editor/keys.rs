@@ -19,8 +19,8 @@ pub struct Room {
 
 /// Whether a letter shows itself: what would hide or reorder others is not typed.
 fn is_seen(c: char) -> bool {
-    // A joiner is seen by what it joins; the letter before gives a mark something to stand on.
-    c == '\u{200d}' || CleanText::one_line(&format!("e{c}")).ends_with(c)
+    // A joiner is seen by what it joins; a mark by the letter before it.
+    c == '\u{200d}' || CleanText::one_line(&format!("e{c}e")).contains(c)
 }
 
 /// Does what `key` means; keys that mean nothing here do nothing.

@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(text.cursor(), At { line: 2, byte: 6 });
         step(&mut text, -2, 40);
         assert_eq!(text.cursor(), At { line: 0, byte: 5 });
+        text.go(At { line: 0, byte: 5 });
         step(&mut text, 1, 4);
         assert_eq!(text.cursor(), At { line: 0, byte: 9 });
     }

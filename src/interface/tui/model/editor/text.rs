@@ -466,7 +466,7 @@ mod tests {
         text.home();
         text.word_right();
         text.word_right();
-        assert_eq!(text.cursor().byte, 9);
+        assert_eq!(text.cursor().byte, 7);
         text.line_end();
         text.word_left();
         text.word_left();
