@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::{Backoff, OnFailure, Plan, Priority, TaskSpec};
 use crate::domain::protocol::Name;
+use crate::domain::text::CleanText;
 
 /// Texts longer than this stand as a block under their key.
 const LINE: usize = 90;
@@ -120,10 +121,16 @@ fn printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
+/// Whether a text shows all it holds. What hides or reorders is written as escapes, so that an editor loses nothing of it.
+fn is_seen(value: &str) -> bool {
+    value.is_ascii() || CleanText::new(value).as_str() == value
+}
+
 /// A literal block keeps a text whose lines have no odd characters and whose first line is not indented or empty,
 /// and that does not end in empty lines.
 fn fits_literal(value: &str) -> bool {
     value.chars().all(|c| c == '\n' || printable(c))
+        && is_seen(value)
         && !value.starts_with([' ', '\n'])
         && !value.ends_with("\n\n")
         && value.lines().all(|l| l.is_empty() || !l.trim().is_empty())
@@ -131,7 +138,11 @@ fn fits_literal(value: &str) -> bool {
 
 /// A folded block keeps a text of words with single spaces.
 fn fits_folded(value: &str) -> bool {
-    value.chars().all(printable) && !value.contains("  ") && value.trim() == value && value.contains(' ')
+    value.chars().all(printable)
+        && is_seen(value)
+        && !value.contains("  ")
+        && value.trim() == value
+        && value.contains(' ')
 }
 
 /// A text on one line: plain where YAML reads it back as the same text, else in double quotes.
@@ -142,6 +153,7 @@ fn scalar(value: &str) -> String {
         && value.chars().all(|c| printable(c) && !"[]{},#&*!|>'\"%@`".contains(c))
         && !value.contains(": ")
         && !value.ends_with(':')
+        && is_seen(value)
         && !matches!(
             value.to_ascii_lowercase().as_str(),
             "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n" | "nan" | "inf"
@@ -149,6 +161,7 @@ fn scalar(value: &str) -> String {
     if plain {
         return value.to_owned();
     }
+    let seen = is_seen(value);
     let mut out = String::from("\"");
     for c in value.chars() {
         match c {
@@ -157,7 +170,7 @@ fn scalar(value: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if printable(c) => out.push(c),
+            c if printable(c) && (c.is_ascii() || seen) => out.push(c),
             c => {
                 let _ = write!(out, "\\U{:08x}", u32::from(c));
             }
@@ -239,6 +252,9 @@ mod tests {
             let written = write(&plan);
             let read = parse(&written, "p");
             prop_assert_eq!(read.as_ref(), Ok(&plan), "{}", written);
+            // An editor shows clean text; that is the same plan.
+            let clean = CleanText::new(&written);
+            prop_assert_eq!(clean.as_str(), written.as_str());
         }
     }
 

@@ -10,7 +10,6 @@ mod frame;
 pub mod launcher;
 pub mod log;
 pub mod model;
-mod plan_edit;
 mod probe;
 mod remember;
 pub mod runtime;

@@ -11,7 +11,7 @@ mod outside;
 
 pub use call::Notify;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -35,7 +35,7 @@ use super::signal::{Signalled, Signals};
 use super::terminal::{Bell, Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
 use crate::config::Motion;
-use crate::domain::protocol::{Command, Event as Fact, GoalId, Micros, Record};
+use crate::domain::protocol::{Command, Event as Fact, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -181,8 +181,6 @@ struct Console<C: Client, S: Stage> {
     tick: Option<Instant>,
     size: (u16, u16),
     title: CleanText,
-    /// Edited plans that could not be read: the editor opens them again.
-    drafts: BTreeMap<GoalId, String>,
     course: Course,
     parted: Parted,
     /// When it last came back from being suspended.
@@ -231,7 +229,6 @@ impl<C: Client, S: Stage> Console<C, S> {
             tick: None,
             size: (0, 0),
             title: CleanText::default(),
-            drafts: BTreeMap::new(),
             course: Course::On,
             parted: Parted::No,
             resumed: None,

@@ -50,6 +50,8 @@ impl Key {
                 let shifted = modifiers.contains(KeyModifiers::SHIFT);
                 modifiers -= KeyModifiers::SHIFT;
                 match c {
+                    // Terminals send the byte 0x1f for ctrl-/, which is told as one of these.
+                    '7' | '_' if modifiers == KeyModifiers::CONTROL => KeyCode::Char('/'),
                     _ if modifiers.contains(KeyModifiers::CONTROL) => KeyCode::Char(c.to_ascii_lowercase()),
                     _ if shifted => KeyCode::Char(c.to_ascii_uppercase()),
                     _ => KeyCode::Char(c),
@@ -142,6 +144,9 @@ mod tests {
         let bare = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::NONE);
         assert_eq!(Key::of(tells), Key::of(bare));
         assert_eq!(Key::of(capital), Key::of(bare));
+        for told in ['/', '7', '_'] {
+            assert_eq!(Key::of(KeyEvent::new(KeyCode::Char(told), KeyModifiers::CONTROL)).to_string(), "ctrl-/");
+        }
         let back = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
         assert_eq!(Key::of(back).to_string(), "shift-tab");
     }

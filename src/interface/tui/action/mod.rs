@@ -130,6 +130,10 @@ pub enum Action {
     Range,
     /// The list's next order; the graph's next form.
     Order,
+    /// A text field: accept it, of however many lines.
+    Accept,
+    /// A text field: to the next mistake in it.
+    NextProblem,
     /// The list gets wider.
     WiderList,
     /// The list gets narrower.

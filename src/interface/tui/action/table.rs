@@ -70,7 +70,7 @@ pub const ENTRIES: &[Entry] = &[
             on(Context::Welcome, &["enter"], "write a goal"),
             on(Context::List, &["enter"], "open"),
             on(Context::Card, &["enter"], "do"),
-            on(Context::Text, &["enter", "ctrl-s"], "accept"),
+            on(Context::Text, &["enter"], "accept"),
         ],
     ),
     entry(
@@ -170,6 +170,7 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::List, &["v"], ""), on(Context::Output, &["v"], "select")],
     ),
     entry(Action::Order, "order", "the list's next order", &[on(Context::List, &["o"], "")]),
+    unlisted(Action::Accept, "accept", "accept this text", &[on(Context::Text, &["ctrl-s"], "")]),
     entry(Action::WiderList, "wider_list", "a wider list of tasks", &[on(Context::List, &["ctrl-right"], "")]),
     entry(Action::NarrowerList, "narrower_list", "a narrower list of tasks", &[on(Context::List, &["ctrl-left"], "")]),
     entry(Action::TallerList, "taller_list", "a taller list of tasks", &[on(Context::List, &["ctrl-down"], "")]),
@@ -179,6 +180,12 @@ pub const ENTRIES: &[Entry] = &[
     unlisted(Action::TextUndo, "text_undo", "undo in this text", &[on(Context::Text, &["ctrl-/"], "")]),
     unlisted(Action::TextRedo, "text_redo", "redo in this text", &[on(Context::Text, &["ctrl-y"], "")]),
     unlisted(Action::TextFind, "text_find", "find in this text", &[on(Context::Text, &["ctrl-f"], "")]),
+    unlisted(
+        Action::NextProblem,
+        "next_problem",
+        "the next mistake in this text",
+        &[on(Context::Text, &["ctrl-g", "f8"], "")],
+    ),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,

@@ -5,6 +5,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::editing::open_plan;
 use super::field::TextField;
 use super::layer::LayerDoes;
 use super::{Card, Choice, Layer, MessageUi, Msg, RetryUi, Screen, UiEffect, notice};
@@ -166,10 +167,11 @@ pub(super) fn answer(task: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> 
 pub(super) fn review(goal: GoalId, state: &State, now: Micros) -> Vec<UiEffect> {
     let Some(of) = state.goal(goal) else { return notice("there is no such goal") };
     let body = vec![of.text.to_one_line(), CleanText::from(format!("{} tasks wait for your word.", of.open))];
+    let edit = std::iter::once(UiEffect::Show(Screen::Review(goal))).chain(open_plan(goal, state)).collect();
     let choices = vec![
         Choice::new('l', "look at the plan", vec![UiEffect::Show(Screen::Review(goal))]),
         Choice::new('r', "run it as it is", vec![UiEffect::Send(Command::Approve(goal))]),
-        Choice::new('e', "edit it first", vec![UiEffect::Show(Screen::Review(goal)), UiEffect::EditPlan(goal)]),
+        Choice::new('e', "edit it first", edit),
         Choice::nothing("later"),
     ];
     open(Layer::Card(Card::confirm("A plan waits for your review", body, choices, now)))

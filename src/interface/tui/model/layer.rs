@@ -1,7 +1,10 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
 use super::answer::Hand;
-use super::{AnswerUi, AttentionUi, Card, InspectorUi, MessageUi, PaletteUi, RetryUi, ThemesUi, UiEffect};
+use super::{
+    AnswerUi, AttentionUi, Card, EditorUi, FormUi, InspectorUi, MessageUi, PaletteUi, PreviewUi, RetryUi, ThemesUi,
+    UiEffect,
+};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
 use crate::interface::tui::action::{Action, Context};
@@ -19,6 +22,12 @@ pub enum Layer {
     Inspector(InspectorUi),
     /// What needs the operator.
     Attention(AttentionUi),
+    /// A plan or a result as text.
+    Editor(Box<EditorUi>),
+    /// A task's form.
+    Form(Box<FormUi>),
+    /// What an edit would do.
+    Preview(Box<PreviewUi>),
     /// Themes, tried on while choosing.
     Themes(ThemesUi),
     /// What runs again, and how.
@@ -57,10 +66,10 @@ impl Layer {
         match self {
             Self::Help(_) | Self::Notices(_) | Self::Themes(_) => vec![Context::List, Context::Everywhere],
             Self::Attention(_) => vec![Context::Attention, Context::List, Context::Everywhere],
-            Self::Palette(_) | Self::Message(_) => vec![Context::Text],
+            Self::Palette(_) | Self::Message(_) | Self::Editor(_) | Self::Form(_) => vec![Context::Text],
             Self::Retry(retry) => retry.contexts(),
             Self::Answer(answer) => answer.contexts(),
-            Self::Card(_) => vec![Context::Card],
+            Self::Card(_) | Self::Preview(_) => vec![Context::Card],
             Self::Inspector(inspector) => inspector.contexts(state),
         }
     }
@@ -84,12 +93,21 @@ impl Layer {
         }
     }
 
+    /// When it has something to do by itself.
+    pub(super) fn deadline(&self) -> Option<Micros> {
+        match self {
+            Self::Editor(editor) => editor.deadline(),
+            _ => None,
+        }
+    }
+
     /// It opens now, whenever it was made: a card made beside another must not listen from its first moment.
     pub(super) fn opens(&mut self, now: Micros) {
         match self {
             Self::Card(card) => card.opened = now,
             Self::Retry(retry) => retry.opened = now,
             Self::Answer(answer) => answer.opened = now,
+            Self::Preview(preview) => preview.opens(now),
             _ => {}
         }
     }

@@ -8,8 +8,11 @@ pub mod attention;
 mod card;
 mod clicks;
 pub mod done;
+mod editing;
+pub mod editor;
 pub mod events;
 pub mod field;
+pub mod form;
 pub mod graph;
 pub mod inspector;
 mod layer;
@@ -19,6 +22,7 @@ pub mod message;
 pub mod notices;
 mod observe;
 pub mod palette;
+pub mod preview;
 pub mod remembered;
 pub mod reruns;
 pub mod retry;
@@ -26,6 +30,7 @@ pub mod review;
 pub mod run;
 pub(crate) mod scroll;
 pub mod spots;
+mod task_edits;
 pub mod task_verbs;
 pub mod themes;
 mod update;
@@ -42,13 +47,20 @@ pub use answer::AnswerUi;
 pub use attention::AttentionUi;
 pub use card::{Card, CardKind, Choice};
 pub use done::DoneUi;
+pub use editing::Unsaved;
+#[cfg(test)]
+pub(crate) use editing::desk::Desk;
+pub(crate) use editing::mistakes;
+pub use editor::EditorUi;
 pub use events::EventsUi;
+pub use form::FormUi;
 pub use graph::GraphUi;
 pub use inspector::InspectorUi;
 pub use layer::{HelpUi, Layer};
 pub use message::MessageUi;
 pub use notices::{Notice, Notices};
 pub use palette::PaletteUi;
+pub use preview::PreviewUi;
 pub use remembered::Remembered;
 pub use retry::RetryUi;
 pub use review::ReviewUi;
@@ -95,6 +107,10 @@ pub struct Ui {
     pub pending_interrupt: Option<Micros>,
     /// Whether the terminal gives the mouse to Baton.
     pub mouse: Mouse,
+    /// Texts left without being sent or thrown away; each opens again where it was opened from.
+    kept: Vec<Layer>,
+    /// The edit that the session has not answered yet.
+    asked: Option<editing::Asked>,
     /// What the last frame showed that can be clicked.
     pub spots: spots::Spots,
     /// Endpoints seen answering: only these can stop answering.
@@ -151,8 +167,9 @@ impl Ui {
     pub fn deadline(&self, now: Micros) -> Option<Micros> {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
+        let layer = self.layers.last().and_then(Layer::deadline);
         let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
-        [notice, card, self.run.deadline(), events].into_iter().flatten().min()
+        [notice, card, layer, self.run.deadline(), events].into_iter().flatten().min()
     }
 }
 
@@ -250,8 +267,17 @@ pub enum UiEffect {
         /// Its text.
         text: String,
     },
-    /// Open the plan of a goal in `$EDITOR`; the result comes back as an edit.
-    EditPlan(GoalId),
+    /// Open a text in `$EDITOR`; it comes back with [`Ui::edited_outside`].
+    ExternalEditor {
+        /// The name of its file.
+        name: String,
+        /// The text.
+        text: String,
+    },
+    /// Open the result of a task in the text editor, with [`Ui::edit_result`]: the loop has the text.
+    EditResult(TaskId),
+    /// Close the editor or form on top. Taken care of by [`Ui::update`]; the loop never sees it.
+    CloseEditor(Unsaved),
     /// Suspend the process.
     Suspend,
     /// Leave the terminal and work on.

@@ -101,6 +101,7 @@ impl Ui {
                 };
                 self.say(format!("the model's plan was mended: {first}{more}"), Tone::Plain, at);
             }
+            Event::CommandRefused { what, .. } if self.has_asked(what) => {}
             Event::CommandRefused { what, reason, .. } => {
                 self.say(format!("refused: {what}: {reason}"), Tone::Warning, at);
             }
@@ -118,6 +119,7 @@ impl Ui {
                 }
             }
         }
+        self.observe_editing(record);
         self.welcome.observe(state, record);
         self.review.observe(state, record);
         self.run.observe(state, record);

@@ -3,8 +3,8 @@
 //! Not here: the plan's figures (`view/review`). Invariant: the selection is a task, not a row, so it stays with it.
 
 use super::scroll::Scroll;
+use super::task_verbs::task_action;
 use super::{Msg, Screen, UiEffect};
-use crate::domain::plan::PlanEdit;
 use crate::domain::protocol::{Command, GoalId, LevelScope, Micros, Record, TaskId, Work};
 use crate::domain::state::{GoalPhase, State, TaskIx};
 use crate::domain::text::CleanText;
@@ -71,7 +71,7 @@ impl ReviewUi {
     pub fn observe(&mut self, _state: &State, _record: &Record) {}
 
     /// Does what an action means on the review of a goal's plan.
-    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match action {
             Action::Down => self.step(goal, state, 1),
             Action::Up => self.step(goal, state, -1),
@@ -80,9 +80,11 @@ impl ReviewUi {
             Action::First => self.step(goal, state, isize::MIN),
             Action::Last => self.step(goal, state, isize::MAX),
             Action::Enter => return approve(goal, state),
-            Action::EditPlan | Action::EditTask => return vec![UiEffect::EditPlan(goal)],
+            Action::EditTask | Action::NewTask | Action::Remove | Action::Raise | Action::Lower => {
+                let task = self.selected(goal, state);
+                return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
+            }
             Action::Level => return self.level(goal, state),
-            Action::Remove => return self.remove(goal, state),
             Action::Copy => {
                 let task = self.selected(goal, state).map(|ix| state.task(ix));
                 // A clipboard is pasted into terminals, so it gets clean text.
@@ -91,7 +93,9 @@ impl ReviewUi {
                     .into_iter()
                     .collect();
             }
-            Action::Search => return vec![notice("A plan is not filtered; e opens all of it in your editor.")],
+            Action::Search => {
+                return vec![notice("A plan is not filtered; E opens all of it as text, ctrl-f finds there.")];
+            }
             Action::Back => {
                 let words = "The plan is kept as a draft. ! brings it back.";
                 let draft = state.goal(goal).is_some_and(|g| g.phase == GoalPhase::Draft);
@@ -123,37 +127,6 @@ impl ReviewUi {
         let scope = LevelScope::Task(task.id.clone());
         vec![UiEffect::Send(Command::SetLevel { scope, level: Some(state.level_of(task).next()) })]
     }
-
-    /// Takes the selected task out of the plan, when nothing in it needs the task.
-    fn remove(&self, goal: GoalId, state: &State) -> Vec<UiEffect> {
-        let (Some(ix), Some(goal)) = (self.selected(goal, state), state.goal(goal)) else { return Vec::new() };
-        let task = state.task(ix);
-        if task.work != Work::Ordinary {
-            return vec![notice(
-                "The goal's own last step stays; run without it by `synthesis: false` in the plan (e).",
-            )];
-        }
-        let needed_by: Vec<&str> = task
-            .feeds
-            .iter()
-            .map(|f| state.task(*f))
-            .filter(|t| !t.removed && t.work == Work::Ordinary)
-            .map(|t| &*t.title)
-            .collect();
-        if let Some(first) = needed_by.first() {
-            let more =
-                if needed_by.len() > 1 { format!(" and {} more need", needed_by.len() - 1) } else { " needs".into() };
-            return vec![UiEffect::Notice(CleanText::new(&format!(
-                "“{first}”{more} it, so it stays: remove that first, or edit the plan (e)."
-            )))];
-        }
-        vec![UiEffect::Send(Command::EditPlan {
-            goal: goal.id,
-            if_revision: goal.revision,
-            edits: vec![PlanEdit::Remove(task.id.name.clone())],
-            rerun: Vec::new(),
-        })]
-    }
 }
 
 fn approve(goal: GoalId, state: &State) -> Vec<UiEffect> {
@@ -174,6 +147,7 @@ fn notice(words: &str) -> UiEffect {
 mod tests {
     use super::*;
     use crate::domain::protocol::Level;
+    use crate::interface::tui::model::Layer;
     use crate::interface::tui::view::story::{self, Story};
 
     fn act(review: &mut ReviewUi, story: &Story, action: Action) -> Vec<UiEffect> {
@@ -225,18 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_others_need_stays_and_a_free_one_goes() {
+    fn a_task_is_taken_out_after_a_look_at_what_that_does() {
         let story = story::drafted();
         let mut review = ReviewUi::default();
-        assert!(matches!(act(&mut review, &story, Action::Remove)[..], [UiEffect::Notice(_)]));
         let free =
             story.state.tasks().iter().find(|t| {
                 t.work == Work::Ordinary && t.feeds.iter().all(|f| story.state.task(*f).work != Work::Ordinary)
             });
         review.selected = free.map(|t| t.id.clone());
-        assert!(matches!(
-            &act(&mut review, &story, Action::Remove)[..],
-            [UiEffect::Send(Command::EditPlan { if_revision: 1, edits, .. })] if edits.len() == 1
-        ));
+        let effects = act(&mut review, &story, Action::Remove);
+        assert!(matches!(&effects[..], [UiEffect::Open(layer)] if matches!(**layer, Layer::Preview(_))));
     }
 }

@@ -3,6 +3,7 @@
 //! Not here: what a key does to the screen it was pressed on (folds, panes, scrolling), and keys pressed on many tasks
 //! at once: those ask with a card of their own. Pure; a refusal is a notice that says why.
 
+use super::task_edits::{edit_action, is_edit};
 use super::{Card, InspectorUi, Layer, MessageUi, RetryUi, UiEffect};
 use crate::domain::protocol::{Command, LevelScope, Micros, Work};
 use crate::domain::state::{State, TaskIx};
@@ -37,7 +38,7 @@ pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> 
             Some(attempt) => vec![UiEffect::CopyAnswer(attempt.id)],
             None => notice("it has written nothing yet"),
         },
-        _ => return None,
+        verb => return edit_action(verb, task, state, now),
     })
 }
 
@@ -52,7 +53,7 @@ pub fn is_task_verb(action: Action) -> bool {
             | Action::Message
             | Action::Answer
             | Action::DiffAttempts
-    )
+    ) || is_edit(action)
 }
 
 /// What a verb of a task says where the selection is not one task.

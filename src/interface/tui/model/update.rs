@@ -27,6 +27,7 @@ impl Ui {
             }
             Msg::Tick => {
                 self.turn_notice(now);
+                self.tick_editing(state, now);
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
@@ -53,6 +54,7 @@ impl Ui {
         for effect in effects {
             match effect {
                 UiEffect::Open(layer) => self.open(*layer, now),
+                UiEffect::CloseEditor(unsaved) => self.close_editor(unsaved, now),
                 UiEffect::Show(screen) => {
                     self.layers.clear();
                     self.screen = screen;
@@ -81,7 +83,8 @@ impl Ui {
     }
 
     /// Puts a layer on top: its time begins, and what was typed for it before stands in it again.
-    fn open(&mut self, mut layer: Layer, now: Micros) {
+    pub(super) fn open(&mut self, layer: Layer, now: Micros) {
+        let mut layer = self.kept_draft(&layer, now).unwrap_or(layer);
         layer.opens(now);
         let draft = |of, task: &TaskId| self.drafts.get(&(of, task.clone())).map(|text| TextField::with_text(text));
         match &mut layer {
@@ -146,6 +149,11 @@ impl Ui {
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
         }
+        if let Some(effects) = self.act_editing(action, state, now) {
+            return effects;
+        }
+        // Where a text has one line, accepting it is what enter does.
+        let action = if action == Action::Accept { Action::Enter } else { action };
         if action == Action::Back {
             let stays = match self.layers.last_mut() {
                 Some(Layer::Inspector(inspector)) => inspector.back(),
@@ -245,6 +253,12 @@ impl Ui {
                 .map_or_else(|| notice("nothing has failed"), |c| vec![open(Layer::Card(c))]),
             Action::StopAll => Card::stop_all(state, now)
                 .map_or_else(|| notice("nothing runs or waits"), |c| vec![open(Layer::Card(c))]),
+            Action::EditPlan => self.edit_plan(state),
+            Action::Undo | Action::Redo => match self.goal_here(state) {
+                Some(goal) if action == Action::Undo => vec![UiEffect::Send(Command::Undo(goal))],
+                Some(goal) => vec![UiEffect::Send(Command::Redo(goal))],
+                None => notice("there is no plan yet"),
+            },
             Action::CopyAnswer => match self.answer(state) {
                 Some((_, attempt)) => vec![UiEffect::CopyAnswer(attempt)],
                 None => notice("there is no answer yet"),
@@ -287,7 +301,7 @@ impl Ui {
     }
 
     pub(super) fn input(&mut self, msg: &Msg, state: &State, now: Micros) -> Vec<UiEffect> {
-        if self.is_deaf(now) {
+        if self.is_deaf(now) || self.input_editing(msg, state, now) {
             return Vec::new();
         }
         match self.layers.last_mut() {
@@ -350,7 +364,7 @@ impl Ui {
                 Msg::Wheel(_, _, by) => themes.turn(isize::from(by.signum())),
                 _ => Vec::new(),
             },
-            Some(Layer::Attention(_)) => Vec::new(),
+            Some(Layer::Attention(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_)) => Vec::new(),
         }
     }
 
@@ -486,12 +500,18 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             | Action::Retry
             | Action::Level
             | Action::Hold
+            | Action::EditTask
+            | Action::NewTask
+            | Action::Remove
+            | Action::Raise
+            | Action::Lower
             | Action::Message
             | Action::Answer
             | Action::DiffAttempts
             | Action::Stop => Some(Stays(inspector.update(action, state, now))),
             _ => None,
         },
+        Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => None,
     }
 }
 

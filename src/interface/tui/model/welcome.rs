@@ -123,6 +123,12 @@ impl WelcomeUi {
                 };
             }
             Action::NewGoal => self.focus = WelcomeFocus::Goal,
+            Action::TextUndo => self.type_in(|a| {
+                a.undo();
+            }),
+            Action::TextRedo => self.type_in(|a| {
+                a.redo();
+            }),
             Action::Down => self.next_example(),
             Action::Up => self.previous_example(),
             Action::Back => {
@@ -162,13 +168,6 @@ impl WelcomeUi {
             KeyCode::Char('j') if control => self.type_in(|a| a.insert_newline()),
             KeyCode::Enter => self.type_in(|a| a.insert_newline()),
             KeyCode::Tab | KeyCode::BackTab => {}
-            // ctrl-/ comes as one of these, by terminal.
-            KeyCode::Char('/' | '_' | '7') if control => self.type_in(|a| {
-                a.undo();
-            }),
-            KeyCode::Char('y') if control => self.type_in(|a| {
-                a.redo();
-            }),
             KeyCode::Char('u') if control => self.type_in(|a| {
                 a.delete_line_by_head();
             }),
@@ -320,7 +319,7 @@ mod tests {
         let mut welcome = WelcomeUi::default();
         welcome.input(&Msg::Paste("one\ntwo".into()), &State::default(), Micros(0));
         assert_eq!(welcome.text(), "one\ntwo");
-        press(&mut welcome, KeyCode::Char('/'), KeyModifiers::CONTROL);
+        welcome.update(Action::TextUndo, &State::default(), Micros(0));
         assert_eq!(welcome.text(), "");
     }
 

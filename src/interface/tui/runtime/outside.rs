@@ -2,7 +2,7 @@
 //! terminal after which the work goes on without one.
 
 use super::{Console, ConsoleExit, Course, Parted};
-use crate::domain::protocol::{AttemptId, Channel, Command, GoalId};
+use crate::domain::protocol::{AttemptId, Channel, Command, TaskId};
 use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -11,7 +11,6 @@ use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
 use crate::interface::tui::log::Entry;
 use crate::interface::tui::model::{Leave, Tone, UiEffect};
-use crate::interface::tui::plan_edit::{self, Edited};
 use crate::interface::tui::terminal::Stage;
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -27,6 +26,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             UiEffect::Send(command) => {
                 if let Err(error) = self.client.send(command) {
                     self.say((error.to_string().into(), Tone::Warning));
+                    self.ui.refused(&error.to_string(), self.now());
                 }
                 Ok(())
             }
@@ -57,7 +57,11 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())
             }
-            UiEffect::EditPlan(goal) => self.edit_plan(goal).await,
+            UiEffect::ExternalEditor { name, text } => self.edit_outside(&name, &text).await,
+            UiEffect::EditResult(task) => {
+                self.edit_result(&task).await;
+                Ok(())
+            }
             UiEffect::Suspend => self.suspend(),
             UiEffect::Detach => {
                 // Given back while it is still there; then the work goes on without it.
@@ -102,7 +106,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 Ok(())
             }
             // Taken care of before they come here.
-            UiEffect::Open(_) | UiEffect::Show(_) => Ok(()),
+            UiEffect::Open(_) | UiEffect::Show(_) | UiEffect::CloseEditor(_) => Ok(()),
         };
         self.policy.want(Wish::Key);
         if done.is_err() {
@@ -117,21 +121,25 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it. What is no
     /// longer at hand is read back from the journal.
     async fn answer(&mut self, attempt: AttemptId) -> String {
-        let at_hand = self.transcripts.text(attempt, Channel::Answer);
-        if self.transcripts.gone(attempt) == 0 {
-            return at_hand;
-        }
-        self.say((CleanText::from_static("reading the journal"), Tone::Plain));
-        // A frame that can't be drawn is met by the next one.
-        let _ = self.draw();
-        match self.client.text(attempt, Channel::Answer).await {
+        match self.whole_answer(attempt).await {
             Some(text) => text,
             None => {
                 let words = "the beginning is gone from memory and could not be read back: this is the rest";
                 self.say((CleanText::from_static(words), Tone::Warning));
-                at_hand
+                self.transcripts.text(attempt, Channel::Answer)
             }
         }
+    }
+
+    /// The same; none when its beginning can't be read back.
+    async fn whole_answer(&mut self, attempt: AttemptId) -> Option<String> {
+        if self.transcripts.gone(attempt) == 0 {
+            return Some(self.transcripts.text(attempt, Channel::Answer));
+        }
+        self.say((CleanText::from_static("reading the journal"), Tone::Plain));
+        // A frame that can't be drawn is met by the next one.
+        let _ = self.draw();
+        self.client.text(attempt, Channel::Answer).await
     }
 
     fn copy_selection(&mut self) -> std::io::Result<()> {
@@ -204,13 +212,24 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
     }
 
-    /// Opens the plan of a goal in the operator's editor; meanwhile the terminal is the editor's, and the work goes on.
-    async fn edit_plan(&mut self, goal: GoalId) -> std::io::Result<()> {
-        let Some(text) = self.drafts.remove(&goal).or_else(|| plan_edit::text_of(&self.state, goal)) else {
-            return Ok(());
+    /// Opens the result of a task in the text editor: its text is here.
+    async fn edit_result(&mut self, task: &TaskId) {
+        let Some(attempt) = self.state.task_by_id(task).and_then(|t| t.result) else {
+            self.say((CleanText::from_static("it has no result to edit yet"), Tone::Plain));
+            return;
         };
-        let path = self.options.state_folder.join(format!("plan-{goal}-{}.yaml", std::process::id()));
-        let written = std::fs::create_dir_all(&self.options.state_folder).and_then(|()| std::fs::write(&path, &text));
+        let Some(text) = self.whole_answer(attempt).await else {
+            let words = "its beginning could not be read back from the journal, so it can't be edited whole";
+            self.say((CleanText::from_static(words), Tone::Warning));
+            return;
+        };
+        self.ui.edit_result(task, &text, &self.state, self.client.now());
+    }
+
+    /// Opens a text in the operator's editor; meanwhile the terminal is the editor's, and the work goes on.
+    async fn edit_outside(&mut self, name: &str, text: &str) -> std::io::Result<()> {
+        let path = self.options.state_folder.join(format!("edit-{}-{name}", std::process::id()));
+        let written = std::fs::create_dir_all(&self.options.state_folder).and_then(|()| std::fs::write(&path, text));
         if let Err(error) = written {
             self.say((format!("{} could not be written: {error}", path.display()).into(), Tone::Warning));
             return Ok(());
@@ -231,24 +250,12 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.say((format!("{program} did not start: {error}; set $VISUAL or $EDITOR").into(), Tone::Warning));
             }
             (Ok(status), _) if !status.success() => {
-                self.say((format!("{program} ended with {status}; the plan is as it was").into(), Tone::Warning));
+                self.say((format!("{program} ended with {status}; the text is as it was").into(), Tone::Warning));
             }
             (Ok(_), Err(error)) => {
-                self.say((format!("the edited plan could not be read: {error}").into(), Tone::Warning));
+                self.say((format!("the edited text could not be read: {error}").into(), Tone::Warning));
             }
-            (Ok(_), Ok(after)) => match plan_edit::read(&self.state, goal, "plan.yaml", &after) {
-                Edited::Unchanged => self.say((CleanText::from_static("the plan is as it was"), Tone::Plain)),
-                Edited::Changed(command) => {
-                    if let Err(error) = self.client.send(command) {
-                        self.say((error.to_string().into(), Tone::Warning));
-                        self.drafts.insert(goal, after);
-                    }
-                }
-                Edited::Broken(words) => {
-                    self.say((format!("{words} · E opens your text again").into(), Tone::Warning));
-                    self.drafts.insert(goal, after);
-                }
-            },
+            (Ok(_), Ok(after)) => self.ui.edited_outside(&after, &self.state),
         }
         Ok(())
     }

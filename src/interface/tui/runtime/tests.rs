@@ -7,8 +7,8 @@ use super::*;
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::{PlanEdit, TaskSpec};
 use crate::domain::protocol::{
-    AttemptId, AttemptStarted, Author, EditKind, Event as Fact, GoalAdded, GoalOptions, Name, PlanEdited, Route,
-    SessionStarted, TaskId, Work,
+    AttemptId, AttemptStarted, Author, EditKind, Event as Fact, GoalAdded, GoalId, GoalOptions, Name, PlanEdited,
+    Route, SessionStarted, TaskId, Work,
 };
 
 fn name(text: &str) -> Name {

@@ -26,6 +26,27 @@ const HELP: Words = (&[Action::Help], "help");
 const CARD: &[Words] =
     &[(&[Action::Left, Action::Right], "choose"), (&[Action::Enter], "do"), (&[Action::Back], "nothing")];
 const SHEET: &[Words] = &[(&[Action::Down, Action::Up], "scroll"), LEAVE, (&[Action::Back], "close")];
+const EDITOR: &[Words] = &[
+    (&[Action::Accept], "look and save"),
+    (&[Action::Back], "leave"),
+    (&[Action::NextProblem], "next mistake"),
+    (&[Action::TextFind], "find"),
+    (&[Action::TextUndo, Action::TextRedo], "undo redo"),
+    (&[Action::ExternalEditor], "$EDITOR"),
+    (&[Action::NextPane, Action::PreviousPane], "indent"),
+    HELP,
+];
+const FIND: &[Words] = &[(&[Action::Enter], "next"), (&[Action::TextFind], "before"), (&[Action::Back], "close"), HELP];
+const FORM: &[Words] = &[
+    (&[Action::Accept], "save"),
+    (&[Action::NextPane, Action::PreviousPane], "field"),
+    (&[Action::Back], "leave"),
+    (&[Action::TextUndo, Action::TextRedo], "undo redo"),
+    (&[Action::ExternalEditor], "prompt in $EDITOR"),
+    HELP,
+];
+const PREVIEW: &[Words] =
+    &[(&[Action::Enter], "apply"), (&[Action::Down, Action::Up], "choose"), (&[Action::Back], "back, nothing is sent")];
 const THEMES: &[Words] =
     &[(&[Action::Down, Action::Up], "choose"), (&[Action::Enter], "keep"), LEAVE, (&[Action::Back], "as it was")];
 const ATTENTION: &[Words] = &[
@@ -50,7 +71,7 @@ const PROMPT: &[Words] =
     &[(&[Action::Enter], "take it"), (&[Action::Back], "as it was"), (&[Action::TextUndo], "undo")];
 const WRITE: &[Words] =
     &[(&[Action::Enter], "send"), (&[Action::Back], "keep as a draft"), (&[Action::TextUndo], "undo")];
-const FIND: &[Words] = &[(&[Action::Enter], "find"), (&[Action::Back], "as it was")];
+const SEEK: &[Words] = &[(&[Action::Enter], "find"), (&[Action::Back], "as it was")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
@@ -71,7 +92,9 @@ const INSPECTOR: &[Words] = &[
 const REVIEW: &[Words] = &[
     (&[Action::Enter], "run it"),
     (&[Action::Back], "keep as a draft"),
-    (&[Action::EditPlan], "edit"),
+    (&[Action::EditTask], "edit task"),
+    (&[Action::EditPlan], "edit plan"),
+    (&[Action::NewTask], "new task"),
     (&[Action::Level], "level"),
     (&[Action::Remove], "remove"),
     (&[Action::Copy], "copy prompt"),
@@ -141,9 +164,13 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Retry(retry) => Some(if retry.field.is_some() { PROMPT } else { RETRY }.to_vec()),
             Layer::Answer(answer) if answer.hand == Hand::Choosing => Some(CARD.to_vec()),
             Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
-            Layer::Inspector(inspector) if inspector.field().is_some() => Some(FIND.to_vec()),
+            Layer::Inspector(inspector) if inspector.field().is_some() => Some(SEEK.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
+            Layer::Editor(editor) if editor.find.is_some() => Some(FIND.to_vec()),
+            Layer::Editor(_) => Some(EDITOR.to_vec()),
+            Layer::Form(_) => Some(FORM.to_vec()),
+            Layer::Preview(_) => Some(PREVIEW.to_vec()),
         };
     }
     match scene.ui.screen {

@@ -7,10 +7,12 @@ mod answer;
 mod attention;
 mod card;
 pub mod done;
+mod editor;
 pub(crate) mod events;
 mod field;
 mod fixed;
 pub(crate) mod forecast;
+mod form;
 mod graph;
 pub mod header;
 mod help;
@@ -21,6 +23,7 @@ mod notices;
 mod other;
 pub(crate) mod page;
 mod palette;
+mod preview;
 pub(crate) mod prose;
 mod retry;
 pub mod review;
@@ -32,6 +35,7 @@ pub mod welcome;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget};
 
 use super::action::Keymap;
 use super::model::run::Drawn;
@@ -84,6 +88,16 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         buf.set_style(body, scene.theme.style(Slot::Text));
         inspector::render(scene, inspector, body, buf);
     }
+    if let Some(layer) = scene.ui.layers.iter().rev().find(|l| is_page(l)) {
+        buf.set_style(body, scene.theme.style(Slot::Text));
+        Clear.render(body, buf);
+        match layer {
+            Layer::Editor(editor) => editor::render(scene.theme, editor, body, buf),
+            Layer::Form(form) => form::render(scene, form, body, buf),
+            Layer::Preview(preview) => preview::render(scene, preview, body, buf),
+            _ => {}
+        }
+    }
     fixed::render(scene, rows(area.height - 2, 1), buf);
     keys::render(scene, keymap, rows(area.height - 1, 1), buf);
     for layer in &scene.ui.layers {
@@ -100,11 +114,16 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Answer(answer) => answer::render(scene, answer, body, buf),
             Layer::Message(message) => message::render(scene, message, body, buf),
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
-            Layer::Inspector(_) => {}
+            Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}
         }
         page::twins(scene.theme, body, buf);
     }
     drawn
+}
+
+/// Whether a layer fills the body, as a screen does.
+fn is_page(layer: &Layer) -> bool {
+    matches!(layer, Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_))
 }
 
 fn too_small(theme: &Theme, area: Rect, buf: &mut Buffer) {
@@ -137,6 +156,8 @@ impl Theme {
 
 #[cfg(test)]
 mod card_tests;
+#[cfg(test)]
+mod editing_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]

@@ -181,6 +181,7 @@ pub(crate) fn twins(theme: &Theme, area: Rect, buf: &mut Buffer) {
             let cell = &mut buf[(x, y)];
             let twin = match cell.symbol() {
                 "…" => "~",
+                "−" => "-",
                 "·" | "•" => ".",
                 "“" | "”" => "\"",
                 "─" | "━" => "-",
