@@ -207,7 +207,7 @@ fn a_click_on_the_key_line_and_the_header_is_the_key() {
     draw(&story, &mut ui, NOW, (120, 40));
     let at = place(&ui, Action::Screen(2));
     click(&mut ui, at);
-    assert_eq!(ui.screen, Screen::Other(2));
+    assert_eq!(ui.screen, Screen::Graph);
     let buf = draw(&story, &mut ui, NOW, (120, 40));
     assert!(line(&buf, 0).contains("[2 Graph]"), "{}", line(&buf, 0));
 }
