@@ -387,8 +387,8 @@ impl EditText {
         if text.is_empty() {
             return self.before(at);
         }
-        let words = text.split_word_bound_indices().filter(|(_, w)| !w.trim().is_empty());
-        At { byte: words.last().map_or(0, |(byte, _)| byte), ..at }
+        let mut words = text.split_word_bound_indices().filter(|(_, w)| !w.trim().is_empty());
+        At { byte: words.next_back().map_or(0, |(byte, _)| byte), ..at }
     }
 
     fn word_after(&self) -> At {
@@ -511,7 +511,7 @@ mod tests {
             let mut text = EditText::new(&start);
             for (what, words) in &steps {
                 match what {
-                    0 | 1 | 2 => typed(&mut text, words.replace('\n', "").as_str()),
+                    0..=2 => typed(&mut text, words.replace('\n', "").as_str()),
                     3 => text.paste(words),
                     4 => text.backspace(),
                     5 => text.delete(),
