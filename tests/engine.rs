@@ -48,7 +48,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::start(EngineOptions {
             session: Name::slug("test"),
-            config: SessionConfig { fleet, settings, seed: 1 },
+            config: SessionConfig { fleet, settings, seed: 1, ..SessionConfig::default() },
             sessions: folder.path().to_path_buf(),
             host: "test".into(),
         })
@@ -236,6 +236,72 @@ async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
     assert_eq!(rig.state.attempts().len(), 1);
     let engine = rig.engine.take().unwrap();
     assert!(tokio::task::spawn_blocking(move || engine.end()).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_question_gives_its_slot_back_and_its_answer_reaches_the_server() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
+    let asks = "[sim ask=Keep the GPL sources?|keep them|drop them]";
+    rig.add(vec![task("asks", "worker", &[], asks), task("next", "worker", &[], "[sim ms=20]")]);
+    let id: TaskId = "g1/asks".parse().unwrap();
+    // With one slot, the other task runs to its end while this one waits for the operator.
+    let next_is_done = |s: &State, _: &Event| s.task_by_id(&"g1/next".parse().unwrap()).is_some_and(|t| t.is_done());
+    assert!(rig.until(next_is_done).await);
+    let question = rig.state.task_by_id(&id).unwrap().asking.clone().unwrap();
+    assert_eq!(question.text.as_str(), "Keep the GPL sources?");
+    assert_eq!(question.choices.iter().map(|c| c.as_str()).collect::<Vec<_>>(), ["keep them", "drop them"]);
+    assert!(rig.state.attention.contains_key(&Subject::Question(id.clone())));
+    let stats = &rig.simulator.stats()[0];
+    assert_eq!((stats.busy, stats.max_in_flight), (0, 1), "{stats:?}");
+    rig.client.send(Command::Answer { task: id.clone(), text: "[sim text=They stay.]".into() }).unwrap();
+    rig.reach_the_end().await;
+    let task = rig.state.task_by_id(&id).unwrap();
+    let attempt = rig.state.attempt(task.result.unwrap()).unwrap();
+    assert_eq!((task.attempts.len(), attempt.turns.len()), (1, 2));
+    // The simulator obeys words it finds in the conversation: the answer was among them.
+    let said: String = rig
+        .records
+        .iter()
+        .filter_map(|r| match &r.event {
+            Event::AttemptOutput(o) if Some(o.turn) == attempt.result_turn() => Some(o.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, "They stay.");
+    assert!(rig.state.attention.is_empty());
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_message_makes_a_next_turn_and_the_result_is_its_answer() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::Ollama, 1)], vec![agent("worker", "a", None)]).await;
+    let first = "[sim ms=200 text=The first answer.]";
+    rig.add(vec![task("one", "worker", &[], first), task("two", "worker", &["one"], "[sim ms=5]")]);
+    assert!(rig.until(|_, e| matches!(e, Event::TurnStarted(_))).await);
+    let text = "[sim text=The second answer.]".to_owned();
+    rig.client.send(Command::Message { task: "g1/one".parse().unwrap(), text }).unwrap();
+    rig.reach_the_end().await;
+    assert_eq!(rig.state.progress(None).done, 2);
+    let one = rig.state.task_by_id(&"g1/one".parse().unwrap()).unwrap();
+    assert_eq!(rig.state.attempt(one.result.unwrap()).unwrap().answer_bytes(), "The second answer.".len() as u64);
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_itself_is_told() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::OpenAi, 1)], vec![agent("worker", "a", None)]).await;
+    let again = "I will look at the file once more. ".repeat(100);
+    let mut spec = task("loops", "worker", &[], &format!("[sim ms=300 text={again}]"));
+    spec.budget.tokens = Some(4_000);
+    rig.add(vec![spec]);
+    let told = |e: &Event| match e {
+        Event::AttentionRaised { subject: Subject::Loop(_), text } => text.contains("I will look at the file"),
+        _ => false,
+    };
+    assert!(rig.until(|_, e| told(e)).await);
+    rig.reach_the_end().await;
+    assert!(rig.state.attention.is_empty(), "what has ended repeats nothing");
+    rig.close().await;
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ fn config() -> SessionConfig {
         },
         settings: Settings { synthesis: false, ..Settings::default() },
         seed: 1,
+        ..SessionConfig::default()
     }
 }
 

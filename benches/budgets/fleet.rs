@@ -69,6 +69,11 @@ pub(crate) fn start(spec: &str) -> Served {
     let settings = Settings { synthesis: false, planner: Name::slug("a"), ..Settings::default() };
     Served {
         child,
-        config: SessionConfig { fleet: Fleet { name: "bench".into(), endpoints, agents }, settings, seed: 1 },
+        config: SessionConfig {
+            fleet: Fleet { name: "bench".into(), endpoints, agents },
+            settings,
+            seed: 1,
+            ..SessionConfig::default()
+        },
     }
 }

@@ -59,6 +59,8 @@ struct Console {
     now: Micros,
     said: Vec<usize>,
     due: Vec<Micros>,
+    /// Tokens of one record of a stream.
+    tokens: u32,
 }
 
 impl Console {
@@ -80,6 +82,7 @@ impl Console {
             now: Micros::from_secs(1),
             said: Vec::new(),
             due: Vec::new(),
+            tokens: TOKENS,
         };
         let mut config = SessionConfig::default();
         config.fleet.endpoints = vec![
@@ -170,9 +173,9 @@ impl Console {
         for stream in 0..self.due.len() {
             while self.due[stream] <= self.now {
                 self.due[stream] = self.due[stream].plus(GATHERED);
-                let text = words(&mut self.said[stream], TOKENS as usize * BYTES_A_TOKEN);
+                let text = words(&mut self.said[stream], self.tokens as usize * BYTES_A_TOKEN);
                 let turn = TurnId { attempt: AttemptId(stream as u64 + 1), turn: 1 };
-                let output = AttemptOutput { turn, channel: Channel::Answer, text, tokens: TOKENS };
+                let output = AttemptOutput { turn, channel: Channel::Answer, text, tokens: self.tokens };
                 self.seq += 1;
                 let event = Event::AttemptOutput(output);
                 records.push(Arc::new(Record { seq: self.seq, at: self.now, event }));
@@ -205,6 +208,15 @@ impl Console {
         backend.draw(self.last.diff(&buf).into_iter()).unwrap();
         self.last = buf;
         (clock() - begun) * 1e3
+    }
+
+    /// Frames until no pane wants another one by itself; their times.
+    fn until_idle(&mut self) -> Vec<f64> {
+        let mut times = vec![self.frame()];
+        while self.ui.run.deadline().is_some_and(|at| at.since(self.now) < Micros::from_secs(1)) {
+            times.push(self.frame());
+        }
+        times
     }
 
     fn act(&mut self, action: Action) {
@@ -249,8 +261,73 @@ pub(crate) fn frames(report: &mut Report) {
     let seconds = FRAMES as f64 * FRAME.0 as f64 / 1e6;
     report.at_most("frame: bytes to the terminal at 20 × 100 tok/s", bytes as f64 / seconds / 1e3, 80.0, "kB/s");
 
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    let share = mean / (FRAME.0 as f64 / 1e3) * 100.0;
+    report.at_most("frame: CPU of the console at 20 × 100 tok/s", share, 15.0, "% core");
+
+    keys(report);
     scrolling(report);
+    million(report);
     ten_thousand();
+}
+
+/// A key while 20 streams of 200 tokens a second come: what waits is applied, the key is met, the frame drawn.
+fn keys(report: &mut Report) {
+    let mut console = Console::new(60);
+    console.tokens = 2 * TOKENS;
+    console.frame();
+    let keys = [Action::Down, Action::NextPane, Action::PageUp, Action::Up, Action::Follow, Action::Zoom, Action::Zoom];
+    let mut times = Vec::new();
+    for key in keys.into_iter().cycle().take(FRAMES) {
+        let begun = clock();
+        console.act(key);
+        let met = (clock() - begun) * 1e3;
+        times.push(met + console.frame());
+    }
+    report.at_most("frame: key to frame at 20 × 200 tok/s, p99", p99(&mut times), 20.0, "ms");
+}
+
+/// Lines of the longest answer that is scrolled and searched.
+const LINES: usize = 1_000_000;
+
+/// A zoomed pane of a million lines: read, scrolled, made narrower, searched.
+fn million(report: &mut Report) {
+    let mut console = Console::new(60);
+    let turn = TurnId { attempt: AttemptId(1), turn: 1 };
+    let mut text = String::new();
+    for n in 0..LINES {
+        text.push_str(if n % 20 == 0 { "- token here\n" } else { "- line of text\n" });
+        if text.len() >= 4096 || n + 1 == LINES {
+            let text = std::mem::take(&mut text);
+            let output = AttemptOutput { turn, channel: Channel::Answer, text, tokens: 1 };
+            console.push(Event::AttemptOutput(output));
+        }
+    }
+    console.act(Action::NextPane);
+    console.act(Action::Zoom);
+    let mut times = console.until_idle();
+    println!("     a million lines are read in {} frames, worst {:.2} ms", times.len(), p99(&mut times));
+    let mut times = Vec::new();
+    for i in 0..400 {
+        let key = match i % 100 {
+            0 => Action::First,
+            50 => Action::Follow,
+            n if n < 50 => Action::PageDown,
+            _ => Action::PageUp,
+        };
+        console.act(key);
+        times.push(console.frame());
+    }
+    report.at_most("frame: scrolling 1,000,000 lines, p99", p99(&mut times), 5.0, "ms");
+    console.ui.run.set_find("token");
+    let mut times = console.until_idle();
+    for i in 0..200 {
+        console.act(if i < 100 { Action::PreviousMatch } else { Action::NextMatch });
+        times.push(console.frame());
+    }
+    let count = console.ui.run.found().map_or(0, |found| found.count);
+    assert_eq!(count, LINES / 20, "each match is counted");
+    report.at_most("frame: searching 1,000,000 lines, p99", p99(&mut times), 5.0, "ms");
 }
 
 /// A zoomed pane of one long answer, scrolled a page a frame while all streams go on.

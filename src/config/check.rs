@@ -2,7 +2,7 @@
 
 use super::merge::Merged;
 use super::{ConfigError, ConsoleSettings};
-use crate::domain::fleet::{Agent, Endpoint, Fleet, Settings};
+use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Fleet, Settings};
 use crate::domain::protocol::AgentName;
 use crate::domain::source::{Node, SourceError, decode, nearest};
 
@@ -10,6 +10,7 @@ use crate::domain::source::{Node, SourceError, decode, nearest};
 pub(super) struct Read {
     pub(super) fleet: Fleet,
     pub(super) settings: Settings,
+    pub(super) attention: AttentionSettings,
     pub(super) console: ConsoleSettings,
     pub(super) warnings: Vec<ConfigError>,
 }
@@ -20,6 +21,7 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
     let endpoints: Vec<(Option<Endpoint>, &Node)> = items(root, "endpoint", "an endpoint", errors);
     let agents: Vec<(Option<Agent>, &Node)> = items(root, "agent", "an agent", errors);
     let settings: Option<Settings> = group(root, "session", errors);
+    let attention: Option<AttentionSettings> = group(root, "attention", errors);
     let console: Option<ConsoleSettings> = group(root, "console", errors);
     let name = match root.get("name").map(|node| decode::<String>(node, "`name`")) {
         Some(Ok(name)) => name,
@@ -45,9 +47,9 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
             fleet.agents.push(agent.clone());
         }
     }
-    let (settings, console) = (settings?, console?);
+    let (settings, attention, console) = (settings?, attention?, console?);
     check_settings(&settings, root, &fleet, errors);
-    Some(Read { fleet, settings, console, warnings })
+    Some(Read { fleet, settings, attention, console, warnings })
 }
 
 fn items<'a, T: serde::de::DeserializeOwned>(

@@ -39,6 +39,17 @@ pub enum ColorChoice {
     Never,
 }
 
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// It is not.
+    #[default]
+    Off,
+    /// It is.
+    On,
+}
+
 /// How the console looks and behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +64,10 @@ pub struct ConsoleSettings {
     pub motion: Motion,
     /// Whether colours are used.
     pub color: ColorChoice,
+    /// Whether the terminal's bell rings when something new needs the operator while the window is not in front.
+    pub bell: Switch,
+    /// Whether the terminal is asked for a notification then.
+    pub notify: Switch,
 }
 
 impl Default for ConsoleSettings {
@@ -63,6 +78,8 @@ impl Default for ConsoleSettings {
             mouse: true,
             motion: Motion::default(),
             color: ColorChoice::default(),
+            bell: Switch::default(),
+            notify: Switch::default(),
         }
     }
 }

@@ -21,7 +21,7 @@ const BUILT_IN: [(&str, &str); 3] = [
 const FILES: [(&str, &[&str]); 3] = [
     ("fleet.toml", &["name", "replace", "endpoint", "agent"]),
     ("agents.toml", &["agent"]),
-    ("baton.toml", &["session", "console"]),
+    ("baton.toml", &["session", "attention", "console"]),
 ];
 
 /// Variables that are read elsewhere.
@@ -245,9 +245,10 @@ fn settings() -> Vec<(&'static str, String)> {
         _ => Vec::new(),
     };
     let session = keys(serde_json::to_value(crate::domain::fleet::Settings::default()));
+    let attention = keys(serde_json::to_value(crate::domain::fleet::AttentionSettings::default()));
     let console = keys(serde_json::to_value(super::ConsoleSettings::default()));
-    let console = console.into_iter().map(|key| ("console", key));
-    session.into_iter().map(|key| ("session", key)).chain(console).collect()
+    let group = |name: &'static str, keys: Vec<String>| keys.into_iter().map(move |key| (name, key));
+    group("session", session).chain(group("attention", attention)).chain(group("console", console)).collect()
 }
 
 /// A tree of one setting, given by a variable or a flag.

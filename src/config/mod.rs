@@ -12,7 +12,7 @@ mod paths;
 mod schema;
 mod show;
 
-pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion};
+pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
 pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};
@@ -20,7 +20,7 @@ pub use show::{PathLine, Shown, show_paths};
 
 use std::collections::BTreeMap;
 
-use crate::domain::fleet::{Fleet, Settings};
+use crate::domain::fleet::{AttentionSettings, Fleet, Settings};
 use crate::domain::source::SourceError;
 
 /// One error in the configuration: its file, line and column, what is wrong, how to mend it.
@@ -45,6 +45,8 @@ pub struct Config {
     pub fleet: Fleet,
     /// What the engine runs under.
     pub settings: Settings,
+    /// When the operator is told.
+    pub attention: AttentionSettings,
     /// How the console looks and behaves.
     pub console: ConsoleSettings,
     /// The folders.
@@ -91,6 +93,7 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
             warnings: read.warnings.into_iter().map(with_text).collect(),
             fleet: read.fleet,
             settings: read.settings,
+            attention: read.attention,
             console: read.console,
             paths,
         }),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ConsoleSettings;
-use crate::domain::fleet::{Agent, Endpoint, Settings};
+use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Settings};
 use crate::domain::plan::plan_schema;
 
 /// A schema for each kind of file.
@@ -56,6 +56,9 @@ struct BatonFile {
     /// What the engine runs under.
     #[schemars(default)]
     session: Settings,
+    /// What is brought to the operator's attention.
+    #[schemars(default)]
+    attention: AttentionSettings,
     /// How the console looks and behaves.
     #[schemars(default)]
     console: ConsoleSettings,

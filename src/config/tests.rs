@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::domain::fleet::Protocol;
+use crate::domain::fleet::{AttentionSettings, Protocol};
 use crate::domain::protocol::{Level, Name};
 
 /// A home and a project in a temporary folder.
@@ -137,6 +137,7 @@ fn the_settings_file_names_every_setting() {
     let text = include_str!("../../config/baton.toml");
     for (group, value) in [
         ("session", serde_json::to_value(Settings::default()).unwrap()),
+        ("attention", serde_json::to_value(AttentionSettings::default()).unwrap()),
         ("console", serde_json::to_value(ConsoleSettings::default()).unwrap()),
     ] {
         for key in value.as_object().unwrap().keys() {

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::domain::protocol::{Command, CommandId, Record};
+use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Record};
 use crate::domain::text::CleanText;
 
 /// A viewer's end of a session.
@@ -21,6 +21,12 @@ pub trait Client: Send {
     /// # Errors
     /// [`SendError`] when the command did not reach the session at all.
     fn send(&self, command: Command) -> Result<CommandId, SendError>;
+
+    /// The whole text of one channel of an attempt, as the session keeps it; none: this client can't reach it.
+    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
+        let _ = (attempt, channel);
+        std::future::ready(None)
+    }
 
     /// Session time now, in the clock of the records: live it runs on between records.
     fn now(&self) -> crate::domain::protocol::Micros;

@@ -112,6 +112,12 @@ impl Endpoint {
         self.title().split_whitespace().next().unwrap_or(self.name.as_str())
     }
 
+    /// The name where there is little room: `GPT` for `GPT-OSS 120B`.
+    pub fn brief(&self) -> &str {
+        let short = self.short();
+        short.split('-').next().filter(|s| s.chars().count() >= 2).unwrap_or(short)
+    }
+
     /// The pool its slots belong to: two endpoints with the same server and model share one.
     pub fn pool(&self) -> PoolKey {
         PoolKey { url: normalise(&self.url), model: self.model.clone() }

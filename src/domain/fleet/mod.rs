@@ -9,4 +9,4 @@ mod settings;
 
 pub use agent::Agent;
 pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef};
-pub use settings::{SessionConfig, Settings};
+pub use settings::{AttentionSettings, SessionConfig, Settings};

@@ -37,6 +37,28 @@ pub struct Settings {
     pub silence_seconds: u64,
     /// A ready task that waited this long counts one priority higher; again after each such time.
     pub ageing_seconds: u64,
+    /// Whether agents may ask the operator; without it they decide for themselves.
+    pub questions: bool,
+}
+
+/// What is brought to the operator's attention, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttentionSettings {
+    /// A turn that answers and has said nothing for this long; 0: never.
+    pub silent_seconds: u64,
+    /// A turn whose prompt has not been read on for this long; 0: never.
+    pub prompt_seconds: u64,
+    /// A context filled to this part, in percent; 0: never.
+    pub full_percent: u32,
+    /// A turn that repeats itself.
+    pub loops: bool,
+}
+
+impl Default for AttentionSettings {
+    fn default() -> Self {
+        Self { silent_seconds: 60, prompt_seconds: 300, full_percent: 90, loops: true }
+    }
 }
 
 impl Default for Settings {
@@ -56,6 +78,7 @@ impl Default for Settings {
             context_percent: 60,
             silence_seconds: 300,
             ageing_seconds: 60,
+            questions: true,
         }
     }
 }
@@ -67,6 +90,9 @@ pub struct SessionConfig {
     pub fleet: Fleet,
     /// The settings.
     pub settings: Settings,
+    /// When the operator is told.
+    #[serde(default)]
+    pub attention: AttentionSettings,
     /// What chance is counted over.
     pub seed: u64,
 }

@@ -12,6 +12,9 @@ use super::{Dag, NodeIx};
 /// Sweeps over all layers, there and back, to lessen crossings; and as many to set rows.
 const SWEEPS: usize = 6;
 
+/// How much more two passes of a line pull at each other than others do.
+const STRAIGHT: usize = 4;
+
 /// What stands in a row of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
@@ -292,7 +295,10 @@ fn rows(layers: &mut [Vec<Item>]) {
             let wish = |(item, b): (&Item, &Vec<usize>)| {
                 let sources = b.iter().filter_map(|n| left.get(*n));
                 let targets = item.next.iter().filter_map(|n| next.get(*n));
-                mean(sources.chain(targets).map(|i| i.row as f32)).unwrap_or(item.row as f32)
+                // A line that goes past several layers is best straight: its passes weigh more with each other.
+                let long = |i: &Item| if item.what == What::Pass && i.what == What::Pass { STRAIGHT } else { 1 };
+                let rows = sources.chain(targets).flat_map(|i| std::iter::repeat_n(i.row as f32, long(i)));
+                mean(rows).unwrap_or(item.row as f32)
             };
             let wished: Vec<f32> = layers[l].iter().zip(&before).map(wish).collect();
             let set = spread(&wished, height);

@@ -46,6 +46,13 @@ impl Orchestrator {
         }
     }
 
+    /// Does something to a task that was checked to be there.
+    fn with(&mut self, task: &TaskId, act: impl FnOnce(&mut Self, TaskIx)) {
+        if let Some(ix) = self.state.find(task) {
+            act(self, ix);
+        }
+    }
+
     pub(super) fn goal(&self, id: GoalId) -> Result<&crate::domain::state::Goal, Refusal> {
         self.state.goal(id).ok_or_else(|| format!("there is no goal {id}"))
     }
@@ -103,8 +110,10 @@ impl Orchestrator {
             Command::Retry(RetryScope::Task(task) | RetryScope::WithDependants(task)) => {
                 let task = self.state.task(self.task(task)?);
                 match task.life {
-                    Life::Running => Err("it runs; stop it first, or wait".to_owned()),
-                    Life::NotStarted if task.failures == 0 => Err("it has not run yet; it starts by itself".to_owned()),
+                    Life::Running if task.asking.is_none() => Err("it runs; stop it first, or wait".to_owned()),
+                    Life::NotStarted if task.failures == 0 && task.thread.is_empty() => {
+                        Err("it has not run yet; it starts by itself".to_owned())
+                    }
                     Life::NotStarted | Life::Ended(_) if task.work == Work::Planning => {
                         Err("the plan is made; ctrl-n gives a new goal".to_owned())
                     }
@@ -153,9 +162,9 @@ impl Orchestrator {
             Command::Probe(Some(endpoint)) if self.state.find_endpoint(endpoint).is_none() => {
                 Err(format!("there is no endpoint {endpoint}"))
             }
-            Command::Message { .. } | Command::Answer { .. } | Command::Dismiss(_) => {
-                Err("this version can't do that yet".to_owned())
-            }
+            Command::Message { task, text } => self.check_message(self.task(task)?, text),
+            Command::Answer { task, text } => self.check_answer(self.task(task)?, text),
+            Command::Dismiss(subject) => self.check_dismiss(subject),
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
         }
     }
@@ -183,11 +192,13 @@ impl Orchestrator {
             }
             Command::Place { task, endpoint } => self.emit(Event::TaskPlaced { task, endpoint }),
             Command::EditResult { task, text } => self.edit_result(author, task, text),
-            Command::Message { .. } | Command::Answer { .. } | Command::Dismiss(_) => {}
+            Command::Message { task, text } => self.with(&task, |this, ix| this.message(author, ix, &text)),
+            Command::Answer { task, text } => self.with(&task, |this, ix| this.answer(author, ix, &text)),
+            Command::Dismiss(subject) => self.emit(Event::AttentionDismissed { subject }),
             Command::Pause => self.emit(Event::SessionPaused {}),
             Command::Resume => self.emit(Event::SessionResumed {}),
-            Command::Hold(task) => self.emit(Event::TaskHeld { task }),
-            Command::Release(task) => self.emit(Event::TaskReleased { task }),
+            Command::Hold(task) => self.with(&task, Self::hold),
+            Command::Release(task) => self.with(&task, Self::release),
             Command::Retry(scope) => self.retry(&author, &scope),
             Command::Stop { scope, partial } => self.stop(&scope, partial),
             Command::Skip(task) => {

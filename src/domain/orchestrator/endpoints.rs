@@ -64,7 +64,6 @@ impl Orchestrator {
             })));
         }
         if up {
-            self.emit_cleared(Subject::Endpoint(name.clone()));
             let next = if self.state.running().len() > 0 { UP_BUSY } else { UP_IDLE };
             self.index.probe_at(name, self.now.plus(next));
         }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::plan::{PlanEdit, Priority};
-use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName};
+use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnId};
 use crate::domain::state::{EndpointIx, GoalPhase, Life, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
@@ -19,14 +19,24 @@ pub(super) struct Lane {
 
 /// The order among ready tasks: the smallest goes first.
 ///
-/// Priority (raised by ageing) first. Then, so that a stream of new goals can't starve an old one, the tasks that were
+/// What is under way before what is new. Then priority (raised by ageing). Then, so that a stream of new goals can't starve an old one, the tasks that were
 /// added earlier by a wide step. Then the longest remaining path. Then the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
+    pub standing: Standing,
     class: Reverse<Priority>,
     epoch: u64,
     path: Reverse<u32>,
     pub task: TaskIx,
+}
+
+/// Whether a task begins or goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// An attempt of it is open and wants its next turn.
+    UnderWay,
+    /// It has no open attempt.
+    New,
 }
 
 /// Something that waits for a time.
@@ -36,6 +46,8 @@ pub(super) enum Timer {
     Backoff(TaskIx),
     /// An endpoint is to be probed.
     Probe(EndpointName),
+    /// A turn may have been silent for too long.
+    Silence(TurnId),
 }
 
 /// The index.
@@ -57,6 +69,8 @@ pub(super) struct Index {
     pub goals_touched: Vec<GoalId>,
     /// What waits for a time.
     timers: BTreeSet<(Micros, Timer)>,
+    /// When the silence of each turn under way is looked at.
+    silence: BTreeMap<TurnId, Micros>,
     /// When ready tasks grow older. Apart from the timers: it wakes nobody, and there may be one for each task.
     ages: BTreeSet<(Micros, TaskIx)>,
     /// When each ready task grows older; none for those that are not ready.
@@ -152,6 +166,12 @@ impl Index {
             | Event::TaskPlaced { task, .. } => {
                 self.touched.extend(state.find(task));
             }
+            Event::TaskAnswered(said) => self.touched.extend(state.find(&said.task)),
+            Event::TurnStarted(started) => self.touched.extend(state.attempt(started.turn.attempt).map(|a| a.task)),
+            Event::TurnEnded(ended) => {
+                self.listen_no_more(ended.turn);
+                self.touched.extend(state.attempt(ended.turn.attempt).map(|a| a.task));
+            }
             Event::AttemptEnded { attempt, .. } => {
                 // Estimates follow the agent's history; recomputing at every doubling keeps the cost small.
                 if let Some(a) = state.attempt(*attempt)
@@ -228,18 +248,19 @@ impl Index {
         let i = ix.0 as usize;
         let task = state.task(ix);
         let goal = state.goal(task.id.goal);
-        let open = task.life == Life::NotStarted
+        let goes_on = state.between_turns(task).is_some();
+        let new = task.life == Life::NotStarted
             && !task.removed
             && !task.held
             && self.unmet[i] == 0
             && goal.is_some_and(|g| g.phase != GoalPhase::Draft);
         let lane = match state.tier_of(task) {
-            Some(tier) if open && task.not_before <= now => {
+            Some(tier) if goes_on || (new && task.not_before <= now) => {
                 Some(Lane { goal: task.id.goal, tier: tier.clone(), endpoint: state.placed(task) })
             }
             _ => None,
         };
-        if open && task.not_before > now {
+        if new && task.not_before > now {
             self.timers.insert((task.not_before, Timer::Backoff(ix)));
         }
         let Some(lane) = lane else {
@@ -250,7 +271,7 @@ impl Index {
             }
             return;
         };
-        let place = self.place(ix, state);
+        let place = self.place(ix, if goes_on { Standing::UnderWay } else { Standing::New }, state);
         if let Some((old_lane, old)) = &self.places[i] {
             if *old_lane == lane && *old == place {
                 return;
@@ -271,7 +292,7 @@ impl Index {
         self.ages.insert((at, ix));
     }
 
-    fn place(&self, ix: TaskIx, state: &State) -> Place {
+    fn place(&self, ix: TaskIx, standing: Standing, state: &State) -> Place {
         let task = state.task(ix);
         let highest = (0..4).rev().find(|p| self.by_priority[*p] > 0).unwrap_or(0);
         let own = task.spec.priority as usize;
@@ -283,6 +304,7 @@ impl Index {
         };
         let step = Micros::from_secs(state.config.settings.ageing_seconds.max(1) * 10).0;
         Place {
+            standing,
             class: Reverse(class),
             epoch: task.added_at.0 / step,
             path: Reverse(self.paths[ix.0 as usize].max(0.0).to_bits()),
@@ -310,7 +332,7 @@ impl Index {
         for i in 0..self.places.len() {
             let ix = TaskIx(i as u32);
             let Some((lane, old)) = self.places[i].clone() else { continue };
-            let place = self.place(ix, state);
+            let place = self.place(ix, old.standing, state);
             if place != old {
                 if let Some(set) = self.lanes.get_mut(&lane) {
                     set.remove(&old);
@@ -327,6 +349,19 @@ impl Index {
         self.timers.insert((at, Timer::Probe(endpoint.clone())));
     }
 
+    /// Looks at a turn's silence at `at`, in place of the time it had.
+    pub(super) fn listen(&mut self, turn: TurnId, at: Micros) {
+        self.listen_no_more(turn);
+        self.silence.insert(turn, at);
+        self.timers.insert((at, Timer::Silence(turn)));
+    }
+
+    fn listen_no_more(&mut self, turn: TurnId) {
+        if let Some(at) = self.silence.remove(&turn) {
+            self.timers.remove(&(at, Timer::Silence(turn)));
+        }
+    }
+
     /// The timers that are due; ageing is acted on here.
     pub(super) fn due(&mut self, state: &State, now: Micros) -> Vec<Timer> {
         let mut due = Vec::new();
@@ -337,6 +372,10 @@ impl Index {
             match timer {
                 Timer::Backoff(ix) => self.touched.push(ix),
                 Timer::Probe(endpoint) => due.push(Timer::Probe(endpoint)),
+                Timer::Silence(turn) => {
+                    self.silence.remove(&turn);
+                    due.push(Timer::Silence(turn));
+                }
             }
         }
         while let Some((at, ix)) = self.ages.first().copied()

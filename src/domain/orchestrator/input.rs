@@ -46,6 +46,13 @@ pub enum Input {
         /// The whole answer, where [`StartTurn::want_answer`] asked for it (capped by the engine).
         answer: Option<String>,
     },
+    /// A turn says the same over and over. Told once a turn.
+    Looping {
+        /// The turn.
+        turn: TurnId,
+        /// What it repeats, and how often.
+        evidence: CleanText,
+    },
     /// The server shows that the slot of an ended turn is free, or the time for that is over.
     SlotFreed {
         /// The turn that had it.
@@ -143,6 +150,8 @@ pub struct StartTurn {
 pub enum WantAnswer {
     /// Yes, up to [`WantAnswer::CAP`] bytes.
     Whole,
+    /// Only if it is short: it may be a question to the operator.
+    Short,
     /// No: counts and digests are enough.
     No,
 }
@@ -150,4 +159,7 @@ pub enum WantAnswer {
 impl WantAnswer {
     /// The most bytes of an answer that reach the domain.
     pub const CAP: usize = 256 * 1024;
+
+    /// The most bytes of an answer that may be a question.
+    pub const SHORT: usize = 4 * 1024;
 }

@@ -19,7 +19,9 @@ mod input;
 mod prompts;
 mod recover;
 mod schedule;
+mod talk;
 mod turns;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use input::{Effect, EndReason, Input, ProbeReport, StartTurn, WantAnswer};
+pub use talk::QUESTIONS;
 
 use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionStarted};
 use crate::domain::state::State;
@@ -103,6 +106,7 @@ impl Orchestrator {
             Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
                 self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
             }
+            Input::Looping { turn, evidence } => self.looping(turn, &evidence),
             Input::SlotFreed { turn } => self.slot_freed(turn),
             Input::Probed { endpoint, report } => self.probed(&endpoint, report),
             Input::Sampled(sample) => self.emit(Event::MachineSampled(sample)),

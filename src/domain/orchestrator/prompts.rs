@@ -3,14 +3,17 @@
 use super::Orchestrator;
 use super::goals::ended_word;
 use crate::domain::plan::planning_prompt;
-use crate::domain::protocol::{AttemptId, Cut, Message, Part, Recipe, Speaker, Work};
-use crate::domain::state::{EndpointIx, Task, TaskIx};
+use crate::domain::protocol::{AttemptId, Cut, Message, Part, Recipe, Speaker, TurnId, Work};
+use crate::domain::state::{EndpointIx, Said, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// Bytes of text a token stands for, on the careful side (English is about four, code and other languages less).
 const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens kept free for the chat template and counting errors.
 const MARGIN_TOKENS: u64 = 256;
+
+/// What is said where nobody said anything between two answers.
+const GO_ON: &str = "Go on from where you stopped.";
 
 /// What the synthesis is asked.
 pub(super) const SYNTHESIS_PROMPT: &str = "Write the answer to the goal from the results above. Say the conclusion \
@@ -52,15 +55,22 @@ impl Orchestrator {
         let literal = |text: &str| Part::Literal(CleanText::new(text));
         let agent = self.state.config.fleet.agent(&task.spec.agent);
         let goal = self.state.goal(task.id.goal);
+        let convention = if self.may_ask(task) { super::talk::QUESTIONS } else { "" };
+        let said: usize = task.messages.iter().map(|m| m.text.len()).sum();
         let fixed = agent.map_or(0, |a| a.prompt.len()) as u64
-            + task.spec.prompt.len() as u64
+            + (convention.len() + task.spec.prompt.len() + said) as u64
             + goal.map_or(0, |g| g.text.len()) as u64;
         let mut parts = vec![literal("The goal all of this serves:\n"), Part::Goal(task.id.goal), literal("\n\n")];
 
         let share = u64::from(self.state.config.settings.context_percent.min(90));
         let by_share = context * share / 100;
         let by_room = context.saturating_sub(max_tokens + MARGIN_TOKENS + fixed / BYTES_PER_TOKEN);
-        let budget = by_share.min(by_room) * BYTES_PER_TOKEN;
+        let thread = self.thread(task);
+        let spoken: u64 = thread.iter().map(|(_, bytes)| bytes).sum();
+        // As much for results as in the turns before, while the conversation leaves it: a prompt that begins as the one
+        // before is read faster.
+        let room = by_room * BYTES_PER_TOKEN;
+        let budget = (by_share * BYTES_PER_TOKEN).min(room.saturating_sub(spoken).max(room / 2));
         let needs: Vec<&Task> = task.needs.iter().map(|n| self.state.task(*n)).collect();
         let results: Vec<(AttemptId, u64)> = needs
             .iter()
@@ -69,6 +79,7 @@ impl Orchestrator {
             .map(|a| (a, self.state.attempt(a).map_or(0, |x| x.answer_bytes())))
             .collect();
         let cuts = cut_to(budget, &results);
+        let inserted: u64 = results.iter().map(|(_, bytes)| bytes).sum::<u64>().min(budget);
         for need in needs {
             let result = need.result.filter(|_| need.has_result());
             match result.and_then(|a| cuts.iter().find(|(c, _)| *c == a)) {
@@ -89,17 +100,54 @@ impl Orchestrator {
         }
         parts.push(literal("## Your task\n\n"));
         parts.push(Part::TaskPrompt(task.id.clone()));
-        Recipe {
-            messages: vec![
-                Message { role: Speaker::System, parts: vec![Part::AgentPrompt(task.spec.agent.clone())] },
-                Message { role: Speaker::User, parts },
-            ],
+        let mut system = vec![Part::AgentPrompt(task.spec.agent.clone())];
+        if !convention.is_empty() {
+            system.push(Part::MayAsk);
         }
+        let mut messages =
+            vec![Message { role: Speaker::System, parts: system }, Message { role: Speaker::User, parts }];
+        for (turn, cut) in cut_to(room - inserted.min(room), &thread) {
+            say(&mut messages, task.messages.iter().filter(|m| m.turn == Some(turn)));
+            messages.push(Message { role: Speaker::Assistant, parts: vec![Part::AnswerOf { turn, cut }] });
+        }
+        say(&mut messages, task.unsent());
+        Recipe { messages }
+    }
+
+    /// The turns a task's conversation carries, with the bytes of their answers. What was put in by hand (a turn that
+    /// asked nothing) stands for the answer before it.
+    fn thread(&self, task: &Task) -> Vec<(TurnId, u64)> {
+        let mut thread: Vec<(TurnId, u64)> = Vec::with_capacity(task.thread.len());
+        for id in &task.thread {
+            let turns = self.state.attempt(id.attempt).map(|a| &a.turns);
+            let Some(turn) = turns.and_then(|t| t.get((id.turn as usize).wrapping_sub(1))) else { continue };
+            if turn.recipe.messages.is_empty() {
+                thread.pop();
+            }
+            thread.push((*id, turn.answer.bytes));
+        }
+        thread
+    }
+}
+
+/// Adds what was said: to the question it goes along with, or as the reply to an answer. An answer is never followed by
+/// another one: chat templates want question and answer in turn.
+fn say<'a>(messages: &mut Vec<Message>, said: impl Iterator<Item = &'a Said>) {
+    let words = said.map(|m| m.text.as_str()).collect::<Vec<_>>().join("\n\n");
+    let literal = |text: &str| vec![Part::Literal(CleanText::new(text))];
+    match messages.last_mut() {
+        Some(last) if last.role == Speaker::User => {
+            if !words.is_empty() {
+                last.parts.extend(literal(&format!("\n\n## From the operator\n\n{words}")));
+            }
+        }
+        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(GO_ON) }),
+        _ => messages.push(Message { role: Speaker::User, parts: literal(&words) }),
     }
 }
 
 /// Divides a budget of bytes among results: short ones whole, the rest an equal share each, cut in the middle.
-fn cut_to(budget: u64, results: &[(AttemptId, u64)]) -> Vec<(AttemptId, Cut)> {
+fn cut_to<Id: Copy>(budget: u64, results: &[(Id, u64)]) -> Vec<(Id, Cut)> {
     let mut by_size: Vec<usize> = (0..results.len()).collect();
     by_size.sort_by_key(|i| results[*i].1);
     let mut cuts = vec![Cut::Whole; results.len()];

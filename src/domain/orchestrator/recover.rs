@@ -8,7 +8,7 @@ use crate::domain::protocol::{
     AttemptEnd, AttemptId, Event, FailureCount, GoalId, Micros, Outcome, Review, SlotAfter, Subject, TaskRetried,
     TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
-use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx};
+use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
@@ -30,8 +30,13 @@ impl Orchestrator {
         }
         for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
             let task = self.state.task(ix);
+            let id = task.id.clone();
             let failed = task.life == Life::Ended(End::Failed) && !task.removed && task.work != Work::Planning;
-            let subject = Subject::Task(task.id.clone());
+            let subject = Subject::Task(id.clone());
+            self.calm(ix);
+            if self.state.task(ix).asking.is_some() && !self.state.attention.contains_key(&Subject::Question(id)) {
+                self.tell_question(ix);
+            }
             if !failed {
                 self.emit_cleared(subject);
             } else if !self.state.attention.contains_key(&subject) {
@@ -62,8 +67,29 @@ impl Orchestrator {
         let open: Vec<AttemptId> = self.state.running().map(|a| a.id).collect();
         for id in open {
             let Some(attempt) = self.state.attempt(id) else { continue };
-            let turn = attempt.turn_id();
+            let (turn, ix) = (attempt.turn_id(), attempt.task);
+            let task = self.state.task(ix);
+            let well = |t: &Turn| {
+                matches!(t.ended, Some((_, TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls)))
+                    && task.work != Work::Planning
+            };
             let cut = match attempt.turn() {
+                Some(t) if task.asking.as_ref().is_some_and(|q| q.turn == turn) => {
+                    // It asked; that its turn had ended may not have been written.
+                    if t.ended.is_none() {
+                        self.end_turn(turn, TurnEnd::Stop);
+                    }
+                    if self.state.task(ix).held {
+                        self.set_down(ix, id);
+                    }
+                    continue;
+                }
+                // Its turn had ended and it goes on, or is held, instead of being done.
+                Some(t) if well(t) && task.held => {
+                    self.set_down(ix, id);
+                    continue;
+                }
+                Some(t) if well(t) && (task.unsent().next().is_some() || t.asked) => continue,
                 Some(t) if t.ended.is_none() => true,
                 Some(t) => {
                     // The turn had ended, the attempt's end was not written: end it as the turn says.
@@ -78,23 +104,31 @@ impl Orchestrator {
                 None => false,
             };
             if cut {
-                self.emit(Event::TurnEnded(Box::new(TurnEnded {
-                    turn,
-                    end: TurnEnd::Cancelled,
-                    slot: SlotAfter::Free,
-                    usage: Usage::default(),
-                    prompt_digest: String::new(),
-                })));
+                self.end_turn(turn, TurnEnd::Cancelled);
             }
             self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Interrupted });
         }
+    }
+
+    fn end_turn(&mut self, turn: TurnId, end: TurnEnd) {
+        self.emit(Event::TurnEnded(Box::new(TurnEnded {
+            turn,
+            end,
+            slot: SlotAfter::Free,
+            usage: Usage::default(),
+            prompt_digest: String::new(),
+        })));
     }
 
     /// Running tasks without a running attempt: finished as their last attempt says, or run again.
     fn finish_tasks(&mut self) {
         for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
             let task = self.state.task(ix);
-            if task.life != Life::Running {
+            if task.is_done() && !task.removed && task.unsent().next().is_some() {
+                self.take_up(ix);
+                continue;
+            }
+            if task.life != Life::Running || self.state.open_attempt(task).is_some() {
                 continue;
             }
             let (id, planning) = (task.id.clone(), task.work == Work::Planning);

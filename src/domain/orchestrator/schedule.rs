@@ -1,9 +1,9 @@
 //! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
 
-use super::index::{Place, Timer};
+use super::index::{Place, Standing, Timer};
 use super::{Effect, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
-    AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
+    AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
 };
 use crate::domain::state::{EndpointState, Gear, Grant, Life, TaskIx};
 
@@ -12,10 +12,14 @@ impl Orchestrator {
     pub(super) fn wake(&mut self) {
         self.index.woken(self.now);
         for timer in self.index.due(&self.state, self.now) {
-            if let Timer::Probe(endpoint) = timer {
-                // Its answer sets the time of the next one; without an answer there is still a next one.
-                self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
-                self.effect(Effect::Probe(endpoint));
+            match timer {
+                Timer::Probe(endpoint) => {
+                    // Its answer sets the time of the next one; without an answer there is still a next one.
+                    self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
+                    self.effect(Effect::Probe(endpoint));
+                }
+                Timer::Silence(turn) => self.listen(turn),
+                Timer::Backoff(_) => {}
             }
         }
     }
@@ -25,6 +29,7 @@ impl Orchestrator {
         loop {
             while self.index.is_touched() {
                 for ix in self.index.take_touched() {
+                    self.calm(ix);
                     if !self.skip_if_blocked(ix) {
                         self.index.classify(ix, &self.state, self.now);
                     }
@@ -46,6 +51,7 @@ impl Orchestrator {
         while let Some((ix, grant)) = self.next_start() {
             self.start_task(ix, grant);
             for ix in self.index.take_touched() {
+                self.calm(ix);
                 self.index.classify(ix, &self.state, self.now);
             }
         }
@@ -56,20 +62,19 @@ impl Orchestrator {
         let mut best: Option<(Place, Grant)> = None;
         for (lane, places) in &self.index.lanes {
             let goal = self.state.goal(lane.goal);
-            if goal.is_some_and(|g| g.options.max_parallel.is_some_and(|max| g.running >= max)) {
-                continue;
-            }
             let is_free = |e: &EndpointState| e.is_usable() && self.state.pool(e.pool).free_slot().is_some();
             let free = match lane.endpoint {
                 Some(endpoint) => is_free(self.state.endpoint(endpoint)),
                 None => self.state.endpoints().iter().any(|e| e.serves(&lane.tier) && is_free(e)),
             };
+            let full = goal.is_some_and(|g| g.options.max_parallel.is_some_and(|max| g.running >= max));
             if !free {
                 continue;
             }
             // Beyond the first: only tasks that avoid the one endpoint with room are passed over.
             for place in places {
-                if best.as_ref().is_some_and(|(b, _)| b < place) {
+                // What is under way is counted in the limit already, and goes before what is new.
+                if best.as_ref().is_some_and(|(b, _)| b < place) || (full && place.standing == Standing::New) {
                     break;
                 }
                 if let Ok(grant) = self.state.admit(place.task, self.now) {
@@ -84,7 +89,14 @@ impl Orchestrator {
     fn start_task(&mut self, ix: TaskIx, grant: Grant) {
         let task = self.state.task(ix);
         let (id, version, agent) = (task.id.clone(), task.version, task.spec.agent.clone());
-        if task.life == Life::NotStarted {
+        if let Some(open) = self.state.open_attempt(task) {
+            let TurnId { attempt, turn } = open.turn_id();
+            if open.endpoint == grant.endpoint && open.agent == agent && open.version == version {
+                self.start_turn(ix, TurnId { attempt, turn: turn + 1 }, grant);
+                return;
+            }
+            self.emit(Event::AttemptEnded { attempt, end: AttemptEnd::Moved });
+        } else if task.life == Life::NotStarted {
             self.emit(Event::TaskStarted { task: id.clone() });
         }
         let attempt = AttemptId(self.state.attempts().len() as u64 + 1);
@@ -121,10 +133,15 @@ impl Orchestrator {
                 known => known,
             },
             schema: planning.then(|| self.planning_schema(task.id.goal)),
-            want_answer: if planning { WantAnswer::Whole } else { WantAnswer::No },
+            want_answer: match task.work {
+                Work::Planning => WantAnswer::Whole,
+                _ if self.may_ask(task) => WantAnswer::Short,
+                _ => WantAnswer::No,
+            },
             seconds: task.spec.budget.seconds,
         };
         self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
+        self.listen(turn);
         self.effect(Effect::StartTurn(Box::new(start)));
     }
 

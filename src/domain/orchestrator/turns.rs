@@ -4,14 +4,14 @@ use super::{Effect, Orchestrator};
 use crate::domain::plan::Backoff;
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptOutput, Channel, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy,
-    Route, SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
+    Route, SlotAfter, Subject, TaskAsked, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
 use crate::domain::state::{PermitPhase, TaskIx};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
     /// The task of a turn that is under way; counts the input as late when there is none.
-    fn live(&mut self, turn: TurnId) -> Option<TaskIx> {
+    pub(super) fn live(&mut self, turn: TurnId) -> Option<TaskIx> {
         let live = self
             .state
             .attempt(turn.attempt)
@@ -24,14 +24,16 @@ impl Orchestrator {
     }
 
     pub(super) fn output(&mut self, turn: TurnId, channel: Channel, text: String, tokens: u32) {
-        if self.live(turn).is_some() {
+        if let Some(ix) = self.live(turn) {
             self.emit(Event::AttemptOutput(AttemptOutput { turn, channel, text, tokens }));
+            self.heard(ix, turn);
         }
     }
 
     pub(super) fn progress(&mut self, turn: TurnId, processed: u64, total: u64) {
-        if self.live(turn).is_some() {
+        if let Some(ix) = self.live(turn) {
             self.emit(Event::TurnProgressed { turn, processed, total });
+            self.heard(ix, turn);
         }
     }
 
@@ -62,6 +64,14 @@ impl Orchestrator {
         if slot == SlotAfter::Draining {
             self.effect(Effect::StopTurn(turn));
         }
+        let asks = match &end {
+            TurnEnd::Stop => self.question_in(ix, answer.unwrap_or("")),
+            _ => None,
+        };
+        if let Some((question, choices)) = asks.clone() {
+            let task = self.state.task(ix).id.clone();
+            self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices }));
+        }
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
         match end {
             TurnEnd::Failed(failure) => {
@@ -69,7 +79,13 @@ impl Orchestrator {
                 self.blame_endpoint(turn.attempt, &failure);
                 self.after_failure(ix, &failure);
             }
+            _ if asks.is_some() => {
+                self.trusted(turn.attempt);
+                self.tell_question(ix);
+            }
+            _ if self.goes_on(ix, turn.attempt) => self.trusted(turn.attempt),
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls | TurnEnd::Cancelled => {
+                self.trusted(turn.attempt);
                 self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Completed });
                 let task = self.state.task(ix);
                 let (id, work) = (task.id.clone(), task.work);
@@ -226,14 +242,14 @@ impl Orchestrator {
 
     /// Raises attention unless the same is raised already.
     pub(super) fn emit_attention(&mut self, subject: Subject, text: CleanText) {
-        if self.state.attention.get(&subject).is_none_or(|a| a.text != text) {
+        if self.state.attention.get(&subject).is_none_or(|a| a.text != text) && !self.state.is_dismissed(&subject) {
             self.emit(Event::AttentionRaised { subject, text });
         }
     }
 
-    /// Clears attention if it is raised.
+    /// Clears attention if it is raised, or was and the operator dismissed it.
     pub(super) fn emit_cleared(&mut self, subject: Subject) {
-        if self.state.attention.contains_key(&subject) {
+        if self.state.attention.contains_key(&subject) || self.state.is_dismissed(&subject) {
             self.emit(Event::AttentionCleared { subject });
         }
     }

@@ -87,6 +87,7 @@ impl Event {
             Self::CommandRefused { .. } => "command.refused",
             Self::AttentionRaised { .. } => "attention.raised",
             Self::AttentionCleared { .. } => "attention.cleared",
+            Self::AttentionDismissed { .. } => "attention.dismissed",
         }
     }
 
@@ -136,7 +137,9 @@ impl Event {
             Self::CommandAccepted { author, .. } | Self::CommandRefused { author, .. } => {
                 About { author: Some(author), ..none }
             }
-            Self::AttentionRaised { subject, .. } | Self::AttentionCleared { subject } => about_subject(subject),
+            Self::AttentionRaised { subject, .. }
+            | Self::AttentionCleared { subject }
+            | Self::AttentionDismissed { subject } => about_subject(subject),
             Self::SessionStarted(_)
             | Self::SessionOpened(_)
             | Self::SessionPaused {}
@@ -262,7 +265,7 @@ impl Event {
             Self::CommandAccepted { author, what, .. } => format!("{author}: {what}"),
             Self::CommandRefused { author, what, reason, .. } => format!("{author}: {what}: {reason}"),
             Self::AttentionRaised { text, .. } => text.to_string(),
-            Self::AttentionCleared { subject } => subject.to_string(),
+            Self::AttentionCleared { subject } | Self::AttentionDismissed { subject } => subject.to_string(),
             Self::GoalDrafted { .. }
             | Self::GoalApproved { .. }
             | Self::GoalReopened { .. }

@@ -233,6 +233,12 @@ pub enum Event {
         /// What it was about.
         subject: Subject,
     },
+    /// The operator has seen it and leaves it as it is; it is not raised again for the same cause.
+    #[serde(rename = "attention.dismissed")]
+    AttentionDismissed {
+        /// What it is about.
+        subject: Subject,
+    },
 }
 
 /// What a session runs under.

@@ -30,6 +30,16 @@ impl Micros {
         self.0 as f64 / 1e6
     }
 
+    /// A length of time as sentences have it: `48s`, `3m12s`, `1h04m`.
+    pub fn words(self) -> String {
+        let all = self.0 / 1_000_000;
+        match all {
+            0..100 => format!("{all}s"),
+            100..3600 => format!("{}m{:02}s", all / 60, all % 60),
+            _ => format!("{}h{:02}m", all / 3600, all / 60 % 60),
+        }
+    }
+
     /// The time between `earlier` and this instant; zero when `earlier` is later.
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))

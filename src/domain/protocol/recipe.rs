@@ -43,6 +43,8 @@ pub enum Speaker {
 pub enum Part {
     /// The agent's system prompt from the session's configuration.
     AgentPrompt(AgentName),
+    /// How the agent may ask the operator: always the same words.
+    MayAsk,
     /// Fixed words of Baton's own.
     Literal(CleanText),
     /// The goal's text.
@@ -56,8 +58,13 @@ pub enum Part {
         /// How much of it is inserted.
         cut: Cut,
     },
-    /// What the model answered in an earlier turn of the same conversation.
-    AnswerOf(TurnId),
+    /// What the model answered in an earlier turn of the same conversation, cut to a budget.
+    AnswerOf {
+        /// The turn.
+        turn: TurnId,
+        /// How much of it is inserted.
+        cut: Cut,
+    },
 }
 
 /// How much of a text is inserted. A cut is always marked in the text with how much was left out.

@@ -10,7 +10,7 @@ mod plan;
 
 use super::{
     Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit, PermitPhase,
-    Pool, PoolIx, Question, Said, SpeedHistory, State, Task, TaskIx, Turn,
+    Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, Event, FailureCount, GoalAdded, GoalId, Health,
@@ -101,21 +101,9 @@ impl State {
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
             Event::TaskReleased { task } => self.with_task(task, |t| t.held = false),
             Event::TaskPlaced { task, endpoint } => self.with_task(task, |t| t.place.clone_from(endpoint)),
-            Event::TaskAsked(asked) => self.with_task(&asked.task, |t| {
-                t.asking = Some(Question {
-                    turn: asked.turn,
-                    text: asked.question.clone(),
-                    choices: asked.choices.clone(),
-                    since: at,
-                });
-            }),
-            Event::TaskAnswered(said) => self.with_task(&said.task, |t| {
-                t.asking = None;
-                t.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
-            }),
-            Event::MessageSent(said) => self.with_task(&said.task, |t| {
-                t.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
-            }),
+            Event::TaskAsked(asked) => self.asked(at, asked),
+            Event::TaskAnswered(said) => self.answered(at, said),
+            Event::MessageSent(said) => self.said(at, said),
             Event::ResultEdited(edited) => self.result_edited(record.seq, at, edited),
             Event::AttemptStarted(started) => self.attempt_started(at, started),
             Event::AttemptOutput(output) => self.output(record.seq, at, output),
@@ -124,6 +112,7 @@ impl State {
             Event::TurnProgressed { turn, processed, total } => {
                 if let Some(turn) = self.turn_mut(*turn) {
                     turn.prompt = Some((*processed, *total));
+                    turn.heard_at = at;
                 }
             }
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
@@ -138,6 +127,12 @@ impl State {
             }
             Event::AttentionCleared { subject } => {
                 self.attention.remove(subject);
+                self.dismissed.remove(subject);
+            }
+            Event::AttentionDismissed { subject } => {
+                self.attention.remove(subject);
+                let cause = self.cause(subject);
+                self.dismissed.insert(subject.clone(), cause);
             }
         }
     }
@@ -262,6 +257,9 @@ impl State {
         let task = &mut self.tasks[ix.0 as usize];
         let (was, removed) = (task.life, task.removed);
         task.life = life;
+        if life != Life::Running {
+            task.drop_question();
+        }
         match life {
             Life::Running => {
                 task.started_at = Some(at);
@@ -297,6 +295,7 @@ impl State {
     }
 
     fn task_retried(&mut self, at: Micros, retried: &TaskRetried) {
+        let was = self.task_by_id(&retried.task).map(|t| t.life);
         let Some(ix) = self.set_life(&retried.task, at, Life::NotStarted) else { return };
         let avoid = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
             Some((_, AttemptEnd::Failed(failure))) if failure.remedy != Remedy::RetryHere => {
@@ -312,6 +311,10 @@ impl State {
             FailureCount::Reset => {
                 task.failures = 0;
                 task.avoid = None;
+                // From the beginning, unless it broke in the middle of a conversation.
+                if was != Some(Life::Ended(End::Failed)) {
+                    task.thread.clear();
+                }
             }
             FailureCount::Counted => {
                 task.failures += 1;
@@ -376,11 +379,14 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount::default(),
             tool_calls: ChannelCount::default(),
+            heard_at: at,
+            asked: false,
         });
+        self.goes_with(started.turn);
         self.set_permit(at, started.turn, PermitPhase::Granted(started.turn));
     }
 
-    fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
+    pub(super) fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
         self.attempts
             .get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?
             .turns
@@ -414,6 +420,7 @@ impl State {
         let Some(turn) = attempt.turns.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
         let first = turn.first_token_at.is_none();
         turn.first_token_at.get_or_insert(at);
+        turn.heard_at = at;
         let count = turn.channel_mut(output.channel);
         count.bytes += output.text.len() as u64;
         count.tokens += u64::from(output.tokens);
@@ -477,6 +484,7 @@ impl State {
             SlotAfter::Draining => PermitPhase::Draining(ended.turn),
         };
         self.set_permit(at, ended.turn, phase);
+        self.spoke(ended.turn, &ended.end);
     }
 
     fn attempt_ended(&mut self, at: Micros, id: crate::domain::protocol::AttemptId, end: &AttemptEnd) {
@@ -487,7 +495,7 @@ impl State {
         attempt.ended = Some((at, end.clone()));
         attempt.rate = 0.0;
         let (endpoint, tokens) = (attempt.endpoint, attempt.output_tokens());
-        self.totals.attempt_us += at.since(attempt.started_at).0;
+        self.totals.attempt_us += attempt.worked(at).0;
         if let Some(i) = self.running.iter().position(|r| *r == id) {
             self.running.remove(i);
         }

@@ -52,6 +52,10 @@ pub struct Turn {
     pub answer: ChannelCount,
     /// Tool calls.
     pub tool_calls: ChannelCount,
+    /// When the server last gave a sign of work: it was sent, read on, or said something.
+    pub heard_at: Micros,
+    /// Its answer is a question to the operator.
+    pub asked: bool,
 }
 
 impl Turn {
@@ -137,9 +141,21 @@ impl Attempt {
         self.ended.as_ref().map_or(now, |(at, _)| *at).since(self.started_at)
     }
 
-    /// Bytes of its answer, all turns.
+    /// The turn whose answer is the attempt's result: the last one that answered with more than a question.
+    pub fn result_turn(&self) -> Option<TurnId> {
+        let last = self.turns.iter().rposition(|t| t.answer.bytes > 0 && !t.asked)?;
+        Some(TurnId { attempt: self.id, turn: last as u32 + 1 })
+    }
+
+    /// Bytes of its result.
     pub fn answer_bytes(&self) -> u64 {
-        self.turns.last().map_or(0, |t| t.answer.bytes)
+        self.turns.iter().rfind(|t| t.answer.bytes > 0 && !t.asked).map_or(0, |t| t.answer.bytes)
+    }
+
+    /// The time its turns took, up to `now`: the time between them is not work.
+    pub fn worked(&self, now: Micros) -> Micros {
+        let turn = |t: &Turn| t.ended.as_ref().map_or(now, |(at, _)| *at).since(t.started_at).0;
+        Micros(self.turns.iter().map(turn).sum())
     }
 
     /// Tokens generated, all turns.

@@ -17,7 +17,9 @@ mod goal;
 mod pool;
 mod preview;
 mod progress;
+mod reason;
 mod status;
+mod talk;
 mod task;
 mod why;
 
@@ -33,6 +35,7 @@ pub use goal::{Goal, GoalPhase};
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
 pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
+pub use reason::Urgency;
 pub use status::Status;
 pub use task::{End, Life, Question, Said, Task, TaskIx};
 pub use why::{Grant, IdleWhy, Why};
@@ -41,7 +44,7 @@ use crate::domain::fleet::SessionConfig;
 use crate::domain::hash::IdMap;
 use crate::domain::protocol::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, Level, MachineSampled, Micros, SessionId, SessionOpened,
-    Subject, TaskId,
+    Subject, TaskId, TurnId,
 };
 use crate::domain::text::CleanText;
 
@@ -117,6 +120,8 @@ pub struct State {
     pub machine: MachineSampled,
     /// What needs the operator.
     pub attention: BTreeMap<Subject, Attention>,
+    /// What the operator has seen and left as it is, and the turn it was about: it is not raised again for the same.
+    dismissed: BTreeMap<Subject, Option<TurnId>>,
     /// How long answers of each agent were.
     pub history: BTreeMap<AgentName, AgentHistory>,
     /// Counters.
@@ -173,6 +178,17 @@ impl State {
     /// The last attempt of a task.
     pub fn last_attempt(&self, task: &Task) -> Option<&Attempt> {
         task.attempts.last().and_then(|id| self.attempt(*id))
+    }
+
+    /// What a subject is about now: the last turn of its task, if it is about one.
+    pub fn cause(&self, subject: &Subject) -> Option<TurnId> {
+        let task = self.task_by_id(subject.task()?)?;
+        self.last_attempt(task).map(Attempt::turn_id)
+    }
+
+    /// Whether the operator has seen this and left it as it is.
+    pub fn is_dismissed(&self, subject: &Subject) -> bool {
+        self.dismissed.get(subject).is_some_and(|cause| *cause == self.cause(subject))
     }
 
     /// The slot pools.

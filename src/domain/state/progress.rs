@@ -1,6 +1,7 @@
 //! Progress: how much is done, and by phase.
 
 use super::{End, Life, State, Status, TaskIx};
+use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{GoalId, Micros, Work};
 
 /// How the tasks of a goal (or of all goals) stand. Removed tasks do not count.
@@ -108,7 +109,7 @@ impl State {
     /// How many times faster than one at a time: the sum of attempt times over the time since the first start.
     pub fn speed_up(&self, now: Micros) -> Option<f32> {
         let first = self.totals.first_start?;
-        let running: u64 = self.running().map(|a| a.elapsed(now).0).sum();
+        let running: u64 = self.running().map(|a| a.worked(now).0).sum();
         let end = if self.running.is_empty() {
             self.attempts
                 .iter()
@@ -165,6 +166,29 @@ impl State {
             for f in &self.task(t).feeds {
                 if !std::mem::replace(&mut seen[f.0 as usize], true) && !self.task(*f).removed {
                     count += u32::from(!self.task(*f).has_ended());
+                    stack.push(*f);
+                }
+            }
+        }
+        count
+    }
+
+    /// How many tasks can't run, or were skipped, because this one ended without a result: those that need it, directly
+    /// or not, and do not go on by being told.
+    pub fn blocks(&self, ix: TaskIx) -> u32 {
+        let mut seen = vec![false; self.tasks.len()];
+        let mut stack = vec![ix];
+        let mut count = 0;
+        while let Some(t) = stack.pop() {
+            for f in &self.task(t).feeds {
+                let task = self.task(*f);
+                let stopped = matches!(task.life, Life::NotStarted | Life::Ended(End::Skipped));
+                if stopped
+                    && !task.removed
+                    && task.spec.on_dependency_failure == OnFailure::Stop
+                    && !std::mem::replace(&mut seen[f.0 as usize], true)
+                {
+                    count += 1;
                     stack.push(*f);
                 }
             }

@@ -90,6 +90,8 @@ pub struct Task {
     pub asking: Option<Question>,
     /// What was said to its agent, oldest first.
     pub messages: Vec<Said>,
+    /// The turns whose answers the conversation of its next request carries, oldest first.
+    pub thread: Vec<TurnId>,
     /// Where its next attempts go while that is usable.
     pub place: Option<EndpointName>,
     /// Taken out of the plan; kept for its history.

@@ -186,6 +186,10 @@ impl State {
     /// The first thing that keeps it from starting.
     pub fn eligible(&self, ix: TaskIx, now: Micros) -> Result<(), Why> {
         let task = self.task(ix);
+        if self.between_turns(task).is_some() {
+            // Its needs, its hold and the limit were looked at when it started.
+            return if self.gear == Gear::Paused { Err(Why::Paused) } else { Ok(()) };
+        }
         if task.life != Life::NotStarted || task.removed {
             return Err(Why::NotWaiting);
         }
@@ -247,7 +251,9 @@ impl State {
     }
 
     /// The best slot for a task that may start: one of the endpoint it is placed on while that is usable, else of the
-    /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. An endpoint it failed on is taken only when the tier has no other that is usable.
+    /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. An endpoint it
+    /// failed on is taken only when the tier has no other that is usable. A next turn goes where the one before was, if
+    /// there is room.
     ///
     /// # Errors
     /// [`Why`] there is none.
@@ -271,6 +277,12 @@ impl State {
         };
         let usable = || serving().filter(|(_, e)| e.is_usable());
         let others = task.avoid.is_some() && usable().any(|(_, e)| Some(&e.config.name) != task.avoid.as_ref());
+        let own = self.between_turns(task).map(|a| a.endpoint);
+        if let Some((endpoint, e)) = own.and_then(|own| usable().find(|(i, _)| *i == own))
+            && let Some(slot) = self.pool(e.pool).free_slot()
+        {
+            return Ok(Grant { endpoint, slot, route });
+        }
         let mut best: Option<(Grant, f32, u32)> = None;
         let (mut busy, mut draining, mut name, mut count) = (0, 0, None, 0);
         for (endpoint, e) in usable() {

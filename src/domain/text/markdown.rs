@@ -1,22 +1,28 @@
 //! Markdown as lines of named spans, for any width.
 //!
 //! [`parse()`] makes blocks that know no width; [`layout()`] wraps them to one; [`render`] does both. A span says what it is
-//! ([`SpanKind`]), never how it looks: colours are the theme's. [`Streaming`] renders text that still grows, without
-//! doing the finished part again.
+//! ([`SpanKind`]), never how it looks: colours are the theme's. Each row knows where it comes from in the source
+//! ([`Origin`]). [`next_cuts`] says where a text that grows may be cut, so that each part is rendered by itself.
 //!
 //! Not here: colours, HTML (shown as written), images (their text is shown), footnotes, mathematics.
 //! Invariants: the input is clean text, and so is the output, character references (`&#27;`) included; no line is wider
 //! than the width it was made for, single graphemes aside; nesting deeper than [`MAX_DEPTH`] is shown flat.
 
+mod closing;
+mod cuts;
 mod highlight;
 mod layout;
+mod origin;
 mod parse;
-mod stream;
 mod table;
 
-pub use layout::layout;
+use std::ops::Range;
+
+pub use closing::closing;
+pub use cuts::{Cut, Join, next_cuts};
+pub use layout::{code, layout};
+pub use origin::Origin;
 pub use parse::parse;
-pub use stream::{Streaming, split_stable};
 
 use super::width::{Align, width};
 
@@ -58,30 +64,50 @@ pub enum SpanKind {
     Dim,
 }
 
-/// A piece of text of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A piece of text of one kind. Two that look alike are equal, wherever they come from.
+#[derive(Clone, Debug)]
 pub struct Span {
     /// What it is.
     pub kind: SpanKind,
     /// Its text; in a [`StyledLine`] never with a newline.
     pub text: String,
+    /// Where the text comes from.
+    pub origin: Origin,
 }
 
-impl Span {
-    /// A span.
-    pub fn new(kind: SpanKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
+impl PartialEq for Span {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.text) == (other.kind, &other.text)
     }
 }
 
-/// One row of rendered Markdown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+impl Eq for Span {}
+
+impl Span {
+    /// A span that stands nowhere in the source.
+    pub fn new(kind: SpanKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), origin: Origin::nowhere() }
+    }
+}
+
+/// One row of rendered Markdown. Two that look alike are equal, wherever they come from.
+#[derive(Clone, Debug, Default)]
 pub struct StyledLine {
     /// Indentation, quote bars and list markers: shown, not copied.
     pub prefix: Vec<Span>,
     /// The text.
     pub spans: Vec<Span>,
+    /// The part of the source it shows; none for a row that is only there for the eye.
+    pub source: Option<Range<usize>>,
 }
+
+impl PartialEq for StyledLine {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.prefix, &self.spans) == (&other.prefix, &other.spans)
+    }
+}
+
+impl Eq for StyledLine {}
 
 impl StyledLine {
     /// All spans, prefix first.
@@ -92,6 +118,16 @@ impl StyledLine {
     /// The row's text, prefix included.
     pub fn text(&self) -> String {
         self.all().map(|span| span.text.as_str()).collect()
+    }
+
+    /// The same row of a text that begins `by` bytes further on in a longer one (negative: further up).
+    #[must_use]
+    pub fn moved(mut self, by: isize) -> Self {
+        for span in self.prefix.iter_mut().chain(&mut self.spans) {
+            span.origin.shift(by);
+        }
+        self.source = self.source.map(|s| s.start.saturating_add_signed(by)..s.end.saturating_add_signed(by));
+        self
     }
 
     /// Width in cells.
@@ -141,7 +177,7 @@ pub enum Block {
         /// The first word after the fence; empty if there is none.
         language: String,
         /// The code, lines ended by newlines.
-        text: String,
+        text: Span,
     },
     /// A quote.
     Quote(Vec<Block>),
@@ -174,14 +210,22 @@ pub fn render(source: &str, cells: usize) -> Vec<StyledLine> {
 
 /// Appends `text` to `spans`, joined to the last one if that is of the same kind.
 fn append(spans: &mut Vec<Span>, kind: SpanKind, text: &str) {
+    append_from(spans, kind, text, &Origin::nowhere());
+}
+
+/// The same with where the text comes from.
+fn append_from(spans: &mut Vec<Span>, kind: SpanKind, text: &str, origin: &Origin) {
     if text.is_empty() {
         return;
     }
     match spans.last_mut() {
-        Some(last) if last.kind == kind => last.text.push_str(text),
-        _ => spans.push(Span::new(kind, text)),
+        Some(last) if last.kind == kind => {
+            last.origin.append(last.text.len(), origin);
+            last.text.push_str(text);
+        }
+        _ => spans.push(Span { kind, text: text.to_owned(), origin: origin.clone() }),
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

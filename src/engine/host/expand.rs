@@ -1,7 +1,8 @@
 //! A recipe becomes messages: pieces looked up in the state and the text store.
 
-use crate::domain::protocol::{Channel, Cut, Part, Recipe, Speaker};
-use crate::domain::state::State;
+use crate::domain::orchestrator::QUESTIONS;
+use crate::domain::protocol::{Channel, Part, Recipe, Speaker};
+use crate::domain::state::{Attempt, State};
 use crate::engine::journal::{Digest, JournalError, TextStore};
 
 /// A prompt as it is sent.
@@ -25,16 +26,19 @@ pub(super) fn expand(recipe: &Recipe, state: &State, texts: &TextStore) -> Resul
                 Part::AgentPrompt(agent) => {
                     text.push_str(state.config.fleet.agent(agent).map_or("", |a| a.prompt.as_str()));
                 }
+                Part::MayAsk => text.push_str(QUESTIONS),
                 Part::Literal(words) => text.push_str(words),
                 Part::Goal(goal) => text.push_str(state.goal(*goal).map_or("", |g| &g.text)),
                 Part::TaskPrompt(task) => {
                     text.push_str(state.task_by_id(task).map_or("", |t| t.spec.prompt.as_str()));
                 }
-                Part::ResultOf { attempt, cut: Cut::Whole } => {
-                    text.push_str(texts.text(*attempt, Channel::Answer)?.trim());
+                Part::ResultOf { attempt, cut } => {
+                    // Its last turn's: what it asked or said before is no part of its result.
+                    if let Some(turn) = state.attempt(*attempt).and_then(Attempt::result_turn) {
+                        text.push_str(texts.cut(turn, Channel::Answer, *cut)?.trim());
+                    }
                 }
-                Part::ResultOf { attempt, cut } => text.push_str(texts.cut(*attempt, Channel::Answer, *cut)?.trim()),
-                Part::AnswerOf(turn) => text.push_str(&texts.turn_text(*turn, Channel::Answer)?),
+                Part::AnswerOf { turn, cut } => text.push_str(texts.cut(*turn, Channel::Answer, *cut)?.trim()),
             }
         }
         digest.update(speaker(message.role).as_bytes());

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::coalesce::{Coalescer, Piece};
+use super::repeat::Repeat;
 use crate::domain::orchestrator::{Input, WantAnswer};
 use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
 use crate::domain::text::CleanText;
@@ -66,7 +67,9 @@ impl Turn {
             id: self.id,
             inputs: self.inputs.clone(),
             coalescer: Coalescer::default(),
-            answer: (self.want_answer == WantAnswer::Whole).then(String::new),
+            answer: (self.want_answer != WantAnswer::No).then(String::new),
+            want_answer: self.want_answer,
+            repeat: Repeat::default(),
             first: None,
             phase: self.phase.clone(),
         };
@@ -156,7 +159,10 @@ struct Text {
     id: TurnId,
     inputs: mpsc::Sender<Input>,
     coalescer: Coalescer,
+    /// What is to come back with the end; none once it is longer than a short one may be.
     answer: Option<String>,
+    want_answer: WantAnswer,
+    repeat: Repeat,
     first: Option<Micros>,
     phase: PhaseCell,
 }
@@ -169,14 +175,22 @@ impl Text {
         }
         if let Some(answer) = &mut self.answer
             && channel == Channel::Answer
-            && answer.len() + piece.len() <= WantAnswer::CAP
         {
-            answer.push_str(piece);
+            let (long, short) = (answer.len() + piece.len(), self.want_answer == WantAnswer::Short);
+            if long <= if short { WantAnswer::SHORT } else { WantAnswer::CAP } {
+                answer.push_str(piece);
+            } else if short {
+                self.answer = None;
+            }
         }
+        let evidence = self.repeat.push(channel, piece);
         for piece in self.coalescer.push(now, channel, piece).into_iter().flatten() {
             self.send(piece).await?;
         }
-        Ok(())
+        match evidence {
+            Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
+            None => Ok(()),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), ()> {

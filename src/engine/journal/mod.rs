@@ -23,7 +23,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
-pub use pages::{Digest, HOT_BYTES, TextStore, cut_text};
+pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
 pub use writer::{MAX_PENDING, Resumed, Writer};

@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{JournalError, Reader};
-use crate::domain::protocol::{AttemptId, Channel, Cut, Record, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Cut, Event, Record, TurnId};
 
 /// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
 pub const HOT_BYTES: usize = 8 << 20;
@@ -97,12 +97,12 @@ impl TextStore {
         self.collect(turn.attempt, |t, c| t == turn && c == channel)
     }
 
-    /// The text of one channel of an attempt, cut to a budget with a mark ([`cut_text`]).
+    /// The text of one channel of a turn, cut to a budget with a mark ([`cut_text`]).
     ///
     /// # Errors
     /// As [`TextStore::text`].
-    pub fn cut(&self, attempt: AttemptId, channel: Channel, cut: Cut) -> Result<String, JournalError> {
-        let text = self.text(attempt, channel)?;
+    pub fn cut(&self, turn: TurnId, channel: Channel, cut: Cut) -> Result<String, JournalError> {
+        let text = self.turn_text(turn, channel)?;
         Ok(match cut_text(&text, cut) {
             Cow::Borrowed(_) => text,
             Cow::Owned(short) => short,
@@ -135,6 +135,33 @@ impl TextStore {
         pieces.hot.iter().for_each(|(_, record)| take(record));
         Ok(text)
     }
+}
+
+/// The text of one channel of an attempt, of the last turn that said something there, read from a journal from its
+/// beginning up to the attempt's end.
+///
+/// # Errors
+/// When the journal can't be read.
+pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
+    let mut reader = Reader::open(journal)?;
+    let (mut text, mut of) = (String::new(), None);
+    while let Some((_, record)) = reader.read()? {
+        if let Some((turn, said, piece)) = record.said()
+            && turn.attempt == attempt
+            && said == channel
+        {
+            if of.replace(turn) != Some(turn) {
+                text.clear();
+            }
+            text.push_str(piece);
+        }
+        match &record.event {
+            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
+            Event::ResultEdited(edited) if edited.attempt == attempt => break,
+            _ => {}
+        }
+    }
+    Ok(text)
 }
 
 fn cost(text: &str) -> usize {

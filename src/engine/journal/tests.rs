@@ -365,7 +365,9 @@ fn evicted_text_reads_back_the_same() {
             assert_eq!(tight.turn_text(turn, channel).unwrap(), roomy.turn_text(turn, channel).unwrap());
         }
     }
-    let cut = tight.cut(AttemptId(1), Channel::Answer, Cut::Middle { head: 2, tail: 3 }).unwrap();
+    let cut = tight
+        .cut(TurnId { attempt: AttemptId(1), turn: 1 }, Channel::Answer, Cut::Middle { head: 2, tail: 3 })
+        .unwrap();
     assert!(cut.starts_with("1\n[… ") && cut.ends_with("xxx"), "{cut}");
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Ask {
     pub(super) last: String,
     /// Messages in the request.
     pub(super) messages: u32,
+    /// Of which the model's own, from turns before; a native request does not tell, and counts as a later turn.
+    pub(super) answers: u32,
     /// The most tokens of the answer, thinking included.
     pub(super) max_tokens: Option<u32>,
     /// Streamed or whole.
@@ -103,6 +105,7 @@ impl Ask {
                 Some("system" | "developer") => push(&mut ask.system, &text),
                 role => {
                     push(&mut ask.conversation, &text);
+                    ask.answers += u32::from(role == Some("assistant"));
                     if role == Some("user") {
                         ask.last = text;
                     }
@@ -128,6 +131,7 @@ impl Ask {
         ask.conversation.clone_from(&prompt);
         ask.last = prompt;
         ask.messages = 1;
+        ask.answers = 1;
         Ok(ask)
     }
 
@@ -146,6 +150,7 @@ impl Ask {
             conversation: String::new(),
             last: String::new(),
             messages: 0,
+            answers: 0,
             max_tokens: limit.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
             delivery: if body["stream"] == true { Delivery::Stream } else { Delivery::Whole },
             usage: Wish::of(&body["stream_options"]["include_usage"]),

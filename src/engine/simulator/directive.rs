@@ -5,6 +5,8 @@
 //! message; where two name the same thing the later one counts, so that a task's own word goes before its goal's.
 //! `[sim die=12s back=20s at=qwen]`: that long after the request came into work the endpoint `qwen` dies, and returns
 //! that long after; once, and only if it is `qwen` that works on it. Times of this kind shrink with the fleet's speed.
+//! `[sim ask=Which?|this|that]`: a first turn asks that, if the system prompt tells how (`ask=` takes the rest of the
+//! bracket); later turns answer.
 //! What cannot be read is ignored: a model does not refuse odd words either.
 
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub(super) struct Directives {
     pub(super) fail_first: Option<u32>,
     /// The answer, word for word.
     pub(super) text: Option<String>,
+    /// The question it asks on its first turn, and the choices behind it, parted by `|`.
+    pub(super) ask: Option<String>,
     /// The endpoint dies so long after the request came into work.
     pub(super) die: Option<Duration>,
     /// It returns so long after it died; none: never by itself.
@@ -52,6 +56,10 @@ impl Directives {
             words = words.trim_start();
             if let Some(text) = words.strip_prefix("text=") {
                 self.text = Some(text.to_owned());
+                return;
+            }
+            if let Some(question) = words.strip_prefix("ask=") {
+                self.ask = Some(question.to_owned());
                 return;
             }
             let end = words.find(' ').unwrap_or(words.len());
@@ -101,6 +109,8 @@ mod tests {
         d.read("[sim die=12s back=500ms at=qwen]");
         assert_eq!((d.die, d.back), (Some(Duration::from_secs(12)), Some(Duration::from_millis(500))));
         assert_eq!(d.at.as_deref(), Some("qwen"));
+        d.read("[sim ms=3 ask=Keep them?|keep them|drop]");
+        assert_eq!((d.ms, d.ask.as_deref()), (Some(3.0), Some("Keep them?|keep them|drop")));
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub(super) struct TooLong {
 
 /// Tokens a chat template puts around a message.
 const TEMPLATE_TOKENS: u32 = 4;
+/// What a system prompt says that lets its model ask the operator.
+const MAY_ASK: &str = "ASK: <question>";
 /// Tokens of an answer whose time is given and whose length is not.
 const TIMED_TOKENS: u32 = 24;
 
@@ -178,7 +180,10 @@ fn words(
         Think::High => 1.6,
     };
     let share = (endpoint.thinking * level).clamp(0.0, 0.7);
-    let timed = directives.ms.is_some() || directives.tokens.is_some() || directives.text.is_some();
+    let first = ask.answers == 0 && ask.system.contains(MAY_ASK);
+    let question = directives.ask.as_deref().filter(|_| first).map(question);
+    let timed =
+        directives.ms.is_some() || directives.tokens.is_some() || directives.text.is_some() || question.is_some();
     let thought = match directives.thinking {
         Some(n) => n,
         None if timed => 0,
@@ -192,7 +197,9 @@ fn words(
         Pieces::exactly(thought, || prose::thinking(&topic, &mut mind, thought))
     };
     let exact = directives.tokens.or(directives.ms.map(|_| TIMED_TOKENS));
-    let answer = if let Some(text) = &directives.text {
+    let answer = if let Some(question) = question {
+        Pieces::new(question)
+    } else if let Some(text) = &directives.text {
         Pieces::new(text.clone())
     } else if plan::is_wanted(ask) {
         Pieces::new(plan::answer(ask, &topic, endpoint.faults.plan, dice))
@@ -206,6 +213,13 @@ fn words(
         Pieces::new(prose::answer(&topic, dice, total.saturating_sub(thought).max(40).min(total)))
     };
     (thinking, answer)
+}
+
+/// A question with its choices, in the form that the prompt asks for.
+fn question(directive: &str) -> String {
+    let mut parts = directive.split('|').map(str::trim);
+    let question = parts.next().unwrap_or_default();
+    parts.fold(format!("ASK: {question}"), |text, choice| format!("{text}\n- {choice}"))
 }
 
 /// Cuts the answer before the first stop word in it.
@@ -302,6 +316,27 @@ mod tests {
         }
         let fates: Vec<bool> = (0..40).map(|seen| script("by rate", 1, seen).failure.is_some()).collect();
         assert!(fates.contains(&true) && fates.contains(&false));
+    }
+
+    #[test]
+    fn a_question_is_asked_once_and_only_where_the_prompt_tells_how() {
+        let endpoint = SimEndpoint::new("x", Protocol::LlamaCpp, "m", 2, 16_384);
+        let say = |system: &str, answered: bool| {
+            let mut messages = vec![
+                json!({"role":"system","content":system}),
+                json!({"role":"user","content":"Do it [sim tokens=9 ask=Keep them?|keep|drop them]"}),
+            ];
+            if answered {
+                messages.push(json!({"role":"assistant","content":"ASK: Keep them?"}));
+                messages.push(json!({"role":"user","content":"keep"}));
+            }
+            let ask = Ask::chat(&json!({"messages": messages})).expect("reads");
+            Script::new(&ask, &endpoint, 1, 1.0, 0).expect("fits").answer.text().to_owned()
+        };
+        let told = "You work. Ask with a line `ASK: <question>`.";
+        assert_eq!(say(told, false), "ASK: Keep them?\n- keep\n- drop them");
+        assert!(!say(told, true).starts_with("ASK:"));
+        assert!(!say("You work.", false).starts_with("ASK:"));
     }
 
     #[test]

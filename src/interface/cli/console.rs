@@ -13,7 +13,7 @@ use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
 use super::session::{engine, person, runtime};
-use crate::config::{ColorChoice, Config, Glyphs, Layer};
+use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -21,7 +21,8 @@ use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse};
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Preset, run};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
+use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
@@ -152,6 +153,14 @@ fn options(config: &Config) -> ConsoleOptions {
         motion: config.console.motion,
         state_folder: config.paths.state.clone(),
         working_folder: std::env::current_dir().unwrap_or_else(|_| ".".into()),
+        bell: match config.console.bell {
+            Switch::On => Bell::Rings,
+            Switch::Off => Bell::Silent,
+        },
+        notify: match config.console.notify {
+            Switch::On => Notify::WhenAway,
+            Switch::Off => Notify::Never,
+        },
         warnings,
     }
 }

@@ -274,17 +274,19 @@ impl Finished {
         let task = self.state.goal(self.goal).and_then(|g| g.answer.as_ref());
         let Some(id) = task.and_then(|t| self.state.task_by_id(t)).and_then(|t| t.result) else { return Ok(None) };
         let Some(attempt) = self.state.attempt(id) else { return Ok(None) };
-        let first = attempt.turns.iter().map(|t| t.answer.first_seq).filter(|seq| *seq > 0).min();
-        let last = attempt.turns.iter().map(|t| t.answer.last_seq).max().unwrap_or(0);
-        let Some(first) = first else { return Ok(Some(String::new())) };
+        let Some(turn) = attempt.result_turn() else { return Ok(Some(String::new())) };
+        let Some(said) = attempt.turns.get((turn.turn as usize).wrapping_sub(1)).map(|t| t.answer) else {
+            return Ok(None);
+        };
+        let (first, last) = (said.first_seq, said.last_seq);
         let mut reader = Reader::open_from(journal, first)?;
         let mut pieces: BTreeMap<u64, String> = BTreeMap::new();
         while let Some((_, record)) = reader.read()? {
             if record.seq > last {
                 break;
             }
-            if let Some((turn, Channel::Answer, text)) = record.said()
-                && turn.attempt == id
+            if let Some((said, Channel::Answer, text)) = record.said()
+                && said == turn
             {
                 pieces.insert(record.seq, text.to_owned());
             }

@@ -9,6 +9,7 @@ use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, configuration, engine, runtime};
 use crate::config::Config;
+use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
 use crate::domain::protocol::{Command, GoalOptions, PlanSource, Review};
 
@@ -24,7 +25,9 @@ pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<
     if console {
         return super::console::open(config, Some(command), global, printer);
     }
-    headless(&config, command, global, printer)
+    // Nobody is there to answer.
+    let settings = Settings { questions: false, ..config.settings.clone() };
+    headless(&Config { settings, ..config }, command, global, printer)
 }
 
 /// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.

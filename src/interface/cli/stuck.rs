@@ -19,13 +19,18 @@ pub(crate) enum Outlook {
 /// How a goal stands at `now`.
 pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
     let Some(goal) = state.goal(goal) else { return Outlook::Moving };
-    if matches!(goal.phase, GoalPhase::Ended(_)) || state.running().len() > 0 {
+    let works = state.running().any(|a| state.task(a.task).asking.is_none());
+    if matches!(goal.phase, GoalPhase::Ended(_)) || works {
         return Outlook::Moving;
     }
     let (mut operator, mut servers) = (Vec::new(), Vec::new());
     for ix in &goal.tasks {
         let task = state.task(*ix);
         if task.has_ended() || task.removed {
+            continue;
+        }
+        if let Some(question) = &task.asking {
+            operator.push(format!("{}: it asks you: {}", task.title, question.text));
             continue;
         }
         let why = match state.admit(*ix, now) {
@@ -39,8 +44,8 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             }
             Why::Down { .. } => servers.push(sentence),
             // It stands and falls with another task.
-            Why::Needs { .. } => {}
-            Why::NotWaiting | Why::Backoff { .. } | Why::Limit { .. } | Why::Slot { .. } => return Outlook::Moving,
+            Why::Needs { .. } | Why::Limit { .. } => {}
+            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } => return Outlook::Moving,
         }
     }
     match (servers.is_empty(), operator.is_empty()) {

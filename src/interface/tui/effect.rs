@@ -4,12 +4,16 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::model::Tone;
 use crate::domain::text::CleanText;
 
 /// The most bytes sent to the clipboard through the terminal: several terminals drop longer ones without a word.
 pub(crate) const CLIPBOARD_CAP: usize = 100_000;
+
+/// How long a clipboard program may take.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A sentence and how it is meant.
 pub(crate) type Said = (CleanText, Tone);
@@ -43,29 +47,73 @@ pub(crate) fn save(folder: &Path, name: &str, text: &str) -> Said {
 
 /// What goes to the clipboard through the terminal: at most [`CLIPBOARD_CAP`] bytes, cut between characters.
 pub(crate) fn for_clipboard(text: &str) -> (&str, Said) {
-    let mut end = text.len().min(CLIPBOARD_CAP);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let said = if end < text.len() {
-        let words = format!("copied the first {} KB of {}; S saves all of it", end / 1_000, text.len() / 1_000);
+    let part = text.get(..text.floor_char_boundary(CLIPBOARD_CAP)).unwrap_or_default();
+    let said = if part.len() < text.len() {
+        let words = format!(
+            "copied the first {} KB of {} through the terminal, which takes no more; S saves a whole answer",
+            part.len() / 1_000,
+            text.len() / 1_000
+        );
         (words.into(), Tone::Warning)
     } else {
-        (CleanText::from_static("copied"), Tone::Plain)
+        (format!("copied {} through the terminal (OSC 52)", amount(text)).into(), Tone::Plain)
     };
-    (text.get(..end).unwrap_or_default(), said)
+    (part, said)
 }
 
-/// Gives text to the clipboard of a Mac that this process runs on itself. False: it is none, or it did not take it.
-pub(crate) fn pasteboard(text: &str) -> bool {
-    if !cfg!(target_os = "macos") || std::env::var_os("SSH_CONNECTION").is_some() {
-        return false;
+/// How much text that is, in words.
+pub(crate) fn amount(text: &str) -> String {
+    let lines = text.lines().count();
+    match (lines, text.chars().count()) {
+        (0 | 1, 1) => "1 letter".to_owned(),
+        (0 | 1, letters) => format!("{letters} letters"),
+        (lines, _) => format!("{lines} lines"),
     }
-    let child =
-        std::process::Command::new("pbcopy").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+}
+
+/// A program that takes text for the clipboard, and its arguments.
+type Program = (&'static str, &'static [&'static str]);
+
+/// The programs that reach the clipboard of the machine this process runs on; none over SSH, where that clipboard is
+/// not the operator's.
+fn programs(variable: impl Fn(&str) -> bool) -> &'static [Program] {
+    if variable("SSH_CONNECTION") || variable("SSH_TTY") {
+        &[]
+    } else if cfg!(target_os = "macos") {
+        &[("pbcopy", &[])]
+    } else if variable("WAYLAND_DISPLAY") {
+        &[("wl-copy", &[])]
+    } else if variable("DISPLAY") {
+        &[("xclip", &["-selection", "clipboard"]), ("xsel", &["--clipboard", "--input"])]
+    } else {
+        &[]
+    }
+}
+
+/// Gives text to the clipboard of this machine. Returns the program that took it; none: there is none, or none did.
+pub(crate) fn native_clipboard(text: &str) -> Option<&'static str> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    programs(set).iter().find(|program| give(program, text)).map(|(name, _)| *name)
+}
+
+/// Whether a program took the text, within a bounded time: one that hangs must not hold the console.
+fn give((name, args): &Program, text: &str) -> bool {
+    let child = std::process::Command::new(name)
+        .args(*args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     let Ok(mut child) = child else { return false };
-    let written = child.stdin.take().is_some_and(|mut to| to.write_all(text.as_bytes()).is_ok());
-    child.wait().is_ok_and(|status| status.success()) && written
+    let (done, took) = std::sync::mpsc::channel();
+    let text = text.to_owned();
+    std::thread::spawn(move || {
+        let written = child.stdin.take().is_some_and(|mut to| to.write_all(text.as_bytes()).is_ok());
+        let ended = child.wait().is_ok_and(|status| status.success());
+        // Nobody may listen any more.
+        let _ = done.send(written && ended);
+    });
+    took.recv_timeout(PATIENCE).unwrap_or(false)
 }
 
 /// The editor the operator asks for, as words of a command line.
@@ -97,6 +145,24 @@ mod tests {
         let (part, (said, tone)) = for_clipboard(&long);
         assert_eq!((part.len(), tone), (CLIPBOARD_CAP, Tone::Warning));
         assert!(said.contains("first 100 KB of 200"), "{said}");
-        assert_eq!(for_clipboard("short").0, "short");
+        let (part, (said, tone)) = for_clipboard("one\ntwo");
+        assert_eq!(
+            (part, said.as_str(), tone),
+            ("one\ntwo", "copied 2 lines through the terminal (OSC 52)", Tone::Plain)
+        );
+        assert_eq!((amount("é"), amount("全角")), ("1 letter".into(), "2 letters".into()));
+    }
+
+    #[test]
+    fn over_ssh_the_clipboard_of_this_machine_is_left_alone() {
+        for names in [&["SSH_TTY", "DISPLAY"][..], &["SSH_CONNECTION", "WAYLAND_DISPLAY"]] {
+            assert!(programs(|name| names.contains(&name)).is_empty());
+        }
+        if !cfg!(target_os = "macos") {
+            assert_eq!(programs(|name| name == "WAYLAND_DISPLAY")[0].0, "wl-copy");
+            assert_eq!(programs(|name| name == "DISPLAY").len(), 2);
+            assert!(programs(|_| false).is_empty());
+        }
+        assert!(!give(&("no-such-program-here", &[]), "x"));
     }
 }

@@ -53,6 +53,11 @@ impl FramePolicy {
         self.gaze = gaze;
     }
 
+    /// Whether the window is in front, as far as it says.
+    pub(crate) fn gazes(&self) -> Gaze {
+        self.gaze
+    }
+
     /// When the next frame is due; none when none is wanted.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let gap = match (self.wish?, self.gaze) {

@@ -5,8 +5,11 @@
 //! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
+mod call;
 mod look;
 mod outside;
+
+pub use call::Notify;
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,10 +32,10 @@ use super::probe::{self, GlyphChoice};
 use super::remember::Memory;
 use super::scene::{Scene, Transcripts};
 use super::signal::{Signalled, Signals};
-use super::terminal::{Stage, Tty};
+use super::terminal::{Bell, Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
 use crate::config::Motion;
-use crate::domain::protocol::{Command, Micros, Record};
+use crate::domain::protocol::{Command, Event as Fact, Micros, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -71,6 +74,10 @@ pub struct ConsoleOptions {
     pub state_folder: PathBuf,
     /// Where answers are saved.
     pub working_folder: PathBuf,
+    /// Whether the bell calls the operator from another window.
+    pub bell: Bell,
+    /// Whether a notification does.
+    pub notify: Notify,
     /// Said at the start: mistakes in settings, themes and keys.
     pub warnings: Vec<CleanText>,
 }
@@ -360,10 +367,14 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Applies records that wait, for [`BATCH`] at most.
     async fn apply(&mut self) {
         let began = Instant::now();
+        let mut raised = None;
         while let Some(record) = self.waiting.pop_front() {
             self.state.apply(&record);
             self.transcripts.apply(&record);
             self.ui.observe(&self.state, &record);
+            if let Fact::AttentionRaised { subject, .. } = &record.event {
+                raised = Some(subject.clone());
+            }
             if began.elapsed() > BATCH {
                 break;
             }
@@ -372,6 +383,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.policy.want(Wish::Change);
         self.plan_tick();
         self.retitle();
+        if let Some(subject) = raised {
+            self.call(&subject);
+        }
         if self.course == Course::WhenIdle && self.state.running().len() == 0 {
             self.end(ConsoleExit::Left(Leave::AfterRunning));
         }
@@ -388,20 +402,6 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let text = "the session is over; what is shown stays, q leaves";
                 self.ui.say(text, Tone::Warning, self.client.now());
                 self.policy.want(Wish::Change);
-            }
-        }
-    }
-
-    fn retitle(&mut self) {
-        let title = match self.state.goals().last() {
-            Some(goal) => format!("baton · {}", CleanText::one_line(&goal.text)),
-            None => "baton".to_owned(),
-        };
-        if *title != *self.title {
-            self.title = title.into();
-            // A title that can't be set is met by the next frame.
-            if self.parted == Parted::No {
-                let _ = self.stage.title(&self.title);
             }
         }
     }

@@ -49,6 +49,8 @@ struct Kept {
     gone: usize,
     pieces: VecDeque<Arc<Record>>,
     bytes: usize,
+    /// Bytes of text in the pieces that are gone.
+    gone_bytes: u64,
 }
 
 impl Default for Transcripts {
@@ -92,6 +94,7 @@ impl Transcripts {
             if let Some(attempt) = self.ended.pop_front() {
                 if let Some(kept) = self.texts.get_mut(&attempt) {
                     kept.gone += kept.pieces.len();
+                    kept.gone_bytes += kept.pieces.iter().map(|p| text_bytes(p)).sum::<u64>();
                     kept.pieces = VecDeque::new();
                     self.bytes -= std::mem::take(&mut kept.bytes);
                 }
@@ -106,6 +109,7 @@ impl Transcripts {
                     most.bytes -= bytes;
                     self.bytes -= bytes;
                 }
+                most.gone_bytes += text_bytes(&piece);
                 most.gone += 1;
             }
         }
@@ -131,9 +135,27 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone)
     }
 
-    /// The raw text of one channel of an attempt, as far as it is at hand.
+    /// How many bytes of text those were.
+    pub fn gone_bytes(&self, attempt: AttemptId) -> u64 {
+        self.texts.get(&attempt).map_or(0, |k| k.gone_bytes)
+    }
+
+    /// The raw text of one channel of an attempt, as far as it is at hand: of the last turn that said something there,
+    /// for what was said before it is conversation, not result.
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
-        self.pieces(attempt, 0).filter(|(c, _)| *c == channel).map(|(_, t)| t).collect()
+        let pieces = || {
+            let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
+            kept.filter_map(|r| r.said()).filter(|(_, c, _)| *c == channel)
+        };
+        let last = pieces().next_back().map(|(turn, ..)| turn);
+        pieces().filter(|(turn, ..)| Some(*turn) == last).map(|(.., text)| text).collect()
+    }
+}
+
+fn text_bytes(piece: &Record) -> u64 {
+    match &piece.event {
+        Event::AttemptOutput(output) => output.text.len() as u64,
+        _ => 0,
     }
 }
 

@@ -33,6 +33,27 @@ const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 const TITLE_ASIDE: &str = "\x1b[22;2t";
 const TITLE_BACK: &str = "\x1b[23;2t";
 
+/// Whether the bell rings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bell {
+    /// It does not.
+    #[default]
+    Silent,
+    /// It does.
+    Rings,
+}
+
+/// What is written to call the operator. OSC 9 ends at the first BEL, and clean text has none.
+fn write_call(out: &mut impl Write, bell: Bell, words: Option<&CleanText>) -> io::Result<()> {
+    if let Some(words) = words {
+        queue!(out, Print(format!("\x1b]9;{}\x07", CleanText::one_line(words))))?;
+    }
+    if bell == Bell::Rings {
+        queue!(out, Print("\x07"))?;
+    }
+    out.flush()
+}
+
 /// Where a console is shown.
 pub(crate) trait Stage {
     /// What the user does.
@@ -61,6 +82,9 @@ pub(crate) trait Stage {
 
     /// Sets the window's title.
     fn title(&mut self, title: &CleanText) -> io::Result<()>;
+
+    /// Calls the operator from another window: by the bell, and by a notification with these words where some are given.
+    fn call(&mut self, bell: Bell, words: Option<&CleanText>) -> io::Result<()>;
 
     /// Asks the terminal to put text on the clipboard (OSC 52). It never answers whether it did.
     fn clipboard(&mut self, text: &str) -> io::Result<()>;
@@ -247,6 +271,10 @@ impl Stage for Tty {
         execute!(self.terminal.backend_mut(), SetTitle(title.lines().next().unwrap_or_default()))
     }
 
+    fn call(&mut self, bell: Bell, words: Option<&CleanText>) -> io::Result<()> {
+        write_call(self.terminal.backend_mut(), bell, words)
+    }
+
     fn clipboard(&mut self, text: &str) -> io::Result<()> {
         execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
     }
@@ -308,6 +336,18 @@ mod tests {
         assert_eq!(order, on.iter().collect::<Vec<_>>(), "the order is reversed");
         assert!(enter.contains("\x1b[?25l") && leave.contains("\x1b[?25h"), "the cursor comes back");
         assert!(leave.contains("\x1b[?2026l") && leave.contains("\x1b[?1000l") && leave.contains("\x1b[23;2t"));
+    }
+
+    #[test]
+    fn a_call_is_one_notification_whatever_the_words() {
+        let mut out = Vec::new();
+        write_call(&mut out, Bell::Rings, Some(&CleanText::new("1 needs you\x07\x1b]0;x\x07\nmore"))).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.starts_with("\x1b]9;1 needs you") && out.ends_with("\x07\x07"), "{out:?}");
+        assert_eq!((out.matches('\x07').count(), out.matches('\x1b').count()), (2, 1), "{out:?}");
+        let mut none = Vec::new();
+        write_call(&mut none, Bell::Silent, None).unwrap();
+        assert!(none.is_empty());
     }
 
     #[test]

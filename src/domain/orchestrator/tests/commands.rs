@@ -262,14 +262,23 @@ fn a_plan_that_is_being_made_can_not_be_edited() {
 }
 
 #[test]
-fn a_held_task_that_runs_ends_its_turn_and_is_held_no_more() {
+fn a_held_task_that_runs_ends_its_turn_keeps_its_answer_and_is_done_when_released() {
     let mut world = started();
     world.command(Command::Hold(id("g1/a"))).unwrap();
-    world.run(1_000);
+    while !world.live.is_empty() {
+        world.step();
+    }
     let a = world.state().task_by_id(&id("g1/a")).unwrap();
-    assert!(a.is_done() && !a.held);
+    assert!(a.held && a.life == Life::NotStarted && a.thread.len() == 1);
+    assert_eq!(world.state().task_by_id(&id("g1/b")).unwrap().life, Life::NotStarted, "nobody has its result yet");
+    world.command(Command::Release(id("g1/a"))).unwrap();
+    let a = world.state().task_by_id(&id("g1/a")).unwrap();
+    assert!(a.is_done() && !a.held && a.attempts.len() == 1, "what it said is its answer");
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.command(Command::Retry(RetryScope::Task(id("g1/a")))).unwrap();
     assert_eq!(world.live.len(), 1, "a retry is not held by what was asked of the run before");
+    world.assert_fold();
 }
 
 #[test]

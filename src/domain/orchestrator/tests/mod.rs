@@ -6,4 +6,6 @@ mod edits;
 mod faults;
 mod properties;
 mod schedule;
+mod talk;
+mod watch;
 mod world;

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, config, endpoint, failure, name, person, plan, task};
+use super::world::{Says, World, config, endpoint, failure, name, person, plan, task};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
-    StopScope, TaskId, Work,
+    Speaker, StopScope, TaskId, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
@@ -196,7 +196,13 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
     };
     let review = if pick.is_multiple_of(2) { Review::Ask } else { Review::Auto };
     let rerun = || if pick.is_multiple_of(2) { vec![id().name] } else { Vec::new() };
-    match kind % 27 {
+    match kind % 30 {
+        27 => Command::Message { task: id(), text: format!("word {pick}") },
+        28 => Command::Answer { task: id(), text: "this one".into() },
+        29 => match world.state().attention.keys().nth(pick as usize % 3) {
+            Some(subject) => Command::Dismiss(subject.clone()),
+            None => Command::Message { task: id(), text: "hello".into() },
+        },
         14 => Command::AddGoal { text: "another goal".into(), plan: PlanSource::Model, options: options(review) },
         15 => Command::AddGoal {
             text: "a given goal".into(),
@@ -260,6 +266,16 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
     }
 }
 
+/// Answers every question there is. True: there was one.
+fn answer_all(world: &mut World) -> bool {
+    let asking: Vec<TaskId> =
+        world.state().tasks().iter().filter(|t| t.asking.is_some()).map(|t| t.id.clone()).collect();
+    for task in &asking {
+        world.command(Command::Answer { task: task.clone(), text: "that one".into() }).unwrap();
+    }
+    !asking.is_empty()
+}
+
 /// How a turn ends, by the turn and by how often its task was tried.
 type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
 
@@ -283,6 +299,16 @@ fn fate(seed: u64, percent: u64) -> Fate {
     })
 }
 
+/// Some first turns ask the operator, and some that were answered ask again.
+fn asks(seed: u64) -> Says {
+    Box::new(move |t| {
+        let text = format!("{}?", t.task);
+        let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+        let answers = t.recipe.messages.iter().filter(|m| m.role == Speaker::Assistant).count() as u64;
+        (answers < (h >> 30) % 3).then(|| "ASK: Which?\n- this one\n- that one".to_owned())
+    })
+}
+
 /// Lets everything that may go on go on, and runs to the end.
 fn to_the_end(world: &mut World) {
     world.down.clear();
@@ -301,12 +327,18 @@ fn to_the_end(world: &mut World) {
         for id in held {
             world.command(Command::Release(id)).unwrap();
         }
+        answer_all(world);
         let _ = world.command(Command::Resume);
         for goal in world.state().goals().iter().map(|g| g.id).collect::<Vec<_>>() {
             let _ = world.command(Command::Approve(goal));
         }
     }
-    world.run(3_000);
+    for _ in 0..40 {
+        world.run(3_000);
+        if !answer_all(world) {
+            break;
+        }
+    }
     for goal in world.state().goals() {
         let left: Vec<String> = goal
             .tasks
@@ -343,6 +375,7 @@ proptest! {
     ) {
         let mut world = World::new(shared());
         world.fate = fate(seed, percent);
+        world.says = asks(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -359,6 +392,7 @@ proptest! {
     ) {
         let mut world = World::new(shared());
         world.fate = fate(seed, 20);
+        world.says = asks(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -385,6 +419,7 @@ proptest! {
     ) {
         let mut world = World::new(shared());
         world.fate = fate(seed, percent);
+        world.says = asks(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -395,6 +430,7 @@ proptest! {
         for cut in (1 + offset..world.records.len()).step_by(7) {
             let mut again = World::resume(&world.records[..cut]);
             again.fate = fate(seed, percent);
+            again.says = asks(seed);
             to_the_end(&mut again);
             // What was done before is not run again; a plan's text does not outlive the process, so planning may be.
             let before: Vec<_> = {
@@ -402,7 +438,16 @@ proptest! {
                 for record in &world.records[..cut] {
                     state.apply(record);
                 }
-                state.tasks().iter().filter(|t| t.is_done() && stands(&state, t)).map(|t| (t.id.clone(), t.attempts.len())).collect()
+                // A message that waits at the cut is said: its task goes on, and the answers made of it are written again.
+                let waits = state.tasks().iter().any(|t| t.is_done() && t.unsent().next().is_some());
+                let kept = |t: &&crate::domain::state::Task| {
+                    t.is_done()
+                        && stands(&state, t)
+                        && t.unsent().next().is_none()
+                        && t.work != Work::Planning
+                        && !(waits && t.work != Work::Ordinary)
+                };
+                state.tasks().iter().filter(kept).map(|t| (t.id.clone(), t.attempts.len())).collect()
             };
             for (id, attempts) in before {
                 prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts);

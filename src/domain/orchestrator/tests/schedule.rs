@@ -16,6 +16,7 @@ fn one_tier(slots: u32) -> SessionConfig {
         },
         settings: Settings::default(),
         seed: 1,
+        ..SessionConfig::default()
     }
 }
 
@@ -51,7 +52,7 @@ fn sixty_mixed_tasks_with_heavy_tails_end_within_one_percent_of_the_bound() {
         endpoints: tiers.iter().map(|(t, s)| endpoint(t, t, *s, 50.0)).collect(),
         agents: tiers.iter().map(|(t, _)| agent(t, t, None)).collect(),
     };
-    let mut world = World::new(SessionConfig { fleet, settings: Settings::default(), seed: 1 });
+    let mut world = World::new(SessionConfig { fleet, seed: 1, ..SessionConfig::default() });
     let mut tasks = Vec::new();
     let mut bound = 0f64;
     for (t, (tier, slots)) in tiers.iter().enumerate() {

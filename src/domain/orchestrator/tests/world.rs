@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
-use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
+use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn, WantAnswer};
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
     Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, LevelSupport, Micros,
@@ -50,6 +50,7 @@ pub(super) fn config() -> SessionConfig {
             ],
         },
         settings: Settings::default(),
+        attention: crate::domain::fleet::AttentionSettings::default(),
         seed: 1,
     }
 }
@@ -68,6 +69,8 @@ pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
 pub(super) fn person(name: &'static str) -> Author {
     Author::Person(CleanText::from(name))
 }
+
+pub(super) type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
 
 type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 
@@ -88,6 +91,8 @@ pub(super) struct World {
     pub fate: Fate,
     /// Microseconds a request takes.
     pub duration: Box<dyn Fn(&StartTurn) -> u64>,
+    /// What a turn answers, if not the usual.
+    pub says: Says,
     /// What a planning request answers.
     pub plan_answer: String,
     /// Endpoints that do not answer probes or requests.
@@ -128,6 +133,7 @@ impl World {
             live: BTreeMap::new(),
             fate: Box::new(|_, _| Ok(())),
             duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
+            says: Box::new(|_| None),
             plan_answer: String::new(),
             down: Vec::new(),
             loading: Vec::new(),
@@ -271,10 +277,15 @@ impl World {
                 } else {
                     (self.fate)(&start, tries)
                 };
+                let usual = || if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
+                let text = (self.says)(&start).unwrap_or_else(usual);
+                let answer = match start.want_answer {
+                    WantAnswer::Whole => Some(text.clone()),
+                    WantAnswer::Short => Some(text.clone()).filter(|t| t.len() <= WantAnswer::SHORT && fate.is_ok()),
+                    WantAnswer::No => None,
+                };
                 let end = match fate {
                     Ok(()) => {
-                        let text =
-                            if planning { self.plan_answer.clone() } else { format!("answer of {}", start.task) };
                         self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
                         TurnEnd::Stop
                     }
@@ -286,20 +297,24 @@ impl World {
                     usage: Usage::default(),
                     slot: SlotAfter::Free,
                     prompt_digest: String::new(),
-                    answer: planning.then(|| self.plan_answer.clone()),
+                    answer,
                 });
             }
         }
         true
     }
 
-    /// Runs until nothing runs and no retry is waited for (probes of dead endpoints go on for ever), or `steps` are
-    /// used up.
+    /// Runs until nothing runs and no retry is waited for (probes of dead endpoints go on for ever), only an answer would
+    /// let anything go on, or `steps` are used up.
     pub(super) fn run(&mut self, steps: usize) {
         for _ in 0..steps {
             let state = self.state();
             let open = state.goals().iter().any(|g| g.open > 0);
             if !open && self.live.is_empty() && state.slots().0 == 0 {
+                return;
+            }
+            // Whoever asks has to be answered first.
+            if self.live.is_empty() && state.tasks().iter().any(|t| t.asking.is_some()) {
                 return;
             }
             if !self.step() {
@@ -349,7 +364,8 @@ impl World {
                 .iter()
                 .filter(|p| matches!(p.phase, PermitPhase::Granted(t) | PermitPhase::Generating(t) if t.attempt == attempt.id))
                 .count();
-            assert_eq!(held, 1, "a running attempt holds one slot");
+            let works = attempt.turn().is_some_and(|t| t.ended.is_none());
+            assert_eq!(held, usize::from(works), "an attempt holds a slot while a turn of it runs, and only then");
         }
         // No slot is free while a task that may take it is ready.
         for i in 0..state.tasks().len() {

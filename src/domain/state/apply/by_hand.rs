@@ -29,6 +29,8 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount { bytes: edited.text.len() as u64, tokens: 0, first_seq: seq, last_seq: seq },
             tool_calls: ChannelCount::default(),
+            heard_at: at,
+            asked: false,
         };
         let attempt = Attempt {
             id: edited.attempt,

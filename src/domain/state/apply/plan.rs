@@ -117,6 +117,7 @@ impl State {
             edited: false,
             asking: None,
             messages: Vec::new(),
+            thread: Vec::new(),
             place: None,
             needs: Vec::new(),
             feeds: Vec::new(),

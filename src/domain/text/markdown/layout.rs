@@ -2,9 +2,12 @@
 //!
 //! Not here: tables ([`super::table`]), what is a keyword ([`super::highlight`]).
 
+use std::ops::Range;
+
 use super::highlight::Highlighter;
+use super::origin::join;
 use super::table::table;
-use super::{Block, Item, Spacing, Span, SpanKind, StyledLine, TaskBox, append};
+use super::{Block, Item, Origin, Spacing, Span, SpanKind, StyledLine, TaskBox, append, append_from};
 use crate::domain::text::width::{CUT_MARK, fitting_prefix, width};
 use crate::domain::text::wrap::wrap;
 
@@ -16,6 +19,27 @@ pub fn layout(blocks: &[Block], cells: usize) -> Vec<StyledLine> {
     let mut layout = Layout { out: Vec::new(), indents: Vec::new(), cells: cells.max(1) };
     layout.blocks(blocks, Spacing::Loose);
     layout.out
+}
+
+/// Lines of code by themselves, wrapped to rows of at most `cells` rather than cut.
+pub fn code(language: &str, text: &str, cells: usize) -> Vec<StyledLine> {
+    let mut highlighter = Highlighter::new(language);
+    let mut out = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let mut spans = highlighter.line(line.strip_suffix('\n').unwrap_or(line));
+        let mut from = at;
+        for span in &mut spans {
+            span.origin = Origin::at(from);
+            from += span.text.len();
+        }
+        for row in flow(&spans, cells.max(1)) {
+            let source = source_of(&row).or(Some(at..at));
+            out.push(StyledLine { prefix: Vec::new(), spans: row, source });
+        }
+        at += line.len();
+    }
+    out
 }
 
 /// What stands before each row inside a container.
@@ -39,9 +63,14 @@ impl Layout {
     }
 
     fn line(&mut self, spans: Vec<Span>) {
+        let source = source_of(&spans);
+        self.line_from(spans, source);
+    }
+
+    fn line_from(&mut self, spans: Vec<Span>, source: Option<Range<usize>>) {
         let prefix = self.indents.iter_mut().map(|indent| indent.first.take().unwrap_or_else(|| indent.rest.clone()));
         let prefix = prefix.collect();
-        self.out.push(StyledLine { prefix, spans });
+        self.out.push(StyledLine { prefix, spans, source });
     }
 
     /// Does `body` with an indentation, if there is room for one.
@@ -82,8 +111,8 @@ impl Layout {
             }
             Block::List { start, spacing, items } => self.list(*start, *spacing, items),
             Block::Table { aligns, head, rows } => {
-                for row in table(aligns, head, rows, self.room()) {
-                    self.line(row);
+                for (row, source) in table(aligns, head, rows, self.room()) {
+                    self.line_from(row, source);
                 }
             }
             Block::Rule => {
@@ -113,7 +142,7 @@ impl Layout {
         }
     }
 
-    fn code(&mut self, language: &str, text: &str) {
+    fn code(&mut self, language: &str, code: &Span) {
         let indent = Span::new(SpanKind::CodeBlock, "  ");
         self.indented(indent.clone(), indent, |layout| {
             if !language.is_empty() {
@@ -121,12 +150,28 @@ impl Layout {
                 layout.line(label);
             }
             let mut highlighter = Highlighter::new(language);
-            for line in text.lines() {
-                let spans = cut(highlighter.line(line), layout.room());
-                layout.line(spans);
+            let mut at = 0;
+            for line in code.text.split_inclusive('\n') {
+                let text = line.strip_suffix('\n').unwrap_or(line);
+                let origin = code.origin.slice(at..at + line.len());
+                // A line without letters stands somewhere too.
+                let source = origin.span(line.len()).map(|all| all.start..all.start + text.len());
+                let mut spans = highlighter.line(text);
+                let mut from = 0;
+                for span in &mut spans {
+                    span.origin = origin.slice(from..from + span.text.len());
+                    from += span.text.len();
+                }
+                layout.line_from(cut(spans, layout.room()), source);
+                at += line.len();
             }
         });
     }
+}
+
+/// The part of the source that spans show.
+pub(super) fn source_of(spans: &[Span]) -> Option<Range<usize>> {
+    spans.iter().filter_map(|span| span.origin.span(span.text.len())).reduce(join)
 }
 
 /// Running text wrapped to rows; newlines in it end a row.
@@ -152,7 +197,8 @@ pub(super) fn flow(spans: &[Span], cells: usize) -> Vec<Vec<Span>> {
                 }
                 let from = start.saturating_sub(at);
                 let to = (end - at).min(span.text.len());
-                append(&mut row, span.kind, span.text.get(from..to).unwrap_or_default());
+                let part = span.text.get(from..to).unwrap_or_default();
+                append_from(&mut row, span.kind, part, &span.origin.slice(from..to));
                 at += span.text.len();
             }
             rows.push(row);
@@ -176,7 +222,7 @@ pub(super) fn cut(spans: Vec<Span>, cells: usize) -> Vec<Span> {
     let mut out = Vec::new();
     for span in spans {
         let (bytes, took) = fitting_prefix(&span.text, left);
-        append(&mut out, span.kind, span.text.get(..bytes).unwrap_or_default());
+        append_from(&mut out, span.kind, span.text.get(..bytes).unwrap_or_default(), &span.origin.slice(0..bytes));
         left -= took;
         if bytes < span.text.len() {
             break;

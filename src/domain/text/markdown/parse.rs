@@ -3,9 +3,11 @@
 //! Not here: widths. The parser's events are followed with a stack of open containers, not by recursion, so that hostile
 //! nesting costs memory and not the call stack.
 
+use std::ops::Range;
+
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::{Block, Item, MAX_DEPTH, Spacing, Span, SpanKind, TaskBox, append};
+use super::{Block, Item, MAX_DEPTH, Origin, Spacing, Span, SpanKind, TaskBox, append_from};
 use crate::domain::text::sanitize::sanitize;
 use crate::domain::text::width::Align;
 
@@ -16,9 +18,9 @@ pub(super) fn options() -> Options {
 
 /// The blocks of `source`.
 pub fn parse(source: &str) -> Vec<Block> {
-    let mut builder = Builder { open: vec![Open::Blocks(Vec::new())], ..Builder::default() };
-    for event in Parser::new_ext(source, options()) {
-        builder.event(event);
+    let mut builder = Builder { source, open: vec![Open::Blocks(Vec::new())], ..Builder::default() };
+    for (event, range) in Parser::new_ext(source, options()).into_offset_iter() {
+        builder.event(event, range);
     }
     builder.end()
 }
@@ -51,7 +53,8 @@ struct Link {
 }
 
 #[derive(Default)]
-struct Builder {
+struct Builder<'a> {
+    source: &'a str,
     open: Vec<Open>,
     /// How many more containers are open than may be: their blocks go to the innermost of `open`.
     too_deep: usize,
@@ -61,24 +64,30 @@ struct Builder {
     kinds: Vec<SpanKind>,
     links: Vec<Link>,
     heading: Option<u8>,
-    code: Option<(String, String)>,
+    code: Option<(String, Span)>,
     table: Option<Table>,
 }
 
-impl Builder {
-    fn event(&mut self, event: Event<'_>) {
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, range: Range<usize>) {
         match event {
-            Event::Start(tag) => self.start(tag),
-            Event::End(tag) => self.close(tag),
+            Event::Start(tag) => self.start(tag, range),
+            Event::End(tag) => self.close(tag, range),
             Event::Text(text) => match &mut self.code {
-                Some((_, code)) => code.push_str(&sanitize(&text)),
-                None => self.text(self.kind(), &text),
+                Some((_, code)) => {
+                    let text = sanitize(&text);
+                    code.origin.append(code.text.len(), &Origin::at(range.start));
+                    code.text.push_str(&text);
+                }
+                None => self.text(self.kind(), &text, range),
             },
-            Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => self.text(SpanKind::Code, &text),
-            Event::Html(text) | Event::InlineHtml(text) => self.text(SpanKind::Dim, &text),
-            Event::FootnoteReference(text) => self.text(SpanKind::Dim, &format!("[{text}]")),
-            Event::SoftBreak => self.text(self.kind(), " "),
-            Event::HardBreak => self.text(self.kind(), "\n"),
+            Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+                self.text(SpanKind::Code, &text, range);
+            }
+            Event::Html(text) | Event::InlineHtml(text) => self.text(SpanKind::Dim, &text, range),
+            Event::FootnoteReference(text) => self.text(SpanKind::Dim, &format!("[{text}]"), range),
+            Event::SoftBreak => self.text(self.kind(), " ", range),
+            Event::HardBreak => self.text(self.kind(), "\n", range),
             Event::Rule => self.add(Block::Rule),
             Event::TaskListMarker(done) => {
                 if let (0, Some(Open::Item(item))) = (self.too_deep, self.open.last_mut()) {
@@ -88,7 +97,7 @@ impl Builder {
         }
     }
 
-    fn start(&mut self, tag: Tag<'_>) {
+    fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
         match tag {
             Tag::Paragraph => {
                 self.flush();
@@ -111,7 +120,8 @@ impl Builder {
                     CodeBlockKind::Fenced(info) => info.split([' ', ',', '{']).next().unwrap_or_default(),
                     CodeBlockKind::Indented => "",
                 };
-                self.code = Some((sanitize(language).replace('\n', ""), String::new()));
+                let code = Span::new(SpanKind::CodeBlock, "");
+                self.code = Some((sanitize(language).replace('\n', ""), code));
             }
             Tag::List(start) => {
                 self.flush();
@@ -133,7 +143,7 @@ impl Builder {
                 self.links.push(Link { target: sanitize(&dest_url).replace('\n', ""), text: String::new() });
             }
             Tag::Image { .. } => {
-                self.text(SpanKind::Dim, "[image: ");
+                self.text(SpanKind::Dim, "[image: ", range.start..range.start);
                 self.kinds.push(SpanKind::Dim);
             }
             Tag::HtmlBlock => self.flush(),
@@ -141,7 +151,7 @@ impl Builder {
         }
     }
 
-    fn close(&mut self, tag: TagEnd) {
+    fn close(&mut self, tag: TagEnd, range: Range<usize>) {
         match tag {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.flush(),
             TagEnd::Heading(_) => {
@@ -184,22 +194,22 @@ impl Builder {
             }
             TagEnd::Link => {
                 self.kinds.pop();
-                self.end_link();
+                self.end_link(range);
             }
             TagEnd::Image => {
                 self.kinds.pop();
-                self.text(SpanKind::Dim, "]");
+                self.text(SpanKind::Dim, "]", range.end..range.end);
             }
             _ => {}
         }
     }
 
     /// A link's target is shown unless its text is the target: what one reads must not hide where it leads.
-    fn end_link(&mut self) {
+    fn end_link(&mut self, range: Range<usize>) {
         let Some(Link { target, text }) = self.links.pop() else { return };
         let same = target == text || target.strip_prefix("mailto:") == Some(&text);
         if !same && !target.is_empty() && !target.starts_with('#') {
-            self.text(SpanKind::Dim, &format!(" ({target})"));
+            self.text(SpanKind::Dim, &format!(" ({target})"), range);
         }
     }
 
@@ -212,13 +222,25 @@ impl Builder {
         }
     }
 
-    fn text(&mut self, kind: SpanKind, text: &str) {
+    /// `range` is where it was read. What stands there in other letters (`&amp;`) is found where that begins.
+    fn text(&mut self, kind: SpanKind, text: &str, range: Range<usize>) {
         // Clean source is not enough: `&#27;` becomes an escape character only in the parser.
         let text = sanitize(text);
         for link in &mut self.links {
             link.text.push_str(&text);
         }
-        append(&mut self.inline, kind, &text);
+        let written = self.source.get(range.clone()).unwrap_or_default();
+        // In a code span or a link's target: behind the mark that opens it.
+        let origin = match written.find(&*text) {
+            Some(at) => Origin::at(range.start + at),
+            None if text.starts_with(" (") => {
+                let target = text.get(2..text.len() - 1).and_then(|target| written.rfind(target));
+                target.map_or_else(Origin::nowhere, |at| Origin::at(range.start + at.saturating_sub(2)))
+            }
+            None if text.len() <= range.len() => Origin::at(range.start),
+            None => Origin::nowhere(),
+        };
+        append_from(&mut self.inline, kind, &text, &origin);
     }
 
     /// Running text outside a paragraph (in a tight item) ends where another block begins.

@@ -1,16 +1,24 @@
 //! Tables: column widths, and cells wrapped and aligned in them.
 //!
 //! Not here: what a cell holds. Columns take what they need; when that is too much, the widest give way first. Where
-//! there is no room for a cell and a border per column, rows are cut.
+//! that would leave columns of a few letters, each line of cells stands as a list of `head: cell` instead.
 
-use super::layout::{cut, flow};
-use super::{Span, SpanKind, append};
+use std::ops::Range;
+
+use super::layout::{cut, flow, source_of};
+use super::origin::join;
+use super::{Span, SpanKind, append, append_from};
 use crate::domain::text::width::{Align, width};
 
 const BORDER: &str = " │ ";
+/// A column that gave way below this many cells is no column any more.
+const LEAST: usize = 6;
 
-/// The table as rows of at most `cells`.
-pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], cells: usize) -> Vec<Vec<Span>> {
+/// A row of the screen, and the part of the source it shows.
+type Shown = (Vec<Span>, Option<Range<usize>>);
+
+/// The table as rows of at most `cells`. All rows of one line of cells show that whole line.
+pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>], cells: usize) -> Vec<Shown> {
     let columns = aligns.len().max(head.len());
     let mut widths = vec![1; columns];
     for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
@@ -18,17 +26,43 @@ pub(super) fn table(aligns: &[Align], head: &[Vec<Span>], rows: &[Vec<Vec<Span>>
             *wanted = natural(cell).max(*wanted);
         }
     }
+    let natural = widths.clone();
     shrink(&mut widths, cells.saturating_sub(width(BORDER) * columns.saturating_sub(1)));
 
     let mut out = Vec::new();
     let head: Vec<Vec<Span>> = head.iter().map(|cell| strong(cell)).collect();
+    let narrow = widths.iter().zip(&natural).any(|(got, wanted)| got < wanted && *got < LEAST);
+    if narrow && columns > 1 && !rows.is_empty() {
+        for (at, row) in rows.iter().enumerate() {
+            if at > 0 {
+                out.push((Vec::new(), None));
+            }
+            record(&head, row, cells, &mut out);
+        }
+        return out.into_iter().map(|(row, source)| (cut(row, cells), source)).collect();
+    }
     lines(aligns, &widths, &head, &mut out);
     let rule: Vec<String> = widths.iter().map(|cells| "─".repeat(*cells)).collect();
-    out.push(vec![Span::new(SpanKind::TableBorder, rule.join("─┼─"))]);
+    out.push((vec![Span::new(SpanKind::TableBorder, rule.join("─┼─"))], None));
     for row in rows {
         lines(aligns, &widths, row, &mut out);
     }
-    out.into_iter().map(|row| cut(row, cells)).collect()
+    out.into_iter().map(|(row, source)| (cut(row, cells), source)).collect()
+}
+
+/// A line of cells as a list, each cell behind its head. Cells without text are left out.
+fn record(head: &[Vec<Span>], row: &[Vec<Span>], cells: usize, out: &mut Vec<Shown>) {
+    let source = row.iter().filter_map(|cell| source_of(cell)).reduce(join);
+    for (at, cell) in row.iter().enumerate().filter(|(_, cell)| natural(cell) > 0) {
+        let mut spans = Vec::new();
+        if let Some(head) = head.get(at).filter(|head| natural(head) > 0) {
+            // Where the head stands in the source is not where this line does.
+            head.iter().for_each(|span| append(&mut spans, span.kind, &span.text));
+            append(&mut spans, SpanKind::Dim, ": ");
+        }
+        cell.iter().for_each(|span| append_from(&mut spans, span.kind, &span.text, &span.origin));
+        out.extend(flow(&spans, cells).into_iter().map(|row| (row, source.clone())));
+    }
 }
 
 /// The width of a cell that is not wrapped.
@@ -64,11 +98,12 @@ fn shrink(widths: &mut [usize], cells: usize) {
 
 fn strong(cell: &[Span]) -> Vec<Span> {
     let kind = |kind| if kind == SpanKind::Text { SpanKind::Strong } else { kind };
-    cell.iter().map(|span| Span::new(kind(span.kind), span.text.as_str())).collect()
+    cell.iter().map(|span| Span { kind: kind(span.kind), ..span.clone() }).collect()
 }
 
 /// One row of cells, as many rows high as its highest cell.
-fn lines(aligns: &[Align], widths: &[usize], row: &[Vec<Span>], out: &mut Vec<Vec<Span>>) {
+fn lines(aligns: &[Align], widths: &[usize], row: &[Vec<Span>], out: &mut Vec<Shown>) {
+    let source = row.iter().filter_map(|cell| source_of(cell)).reduce(join);
     let cells: Vec<Vec<Vec<Span>>> = widths
         .iter()
         .enumerate()
@@ -90,13 +125,13 @@ fn lines(aligns: &[Align], widths: &[usize], row: &[Vec<Span>], out: &mut Vec<Ve
             };
             append(&mut line, SpanKind::Text, &" ".repeat(before));
             for span in spans {
-                append(&mut line, span.kind, &span.text);
+                append_from(&mut line, span.kind, &span.text, &span.origin);
             }
             // Nothing stands right of the last column, so it is not filled.
             if column + 1 < widths.len() {
                 append(&mut line, SpanKind::Text, &" ".repeat(missing - before));
             }
         }
-        out.push(line);
+        out.push((line, source.clone()));
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SAMPLE: &str = "\
+pub(crate) const SAMPLE: &str = "\
 # A heading that is long enough to wrap
 
 Some *emphasised* and **strong** text with `code`, [a link](https://example.org/page) and ~~struck~~ words.
@@ -171,37 +171,19 @@ fn hostile_nesting_is_flat_and_quick() {
 }
 
 #[test]
-fn stable_parts_end_where_a_block_began() {
-    assert_eq!(split_stable(""), 0);
-    assert_eq!(split_stable("one para"), 0);
-    assert_eq!(split_stable("one\n\ntwo"), 0, "`two` has no end of line yet");
-    assert_eq!(split_stable("one\n\ntwo\n"), 5);
-    assert_eq!(split_stable("one\n#"), 0);
-    assert_eq!(split_stable("# a\n\n- b\n- c\n\n"), 5);
-    assert_eq!(split_stable("a\n\n    code\n"), 3);
-    assert_eq!(split_stable("a\n\n```\ncode\n\nmore\n"), 3);
-    assert_eq!(split_stable("a\n\n---\n"), 3);
+fn a_table_without_room_for_its_columns_stands_as_lists() {
+    let source = "| 名前 | Size in bytes | What is done with it | Who asked |\n|---|---:|---|---|\n\
+                  | 全角の名前 | 4096 | it is widened to sixteen bits | the reviewer |\n| b | 1 | | nobody |\n";
+    let rows = text(&render(source, 24));
+    assert_eq!(
+        rows,
+        "名前: 全角の名前\nSize in bytes: 4096\nWhat is done with it: it\nis widened to sixteen\nbits\n\
+         Who asked: the reviewer\n\n名前: b\nSize in bytes: 1\nWho asked: nobody\n"
+    );
+    assert!(text(&render(source, 80)).contains("│"), "with room it is a table");
 }
 
-#[test]
-fn streaming_ends_as_rendering_does() {
-    for cells in [20, 40, 100] {
-        let mut streaming = Streaming::new(cells);
-        for (at, _) in SAMPLE.char_indices() {
-            streaming.update(&SAMPLE[..at]);
-        }
-        assert_eq!(streaming.update(SAMPLE), &render(SAMPLE, cells)[..]);
-    }
-}
-
-#[test]
-fn streaming_starts_afresh_on_other_text() {
-    let mut streaming = Streaming::new(40);
-    streaming.update("a\n\nb\n\nc\n\nd\n");
-    assert_eq!(streaming.update("x"), &render("x", 40)[..]);
-}
-
-fn markdown() -> impl Strategy<Value = String> {
+pub(crate) fn markdown() -> impl Strategy<Value = String> {
     let line = prop::sample::select(vec![
         "",
         "",
@@ -246,17 +228,5 @@ proptest! {
             prop_assert!(line.width() <= cells, "{:?} at {cells}", line.text());
             prop_assert!(!line.text().chars().any(char::is_control));
         }
-    }
-
-    #[test]
-    fn streaming_agrees_with_rendering(source in markdown(), cuts in prop::collection::vec(0usize..400, 0..12)) {
-        let mut cuts: Vec<usize> = cuts.into_iter().filter(|at| source.is_char_boundary(*at)).collect();
-        cuts.sort_unstable();
-        let mut streaming = Streaming::new(30);
-        for cut in cuts {
-            let part = &source[..cut];
-            prop_assert_eq!(streaming.update(part), &render(part, 30)[..]);
-        }
-        prop_assert_eq!(streaming.update(&source), &render(&source, 30)[..]);
     }
 }

@@ -122,7 +122,9 @@ impl AnswerUi {
             (_, Msg::Wheel(_, _, by)) => self.scroll = self.scroll.saturating_add_signed(isize::from(*by)),
             (Hand::Writing, msg) => self.field.input(msg),
             (Hand::Choosing, Msg::Key(key)) => {
-                let choices = self.question(state).map_or(0, |q| q.choices.len());
+                let Some(choices) = self.question(state).map(|q| q.choices.len()) else {
+                    return LayerDoes::Closes(notice("that question is answered or gone; nothing was sent"));
+                };
                 let row = match key.code {
                     KeyCode::Char('w') => Some(choices),
                     KeyCode::Char(c) => {
@@ -215,8 +217,7 @@ mod tests {
 
     fn asked(choices: &[&str]) -> (story::Story, Ui) {
         let story = story::asking(choices);
-        let mut ui = Ui::default();
-        ui.screen = Screen::Run;
+        let mut ui = Ui { screen: Screen::Run, ..Ui::default() };
         let task = state_task(&story);
         let effects = answer(task, &story.state, NOW);
         ui.settle(effects, NOW);

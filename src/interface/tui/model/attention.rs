@@ -17,8 +17,6 @@ pub struct AttentionUi {
     at: Option<Subject>,
     /// Where it stood.
     row: usize,
-    /// The first row shown of what is told of it.
-    pub scroll: usize,
 }
 
 impl AttentionUi {
@@ -40,7 +38,11 @@ impl AttentionUi {
         let all = needs_you(state);
         self.row = row.min(all.len().saturating_sub(1));
         self.at = all.get(self.row).map(|(s, _)| (*s).clone());
-        self.scroll = 0;
+    }
+
+    /// Follows what came and went.
+    pub(super) fn follow(&mut self, state: &State) {
+        self.go(self.row(state), state);
     }
 
     /// Does what an action means here; none: it is none of the list's own.
@@ -109,9 +111,15 @@ mod tests {
         let on = list.selected(&story.state).unwrap();
         let first = needs_you(&story.state)[0].0.clone();
         story.clear(first);
+        list.follow(&story.state);
         assert_eq!((list.selected(&story.state), list.row(&story.state)), (Some(on.clone()), 1));
-        story.clear(on);
-        assert_eq!(list.row(&story.state), 1.min(needs_you(&story.state).len() - 1));
+        story.clear(on.clone());
+        list.follow(&story.state);
+        assert_eq!(list.row(&story.state), 1, "where its own stood");
+        story.wait(1);
+        story.raise(on, "again");
+        list.follow(&story.state);
+        assert_eq!(list.row(&story.state), 1, "what comes later stands below");
     }
 
     #[test]

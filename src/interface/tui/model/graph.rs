@@ -117,10 +117,9 @@ impl GraphUi {
         self.find(state, now);
         self.keep_selection(state);
         self.form = self.fitting(state);
-        match self.form {
-            Form::Drawing => self.need_layout(),
-            Form::Rails => self.need_rails(),
-            Form::Near => self.need_near(state),
+        self.stand_ready();
+        if self.form == Form::Near {
+            self.need_near(state);
         }
         self.need_board(state);
         self.scroll();
@@ -153,6 +152,17 @@ impl GraphUi {
         self.board_of = None;
         self.found_for = (String::new(), u64::MAX);
         self.standing.forget();
+        self.stand_ready();
+    }
+
+    /// Keys may come faster than frames: where things stand is known at once.
+    fn stand_ready(&mut self) {
+        match self.form {
+            Form::Drawing => self.need_layout(),
+            Form::Rails => self.need_rails(),
+            // What is near depends on the size too; the next frame knows it.
+            Form::Near => {}
+        }
     }
 
     /// What matches the filter; with words of statuses it follows them, once a second.

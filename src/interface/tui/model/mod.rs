@@ -180,6 +180,8 @@ pub enum DraftOf {
     Message,
     /// The answer to its question.
     Answer,
+    /// Its next prompt.
+    Prompt,
 }
 
 /// A refusal or a remark, as what an action comes to.
@@ -249,6 +251,8 @@ pub enum UiEffect {
     CopyRecord(u64),
     /// Copy the text of one channel of an attempt.
     CopyText(AttemptId, Channel),
+    /// Copy what is selected in a pane, and end the selection.
+    CopySelection,
     /// Save an attempt's answer to a file of that name, as [`UiEffect::Save`] does.
     SaveAnswer {
         /// Whose answer.
@@ -317,3 +321,6 @@ pub enum FleetChoice {
     /// Baton's simulated fleet.
     Simulated,
 }
+
+#[cfg(test)]
+mod keys_tests;

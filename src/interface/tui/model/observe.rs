@@ -2,7 +2,7 @@
 //! went wrong and what is done about it.
 
 use super::notices::Tally;
-use super::{DraftOf, Notice, Screen, Tone, Ui, level};
+use super::{DraftOf, Layer, Notice, Screen, Tone, Ui, level};
 use crate::domain::protocol::{Event, FailureCount, GoalId, Health, Micros, Outcome, Record, Review, Subject, Work};
 use crate::domain::state::{Life, State};
 
@@ -111,6 +111,13 @@ impl Ui {
                 self.say(text.clone(), Tone::Warning, at);
             }
             _ => {}
+        }
+        if matches!(record.event, Event::AttentionRaised { .. } | Event::AttentionCleared { .. }) {
+            for layer in &mut self.layers {
+                if let Layer::Attention(list) = layer {
+                    list.follow(state);
+                }
+            }
         }
         self.observe_editing(record);
         self.welcome.observe(state, record);

@@ -83,6 +83,8 @@ pub struct RetryUi {
     pub prompt: Option<String>,
     /// The prompt while it is typed.
     pub(crate) field: Option<TextField>,
+    /// A prompt that was typed and left by esc: it stands there again.
+    pub(super) typed: Option<String>,
     /// The focused row.
     pub focused: Row,
     pub(super) opened: Micros,
@@ -113,6 +115,7 @@ impl RetryUi {
             level: None,
             prompt: None,
             field: None,
+            typed: None,
             focused,
             opened: now,
         };
@@ -229,7 +232,16 @@ impl RetryUi {
 
     /// One level back: from the prompt to the card, the text kept as it was; false: there is none.
     pub(super) fn back(&mut self) -> bool {
-        self.field.take().is_some()
+        let field = self.field.take();
+        if let Some(field) = &field {
+            self.typed = Some(field.text());
+        }
+        field.is_some()
+    }
+
+    /// The prompt that was typed, taken or not.
+    pub(super) fn draft(&self) -> Option<&str> {
+        self.typed.as_deref().or(self.prompt.as_deref())
     }
 
     /// Does what an action means here.
@@ -280,7 +292,8 @@ impl RetryUi {
             Row::Prompt => {
                 self.focused = row;
                 let task = state.task_by_id(&self.task);
-                let before = self.prompt.clone().or_else(|| task.map(|t| t.spec.prompt.clone()));
+                let before =
+                    self.typed.take().or_else(|| self.prompt.clone()).or_else(|| task.map(|t| t.spec.prompt.clone()));
                 self.field = Some(TextField::with_text(&before.unwrap_or_default()));
                 LayerDoes::Stays(Vec::new())
             }
@@ -375,8 +388,7 @@ mod tests {
     const LATER: Micros = Micros::from_secs(101);
 
     fn opened(story: &Story, task: &str) -> Ui {
-        let mut ui = Ui::default();
-        ui.screen = Screen::Run;
+        let mut ui = Ui { screen: Screen::Run, ..Ui::default() };
         let ix = story.state.find(&task.parse().unwrap()).unwrap();
         let effects = RetryUi::open(ix, &story.state, NOW);
         ui.settle(effects, NOW);
@@ -421,6 +433,27 @@ mod tests {
         let rerun: Vec<&str> = rerun.iter().map(Name::as_str).collect();
         assert_eq!(rerun[0], "samples");
         assert!(rerun.contains(&"errors") && !rerun.contains(&"sources"), "what was skipped comes back: {rerun:?}");
+    }
+
+    #[test]
+    fn a_prompt_left_by_esc_stands_there_again() {
+        let story = story::failed();
+        let mut ui = opened(&story, "g1/samples");
+        keys(&mut ui, &story, "p");
+        keys(&mut ui, &story, "?");
+        for _ in 0..2 {
+            ui.update(Msg::Action(Action::Back), &story.state, LATER);
+        }
+        assert!(ui.layers.is_empty());
+        let ix = story.state.find(&"g1/samples".parse().unwrap()).unwrap();
+        let effects = RetryUi::open(ix, &story.state, NOW);
+        ui.settle(effects, NOW);
+        keys(&mut ui, &story, "p");
+        let typed = |ui: &Ui| match ui.layers.last() {
+            Some(Layer::Retry(retry)) => retry.field.as_ref().map(TextField::text),
+            _ => None,
+        };
+        assert!(typed(&ui).is_some_and(|text| text.ends_with('?')), "{:?}", typed(&ui));
     }
 
     #[test]

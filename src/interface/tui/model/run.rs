@@ -12,8 +12,11 @@ mod lights;
 pub mod marks;
 pub mod order;
 pub mod panes;
+pub mod place;
 mod pointer;
 pub mod rows;
+mod scroll;
+pub mod select;
 pub mod splits;
 mod tree;
 mod update;
@@ -28,9 +31,11 @@ use self::groups::Groups;
 use self::lights::Lights;
 use self::marks::Marks;
 use self::order::Order;
-use self::panes::{Anchor, Panes};
+use self::panes::Panes;
+use self::place::{Anchor, Place};
 use self::pointer::Pointer;
-use self::rows::{Fold, Folds, Pick, Row, RowsKey};
+use self::rows::{Folds, Pick, Row, RowsKey};
+use self::select::Selection;
 use self::splits::Splits;
 use super::super::action::Context;
 use super::{Msg, UiEffect};
@@ -73,16 +78,55 @@ pub enum Hit {
 }
 
 /// What the last frame showed of a pane.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
+    /// Where its text stood on the screen.
+    pub area: Rect,
     /// Rows visible.
     pub height: usize,
-    /// Rows in all.
+    /// Rows in all; an estimate in a long text.
     pub rows: usize,
     /// The topmost row.
     pub top: usize,
-    /// Rows with a match of the search, in order.
-    pub matches: Vec<u32>,
+    /// Rows that came since it was scrolled away from the end.
+    pub new: usize,
+    /// Where it stands, what was asked for done; none: it has no text.
+    pub anchor: Option<Anchor>,
+    /// The topmost row.
+    pub first: Option<Place>,
+    /// The last row of all.
+    pub last: Option<Place>,
+    /// What is selected in it.
+    pub selected: Option<(Place, Place)>,
+    /// What the search found in it.
+    pub found: Option<Found>,
+    /// How much of a long text was read yet, in percent.
+    pub reading: Option<u8>,
+}
+
+/// What a search found in a pane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The match the user is at: its part and byte.
+    pub at: Option<(u32, usize)>,
+    /// Its place in the order, from 1.
+    pub nth: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Whether there are more than are counted.
+    pub bound: Bound,
+    /// How much was searched yet, in percent; none: all.
+    pub busy: Option<u8>,
+}
+
+/// Whether a count is of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    /// It is.
+    #[default]
+    All,
+    /// There are at least so many.
+    AtLeast,
 }
 
 /// What the last frame showed; the loop hands it back with [`RunUi::drawn`].
@@ -99,8 +143,10 @@ pub struct Drawn {
 pub struct Search {
     /// What is looked for; empty: nothing.
     pub text: String,
-    /// Which match the user is at, from 0.
-    pub at: usize,
+    /// The match the user is at: its part and byte.
+    pub at: Option<(u32, usize)>,
+    /// Matches it is to go on by; the next frame does it.
+    pub step: isize,
 }
 
 /// The user's side of the Run screen.
@@ -132,8 +178,6 @@ pub struct RunUi {
     pub search: Search,
     /// The selected line of the fleet pane.
     pub fleet_at: usize,
-    /// Whether thinking is shown in full.
-    pub thinking: Option<Fold>,
     /// The tree's first visible row.
     pub tree_top: usize,
     folds: Folds,
@@ -144,11 +188,14 @@ pub struct RunUi {
     key: RowsKey,
     /// Whether rows are kept that would move the selected one.
     kept: bool,
+    /// Whether the user did something since the rows were last looked at.
+    stirred: bool,
     pointer: Pointer,
     at: usize,
     figures: Figures,
     areas: Areas,
     drawn: Drawn,
+    selection: Option<Selection>,
     /// While a filter or search is typed: what it was before.
     finding: Option<String>,
     now: Micros,
@@ -181,16 +228,12 @@ impl RunUi {
                 Focus::Pane => Only::Panes,
                 Focus::Fleet => Only::Fleet,
             },
-            fleet_lines: self.figures.fleet.len().min(99) as u16,
+            // One for each server, so that nothing beside it moves when some idle.
+            fleet_lines: state.pools().len().min(99) as u16,
             tasks: self.panes.wanted(state),
             splits: self.splits,
             zoomed: self.zoom.is_some(),
         }
-    }
-
-    /// Takes in what the last frame showed.
-    pub fn drawn(&mut self, drawn: Drawn) {
-        self.drawn = drawn;
     }
 
     /// The rows of the tree.
@@ -248,7 +291,7 @@ impl RunUi {
         match msg {
             Msg::Click(x, y) => return self.press(*x, *y, state, now),
             Msg::Drag(x, y) => self.drag(*x, *y),
-            Msg::Release(..) => self.release(),
+            Msg::Release(..) => return self.release(),
             Msg::Wheel(x, y, by) => self.wheel(*x, *y, *by),
             Msg::Tick => self.lights.prune(now),
             Msg::Key(key) if self.finding.is_some() => {
@@ -282,7 +325,7 @@ impl RunUi {
     /// When a pane gives its place away by itself, or a light goes out.
     pub fn deadline(&self) -> Option<Micros> {
         let ends = self.panes.list.iter().flatten().filter_map(|p| p.ended_since).map(|since| since.plus(panes::SHOWN));
-        ends.chain(self.lights.until()).filter(|at| *at > self.now).min()
+        ends.chain(self.lights.until()).filter(|at| *at > self.now).chain(self.wants_frame()).min()
     }
 
     /// What is typed for `/`, with the words before it, for the fixed line: `filter tasks` or `search output`.
@@ -299,27 +342,14 @@ impl RunUi {
     /// Sets the filter (tree) or the search (outputs); called with each letter typed.
     pub fn set_find(&mut self, text: &str) {
         if self.focus == Focus::Pane {
-            self.search = Search { text: text.to_owned(), at: 0 };
+            self.search_for(text);
         } else {
             self.filter = Filter::parse(text);
         }
     }
 
-    /// `3/17`: which match of how many, when something is searched.
-    pub fn find_place(&self) -> Option<(usize, usize)> {
-        if self.search.text.is_empty() {
-            return None;
-        }
-        let n = self.shown(self.panes.focus).map_or(0, |s| s.matches.len());
-        Some((if n == 0 { 0 } else { self.search.at.min(n - 1) + 1 }, n))
-    }
-
-    fn shown(&self, pane: usize) -> Option<&Shown> {
-        self.drawn.panes.get(pane)
-    }
-
     /// Tasks that the filter lets through, of all.
-    pub fn found(&self) -> (usize, u32) {
+    pub fn filtered(&self) -> (usize, u32) {
         (self.found, self.figures.progress.total)
     }
 
@@ -335,26 +365,6 @@ impl RunUi {
         self.panes.focus = at;
         if let Some(pane) = self.panes.get(at) {
             self.pick = Some(Pick::Task(pane.task));
-        }
-    }
-
-    /// Scrolls a pane by rows; up leaves follow, reaching the end takes it up again.
-    fn scroll_pane(&mut self, at: usize, by: isize) {
-        let Some(shown) = self.drawn.panes.get(at).cloned() else { return };
-        let last_top = shown.rows.saturating_sub(shown.height);
-        let Some(pane) = self.panes.get_mut(at) else { return };
-        let top = match pane.anchor {
-            Anchor::Tail => last_top,
-            Anchor::At(top) => top.min(last_top),
-        };
-        let next = top.saturating_add_signed(by);
-        if next >= last_top {
-            pane.anchor = Anchor::Tail;
-        } else {
-            if pane.anchor == Anchor::Tail {
-                pane.seen_rows = shown.rows;
-            }
-            pane.anchor = Anchor::At(next);
         }
     }
 

@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::field::TextField;
 use super::layer::LayerDoes;
+use super::palette::Offer;
 use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect, notice};
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
@@ -91,6 +92,7 @@ impl Ui {
                 message.field = draft(DraftOf::Message, &message.task).unwrap_or_default();
             }
             Layer::Answer(answer) => answer.field = draft(DraftOf::Answer, &answer.task).unwrap_or_default(),
+            Layer::Retry(retry) => retry.typed = draft(DraftOf::Prompt, &retry.task).map(|field| field.text()),
             _ => {}
         }
         self.layers.push(layer);
@@ -101,15 +103,16 @@ impl Ui {
     fn close(&mut self) -> Option<Vec<UiEffect>> {
         let layer = self.layers.pop()?;
         let typed = match &layer {
-            Layer::Message(message) => Some((DraftOf::Message, &message.task, &message.field)),
-            Layer::Answer(answer) => Some((DraftOf::Answer, &answer.task, &answer.field)),
+            Layer::Message(message) => Some((DraftOf::Message, &message.task, message.field.text())),
+            Layer::Answer(answer) => Some((DraftOf::Answer, &answer.task, answer.field.text())),
+            Layer::Retry(retry) => retry.draft().map(|text| (DraftOf::Prompt, &retry.task, text.to_owned())),
             _ => None,
         };
-        if let Some((of, task, field)) = typed {
-            if field.is_empty() {
+        if let Some((of, task, text)) = typed {
+            if text.trim().is_empty() {
                 self.drafts.remove(&(of, task.clone()));
             } else {
-                self.drafts.insert((of, task.clone()), field.text());
+                self.drafts.insert((of, task.clone()), text);
             }
         }
         Some(layer.closed())
@@ -314,14 +317,14 @@ impl Ui {
                             palette.push(c);
                         }
                         KeyCode::Backspace => palette.pop(),
-                        KeyCode::Up => palette.turn(-1),
-                        KeyCode::Down => palette.turn(1),
-                        KeyCode::PageUp => palette.turn(-10),
-                        KeyCode::PageDown => palette.turn(10),
+                        KeyCode::Up => palette.turn(-1, state),
+                        KeyCode::Down => palette.turn(1, state),
+                        KeyCode::PageUp => palette.turn(-10, state),
+                        KeyCode::PageDown => palette.turn(10, state),
                         _ => {}
                     },
                     Msg::Paste(text) => text.chars().filter(|c| *c != '\n').for_each(|c| palette.push(c)),
-                    Msg::Wheel(_, _, by) => palette.turn(isize::from(*by)),
+                    Msg::Wheel(_, _, by) => palette.turn(isize::from(*by), state),
                     _ => {}
                 }
                 Vec::new()
@@ -404,7 +407,7 @@ impl Ui {
 
 /// What the uppermost layer does; none when the action is not its own.
 fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> Option<LayerDoes> {
-    use LayerDoes::{Becomes, Closes, Stays};
+    use LayerDoes::{Closes, Stays};
     const PAGE: usize = 10;
     let nothing = Some(Stays(Vec::new()));
     match layer {
@@ -422,11 +425,11 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
             nothing
         }
         Layer::Palette(palette) => match action {
-            Action::Enter => Some(match palette.chosen() {
-                None => Stays(Vec::new()),
-                Some(entry) if palette.works(entry) => Becomes(entry.action),
-                Some(entry) => Stays(notice(&format!("not here: {} works on {}", entry.words, entry.place()))),
-            }),
+            Action::Enter => Some(palette.choose(state)),
+            // Completes what wants an argument; what would act waits for enter.
+            Action::NextPane if matches!(palette.found(state).get(palette.selected), Some(Offer::Form(_))) => {
+                Some(palette.choose(state))
+            }
             Action::Palette => Some(Closes(Vec::new())),
             Action::Quit | Action::Suspend | Action::Redraw => None,
             _ => nothing,

@@ -12,7 +12,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Parted, Preset};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Parted, Preset};
 use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
@@ -21,7 +21,7 @@ use crate::interface::tui::action::{Key, Keymap};
 use crate::interface::tui::model::{Mouse, Ui};
 use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
-use crate::interface::tui::terminal::Stage;
+use crate::interface::tui::terminal::{Bell, Stage};
 use crate::interface::tui::theme::{Depth, Theme, Themes};
 
 /// A client that says what a test tells it to, and keeps what it was sent.
@@ -58,6 +58,7 @@ pub(crate) enum Happened {
     Mouse(Mouse),
     Title(String),
     Clipboard(String),
+    Called(Bell, Option<String>),
 }
 
 /// A buffer in place of a terminal.
@@ -128,6 +129,10 @@ impl Stage for Board {
         self.note(Happened::Title(title.to_string()))
     }
 
+    fn call(&mut self, bell: Bell, words: Option<&CleanText>) -> io::Result<()> {
+        self.note(Happened::Called(bell, words.map(ToString::to_string)))
+    }
+
     fn clipboard(&mut self, text: &str) -> io::Result<()> {
         self.note(Happened::Clipboard(text.to_owned()))
     }
@@ -190,6 +195,8 @@ impl Harness {
             keymap: Keymap::default(),
             state_folder: folder.to_owned(),
             working_folder: folder.to_owned(),
+            bell: Bell::Rings,
+            notify: Notify::WhenAway,
             warnings: Vec::new(),
         };
         let mut console = Console::new(client, board, Signals::none(), options);

@@ -101,7 +101,11 @@ impl<C: Client, S: Stage> Console<C, S> {
     pub(super) fn keep_theme(&mut self, name: &str) {
         self.looks.kept = name.to_owned();
         if self.wear(name, self.theme.glyphs) == 0 {
-            self.ui.say(format!("theme {name}"), Tone::Plain, self.client.now());
+            let words = match &self.options.theme {
+                Preset::Given(set) if set != name => format!("theme {name} until you leave: your settings say {set}"),
+                _ => format!("theme {name}"),
+            };
+            self.ui.say(words, Tone::Plain, self.client.now());
         }
         let mut kept = self.looks.memory.kept().clone();
         kept.theme = Some(name.to_owned());

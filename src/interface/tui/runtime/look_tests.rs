@@ -59,7 +59,11 @@ async fn a_kept_theme_is_worn_at_the_next_start_unless_one_is_set() {
     assert!(first.screen().contains("theme ember"), "{}", first.screen());
     first.leave();
     assert_eq!(console(folder.path(), built_in()).theme().name, "ember");
-    assert_eq!(console(folder.path(), Preset::Given("paper".into())).theme().name, "paper");
+    let mut set = console(folder.path(), Preset::Given("paper".into()));
+    assert_eq!(set.theme().name, "paper");
+    set.tell(goal()).await;
+    set.keys(PICKER).await.keys("g<enter>").await;
+    assert!(set.screen().contains("theme midnight until you leave: your settings say paper"), "{}", set.screen());
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::Copy(text) => self.copy(&text),
             UiEffect::CopyAnswer(attempt) => {
-                let text = self.answer(attempt);
+                let text = self.answer(attempt).await;
                 self.copy(&text)
             }
             UiEffect::CopyRecord(seq) => match self.record(seq) {
@@ -47,18 +47,19 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let text = self.transcripts.text(attempt, channel);
                 self.copy(&text)
             }
+            UiEffect::CopySelection => self.copy_selection(),
             UiEffect::Save { name, text } => {
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())
             }
             UiEffect::SaveAnswer { attempt, name } => {
-                let text = self.answer(attempt);
+                let text = self.answer(attempt).await;
                 self.say(effect::save(&self.options.working_folder, &name, &text));
                 Ok(())
             }
             UiEffect::ExternalEditor { name, text } => self.edit_outside(&name, &text).await,
             UiEffect::EditResult(task) => {
-                self.edit_result(&task);
+                self.edit_result(&task).await;
                 Ok(())
             }
             UiEffect::Suspend => self.suspend(),
@@ -117,9 +118,42 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.ui.say(text, tone, self.now());
     }
 
-    /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it.
-    fn answer(&self, attempt: AttemptId) -> String {
-        self.transcripts.text(attempt, Channel::Answer)
+    /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it. What is no
+    /// longer at hand is read back from the journal.
+    async fn answer(&mut self, attempt: AttemptId) -> String {
+        match self.whole_answer(attempt).await {
+            Some(text) => text,
+            None => {
+                let words = "the beginning is gone from memory and could not be read back: this is the rest";
+                self.say((CleanText::from_static(words), Tone::Warning));
+                self.transcripts.text(attempt, Channel::Answer)
+            }
+        }
+    }
+
+    /// The same; none when its beginning can't be read back.
+    async fn whole_answer(&mut self, attempt: AttemptId) -> Option<String> {
+        if self.transcripts.gone(attempt) == 0 {
+            return Some(self.transcripts.text(attempt, Channel::Answer));
+        }
+        self.say((CleanText::from_static("reading the journal"), Tone::Plain));
+        // A frame that can't be drawn is met by the next one.
+        let _ = self.draw();
+        self.client.text(attempt, Channel::Answer).await
+    }
+
+    fn copy_selection(&mut self) -> std::io::Result<()> {
+        // Keys that came together are met by the view first: it knows the rows.
+        self.draw()?;
+        let text = crate::interface::tui::view::run::selected(&self.state, &self.ui.run, &mut self.caches.run);
+        self.ui.run.end_selection();
+        match text {
+            Some(text) => self.copy(&text),
+            None => {
+                self.say((CleanText::from_static("there is no text in what is selected"), Tone::Plain));
+                Ok(())
+            }
+        }
     }
 
     /// The record at a place as JSON, where all of it is kept.
@@ -132,8 +166,8 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     fn copy(&mut self, text: &str) -> std::io::Result<()> {
         let clean = CleanText::new(text);
-        if effect::pasteboard(&clean) {
-            self.say((CleanText::from_static("copied"), Tone::Plain));
+        if let Some(program) = effect::native_clipboard(&clean) {
+            self.say((format!("copied {} to the clipboard ({program})", effect::amount(&clean)).into(), Tone::Plain));
             return Ok(());
         }
         let (part, said) = effect::for_clipboard(&clean);
@@ -179,17 +213,16 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     /// Opens the result of a task in the text editor: its text is here.
-    fn edit_result(&mut self, task: &TaskId) {
+    async fn edit_result(&mut self, task: &TaskId) {
         let Some(attempt) = self.state.task_by_id(task).and_then(|t| t.result) else {
             self.say((CleanText::from_static("it has no result to edit yet"), Tone::Plain));
             return;
         };
-        if self.transcripts.gone(attempt) > 0 {
-            let words = "its beginning is no longer at hand here, so it can't be edited whole";
+        let Some(text) = self.whole_answer(attempt).await else {
+            let words = "its beginning could not be read back from the journal, so it can't be edited whole";
             self.say((CleanText::from_static(words), Tone::Warning));
             return;
-        }
-        let text = self.answer(attempt);
+        };
         self.ui.edit_result(task, &text, &self.state, self.client.now());
     }
 
@@ -232,6 +265,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if self.parted == Parted::Yes {
             return;
         }
+        self.flush_looks();
         // First the descriptors, then the reader of them: the other way round it spins on a dead terminal.
         if let Err(error) = self.stage.part() {
             tracing::error!(%error, "parting from the terminal");

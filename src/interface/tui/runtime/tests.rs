@@ -276,3 +276,24 @@ async fn an_answer_is_copied_clean() {
     let copied = copied.unwrap();
     assert!(copied.starts_with("forty") && !copied.contains('\x1b') && !copied.contains('\x07'), "{copied:?}");
 }
+
+fn asks(n: u32) -> Fact {
+    let subject = crate::domain::protocol::Subject::Question(TaskId::new(GoalId(1), name(&format!("t{n}"))));
+    Fact::AttentionRaised { subject, text: "what a \u{1b}]9;model\u{7} wrote".into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_you_stands_in_the_title_and_calls_only_from_another_window() {
+    let mut console = Harness::new(80, 24);
+    console.tell(goal()).await.tell([asks(1)]).await;
+    let called = |console: &Harness| -> Vec<Happened> {
+        console.log.borrow().iter().filter(|h| matches!(h, Happened::Called(..))).cloned().collect()
+    };
+    assert!(console.log.borrow().contains(&Happened::Title("baton ! 1 · Write it".into())));
+    assert_eq!(called(&console), [], "somebody looks");
+    console.event(Event::FocusLost).await.tell([asks(2)]).await;
+    let words = "baton: an agent asks you something; 2 things need you".to_owned();
+    assert_eq!(called(&console), [Happened::Called(super::Bell::Rings, Some(words))]);
+    console.event(Event::FocusGained).await.tell([asks(3)]).await;
+    assert_eq!(called(&console).len(), 1);
+}

@@ -125,6 +125,43 @@ fn glyphs_are_replaced_one_by_one_and_only_by_signs_of_one_cell() {
 }
 
 #[test]
+fn the_page_to_look_at_names_every_style_and_every_glyph() {
+    let text = THEMES[0].1;
+    for (_, word) in SLOTS {
+        assert!(text.contains(&format!("\n{word} = ")), "midnight.toml has no {word}");
+    }
+    for glyph in Glyph::ALL {
+        let (unicode, ascii) = glyph.twins();
+        let line = format!("# {} = {{ sign = \"{unicode}\", ascii = \"{ascii}\" }}", glyph.name());
+        assert!(text.contains(&line), "midnight.toml wants the line: {line}");
+    }
+}
+
+#[test]
+fn every_key_of_a_file_is_checked() {
+    let mut themes = Themes::default();
+    let text = "inherits = \"moon\"\nabout = 4\nappearance = \"dusk\"\nmood = 1\n[palette16]\nink = \"pinkish\"\n\
+                [style]\ntext = 4\ndim = { fg = 1, bold = \"yes\" }\n[glyphs]\ndone = { sing = \"x\" }\n";
+    themes.add("mine".into(), "mine.toml", text.into());
+    let warnings = themes.load("mine", Depth::True, GlyphSet::Unicode).1;
+    let lines: Vec<usize> = warnings.iter().map(|w| w.line).collect();
+    assert_eq!(lines, [1, 2, 3, 4, 6, 8, 9, 9, 11], "{warnings:#?}");
+    assert!(warnings[0].text.contains("there are midnight, ember"), "{}", warnings[0]);
+    let tables = "palette = 1\nstyle = 1\nglyphs = 1\n";
+    themes.add("flat".into(), "flat.toml", tables.into());
+    assert_eq!(themes.load("flat", Depth::True, GlyphSet::Unicode).1.len(), 3);
+}
+
+#[test]
+fn sixteen_colours_have_a_palette_of_their_own() {
+    let mut themes = Themes::default();
+    let text = "[palette]\nink = \"#808080\"\n[palette16]\nink = \"cyan\"\n[style]\ntext = \"ink\"\n";
+    themes.add("mine".into(), "mine.toml", text.into());
+    let fg = |depth| themes.load("mine", depth, GlyphSet::Unicode).0.style(Slot::Text).fg;
+    assert_eq!((fg(Depth::True), fg(Depth::Ansi16)), (Some(Color::Rgb(128, 128, 128)), Some(Color::Cyan)));
+}
+
+#[test]
 fn no_theme_makes_two_statuses_look_the_same() {
     let mut themes = Themes::default();
     let text =

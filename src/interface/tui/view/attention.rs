@@ -43,7 +43,8 @@ pub(super) fn render(scene: &Scene<'_>, keymap: &Keymap, list: &AttentionUi, are
         item(scene, subject, attention, at == here, line, buf);
     }
     let after = all.len().saturating_sub(from + usize::from(listed));
-    super::page::hidden(theme, upper(inner, listed), from, after, buf);
+    // On the empty row below the list: nothing of an item is covered.
+    super::page::hidden(theme, upper(inner, listed + 1), from, after, buf);
     let Some((subject, attention)) = all.get(here) else { return };
     let place = below(inner, listed + 1);
     let keys = actions(theme, keymap, subject, place.width);

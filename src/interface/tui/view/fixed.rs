@@ -10,7 +10,7 @@ use super::put;
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::run::Focus;
-use crate::interface::tui::model::{Screen, Tone};
+use crate::interface::tui::model::{Layer, Screen, Tone};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
@@ -21,8 +21,8 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     let here = scene.ui.screen == Screen::Run && scene.ui.layers.is_empty();
     let mut left = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if here && let Some((label, text)) = run.field() {
-        let after = match run.find_place() {
-            Some((at, of)) if run.focus == Focus::Pane => format!("  {at}/{of}"),
+        let after = match run.found() {
+            Some(found) if run.focus == Focus::Pane => format!("  {}", super::run::found_words(found)),
             _ if run.focus == Focus::Pane => String::new(),
             _ => said(scene),
         };
@@ -32,6 +32,17 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         left = put(buf, left, &cut_start(text, room), theme.style(Slot::Input));
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
         put(buf, left, &theme.cut(&after, usize::from(left.width)), theme.style(Slot::Dim));
+        return;
+    }
+    if let Some(Layer::Inspector(inspector)) = scene.ui.layers.last()
+        && let Some(text) = inspector.field()
+    {
+        left = put(buf, left, "search: ", theme.style(Slot::Dim));
+        left = put(buf, left, &cut_start(text, usize::from(left.width).saturating_sub(12)), theme.style(Slot::Input));
+        left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
+        if let Some((at, of)) = inspector.find_place() {
+            put(buf, left, &format!("  {at}/{of}"), theme.style(Slot::Dim));
+        }
         return;
     }
     if scene.ui.layers.is_empty() && other_field(scene, left, buf) {
@@ -45,8 +56,9 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         left = put(buf, left, &text, theme.style(Slot::Notice));
         left = put(buf, left, &theme.cut(&after, most.saturating_sub(width(&text))), theme.style(Slot::Dim));
         left = put(buf, left, "   ", theme.style(Slot::Dim));
-        if scene.ui.notice.is_none() {
-            put(buf, left, &theme.cut("esc clears it", usize::from(left.width)), theme.style(Slot::Dim));
+        let back = "esc clears it";
+        if scene.ui.notice.is_none() && usize::from(left.width) >= back.len() {
+            put(buf, left, back, theme.style(Slot::Dim));
         }
     }
     let Some(notice) = &scene.ui.notice else { return };
@@ -88,7 +100,7 @@ fn said(scene: &Scene<'_>) -> String {
         Some(trouble) => format!("  {}", CleanText::one_line(trouble)),
         None if run.filter.is_empty() => "  words, or status: agent: phase: level: endpoint:".to_owned(),
         None => {
-            let (found, all) = run.found();
+            let (found, all) = run.filtered();
             format!("  {found} of {all}")
         }
     }

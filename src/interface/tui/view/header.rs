@@ -123,13 +123,13 @@ pub(super) fn goal(scene: &Scene<'_>) -> CleanText {
 
 /// A session's name as people say it: of a name that is a time, `20260731-160717`, the time of day.
 fn short(session: &str) -> String {
-    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    match session.split_once('-') {
-        Some((date, time)) if date.len() == 8 && time.len() >= 6 && digits(date) && digits(&time[..6]) => {
-            format!("{}:{}", &time[..2], &time[2..4])
-        }
-        _ => session.to_owned(),
-    }
+    let digits = |s: &&str| s.bytes().all(|b| b.is_ascii_digit());
+    let time = || {
+        let (date, time) = session.split_once('-')?;
+        let time = time.get(..6).filter(digits).filter(|_| date.len() == 8 && digits(&date))?;
+        Some(format!("{}:{}", time.get(..2)?, time.get(2..4)?))
+    };
+    time().unwrap_or_else(|| session.to_owned())
 }
 
 /// What the state line may give up: the least is given up first. Before anything but the rate goes, all fields that
@@ -151,6 +151,8 @@ struct Field {
     keep: Keep,
     /// Written instead where it is narrow.
     short: Option<String>,
+    /// Written instead where nothing else can be given up.
+    least: Option<String>,
 }
 
 fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
@@ -161,9 +163,9 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
         let verb = if needs == 1 { "needs" } else { "need" };
         right.push((format!("! {needs} {verb} you"), theme.style(Slot::Attention)));
     }
-    let right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
+    let mut right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
     let mut fields = fields(scene);
-    let room = usize::from(area.width).saturating_sub(2 + right_cells);
+    let mut room = usize::from(area.width).saturating_sub(2 + right_cells);
     if cells(&fields) > room {
         fields.retain(|f| f.keep != Keep::Rate);
     }
@@ -178,6 +180,20 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
         let least = fields.iter().enumerate().filter(|(_, f)| f.keep != Keep::Always).min_by_key(|(_, f)| f.keep);
         let Some((at, _)) = least else { break };
         fields.remove(at);
+    }
+    // Very narrow: signs stand for words; a figure stands whole or not at all.
+    if cells(&fields) > room {
+        for field in &mut fields {
+            if let Some(least) = field.least.take() {
+                field.text = least;
+            }
+        }
+        for (text, _) in &mut right {
+            *text = format!("! {needs}");
+        }
+        right_cells = right.iter().map(|(t, _)| width(t) + 1).sum();
+        room = usize::from(area.width).saturating_sub(2 + right_cells);
+        while cells(&fields) > room && fields.pop().is_some() {}
     }
     let gap = if cells(&fields) + fields.len() <= room { 3 } else { 2 };
     let end = area.right();
@@ -202,12 +218,15 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let (state, theme) = (scene.state, scene.theme);
     let figures = scene.ui.run.figures();
     let mut out = Vec::new();
-    let field = |text: String, slot: Slot, keep: Keep| Field { text, style: theme.style(slot), keep, short: None };
+    let field =
+        |text: String, slot: Slot, keep: Keep| Field { text, style: theme.style(slot), keep, short: None, least: None };
     if state.config.fleet.is_simulated() {
-        out.push(field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always));
+        let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
+        out.push(Field { least: Some(" SIM ".to_owned()), ..badge });
     }
     let (glyph, word, slot) = session_state(state);
-    out.push(field(format!("{} {word}", theme.glyph(glyph)), slot, Keep::Always));
+    let said = field(format!("{} {word}", theme.glyph(glyph)), slot, Keep::Always);
+    out.push(Field { least: Some(theme.glyph(glyph).to_owned()), ..said });
     let p = figures.progress;
     if p.total > 0 {
         out.push(field(clock(Figures::span(state, scene.now)), Slot::Text, Keep::Elapsed));

@@ -1,19 +1,42 @@
 //! The inspector: everything known of one task, in sections by tab.
 //!
-//! Not here: what the keys do (`model/inspector`). Lies over Run; it clears what is below it.
+//! Not here: what the keys do (`model/inspector`), two attempts side by side (`compare`), what is found (`find`). Lies
+//! over Run; it clears what is below it.
+
+mod compare;
+mod find;
+mod said;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::page::{self, Focus, bytes, dot, duration, facts, frame, padded, paint, plural, sign, thousands, word};
-use super::prose::Prose;
+use super::prose::{Prose, Rows};
 use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker, TurnEnd};
-use crate::domain::state::{Attempt, State, Status, Task, TaskIx};
+use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency};
 use crate::domain::text::CleanText;
-use crate::interface::tui::model::inspector::{InspectorUi, Section};
+use crate::interface::tui::model::inspector::{Attempts, InspectorUi, Section};
+use crate::interface::tui::model::level;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
+
+pub(crate) use compare::Compared;
+
+/// The rows of a section: a model's text is shared with what keeps it, and never copied for a frame.
+enum Body {
+    Shared(Rows),
+    Own(Vec<Line<'static>>),
+}
+
+impl Body {
+    fn lines(&self) -> &[Line<'static>] {
+        match self {
+            Self::Shared(rows) => rows,
+            Self::Own(lines) => lines,
+        }
+    }
+}
 
 /// The glyph and the style of a status.
 pub(crate) fn status_sign(status: Status) -> (Glyph, Slot) {
@@ -61,18 +84,28 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
     let used = paint(inside, &head, buf);
     let body = page::below(inside, used);
     let attempt = inspector.attempt(state).and_then(|a| state.attempt(a));
-    let prose = |prose: &Prose, channel| {
-        attempt.map(|a| prose.rows(theme, scene.transcripts, a.id, channel, body.width).to_vec()).unwrap_or_default()
+    let none = || Body::Own(Vec::new());
+    let prose = |prose: &Prose, channel| match attempt {
+        Some(a) => Body::Shared(prose.rows(theme, scene.transcripts, a.id, channel, body.width)),
+        None => none(),
     };
-    let mut lines = match section {
-        Section::Prompt => prompt(scene, task, attempt, body.width),
-        Section::Needs => needs(scene, ix, task, body.width),
-        Section::Attempts => attempts(scene, task, attempt, body.width),
+    let mut shown = match section {
+        Section::Prompt => Body::Own(prompt(scene, task, attempt, body.width)),
+        Section::Needs => Body::Own(needs(scene, ix, task, body.width)),
+        Section::Attempts if inspector.attempts() == Attempts::Compared => match inspector.pair(state) {
+            Some(pair) => Body::Shared(inspector.compared.rows(scene, task, pair, body.width)),
+            None => Body::Own(attempts(scene, task, attempt, body.width)),
+        },
+        Section::Attempts => Body::Own(attempts(scene, task, attempt, body.width)),
         Section::Output => prose(&inspector.answer, Channel::Answer),
         Section::Thinking => prose(&inspector.thinking, Channel::Thinking),
+        Section::Tools => prose(&inspector.tools, Channel::ToolCall),
+        Section::Messages => Body::Own(said::lines(scene, task, body.width)),
     };
-    if lines.is_empty() {
+    if shown.lines().is_empty() {
         let says = match (section, attempt) {
+            (Section::Messages, _) => "Nothing was said to it. i says something; it goes with its next turn.",
+            (Section::Tools, Some(_)) => "This attempt asked for no tool.",
             (Section::Thinking, Some(_)) => {
                 "No thinking came with this attempt: its model does not think aloud, or its level is low."
             }
@@ -80,9 +113,17 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
             (_, Some(_)) => "This attempt ended without text. The attempts section says why; r tries again.",
             (_, None) => "It has not run yet. tab goes on to “why”, which says what it waits for.",
         };
-        lines = page::wrapped(theme, Slot::Dim, says, body.width, 0);
+        shown = Body::Own(page::wrapped(theme, Slot::Dim, says, body.width, 0));
     }
-    page::paint_scrolled(theme, body, &lines, inspector.scroll(section), buf);
+    if let Body::Own(lines) = &shown {
+        inspector.shown.replace(find::plain(lines));
+    } else if section == Section::Attempts {
+        inspector.shown.replace(find::plain(shown.lines()));
+    }
+    let found = find::all(inspector.sought(), shown.lines());
+    inspector.found(found.iter().map(|m| m.line).collect());
+    page::paint_scrolled(theme, body, shown.lines(), inspector.scroll(section), buf);
+    find::paint(theme, inspector, &found, shown.lines(), (section, body), buf);
 }
 
 fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'static>> {
@@ -118,17 +159,17 @@ fn tabs(theme: &Theme, section: Section, task: &Task, cells: u16) -> Vec<Line<'s
     let mut spans: Vec<Span<'static>> = Vec::new();
     for (i, s) in Section::ALL.into_iter().enumerate() {
         if i > 0 {
-            spans.push(Span::raw(if cells < 56 { "" } else { " " }));
+            spans.push(Span::raw(if cells < 76 { "" } else { " " }));
         }
         let mut text = s.word().to_owned();
         if s == Section::Attempts && !task.attempts.is_empty() {
             text = format!("{text} {}", task.attempts.len());
         }
         // The brackets tell the chosen one without colour.
-        spans.push(if s == section {
-            word(theme, Slot::Brand, format!("[{text}]"))
-        } else {
-            word(theme, Slot::Dim, format!(" {text} "))
+        spans.push(match (s == section, cells < 64) {
+            (true, _) => word(theme, Slot::Brand, format!("[{text}]")),
+            (false, false) => word(theme, Slot::Dim, format!(" {text} ")),
+            (false, true) => word(theme, Slot::Dim, format!("{text} ")),
         });
     }
     vec![Line::from(spans)]
@@ -182,6 +223,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 let text = state.config.fleet.agent(agent).map(|a| CleanText::new(&a.prompt)).unwrap_or_default();
                 lines.extend(plain(&text));
             }
+            Part::MayAsk => lines.extend(note("how it may ask you".to_owned())),
             Part::Literal(text) => lines.extend(plain(text.trim_matches('\n'))),
             Part::Goal(goal) => {
                 lines.extend(note("the goal".to_owned()));
@@ -212,7 +254,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
                 };
                 lines.extend(note(format!("the result of “{name}”, {}, {mark}", bytes(size))));
             }
-            Part::AnswerOf(turn) => lines.extend(note(format!("what it answered in {turn}"))),
+            Part::AnswerOf { turn, .. } => lines.extend(note(format!("what it answered in {turn}"))),
         }
     }
     lines
@@ -223,27 +265,14 @@ fn needs(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'st
     let (theme, state) = (scene.theme, scene.state);
     let status = state.status(ix, scene.now);
     let mut lines = vec![title(theme, format!("Why it is {}", status.word()))];
-    let why = match (status, state.admit(ix, scene.now)) {
-        (Status::Running, _) => state.last_attempt(task).map_or_else(
-            || "An attempt is about to start.".to_owned(),
-            |a| {
-                format!(
-                    "Attempt {} has been running on {} for {}.",
-                    task.attempts.len(),
-                    endpoint_title(state, a),
-                    duration(a.elapsed(scene.now).secs_f64())
-                )
-            },
-        ),
-        (Status::Done, _) => "It ended well; its result goes to those it feeds.".to_owned(),
-        (_, Ok(_)) => "A slot is free for it; it starts now.".to_owned(),
-        (Status::Failed | Status::Cancelled | Status::Skipped, _) if task.reason.is_empty() => {
-            "The operator ended it; r runs it again.".to_owned()
-        }
-        (Status::Failed | Status::Cancelled | Status::Skipped, _) => task.reason.as_str().to_owned(),
-        (_, Err(why)) => why.to_string(),
-    };
+    let urgency = if scene.ui.run.figures().critical.contains(&ix) { Urgency::Critical } else { Urgency::Usual };
+    let why = state.why_words(ix, scene.now, urgency);
     lines.extend(page::wrapped(theme, Slot::Text, &why, cells, 2));
+    let level = state.level_of(task);
+    if let Some(says) = level::support(task, level, state) {
+        let text = format!("Its level is {}; {says}.", level.word());
+        lines.extend(page::wrapped(theme, Slot::Dim, &text, cells, 2));
+    }
     for (heading, none, list) in
         [("Needs", "Nothing: it can start at once.", &task.needs), ("Feeds", "Nothing waits for it.", &task.feeds)]
     {
@@ -285,7 +314,7 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
             Some(AttemptEnd::Completed) => (Glyph::Done, Slot::Done, "done"),
             Some(AttemptEnd::Failed(_)) => (Glyph::Failed, Slot::Failed, "failed"),
             Some(AttemptEnd::Cancelled) => (Glyph::Cancelled, Slot::Dropped, "cancelled"),
-            Some(AttemptEnd::Moved) => (Glyph::Arrow, Slot::Dim, "moved elsewhere"),
+            Some(AttemptEnd::Moved) => (Glyph::Arrow, Slot::Dim, "carried on"),
             Some(AttemptEnd::Interrupted) => (Glyph::Skipped, Slot::Dim, "interrupted"),
         };
         let chosen = shown.is_some_and(|s| s.id == a.id);
@@ -309,7 +338,8 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
         lines.push(Line::default());
     }
     if task.attempts.len() > 1 {
-        lines.push(Line::from(word(theme, Slot::Dim, "h l choose the attempt that the other sections show")));
+        let says = "h l choose the attempt that the other sections show; d compares two word by word";
+        lines.extend(page::wrapped(theme, Slot::Dim, says, cells, 0));
     }
     lines
 }

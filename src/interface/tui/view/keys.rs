@@ -71,14 +71,18 @@ const PROMPT: &[Words] =
     &[(&[Action::Enter], "take it"), (&[Action::Back], "as it was"), (&[Action::TextUndo], "undo")];
 const WRITE: &[Words] =
     &[(&[Action::Enter], "send"), (&[Action::Back], "keep as a draft"), (&[Action::TextUndo], "undo")];
+const SEEK: &[Words] = &[(&[Action::Enter], "find"), (&[Action::Back], "as it was")];
 const INSPECTOR: &[Words] = &[
     (&[Action::NextPane], "section"),
     (&[Action::Back], "close"),
     (&[Action::Left, Action::Right], "attempt"),
+    (&[Action::Message], "message"),
     (&[Action::Retry], "retry"),
+    (&[Action::DiffAttempts], "compare"),
     (&[Action::Level], "level"),
     (&[Action::Hold], "hold"),
     (&[Action::Stop], "stop"),
+    (&[Action::Search], "search"),
     (&[Action::Copy], "copy"),
     (&[Action::Follow], "end"),
     COMMAND,
@@ -160,6 +164,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Retry(retry) => Some(if retry.field.is_some() { PROMPT } else { RETRY }.to_vec()),
             Layer::Answer(answer) if answer.hand == Hand::Choosing => Some(CARD.to_vec()),
             Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
+            Layer::Inspector(inspector) if inspector.field().is_some() => Some(SEEK.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
             Layer::Palette(_) => None,
             Layer::Editor(editor) if editor.find.is_some() => Some(FIND.to_vec()),

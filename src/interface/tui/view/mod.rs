@@ -116,6 +116,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}
         }
+        page::twins(scene.theme, body, buf);
     }
     drawn
 }
@@ -153,6 +154,8 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod card_tests;
 #[cfg(test)]
 mod editing_tests;
 #[cfg(test)]

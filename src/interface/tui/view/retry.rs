@@ -96,16 +96,13 @@ fn write(theme: &Theme, area: Rect, at: u16, text: &str, style: ratatui::style::
 /// What runs again, in a line or two.
 fn reruns(state: &State, again: &[TaskIx]) -> Vec<CleanText> {
     let others: Vec<&str> = again.iter().skip(1).map(|ix| state.task(*ix).title.as_str()).collect();
-    match others.as_slice() {
-        [] => vec!["runs again: this task only".into()],
-        few if few.len() <= NAMED => {
-            vec![format!("runs again: {} tasks; after it {}", again.len(), few.join(", ")).into()]
-        }
-        many => {
-            let named = many.get(..NAMED).unwrap_or_default().join(", ");
-            vec![format!("runs again: {} tasks; after it {named} and {} more", again.len(), many.len() - NAMED).into()]
-        }
-    }
+    let named = others.get(..NAMED.min(others.len())).unwrap_or_default().join(", ");
+    let n = others.len();
+    vec![CleanText::from(match n.saturating_sub(NAMED) {
+        _ if n == 0 => "runs again: this task only".to_owned(),
+        0 => format!("runs again: this and {n} more: {named}"),
+        hidden => format!("runs again: this and {n} more: {named}, and {hidden} behind them"),
+    })]
 }
 
 /// The cursor and the letter of a row; returns what is left of it.

@@ -25,10 +25,16 @@ pub(crate) fn name(text: &str) -> Name {
 
 impl Story {
     pub(crate) fn tell(&mut self, event: Event) {
+        self.told(event);
+    }
+
+    /// The same; what came of it is given on.
+    fn told(&mut self, event: Event) -> Arc<Record> {
         self.seq += 1;
         let record = Arc::new(Record { seq: self.seq, at: self.at, event });
         self.state.apply(&record);
         self.transcripts.apply(&record);
+        record
     }
 
     pub(crate) fn wait(&mut self, seconds: u64) {
@@ -431,10 +437,10 @@ impl Story {
     }
 
     /// Somebody says something to a task's agent.
-    pub(crate) fn message(&mut self, task: &str, text: &str) {
+    pub(crate) fn message(&mut self, task: &str, text: &str) -> Arc<Record> {
         let task: TaskId = format!("g1/{task}").parse().unwrap();
         let author = Author::Person(CleanText::new("ada"));
-        self.tell(Event::MessageSent(MessageSent { task, author, text: CleanText::new(text) }));
+        self.told(Event::MessageSent(MessageSent { task, author, text: CleanText::new(text) }))
     }
 
     /// Something needs the operator.
@@ -451,4 +457,24 @@ impl Story {
     pub(crate) fn hold(&mut self, task: &str) {
         self.tell(Event::TaskHeld { task: format!("g1/{task}").parse().unwrap() });
     }
+}
+
+/// The plan with a task that wrote much the same twice.
+pub(crate) fn retried() -> Story {
+    let mut story = drafted();
+    story.tell(Event::GoalApproved { goal: GoalId(1) });
+    let list = |third: &str, tail: &str| {
+        let common = (4..20).map(|i| format!("{i}. A file of {i} comments and nothing else\n")).collect::<String>();
+        format!("## Samples\n\n1. An empty file\n2. A file of one comment\n{third}\n{common}{tail}")
+    };
+    let first = story.start("samples", "qwen", 0, Recipe::default());
+    story.wait(20);
+    story.say(first, Channel::Answer, &list("3. A key without a value", "40. A file that ends in the mid"));
+    story.fail(first, "Qwen cut the answer off; is its server still running?");
+    let second = story.start("samples", "athene", 0, Recipe::default());
+    story.wait(20);
+    let third = "3. A key with two values, of which the second one counts\n3b. A key without any value";
+    story.say(second, Channel::Answer, &list(third, "40. A file that ends in the middle of a 全角 word\n"));
+    story.complete(second);
+    story
 }

@@ -15,12 +15,7 @@ pub fn seconds_clock(all: u64) -> String {
 
 /// `48s`, `3m12s`, `1h04m`: for sentences and narrow fields.
 pub fn span(time: Micros) -> String {
-    let all = time.0 / 1_000_000;
-    match all {
-        0..100 => format!("{all}s"),
-        100..3600 => format!("{}m{:02}s", all / 60, all % 60),
-        _ => format!("{}h{:02}m", all / 3600, all / 60 % 60),
-    }
+    time.words()
 }
 
 /// `950`, `9.5k`, `95k`, `1.2M`.

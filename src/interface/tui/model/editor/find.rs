@@ -1,7 +1,10 @@
 //! The find line of an editor: what is looked for, where it stands, which of them the cursor is at.
 
 use super::text::{At, EditText};
-use crate::domain::text::search::{MAX_MATCHES, Needle};
+use crate::domain::text::search::Needle;
+
+/// The most places that are found: nobody goes through more.
+const MOST: usize = 100_000;
 
 /// A search in a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +71,7 @@ impl Find {
         let lines = text.lines().iter().enumerate();
         let all =
             lines.flat_map(|(line, words)| needle.matches(words).map(move |r| (At { line, byte: r.start }, r.end)));
-        self.found = all.take(MAX_MATCHES).collect();
+        self.found = all.take(MOST).collect();
         self.version = text.version();
     }
 

@@ -10,7 +10,7 @@ use crate::domain::graph::{Layout, NodeIx, What};
 /// The narrowest column that is drawn.
 const NARROW: u16 = 16;
 /// The narrowest column that is easy to read.
-const READABLE: u16 = 21;
+const READABLE: u16 = 18;
 /// Cells that cursor, sign and gaps take besides a title.
 const BESIDE: u16 = 4;
 /// Cells of a figure.

@@ -56,7 +56,7 @@ impl Standing {
     pub(super) fn weigh(&mut self, state: &State, tasks: &[TaskIx]) {
         for ix in tasks.iter().copied() {
             if state.task(ix).life == Life::Ended(End::Failed) {
-                self.blocks.entry(ix).or_insert_with(|| state.impact(ix));
+                self.blocks.entry(ix).or_insert_with(|| state.blocks(ix));
             }
         }
     }
@@ -71,7 +71,7 @@ impl Standing {
         self.groups.get(group).copied().unwrap_or_default()
     }
 
-    /// How many unfinished tasks wait for a failed one that is shown.
+    /// How many tasks a failed one that is shown keeps from running.
     pub fn blocks(&self, task: TaskIx) -> u32 {
         self.blocks.get(&task).copied().unwrap_or(0)
     }

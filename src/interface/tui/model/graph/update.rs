@@ -120,9 +120,11 @@ impl GraphUi {
             Form::Near => Form::Drawing,
         };
         self.chosen = Some(next);
+        self.form = next;
         if next == Form::Near {
             self.centre = self.at;
         }
+        self.stand_ready();
         let words = match next {
             Form::Rails if many > MOST => format!("rails beside a list; {many} are too many to draw"),
             Form::Rails => "rails beside a list".to_owned(),

@@ -5,21 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use super::place::{Anchor, Place};
+use super::rows::Fold;
 use crate::domain::protocol::Micros;
 use crate::domain::state::{Life, State, TaskIx};
 
 /// How long an ended task stays in its pane at least.
 pub const SHOWN: Micros = Micros::from_secs(5);
-
-/// Where a pane's text is scrolled to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Anchor {
-    /// It follows the end.
-    #[default]
-    Tail,
-    /// This row is the topmost.
-    At(usize),
-}
 
 /// A pane and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,15 +20,26 @@ pub struct Pane {
     pub task: TaskIx,
     /// Where it is scrolled to.
     pub anchor: Anchor,
-    /// Rows there were when it was scrolled away from the end; more are new.
-    pub seen_rows: usize,
+    /// Rows it is to be scrolled by; the next frame does it.
+    pub by: isize,
+    /// The last row there was when it was scrolled away from the end; those after it are new.
+    pub seen: Option<Place>,
+    /// Whether thinking and tool calls are folded; none: as it suits them.
+    pub fold: Option<Fold>,
     /// Since when its ended task is shown.
     pub ended_since: Option<Micros>,
 }
 
 impl Pane {
     fn new(task: TaskIx) -> Self {
-        Self { task, anchor: Anchor::Tail, seen_rows: 0, ended_since: None }
+        Self { task, anchor: Anchor::Tail, by: 0, seen: None, fold: None, ended_since: None }
+    }
+}
+
+impl Pane {
+    /// Whether it follows the end of its text.
+    pub fn follows(&self) -> bool {
+        self.anchor == Anchor::Tail && self.by == 0
     }
 }
 
@@ -133,14 +136,14 @@ impl Panes {
 
     /// The first pane follows the cursor unless it is pinned or scrolled.
     fn may_preview(&self, at: usize) -> bool {
-        self.get(at).is_none_or(|p| !self.pins.contains(&p.task) && p.anchor == Anchor::Tail)
+        self.get(at).is_none_or(|p| !self.pins.contains(&p.task) && p.follows())
     }
 
     fn is_free(&self, at: usize, state: &State, now: Micros, selected: Option<TaskIx>) -> bool {
         let Some(pane) = self.get(at) else { return true };
         Some(pane.task) != selected
             && at != self.focus
-            && pane.anchor == Anchor::Tail
+            && pane.follows()
             && !self.pins.contains(&pane.task)
             && !is_running(state, pane.task)
             && pane.ended_since.is_some_and(|since| now.since(since) >= SHOWN)

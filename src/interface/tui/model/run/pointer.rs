@@ -9,6 +9,7 @@ use super::splits::{Border, borders};
 use super::{Focus, Guide, Hit, RunUi};
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
+use crate::domain::text::CleanText;
 use crate::interface::tui::model::UiEffect;
 
 /// Two clicks on a border within this time are one double click.
@@ -19,6 +20,8 @@ const DOUBLE: Micros = Micros::from_millis(500);
 pub(super) struct Pointer {
     last: Option<(Hit, Micros)>,
     grabbed: Option<Border>,
+    /// The pane in which text is drawn over.
+    drawing: Option<usize>,
 }
 
 impl Pointer {
@@ -51,6 +54,8 @@ impl RunUi {
             Hit::Pane(at) => {
                 self.guide = Guide::User;
                 self.focus_pane(at);
+                self.select_from(at, x, y);
+                self.pointer.drawing = Some(at);
             }
             Hit::Fleet(at) => {
                 (self.guide, self.focus) = (Guide::User, Focus::Fleet);
@@ -73,12 +78,18 @@ impl RunUi {
         if let Some(border) = self.pointer.grabbed {
             self.pointer.last = None;
             self.splits.drag(border, (x, y), &self.areas);
+        } else if let Some(pane) = self.pointer.drawing {
+            self.pointer.last = None;
+            self.select_to(pane, x, y);
         }
     }
 
     /// The button went up.
-    pub(super) fn release(&mut self) {
+    pub(super) fn release(&mut self) -> Vec<UiEffect> {
         self.pointer.grabbed = None;
+        let drew = self.pointer.drawing.take().is_some() && self.select_end();
+        let words = || UiEffect::Notice(CleanText::from_static("y copies what is selected, esc leaves it"));
+        drew.then(words).into_iter().collect()
     }
 
     /// The wheel over a place; negative is up.

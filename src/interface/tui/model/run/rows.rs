@@ -107,9 +107,10 @@ impl RowsKey {
         }
     }
 
-    /// Whether nothing but statuses is different.
+    /// Whether nothing but statuses is different. A selected task that ends counts as a status.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.shape == other.shape
+        let plain = |shape: &Shape| Shape { pick: None, ..shape.clone() };
+        plain(&self.shape) == plain(&other.shape)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The selection, folds, panes and scrolling over a story of records.
 
+use super::rows::Fold;
 use super::panes::SHOWN;
 use super::*;
-use crate::domain::protocol::{Command, LevelScope, RetryScope};
+use crate::domain::protocol::{Command, LevelScope};
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Layer, UiEffect};
 use crate::interface::tui::view::run::fixture::{NOW, drawing};
@@ -83,7 +84,7 @@ fn a_pane_gives_its_place_five_seconds_after_the_end() {
     let mut pinned = ui.clone();
     pinned.panes.pins.insert(second);
     let mut scrolled = ui.clone();
-    scrolled.panes.get_mut(1).unwrap().anchor = Anchor::At(0);
+    scrolled.panes.get_mut(1).unwrap().anchor = Anchor::At(place::Place::default());
     for kept in [&mut pinned, &mut scrolled] {
         kept.tick(&story.state, NOW.plus(SHOWN), AREA);
         assert_eq!(kept.panes.get(1).unwrap().task, second);
@@ -94,22 +95,20 @@ fn a_pane_gives_its_place_five_seconds_after_the_end() {
 }
 
 #[test]
-fn scrolling_up_leaves_follow_and_the_end_takes_it_up() {
+fn scrolling_is_asked_for_and_met_by_the_frame() {
     let (story, mut ui) = ready();
     ui.update(Action::NextPane, &story.state, NOW);
     assert_eq!((ui.focus, ui.panes.focus), (Focus::Pane, 0));
-    ui.drawn(Drawn { hits: Vec::new(), panes: vec![Shown { height: 10, rows: 40, top: 30, matches: vec![3, 20] }] });
     ui.update(Action::Up, &story.state, NOW);
-    assert_eq!((ui.panes.get(0).unwrap().anchor, ui.panes.get(0).unwrap().seen_rows), (Anchor::At(29), 40));
-    ui.update(Action::Down, &story.state, NOW);
-    assert_eq!(ui.panes.get(0).unwrap().anchor, Anchor::Tail);
-    ui.update(Action::First, &story.state, NOW);
-    assert_eq!(ui.panes.get(0).unwrap().anchor, Anchor::At(0));
-    ui.set_find("x");
-    ui.update(Action::NextMatch, &story.state, NOW);
-    assert_eq!((ui.panes.get(0).unwrap().anchor, ui.find_place()), (Anchor::At(15), Some((2, 2))));
+    ui.update(Action::Up, &story.state, NOW);
+    assert_eq!((ui.panes.get(0).unwrap().by, ui.panes.get(0).unwrap().follows()), (-2, false));
+    let (first, last) = (place::Place::default(), place::Place { part: 3, ..place::Place::default() });
+    let shown = Shown { anchor: Some(Anchor::At(first)), last: Some(last), ..Shown::default() };
+    ui.drawn(Drawn { hits: Vec::new(), panes: vec![shown] });
+    let pane = ui.panes.get(0).unwrap();
+    assert_eq!((pane.anchor, pane.by, pane.seen), (Anchor::At(first), 0, Some(last)));
     ui.update(Action::Follow, &story.state, NOW);
-    assert_eq!(ui.panes.get(0).unwrap().anchor, Anchor::Tail);
+    assert!(ui.panes.get(0).unwrap().follows());
 }
 
 #[test]
@@ -117,7 +116,7 @@ fn keys_become_commands_and_cards() {
     let (story, mut ui) = ready();
     let id = story.state.task(ui.selected().unwrap()).id.clone();
     let state = &story.state;
-    assert_eq!(ui.update(Action::Retry, state, NOW), [UiEffect::Send(Command::Retry(RetryScope::Task(id.clone())))]);
+    assert!(matches!(&ui.update(Action::Retry, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Retry(_))));
     assert_eq!(ui.update(Action::Hold, state, NOW), [UiEffect::Send(Command::Hold(id.clone()))]);
     let level = state.level_of(state.task_by_id(&id).unwrap()).next();
     let set = Command::SetLevel { scope: LevelScope::Task(id), level: Some(level) };

@@ -43,13 +43,16 @@ impl RunUi {
             pick: self.pick.as_ref(),
         };
         let key = RowsKey::of(state, &view, now);
-        if self.key == key {
+        let stirred = std::mem::take(&mut self.stirred);
+        if self.key == key && !(stirred && self.kept) {
             return;
         }
         let next = rows(state, &view, now);
-        let calm = self.key.is_like(&key) && self.guide == Guide::User && self.order == Order::Plan;
+        let calm = !stirred && self.key.is_like(&key) && self.guide == Guide::User && self.order == Order::Plan;
         self.key = key;
-        let at = self.pick.as_ref().and_then(|p| next.rows.iter().position(|r| r.pick == *p));
+        // Where the cursor was on this row before, the row stays where it is on the screen.
+        let here = self.pick.as_ref().filter(|p| self.rows.get(self.at).is_some_and(|r| r.pick == **p));
+        let at = here.and_then(|p| next.rows.iter().position(|r| r.pick == *p));
         let top = at.and_then(|at| (self.tree_top + at).checked_sub(self.at));
         let last = next.rows.len().saturating_sub(usize::from(self.areas.tree.height).max(1));
         if calm && top.is_none_or(|top| top > last) {
@@ -67,9 +70,7 @@ impl RunUi {
 
     /// The user did something: rows that were kept may go.
     pub(super) fn stir(&mut self) {
-        if std::mem::take(&mut self.kept) {
-            self.key = RowsKey::default();
-        }
+        self.stirred = true;
     }
 
     /// Finds the selected row again; when it is folded away, what it is folded into takes its place.

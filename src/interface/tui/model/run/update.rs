@@ -1,7 +1,6 @@
 //! What an action does on the Run screen.
 
 use super::filter::Filter;
-use super::panes::Anchor;
 use super::rows::{Fold, Pick};
 use super::splits::{Moved, Splits};
 use super::{Focus, Guide, RunUi};
@@ -41,15 +40,17 @@ impl RunUi {
             Action::Back => self.back(),
             Action::NextMatch => self.step_match(1),
             Action::PreviousMatch => self.step_match(-1),
-            Action::Follow => {
-                let at = self.panes.focus;
-                if let Some(pane) = self.panes.get_mut(at) {
-                    pane.anchor = Anchor::Tail;
+            Action::Follow => self.follow(),
+            Action::Range if self.focus == Focus::Tree && self.zoom.is_none() => return self.range(),
+            Action::Range => match self.toggle_selection() {
+                Ok(()) if self.selection().is_some() => {
+                    return notice("selecting: j k g G extend, y copies, esc leaves".to_owned());
                 }
-            }
+                Ok(()) => {}
+                Err(why) => return notice(why.to_owned()),
+            },
             Action::Zoom => self.zoom = if self.zoom.is_some() { None } else { self.shown_task(state) },
             Action::Mark => self.mark(state),
-            Action::Range => return self.range(),
             Action::Order => {
                 self.order = self.order.next();
                 return notice(format!("order of the tasks: {}", self.order.words()));
@@ -65,6 +66,7 @@ impl RunUi {
                 return notice(format!("grid: {}", self.grid.word()));
             }
             Action::Pin => return self.pin(state),
+            Action::Copy if self.selection().is_some() => return vec![UiEffect::CopySelection],
             Action::Copy => {
                 return self.shown_task(state).and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
             }
@@ -224,8 +226,8 @@ impl RunUi {
     }
 
     fn fold(&mut self, fold: Fold) {
-        if self.focus == Focus::Pane || self.zoom.is_some() {
-            self.thinking = Some(fold);
+        if let Some(at) = self.keys_pane() {
+            self.fold_pane(at, fold);
             return;
         }
         let Some(row) = self.rows().get(self.cursor()) else { return };
@@ -278,9 +280,11 @@ impl RunUi {
         }
     }
 
-    /// One level back: zoom, search, marks, filter, focus.
+    /// One level back: selection, zoom, search, marks, filter, focus.
     fn back(&mut self) {
-        if self.zoom.take().is_some() {
+        if self.selection().is_some() {
+            self.end_selection();
+        } else if self.zoom.take().is_some() {
         } else if self.focus == Focus::Pane && !self.search.text.is_empty() {
             self.search = super::Search::default();
         } else if self.focus == Focus::Tree && self.marks.back() {
@@ -288,24 +292,6 @@ impl RunUi {
             self.filter = Filter::default();
         } else {
             self.focus = Focus::Tree;
-        }
-    }
-
-    fn step_match(&mut self, by: isize) {
-        let at = self.panes.focus;
-        let Some(shown) = self.drawn.panes.get(at) else { return };
-        let n = shown.matches.len() as isize;
-        if n == 0 {
-            return;
-        }
-        let next = (self.search.at as isize + by).rem_euclid(n) as usize;
-        let row = shown.matches.get(next).copied().unwrap_or(0) as usize;
-        let (rows, height) = (shown.rows, shown.height);
-        self.search.at = next;
-        if let Some(pane) = self.panes.get_mut(at) {
-            pane.seen_rows = rows;
-            // The match stands in the middle.
-            pane.anchor = Anchor::At(row.saturating_sub(height / 2).min(rows.saturating_sub(height)));
         }
     }
 

@@ -81,9 +81,8 @@ fn graph_titles(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     if !ui.plot().is_empty() {
         left.push_str(&format!(" {dot} {}", ui.form().word()));
     }
-    if ui.form() == Form::Near
-        && let Some(title) = ui.centre().map(|c| &scene.state.task(c).title)
-    {
+    let centre = ui.centre().and_then(|c| ui.node_of(c)).filter(|_| ui.form() == Form::Near);
+    if let Some(title) = centre.map(|c| name(scene, c)) {
         left.push_str(&format!(" of {title}"));
     }
     if !ui.filter().is_empty() {
@@ -119,15 +118,23 @@ fn graph_titles(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     titles(buf, area, (&left, theme.style(Slot::BorderFocus)), (&hidden.join("  "), theme.style(Slot::Dim)), theme);
 }
 
+/// The title of a task, or what those of twins share.
+fn name<'a>(scene: &'a Scene<'_>, node: NodeIx) -> &'a str {
+    match scene.ui.graph.content(node) {
+        Some(Content::Task(ix)) => scene.state.task(ix).title.as_str(),
+        Some(Content::Twins(group)) => scene.ui.graph.plot().twins().get(group).map_or("", |t| t.stem.as_str()),
+        None => "",
+    }
+}
+
 /// Title and reason of the selection.
 fn said(scene: &Scene<'_>) -> (String, String) {
     let (state, ui) = (scene.state, &scene.ui.graph);
     if ui.plot().is_empty() {
         return (String::new(), String::new());
     }
-    let Some(content) = ui.selected().and_then(|n| ui.content(n)) else {
-        return (String::new(), "nothing is selected".to_owned());
-    };
+    let selected = ui.selected().and_then(|n| Some((n, ui.content(n)?)));
+    let Some((node, content)) = selected else { return (String::new(), "nothing is selected".to_owned()) };
     match content {
         Content::Task(ix) => {
             let mut reason = words::why(state, scene.ui.run.figures(), ix, scene.now);
@@ -138,11 +145,10 @@ fn said(scene: &Scene<'_>) -> (String, String) {
                     n => format!("blocks {n} tasks · {reason}"),
                 };
             }
-            (state.task(ix).title.to_string(), reason)
+            (name(scene, node).to_owned(), reason)
         }
         Content::Twins(group) => {
             let members = ui.plot().members(group).len();
-            let title = ui.plot().twins().get(group).map_or("", |t| t.stem.as_str());
             let counts = ui.standing().group(group);
             let parts = [
                 (counts.done, "done"),
@@ -152,7 +158,7 @@ fn said(scene: &Scene<'_>) -> (String, String) {
                 (counts.dropped, "dropped"),
             ];
             let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, w)| format!("{n} {w}")).collect();
-            (format!("{title}: {members} alike"), format!("{}; enter opens them", said.join(", ")))
+            (format!("{}: {members} alike", name(scene, node)), format!("{}; enter opens them", said.join(", ")))
         }
     }
 }

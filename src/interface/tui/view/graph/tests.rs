@@ -185,8 +185,15 @@ fn a_plan_as_rails() {
 fn a_failed_task_says_what_it_blocks() {
     let down = [Action::First, Action::Down, Action::Down, Action::Down, Action::Down, Action::Down];
     snapshots("kit_failed", &kit(), &down);
-    let words = text(&after(&kit(), &down, (120, 40)));
-    assert!(words.contains("blocks 3") && words.contains("blocks 3 tasks"), "{words}");
+    let mut story = kit();
+    for skipped in [false, true] {
+        let words = text(&after(&story, &down, (120, 40)));
+        assert!(words.contains("blocks 3") && words.contains("blocks 3 tasks"), "skipped: {skipped}\n{words}");
+        for task in ["join", "decision", "letter"] {
+            let task = TaskId::new(GoalId(1), name(task));
+            story.push(Micros::from_secs(190), Event::TaskSkipped { task, reason: "a need failed".into() });
+        }
+    }
 }
 
 #[test]
@@ -208,6 +215,15 @@ fn the_form_is_the_users_when_chosen() {
     assert!(title(&[Action::Order]).contains("rails"));
     assert!(title(&[Action::Order, Action::Order]).contains("neighbourhood of Solar cells"));
     assert!(title(&[Action::Zoom, Action::Zoom]).contains("drawing"));
+}
+
+#[test]
+fn the_demo_is_drawn() {
+    let plan = crate::domain::plan::demo_plan();
+    let story = with(plan.tasks);
+    for size in [(120, 40), (200, 60)] {
+        insta::assert_snapshot!(format!("demo_{}x{}", size.0, size.1), text(&after(&story, &[], size)));
+    }
 }
 
 #[test]
@@ -252,7 +268,7 @@ fn ascii_twins_stand_for_every_sign_of_ours() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn no_size_and_no_key_breaks_it(
         sizes in proptest::collection::vec((1u16..220, 1u16..70), 1..4),

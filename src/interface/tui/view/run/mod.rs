@@ -7,9 +7,13 @@
 mod cache;
 pub(super) mod details;
 mod draft;
+mod find;
 mod fleet;
+mod idle;
 mod memory;
 mod panes;
+mod select;
+mod strips;
 pub(super) mod tree;
 pub(super) mod why;
 pub(super) mod words;
@@ -19,6 +23,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 pub use self::cache::RunCaches;
+pub(crate) use self::find::words as found_words;
+pub(crate) use self::select::selected;
 use crate::domain::state::State;
 use crate::interface::tui::model::run::areas::Form;
 use crate::interface::tui::model::run::order::Order;
@@ -169,7 +175,7 @@ fn tree_titles(scene: &Scene<'_>, area: Rect, form: Form, buf: &mut Buffer) {
         left.push_str(&format!(" {} {}", theme.glyph(Glyph::Dot), ui.order.words()));
     }
     if !ui.filter.is_empty() {
-        let (found, all) = ui.found();
+        let (found, all) = ui.filtered();
         left.push_str(&format!(" {} {found} of {all}", theme.glyph(Glyph::Dot)));
     }
     put_title(scene, area, &left, &hidden.join("  "), Focus::Tree, buf);
@@ -259,5 +265,9 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod output_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

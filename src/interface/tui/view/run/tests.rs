@@ -12,13 +12,13 @@ use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Msg, Screen, Ui};
 use crate::interface::tui::theme::Theme;
 
-fn ui() -> Ui {
+pub(super) fn ui() -> Ui {
     let mut ui = Ui::default();
     ui.screen = Screen::Run;
     ui
 }
 
-fn draw(story: &Story, ui: &mut Ui, caches: &mut RunCaches, theme: &Theme, size: (u16, u16)) -> Buffer {
+pub(super) fn draw(story: &Story, ui: &mut Ui, caches: &mut RunCaches, theme: &Theme, size: (u16, u16)) -> Buffer {
     let area = Rect::new(0, 0, size.0, size.1);
     // Twice: the first frame tells the model how much fits.
     let mut buf = Buffer::empty(area);
@@ -29,7 +29,7 @@ fn draw(story: &Story, ui: &mut Ui, caches: &mut RunCaches, theme: &Theme, size:
     buf
 }
 
-fn text(buf: &Buffer) -> String {
+pub(super) fn text(buf: &Buffer) -> String {
     let mut out = String::new();
     for y in 0..buf.area.height {
         let mut x = 0;

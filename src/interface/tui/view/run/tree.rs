@@ -240,7 +240,10 @@ impl Line<'_> {
         if self.marked {
             style = style.add_modifier(Modifier::BOLD);
         }
-        pen.field(self.title.0, room.saturating_sub(level + place + figure + 1), style, theme);
+        // Without the columns between them the figure needs a gap of its own.
+        let gap = usize::from(level == 0 && figure > 0);
+        let cells = room.saturating_sub(level + place + figure + gap + 1);
+        pen.field(self.title.0, cells, style, theme).gap(gap as u16);
         if level > 0 {
             pen.gap(1).put(self.level, theme.style(Slot::Dim)).gap(1);
         }

@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::words::{endpoint_why, why};
+use super::idle::endpoint_why;
+use super::words::why;
 use crate::domain::state::EndpointIx;
 use crate::domain::text::wrap::wrap;
 use crate::interface::tui::model::run::figures::FleetLine;
@@ -54,11 +55,17 @@ pub(super) fn said(scene: &Scene<'_>) -> (String, String) {
         return match ui.figures().fleet.get(ui.fleet_at) {
             Some(FleetLine::Idle { endpoints, why }) => (
                 format!("idle: {}", names(scene, endpoints)),
-                format!("{}; they take the next ready task of their tiers", why.words()),
+                match endpoints.first() {
+                    Some(first) if endpoints.len() == 1 => endpoint_why(state, ui.figures(), *first, scene.now),
+                    _ => why.sentence().to_owned(),
+                },
             ),
             Some(FleetLine::Endpoint { endpoint, .. }) => {
                 let e = state.endpoint(*endpoint);
-                (format!("{} · {}", e.config.title(), e.config.model), endpoint_why(state, e, *endpoint, scene.now))
+                (
+                    format!("{} · {}", e.config.title(), e.config.model),
+                    endpoint_why(state, ui.figures(), *endpoint, scene.now),
+                )
             }
             None => (String::new(), "no endpoints are configured".to_owned()),
         };

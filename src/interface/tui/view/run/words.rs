@@ -1,8 +1,8 @@
 //! How a task is said in a row: its sign, where it is or why not, and one figure. Rows, pane titles and the Why box say
 //! the same.
 
-use crate::domain::protocol::{AttemptEnd, Health, Micros};
-use crate::domain::state::{Attempt, EndpointState, Life, State, Status, TaskIx, Turn, Why};
+use crate::domain::protocol::Micros;
+use crate::domain::state::{Attempt, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::figure::{rate, seconds_clock, span};
@@ -32,8 +32,7 @@ pub(in crate::interface::tui::view) fn sign(status: Status) -> (Glyph, Slot) {
 
 /// An endpoint's name where there is little room: `GPT` for `GPT-OSS 120B`.
 pub(super) fn brief(e: &EndpointState) -> &str {
-    let short = e.config.short();
-    short.split('-').next().filter(|s| s.chars().count() >= 2).unwrap_or(short)
+    e.config.brief()
 }
 
 /// The endpoint's brief name and the slot as people count.
@@ -131,110 +130,15 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
     Words { glyph, slot, place, figure }
 }
 
-/// The sentence of the Why box.
+/// The sentence of the Why box: the state's own, and where the task stands in the queue as it is drawn.
 pub(in crate::interface::tui::view) fn why(state: &State, figures: &Figures, ix: TaskIx, now: Micros) -> String {
-    let task = state.task(ix);
-    let mut out = Vec::new();
-    match task.life {
-        Life::Running => {
-            if let Some(a) = state.last_attempt(task) {
-                let e = state.endpoint(a.endpoint);
-                // The first try goes without saying; narrow screens have one line for all of this.
-                let tries = task.attempts.len();
-                let again = if tries > 1 { format!(", try {tries}") } else { String::new() };
-                let mut first = format!("{}{again}, {}", seat(state, a), span(a.elapsed(now)));
-                if let Some(share) = a.context_share(e.context()) {
-                    first.push_str(&format!(", context {:.0}%", share * 100.0));
-                }
-                out.push(first);
-            }
-            consequences(state, figures, ix, &mut out);
-            if task.failures > 0 && !task.reason.is_empty() {
-                out.push(format!("tried again: {}", task.reason));
-            }
+    let urgency = if figures.critical.contains(&ix) { Urgency::Critical } else { Urgency::Usual };
+    let words = state.why_words(ix, now, urgency).to_string();
+    match figures.queue.get(&ix) {
+        Some(queued) => {
+            let place = format!("place {} in the queue, ~{}", queued.rank, seconds_clock(u64::from(queued.seconds)));
+            format!("{words} · {place}")
         }
-        Life::NotStarted => {
-            match state.admit(ix, now) {
-                Ok(_) => out.push("starts now".to_owned()),
-                Err(why) => out.push(why.to_string()),
-            }
-            if let Some(queued) = figures.queue.get(&ix) {
-                out.push(format!("place {} in the queue, ~{}", queued.rank, seconds_clock(u64::from(queued.seconds))));
-            }
-            consequences(state, figures, ix, &mut out);
-        }
-        Life::Ended(_) => {
-            let status = state.status(ix, now);
-            let last = state.last_attempt(task);
-            let mut first = status.word().to_owned();
-            if let Some(author) = last.and_then(|a| a.by.as_ref()) {
-                first.push_str(&format!(", put in by {author}"));
-            } else if let Some(a) = last {
-                first.push_str(&format!(
-                    " on {}, try {}, {}, {} tokens",
-                    state.endpoint(a.endpoint).config.short(),
-                    task.attempts.len(),
-                    span(a.elapsed(now)),
-                    a.output_tokens()
-                ));
-            }
-            out.push(first);
-            if !task.reason.is_empty() {
-                out.push(task.reason.to_string());
-            } else if let Some(AttemptEnd::Failed(failure)) = last.and_then(|a| a.ended.as_ref()).map(|(_, end)| end) {
-                out.push(failure.message.to_string());
-            }
-            if status == Status::Failed {
-                out.push("r tries again".to_owned());
-            }
-            if task.dirty {
-                out.push("its inputs changed since".to_owned());
-            }
-        }
-    }
-    out.join(" · ")
-}
-
-fn consequences(state: &State, figures: &Figures, ix: TaskIx, out: &mut Vec<String>) {
-    let impact = state.impact(ix);
-    let critical = figures.critical.contains(&ix);
-    match (critical, impact) {
-        (true, 0) => out.push("critical".to_owned()),
-        (true, n) => out.push(format!("critical, {n} wait")),
-        (false, 0) => {}
-        (false, n) => out.push(format!("{n} wait for it")),
-    }
-}
-
-/// Why an endpoint is as it is.
-pub(super) fn endpoint_why(
-    state: &State,
-    e: &EndpointState,
-    ix: crate::domain::state::EndpointIx,
-    now: Micros,
-) -> String {
-    let probe = match e.probe_at {
-        Some(at) if at > now => format!("; probed again in {} s", at.since(now).0.div_ceil(1_000_000)),
-        _ => "; ctrl-r probes it".to_owned(),
-    };
-    match &e.health {
-        Health::Down { reason } => format!("down for {}: {reason}{probe}", span(now.since(e.since))),
-        Health::Loading => format!("its model is loading since {}", span(now.since(e.since))),
-        Health::Up | Health::Unknown => {
-            let pool = state.pool(e.pool);
-            let measured = if e.slot_speed > 0.0 { "measured" } else { "expected" };
-            let base = format!(
-                "{} of {} slots busy, {} a slot {measured}, {} done, {} errors",
-                pool.busy(),
-                pool.ceiling,
-                rate(e.speed()),
-                e.completed,
-                e.errors
-            );
-            match state.idle_why(ix, now) {
-                Some(why) => format!("{base}; free slots: {}", why.words()),
-                None => base,
-            }
-        }
+        None => words,
     }
 }
