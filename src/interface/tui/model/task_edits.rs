@@ -44,31 +44,22 @@ fn remove(ix: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> {
     let task = state.task(ix);
     let needing = task.feeds.iter().map(|f| state.task(*f)).filter(|t| !t.removed && t.work == Work::Ordinary);
     let mut edits = Vec::new();
-    let mut titles = Vec::new();
+    let mut needing_it = 0;
     for other in needing {
         let mut spec = (*other.spec).clone();
         spec.needs.retain(|need| *need != task.id.name);
-        titles.push(format!("“{}”", other.title));
+        needing_it += 1;
         edits.push(PlanEdit::Replace(Box::new(spec)));
     }
     edits.push(PlanEdit::Remove(task.id.name.clone()));
-    let mut remarks = vec![CleanText::from(format!("“{}” goes out of the plan.", task.title))];
-    match titles.as_slice() {
-        [] => {}
-        [one] => remarks.push(format!("{one} needs it, and will no longer wait for it.").into()),
-        many => remarks.push(format!("{} need it, and will no longer wait for it.", and(many)).into()),
-    }
+    let remarks = match needing_it {
+        0 => Vec::new(),
+        1 => vec![CleanText::from_static("The task that needs it will no longer wait for it.")],
+        n => vec![format!("{n} tasks need it, and will no longer wait for it.").into()],
+    };
     match PreviewUi::new(state, task.id.goal, edits, remarks, now) {
         Ok(preview) => open(Layer::Preview(Box::new(preview))),
         Err(words) => notice(&words),
-    }
-}
-
-fn and(titles: &[String]) -> String {
-    match titles {
-        [a, b] => format!("{a} and {b}"),
-        [a, b, rest @ ..] => format!("{a}, {b} and {} more", rest.len()),
-        _ => titles.concat(),
     }
 }
 

@@ -28,7 +28,10 @@ const UNDER: usize = 2;
 
 /// Draws an editor over `area`.
 pub(super) fn render(theme: &Theme, editor: &EditorUi, area: Rect, buf: &mut Buffer) {
-    let inside = frame(theme, area, &editor.title, &remark(theme, editor), Focus::Here, buf);
+    let remark = remark(theme, editor);
+    // The title gives way to where the cursor is.
+    let room = usize::from(area.width).saturating_sub(width(&remark) + 12).max(12);
+    let inside = frame(theme, area, &theme.cut(&editor.title, room), &remark, Focus::Here, buf);
     if inside.is_empty() {
         return;
     }

@@ -89,8 +89,8 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         inspector::render(scene, inspector, body, buf);
     }
     if let Some(layer) = scene.ui.layers.iter().rev().find(|l| is_page(l)) {
-        buf.set_style(body, scene.theme.style(Slot::Text));
         Clear.render(body, buf);
+        buf.set_style(body, scene.theme.style(Slot::Text));
         match layer {
             Layer::Editor(editor) => editor::render(scene.theme, editor, body, buf),
             Layer::Form(form) => form::render(scene, form, body, buf),
