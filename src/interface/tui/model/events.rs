@@ -43,8 +43,11 @@ pub enum Side {
     Spans,
 }
 
+/// The filter at first: what comes many times a second says little and would push the rest out of sight.
+const CALM: &str = "-event:attempt.output,turn.progressed";
+
 /// The user's side of the Events screen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct EventsUi {
     /// Which part has the focus.
     pub focus: EventsFocus,
@@ -71,6 +74,30 @@ pub struct EventsUi {
     /// The task the selected record is about.
     task: Option<TaskId>,
     now: Micros,
+}
+
+impl Default for EventsUi {
+    fn default() -> Self {
+        let mut ui = Self {
+            focus: EventsFocus::default(),
+            side: Side::default(),
+            scroll: Scroll::default(),
+            filter: RecordFilter::default(),
+            text: String::new(),
+            error: None,
+            typing: None,
+            cursor: None,
+            top: 0,
+            found: VecDeque::new(),
+            looked: (0, 0),
+            range: (0, 0),
+            height: 0,
+            task: None,
+            now: Micros(0),
+        };
+        ui.set_filter(CALM);
+        ui
+    }
 }
 
 impl EventsUi {
@@ -273,7 +300,13 @@ impl EventsUi {
                     Side::Spans => Side::Record,
                 };
             }
-            Action::Search => self.typing = Some(self.text.clone()),
+            Action::Search => {
+                self.typing = Some(self.text.clone());
+                // What is typed is one more term; ctrl-u begins anew.
+                if !self.text.is_empty() && !self.text.ends_with(' ') {
+                    self.text.push(' ');
+                }
+            }
             Action::Copy => return self.selected().map(UiEffect::CopyRecord).into_iter().collect(),
             Action::Enter => return self.open(state),
             Action::Back if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
@@ -351,6 +384,7 @@ mod tests {
 
     fn typed(ui: &mut EventsUi, story: &Story, text: &str) {
         ui.update(Action::Search, &story.state, story.at);
+        ui.input(&Msg::Key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL)));
         for c in text.chars() {
             ui.input(&Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
         }
@@ -409,6 +443,25 @@ mod tests {
         );
         assert!(ui.is_typing());
         ui.update(Action::Back, &story.state, story.at);
+        assert_eq!(ui.filter(), (CALM, None));
+    }
+
+    #[test]
+    fn at_first_what_streams_is_left_out_and_esc_shows_it() {
+        let mut story = story::failed();
+        let mut ui = EventsUi::default();
+        ticked(&mut ui, &story);
+        let calm = ui.rows();
+        let outputs = (1..story.transcripts.log().end())
+            .filter_map(|seq| story.transcripts.log().get(seq))
+            .filter(|e| matches!(e.name(), "attempt.output" | "turn.progressed"))
+            .count();
+        assert!(outputs > 0);
+        assert_eq!(calm + outputs, story.transcripts.log().len());
+        story.wait(1);
+        ui.update(Action::Back, &story.state, story.at);
+        ticked(&mut ui, &story);
+        assert_eq!(ui.rows(), story.transcripts.log().len());
         assert_eq!(ui.filter(), ("", None));
     }
 

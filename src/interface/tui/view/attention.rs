@@ -121,7 +121,7 @@ fn item(scene: &Scene<'_>, subject: &Subject, attention: &Attention, here: bool,
 /// What is known of it: the words, and what stands behind them.
 fn evidence(scene: &Scene<'_>, subject: &Subject, attention: &Attention, cells: u16) -> Vec<Line<'static>> {
     let (theme, state) = (scene.theme, scene.state);
-    let plain = |text: &str| wrapped(theme, Slot::Text, text, cells, 0);
+    let plain = |text: &str| wrapped(theme, Slot::Card, text, cells, 0);
     let dim = |text: &str| wrapped(theme, Slot::Dim, text, cells, 0);
     let task = subject.task().and_then(|t| state.task_by_id(t));
     let attempt = task.and_then(|t| state.last_attempt(t));

@@ -83,8 +83,10 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
     };
     let Some((label, text, says, slot)) = typed else { return false };
     let mut left = put(buf, row, &format!("{label}: "), theme.style(Slot::Dim));
-    let room = if says.is_empty() { left.width.saturating_sub(2) } else { left.width / 2 };
-    left = put(buf, left, &cut_start(&text, usize::from(room)), theme.style(Slot::Input));
+    // What is typed keeps at least half of the line.
+    let beside = width(&says).min(usize::from(left.width / 2)) + 4;
+    let room = usize::from(left.width).saturating_sub(beside);
+    left = put(buf, left, &cut_start(&text, room), theme.style(Slot::Input));
     if ui.screen == Screen::Graph || ui.events.is_typing() {
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
     }

@@ -86,10 +86,6 @@ fn draw_list(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 
 fn draw_row(scene: &Scene<'_>, line: Rect, (seq, digits): (u64, usize), entry: &Entry, here: bool, buf: &mut Buffer) {
     let (theme, ui) = (scene.theme, &scene.ui.events);
-    if here {
-        let slot = if ui.focus == EventsFocus::List { Slot::Selected } else { Slot::SelectedBlur };
-        buf.set_style(line, theme.style(slot));
-    }
     let mut pen = Pen::new(buf, line.x, line.y, line.right());
     pen.put(if here { theme.glyph(Glyph::Cursor) } else { " " }, theme.style(Slot::Brand)).gap(1);
     pen.right_field(&seq.to_string(), digits, theme.style(Slot::Dim)).gap(1);
@@ -107,6 +103,11 @@ fn draw_row(scene: &Scene<'_>, line: Rect, (seq, digits): (u64, usize), entry: &
     }
     let words = theme.cut(&words, pen.room());
     pen.put(&words, theme.style(if slot == Slot::Dim { Slot::Text } else { slot }));
+    if here {
+        // Over all of it: words bring the screen's own ground with them.
+        let slot = if ui.focus == EventsFocus::List { Slot::Selected } else { Slot::SelectedBlur };
+        buf.set_style(line, theme.style(slot));
+    }
 }
 
 fn draw_side(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
@@ -161,7 +162,8 @@ pub(super) fn field(ui: &EventsUi) -> Option<(String, String)> {
     }
     let says = match error {
         Some(error) => error.to_string(),
-        None => plural(ui.rows(), "record"),
+        None if ui.is_typing() => plural(ui.rows(), "record"),
+        None => format!("{}; esc shows all", plural(ui.rows(), "record")),
     };
     Some((text.to_owned(), says))
 }

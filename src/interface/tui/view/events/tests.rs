@@ -32,6 +32,9 @@ fn text(buf: &Buffer) -> String {
 
 fn find(ui: &mut Ui, story: &Story, filter: &str) {
     ui.update(Msg::Action(Action::Search), &story.state, story.at);
+    let anew =
+        crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char('u'), crossterm::event::KeyModifiers::CONTROL);
+    ui.update(Msg::Key(anew), &story.state, story.at);
     for c in filter.chars() {
         let key =
             crossterm::event::KeyEvent::new(crossterm::event::KeyCode::Char(c), crossterm::event::KeyModifiers::NONE);
