@@ -195,6 +195,8 @@ pub struct RunUi {
     figures: Figures,
     areas: Areas,
     drawn: Drawn,
+    /// Where the focus was before a pane was zoomed.
+    zoomed_from: Option<Focus>,
     selection: Option<Selection>,
     /// While a filter or search is typed: what it was before.
     finding: Option<String>,
@@ -216,6 +218,13 @@ impl RunUi {
         self.areas = divide(area, self.wish(state));
         let capacity = if self.zoom.is_some() { self.panes.list.len().max(1) } else { self.areas.panes.len() };
         self.panes.assign(state, now, capacity, self.preview(state));
+        // A zoomed pane is all there is to see, so keys mean it.
+        if let Some(at) = self.zoom.and_then(|t| self.panes.of(t))
+            && self.focus != Focus::Pane
+        {
+            self.zoomed_from = Some(self.focus);
+            self.focus_pane(at);
+        }
         self.fleet_at = self.fleet_at.min(self.figures.fleet.len().saturating_sub(1));
         self.scroll_tree();
     }
@@ -358,6 +367,15 @@ impl RunUi {
         self.guide = Guide::User;
         self.focus = Focus::Tree;
         self.pick = Some(Pick::Task(task));
+    }
+
+    /// Ends the zoom; the focus goes back to where it was. False: nothing was zoomed.
+    fn unzoom(&mut self) -> bool {
+        let was = self.zoom.take().is_some();
+        if let Some(focus) = self.zoomed_from.take().filter(|_| was) {
+            self.focus = focus;
+        }
+        was
     }
 
     fn focus_pane(&mut self, at: usize) {

@@ -379,3 +379,23 @@ fn the_mouse_selects_opens_scrolls_and_drags() {
     ui.tick(state, NOW, AREA);
     assert_eq!((ui.areas().tree.width, ui.areas().tree.height), (wide, high));
 }
+
+#[test]
+fn a_zoomed_pane_has_the_keys_and_gives_them_back() {
+    let (story, mut ui) = ready();
+    assert_eq!(ui.focus, Focus::Tree);
+    let task = ui.selected().unwrap();
+    ui.update(Action::Zoom, &story.state, NOW);
+    ui.tick(&story.state, NOW, AREA);
+    assert_eq!((ui.focus, ui.selected()), (Focus::Pane, Some(task)));
+    ui.set_find("grammar");
+    assert_eq!((ui.search.text.as_str(), ui.filter.is_empty()), ("grammar", true), "it searches what is seen");
+    ui.set_find("");
+    ui.update(Action::Zoom, &story.state, NOW);
+    ui.tick(&story.state, NOW, AREA);
+    assert_eq!((ui.focus, ui.zoom, ui.selected()), (Focus::Tree, None, Some(task)));
+    ui.update(Action::Zoom, &story.state, NOW);
+    ui.tick(&story.state, NOW, AREA);
+    ui.update(Action::Back, &story.state, NOW);
+    assert_eq!((ui.focus, ui.zoom), (Focus::Tree, None));
+}

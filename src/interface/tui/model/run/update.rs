@@ -49,7 +49,11 @@ impl RunUi {
                 Ok(()) => {}
                 Err(why) => return notice(why.to_owned()),
             },
-            Action::Zoom => self.zoom = if self.zoom.is_some() { None } else { self.shown_task(state) },
+            Action::Zoom => {
+                if !self.unzoom() {
+                    self.zoom = self.shown_task(state);
+                }
+            }
             Action::Mark => self.mark(state),
             Action::Order => {
                 self.order = self.order.next();
@@ -196,7 +200,7 @@ impl RunUi {
             }
         }
         if self.focus != Focus::Pane {
-            self.zoom = None;
+            (self.zoom, self.zoomed_from) = (None, None);
         }
     }
 
@@ -284,7 +288,7 @@ impl RunUi {
     fn back(&mut self) {
         if self.selection().is_some() {
             self.end_selection();
-        } else if self.zoom.take().is_some() {
+        } else if self.unzoom() {
         } else if self.focus == Focus::Pane && !self.search.text.is_empty() {
             self.search = super::Search::default();
         } else if self.focus == Focus::Tree && self.marks.back() {
