@@ -240,11 +240,11 @@ fn nobody_undoes_what_another_has_gone_on_from() {
     let step = better(&world, "b");
     edit(&mut world, "claude", vec![step], &[]).unwrap();
     let why = world.command(Command::Undo(G)).unwrap_err();
-    assert_eq!(why, "claude's edit of b came after it; undo that first");
+    assert_eq!(why, "the edit of b by claude came after it; undo that first");
     world.command_by("claude", Command::Undo(G)).unwrap();
     world.command(Command::Undo(G)).unwrap();
     let why = world.command_by("claude", Command::Redo(G)).unwrap_err();
-    assert_eq!(why, "you's edit of b was undone since; make that again first");
+    assert_eq!(why, "the edit of b by you was undone since; make that again first");
 
     // Nor what others need by now.
     edit(&mut world, "you", vec![add(task("e", &[], 10))], &[]).unwrap();
