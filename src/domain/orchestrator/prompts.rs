@@ -27,6 +27,16 @@ pub(super) const SYNTHESIS_PROMPT: &str = "Write the answer to the goal from the
 pub(super) const VOICE_PROMPT: &str = "Say the answer above in two or three spoken sentences: plain words, no lists, no \
     markdown, no abbreviations that are hard to speak. The first sentence is the conclusion.";
 
+/// An answer that a conversation carries.
+#[derive(Clone, Copy)]
+struct Spoken {
+    /// The turn that asked for it.
+    asked: TurnId,
+    /// The turn whose text it is.
+    answer: TurnId,
+    bytes: u64,
+}
+
 impl Orchestrator {
     /// The recipe of a task's first turn on an endpoint, and the most tokens it may answer.
     pub(super) fn recipe(&self, ix: TaskIx, endpoint: EndpointIx) -> (Recipe, u32) {
@@ -66,7 +76,7 @@ impl Orchestrator {
         let by_share = context * share / 100;
         let by_room = context.saturating_sub(max_tokens + MARGIN_TOKENS + fixed / BYTES_PER_TOKEN);
         let thread = self.thread(task);
-        let spoken: u64 = thread.iter().map(|(_, bytes)| bytes).sum();
+        let spoken: u64 = thread.iter().map(|t| t.bytes).sum();
         // As much for results as in the turns before, while the conversation leaves it: a prompt that begins as the one
         // before is read faster.
         let room = by_room * BYTES_PER_TOKEN;
@@ -106,25 +116,28 @@ impl Orchestrator {
         }
         let mut messages =
             vec![Message { role: Speaker::System, parts: system }, Message { role: Speaker::User, parts }];
-        for (turn, cut) in cut_to(room - inserted.min(room), &thread) {
-            say(&mut messages, task.messages.iter().filter(|m| m.turn == Some(turn)));
-            messages.push(Message { role: Speaker::Assistant, parts: vec![Part::AnswerOf { turn, cut }] });
+        let answers: Vec<(Spoken, u64)> = thread.into_iter().map(|t| (t, t.bytes)).collect();
+        for (spoken, cut) in cut_to(room - inserted.min(room), &answers) {
+            say(&mut messages, task.messages.iter().filter(|m| m.turn == Some(spoken.asked)));
+            let answer = Part::AnswerOf { turn: spoken.answer, cut };
+            messages.push(Message { role: Speaker::Assistant, parts: vec![answer] });
         }
         say(&mut messages, task.unsent());
         Recipe { messages }
     }
 
-    /// The turns a task's conversation carries, with the bytes of their answers. What was put in by hand (a turn that
-    /// asked nothing) stands for the answer before it.
-    fn thread(&self, task: &Task) -> Vec<(TurnId, u64)> {
-        let mut thread: Vec<(TurnId, u64)> = Vec::with_capacity(task.thread.len());
+    /// What a task's conversation carries. What was put in by hand (a turn that asked nothing) stands for the answer
+    /// before it, and what was said for that answer stays.
+    fn thread(&self, task: &Task) -> Vec<Spoken> {
+        let mut thread: Vec<Spoken> = Vec::with_capacity(task.thread.len());
         for id in &task.thread {
             let turns = self.state.attempt(id.attempt).map(|a| &a.turns);
             let Some(turn) = turns.and_then(|t| t.get((id.turn as usize).wrapping_sub(1))) else { continue };
-            if turn.recipe.messages.is_empty() {
-                thread.pop();
+            let by_hand = turn.recipe.messages.is_empty();
+            match thread.last_mut() {
+                Some(before) if by_hand => *before = Spoken { answer: *id, bytes: turn.answer.bytes, ..*before },
+                _ => thread.push(Spoken { asked: *id, answer: *id, bytes: turn.answer.bytes }),
             }
-            thread.push((*id, turn.answer.bytes));
         }
         thread
     }

@@ -74,6 +74,14 @@ impl Orchestrator {
                     && task.work != Work::Planning
             };
             let cut = match attempt.turn() {
+                // It was taken out of the plan; that it was stopped with that may not have been written.
+                turn_now if task.removed => {
+                    if turn_now.is_some_and(|t| t.ended.is_none()) {
+                        self.end_turn(turn, TurnEnd::Cancelled);
+                    }
+                    self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Cancelled });
+                    continue;
+                }
                 Some(t) if task.asking.as_ref().is_some_and(|q| q.turn == turn) => {
                     // It asked; that its turn had ended may not have been written.
                     if t.ended.is_none() {

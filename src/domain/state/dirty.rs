@@ -3,6 +3,8 @@
 //! Invariant: [`super::Task::dirty`] is a function of the rest of the state, kept in step by the reducer. So a change
 //! that is undone leaves nothing dirty behind.
 
+use std::collections::BTreeSet;
+
 use super::{Input, State, Task, TaskIx};
 use crate::domain::plan::{TaskSpec, same_work};
 use crate::domain::protocol::AttemptId;
@@ -56,14 +58,16 @@ impl State {
         task.result.and_then(|a| self.attempt(a)).is_some_and(|a| a.by.is_some())
     }
 
-    /// Looks again at tasks, and at those that need them as far as something changes.
-    pub(super) fn refresh_dirty(&mut self, mut again: Vec<TaskIx>) {
-        while let Some(ix) = again.pop() {
+    /// Looks again at tasks, and at those that need them as far as something changes. In the order of the plan, each
+    /// once as long as needs stand before what needs them: an answer made of thousands is not looked at for each.
+    pub(super) fn refresh_dirty(&mut self, again: Vec<TaskIx>) {
+        let mut again: BTreeSet<TaskIx> = again.into_iter().collect();
+        while let Some(ix) = again.pop_first() {
             let task = self.task(ix);
             let dirty = task.result.is_some()
                 && !task.removed
-                && (self.outdated(task, &task.spec, task.needs.iter().map(|n| Some(*n)))
-                    || (task.needs.iter().any(|n| self.task(*n).dirty) && !self.is_by_hand(task)));
+                && ((task.needs.iter().any(|n| self.task(*n).dirty) && !self.is_by_hand(task))
+                    || self.outdated(task, &task.spec, task.needs.iter().map(|n| Some(*n))));
             if dirty != task.dirty {
                 self.tasks[ix.0 as usize].dirty = dirty;
                 again.extend(&self.task(ix).feeds);

@@ -157,9 +157,11 @@ impl State {
         let touches = |e: &&PastEdit| e.author != edit.author && e.changes.iter().any(|c| c.name == *name);
         match goal.edits.iter().rev().filter(|e| e.revision != edit.revision).find(touches) {
             Some(other) if !other.undone => {
-                format!("{}'s {} came after it; undo that first", other.author, other.words())
+                format!("the {} by {} came after it; undo that first", other.words(), other.author)
             }
-            Some(other) => format!("{}'s {} was undone since; make that again first", other.author, other.words()),
+            Some(other) => {
+                format!("the {} by {} was undone since; make that again first", other.words(), other.author)
+            }
             None => format!("{name} was changed since, and it is not known any more by whom"),
         }
     }

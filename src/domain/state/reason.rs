@@ -4,7 +4,7 @@
 //! Not here: whether a task may start, and the words of what keeps it from starting ([`super::why`], which the
 //! orchestrator goes by too). Invariant: nothing is said of a start that `admit` does not say.
 
-use super::{Attempt, End, EndpointIx, IdleWhy, Life, State, Task, TaskIx};
+use super::{Attempt, End, IdleWhy, Life, State, Task, TaskIx};
 use crate::domain::protocol::{AttemptEnd, Micros, Partial};
 use crate::domain::text::CleanText;
 
@@ -123,19 +123,6 @@ impl State {
             (Urgency::Usual, 0) => {}
             (Urgency::Usual, n) => parts.push(format!("{n} wait for it")),
         }
-    }
-
-    /// Why the free slots of an endpoint idle, and what would release them; none when it has no free slot.
-    pub fn idle_words(&self, endpoint: EndpointIx, now: Micros) -> Option<CleanText> {
-        let e = self.endpoint(endpoint);
-        let why = self.idle_why(endpoint, now)?;
-        let text = match (why, e.probe_at) {
-            (IdleWhy::Down, Some(at)) if at > now => {
-                format!("down; probed again in {} s", at.since(now).0.div_ceil(1_000_000))
-            }
-            _ => why.sentence().to_owned(),
-        };
-        Some(CleanText::one_line(&text))
     }
 }
 
@@ -314,20 +301,5 @@ mod tests {
         let state = state([]);
         let ix = state.find(&id("g1/a")).unwrap();
         assert!(state.why_words(ix, Micros(0), Urgency::Critical).ends_with("critical, 1 wait"));
-    }
-
-    #[test]
-    fn a_slot_that_idles_says_what_would_give_it_work() {
-        let idle = |state: &State| state.idle_words(EndpointIx(0), Micros::from_secs(10)).map(|w| w.to_string());
-        let down = serde_json::json!({"endpoint": "athene", "health": {"down": {"reason": "refused"}},
-            "level": "unknown", "probe_at": 12_000_000});
-        let paused = event("session.paused", serde_json::json!({}));
-        assert!(idle(&state([paused])).unwrap().contains("P resumes"));
-        assert_eq!(idle(&state([event("endpoint.changed", down)])).unwrap(), "down; probed again in 2 s");
-        assert_eq!(idle(&state(started())), None, "its one slot is busy");
-        let skipped = |t: &str| event("task.skipped", serde_json::json!({"task": t, "reason": "r"}));
-        assert!(idle(&state(["g1/a", "g1/b", "g1/c"].map(skipped))).unwrap().contains("ctrl-n"));
-        let held = |t: &str| event("task.held", serde_json::json!({"task": t}));
-        assert!(idle(&state(["g1/a", "g1/c"].map(held))).unwrap().contains("the next one that is"));
     }
 }

@@ -5,7 +5,7 @@
 //! Invariants: a message goes with one turn that was answered, or waits; what went with a turn that came to nothing
 //! waits again; a task asks only while an attempt of it is open and has no turn under way.
 
-use super::{Attempt, End, Life, Question, Said, State, Task};
+use super::{Attempt, Life, Question, Said, State, Task};
 use crate::domain::protocol::{MessageSent, Micros, TaskAsked, TurnEnd, TurnId};
 
 impl Task {
@@ -67,14 +67,10 @@ impl State {
 
     pub(super) fn said(&mut self, at: Micros, said: &MessageSent) {
         let Some(ix) = self.find(&said.task) else { return };
-        // What is kept of a cancelled answer is what the message is about.
-        let task = self.task(ix);
-        let partial = match (task.life, task.result) {
-            (Life::Ended(End::Cancelled(_)), Some(result)) => self.attempt(result).and_then(Attempt::result_turn),
-            _ => None,
-        };
+        // What is kept of a cancelled answer is what the message is about, and so is what was put in by hand.
+        let result = self.given(ix).and_then(|a| self.attempt(a)).and_then(Attempt::result_turn);
         let task = &mut self.tasks[ix.0 as usize];
-        if let Some(turn) = partial.filter(|turn| task.thread.last() != Some(turn)) {
+        if let Some(turn) = result.filter(|turn| task.thread.last() != Some(turn)) {
             task.thread.push(turn);
         }
         task.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });

@@ -1,7 +1,7 @@
 //! A recipe becomes messages: pieces looked up in the state and the text store.
 
 use crate::domain::orchestrator::QUESTIONS;
-use crate::domain::protocol::{Channel, Part, Recipe, Speaker};
+use crate::domain::protocol::{Channel, Part, Recipe, Speaker, TurnId};
 use crate::domain::state::{Attempt, State};
 use crate::engine::journal::{Digest, JournalError, TextStore};
 
@@ -12,11 +12,12 @@ pub(super) struct Prompt {
     pub digest: String,
 }
 
-/// Expands a recipe.
+/// Expands the recipe of a turn. The task's own prompt is that of the form its attempt started with, whatever was made of
+/// the task since.
 ///
 /// # Errors
 /// When an older result can't be read back from the journal.
-pub(super) fn expand(recipe: &Recipe, state: &State, texts: &TextStore) -> Result<Prompt, JournalError> {
+pub(super) fn expand(turn: TurnId, recipe: &Recipe, state: &State, texts: &TextStore) -> Result<Prompt, JournalError> {
     let mut digest = Digest::default();
     let mut messages: Vec<(Speaker, String)> = Vec::with_capacity(recipe.messages.len());
     for message in &recipe.messages {
@@ -30,7 +31,9 @@ pub(super) fn expand(recipe: &Recipe, state: &State, texts: &TextStore) -> Resul
                 Part::Literal(words) => text.push_str(words),
                 Part::Goal(goal) => text.push_str(state.goal(*goal).map_or("", |g| &g.text)),
                 Part::TaskPrompt(task) => {
-                    text.push_str(state.task_by_id(task).map_or("", |t| t.spec.prompt.as_str()));
+                    let own = state.attempt(turn.attempt).filter(|a| state.task(a.task).id == *task).map(|a| &a.spec);
+                    let form = own.or_else(|| state.task_by_id(task).map(|t| &t.spec));
+                    text.push_str(form.map_or("", |form| form.prompt.as_str()));
                 }
                 Part::ResultOf { attempt, cut } => {
                     // Its last turn's: what it asked or said before is no part of its result.

@@ -250,7 +250,7 @@ impl Host {
     fn start_turn(&mut self, orchestrator: &Orchestrator, start: StartTurn) {
         let state = orchestrator.state();
         let Some(endpoint) = state.config.fleet.endpoint(&start.endpoint).cloned() else { return };
-        let prompt = match expand(&start.recipe, state, &self.texts) {
+        let prompt = match expand(start.turn, &start.recipe, state, &self.texts) {
             Ok(prompt) => prompt,
             Err(error) => return self.refuse_turn(start.turn, &error.to_string()),
         };

@@ -240,11 +240,11 @@ fn nobody_undoes_what_another_has_gone_on_from() {
     let step = better(&world, "b");
     edit(&mut world, "claude", vec![step], &[]).unwrap();
     let why = world.command(Command::Undo(G)).unwrap_err();
-    assert_eq!(why, "claude's edit of b came after it; undo that first");
+    assert_eq!(why, "the edit of b by claude came after it; undo that first");
     world.command_by("claude", Command::Undo(G)).unwrap();
     world.command(Command::Undo(G)).unwrap();
     let why = world.command_by("claude", Command::Redo(G)).unwrap_err();
-    assert_eq!(why, "you's edit of b was undone since; make that again first");
+    assert_eq!(why, "the edit of b by you was undone since; make that again first");
 
     // Nor what others need by now.
     edit(&mut world, "you", vec![add(task("e", &[], 10))], &[]).unwrap();
@@ -380,4 +380,24 @@ fn an_answer_of_baton_neither_blocks_an_undo_nor_is_undone() {
     world.run(1_000);
     assert!(matches!(world.state().goal(G).unwrap().phase, GoalPhase::Ended(_)));
     world.assert_fold();
+}
+
+#[test]
+fn a_removed_task_that_asks_is_over_at_whatever_record_the_program_ended() {
+    let mut world = World::new(config());
+    world.says = Box::new(|t| (t.task.name.as_str() == "a").then(|| "ASK: Keep them?".to_owned()));
+    world.add(plan(vec![task("a", &[], 50), task("d", &[], 500)])).unwrap();
+    while get(&world, "a").asking.is_none() {
+        assert!(world.step());
+    }
+    let before = world.records.len();
+    edit(&mut world, "you", vec![remove("a")], &[]).unwrap();
+    let cut = world.records[before..].iter().position(|r| matches!(r.event, Event::PlanEdited(_))).unwrap();
+    for end in before + cut + 1..=world.records.len() {
+        let resumed = World::resume(&world.records[..end]);
+        let a = get(&resumed, "a");
+        assert!(a.removed && a.life == Life::NotStarted && a.asking.is_none(), "after {end}: {:?}", a.life);
+        assert!(resumed.state().attention.is_empty(), "after {end}");
+        assert_eq!(resumed.state().goal(G).unwrap().running, 1, "d alone");
+    }
 }

@@ -344,3 +344,24 @@ fn a_conversation_is_cut_to_the_context() {
         .sum();
     assert!((1..6_000).contains(&inserted), "{inserted} bytes of answers in a context of 2,048 tokens");
 }
+
+#[test]
+fn a_message_after_a_result_by_hand_goes_on_from_that_result() {
+    let mut world = World::new(config());
+    world.add(plan(vec![task("a", &[], 50), task("b", &[], 50)])).unwrap();
+    message(&mut world, "g1/a", "shorter").unwrap();
+    world.run(100);
+    let put = |world: &mut World, task: &str| {
+        world.command(Command::EditResult { task: id(task), text: "what I know".into() }).unwrap();
+        world.state().attempts().last().unwrap().id
+    };
+    let hand = put(&mut world, "g1/a");
+    message(&mut world, "g1/a", "in French").unwrap();
+    let first = world.state().task_by_id(&id("g1/a")).unwrap().attempts[0];
+    assert_eq!(
+        conversation(&world, "g1/a"),
+        ["prompt".to_owned(), format!("{first}.1"), "shorter".into(), format!("{hand}.1"), "in French".into()]
+    );
+    world.run(100);
+    world.assert_fold();
+}
