@@ -155,6 +155,8 @@ impl Theme {
 }
 
 #[cfg(test)]
+mod by_hand_tests;
+#[cfg(test)]
 mod card_tests;
 #[cfg(test)]
 mod editing_tests;
