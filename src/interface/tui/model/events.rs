@@ -17,6 +17,7 @@ use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
 use crate::interface::tui::log::EventLog;
+use crate::interface::tui::view::events::LaidOut;
 
 /// Records looked at for a filter in one frame: about 3 ms.
 const SLICE: u64 = 4_000;
@@ -71,6 +72,8 @@ pub struct EventsUi {
     /// The task the selected record is about.
     task: Option<TaskId>,
     now: Micros,
+    /// The record as it was last laid out.
+    pub(crate) laid_out: LaidOut,
 }
 
 impl EventsUi {

@@ -14,7 +14,7 @@ use crate::domain::protocol::{AttemptId, Channel, Micros, TaskId};
 use crate::domain::state::{State, Task};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
-use crate::interface::tui::view::inspector::Compared;
+use crate::interface::tui::view::inspector::{Compared, Found};
 use crate::interface::tui::view::prose::Prose;
 
 /// The most letters of a search.
@@ -103,6 +103,8 @@ pub struct InspectorUi {
     pub(crate) tools: Prose,
     /// Two attempts as they were last compared.
     pub(crate) compared: Compared,
+    /// What was last found in a long text.
+    pub(crate) kept_found: Found,
     /// The rows of a section made of facts, as they were last shown: what copying takes.
     pub(crate) shown: RefCell<String>,
 }
@@ -122,6 +124,7 @@ impl InspectorUi {
             thinking: Prose::default(),
             tools: Prose::default(),
             compared: Compared::default(),
+            kept_found: Found::default(),
             shown: RefCell::default(),
         }
     }

@@ -23,6 +23,7 @@ use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 
 pub(crate) use compare::Compared;
+pub(crate) use find::Found;
 
 /// The rows of a section: a model's text is shared with what keeps it, and never copied for a frame.
 enum Body {
@@ -121,7 +122,10 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
     } else if section == Section::Attempts {
         inspector.shown.replace(find::plain(shown.lines()));
     }
-    let found = find::all(inspector.sought(), shown.lines());
+    let found = match &shown {
+        Body::Shared(rows) => inspector.kept_found.all(inspector.sought(), rows),
+        Body::Own(lines) => find::all(inspector.sought(), lines).into(),
+    };
     inspector.found(found.iter().map(|m| m.line).collect());
     page::paint_scrolled(theme, body, shown.lines(), inspector.scroll(section), buf);
     find::paint(theme, inspector, &found, shown.lines(), (section, body), buf);
