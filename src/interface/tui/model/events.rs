@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::scroll::Scroll;
-use super::task_verbs::task_action;
+use super::task_verbs::{not_here, task_action};
 use super::{InspectorUi, Layer, Msg, UiEffect};
 use crate::domain::protocol::{FilterError, Micros, RecordFilter, TaskId};
 use crate::domain::state::State;
@@ -281,9 +281,13 @@ impl EventsUi {
             Action::Enter => return self.open(state),
             Action::Back if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
             Action::Back if !self.text.is_empty() => self.set_filter(""),
+            Action::Back => {}
+            Action::NextMatch | Action::PreviousMatch => {
+                return notice("the list has only what passes the filter; j and k go through it");
+            }
             action => {
                 let task = self.task.as_ref().and_then(|t| state.find(t));
-                return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
+                return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_else(|| not_here(action));
             }
         }
         Vec::new()

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::scroll::Scroll;
-use super::task_verbs::task_action;
+use super::task_verbs::{not_here, task_action};
 use super::{Msg, UiEffect, notice};
 use crate::domain::protocol::{AttemptId, Channel, Micros, TaskId};
 use crate::domain::state::{State, Task};
@@ -256,7 +256,7 @@ impl InspectorUi {
         if self.finding.before.is_some() {
             return vec![Context::Text];
         }
-        vec![Context::Task, Context::Output, Context::Everywhere]
+        vec![Context::Task, Context::Output, Context::Session, Context::Everywhere]
     }
 
     /// Does what an action means here; `Back` never comes here, it closes the inspector.
@@ -296,11 +296,12 @@ impl InspectorUi {
                 let at = self.base.and_then(|b| task.attempts.iter().position(|t| *t == b)).unwrap_or(0);
                 return notice(&format!("the others are compared with attempt {}; h and l choose", at + 1));
             }
+            Action::Range => return notice("there is no other attempt to compare with"),
             Action::Copy => return self.copy(section, state, task),
             Action::CopyAnswer => return self.copy(Section::Output, state, task),
             verb => {
                 let ix = state.find(&self.task);
-                return ix.and_then(|ix| task_action(verb, ix, state, now)).unwrap_or_default();
+                return ix.and_then(|ix| task_action(verb, ix, state, now)).unwrap_or_else(|| not_here(verb));
             }
         }
         Vec::new()

@@ -1,7 +1,7 @@
 //! The selection, folds, panes and scrolling over a story of records.
 
-use super::rows::Fold;
 use super::panes::SHOWN;
+use super::rows::Fold;
 use super::*;
 use crate::domain::protocol::{Command, LevelScope};
 use crate::interface::tui::action::Action;
@@ -121,7 +121,6 @@ fn keys_become_commands_and_cards() {
     let level = state.level_of(state.task_by_id(&id).unwrap()).next();
     let set = Command::SetLevel { scope: LevelScope::Task(id), level: Some(level) };
     assert_eq!(ui.update(Action::Level, state, NOW), [UiEffect::Send(set)]);
-    assert_eq!(ui.update(Action::Pause, state, NOW), [UiEffect::Send(Command::Pause)]);
     assert!(matches!(&ui.update(Action::Stop, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Card(_))));
     assert!(
         matches!(&ui.update(Action::Enter, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Inspector(_)))
