@@ -358,6 +358,8 @@ impl RunUi {
         self.guide = Guide::User;
         self.focus = Focus::Tree;
         self.pick = Some(Pick::Task(task));
+        // Where it ended, it is folded away until the list is made anew.
+        self.stir();
     }
 
     fn focus_pane(&mut self, at: usize) {

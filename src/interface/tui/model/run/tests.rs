@@ -378,3 +378,18 @@ fn the_mouse_selects_opens_scrolls_and_drags() {
     ui.tick(state, NOW, AREA);
     assert_eq!((ui.areas().tree.width, ui.areas().tree.height), (wide, high));
 }
+
+#[test]
+fn a_finished_task_that_is_selected_from_elsewhere_comes_out_of_its_fold() {
+    let mut story = crate::interface::tui::view::story::asking(&["yes"]);
+    story.put_in("samples", "Forty samples.");
+    let samples = story.state.find(&"g1/samples".parse().unwrap()).unwrap();
+    let (mut ui, area) = (RunUi::default(), ratatui::layout::Rect::new(0, 2, 120, 36));
+    ui.tick(&story.state, story.at, area);
+    assert_ne!(ui.selected(), Some(samples));
+    ui.select(samples);
+    ui.tick(&story.state, story.at, area);
+    assert_eq!(ui.selected(), Some(samples));
+    ui.tick(&story.state, story.at, area);
+    assert_eq!(ui.selected(), Some(samples));
+}

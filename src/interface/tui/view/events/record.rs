@@ -27,13 +27,13 @@ pub(crate) struct LaidOut {
 struct Key {
     seq: u64,
     cells: u16,
-    theme: String,
+    theme: Theme,
 }
 
 impl LaidOut {
     /// The rows of a record.
     pub(super) fn rows(&self, scene: &Scene<'_>, seq: u64, entry: &Entry, cells: u16) -> Rows {
-        let key = Key { seq, cells, theme: scene.theme.name.clone() };
+        let key = Key { seq, cells, theme: scene.theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((_, rows)) = kept.as_ref().filter(|(of, _)| *of == key) {
             return Arc::clone(rows);

@@ -31,7 +31,7 @@ struct Key {
     pair: (AttemptId, AttemptId),
     pieces: (usize, usize),
     cells: u16,
-    theme: String,
+    theme: Theme,
 }
 
 /// The comparison made last, and from what.
@@ -52,7 +52,7 @@ impl Compared {
     pub(crate) fn rows(&self, scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: u16) -> Rows {
         let count = |a| scene.transcripts.count(a);
         let pieces = (count(pair.0), count(pair.1));
-        let key = Key { pair, pieces, cells, theme: scene.theme.name.clone() };
+        let key = Key { pair, pieces, cells, theme: scene.theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key

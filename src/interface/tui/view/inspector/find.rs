@@ -52,7 +52,15 @@ pub(super) fn all(sought: &str, lines: &[Line<'_>]) -> Vec<Match> {
 /// What was found last in rows that are kept from frame to frame: a long text is not gone through for every frame.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
-    kept: RefCell<Option<(String, Rows, Arc<[Match]>)>>,
+    kept: RefCell<Option<Search>>,
+}
+
+/// A search that was made: for what, among which rows, and what came of it.
+#[derive(Clone, Debug)]
+struct Search {
+    sought: String,
+    among: Rows,
+    found: Arc<[Match]>,
 }
 
 impl PartialEq for Found {
@@ -70,14 +78,11 @@ impl Found {
             *kept = None;
             return Arc::new([]);
         }
-        if let Some((of, among, found)) = kept.as_ref()
-            && of == sought
-            && Arc::ptr_eq(among, rows)
-        {
-            return Arc::clone(found);
+        if let Some(search) = kept.as_ref().filter(|s| s.sought == sought && Arc::ptr_eq(&s.among, rows)) {
+            return Arc::clone(&search.found);
         }
         let found: Arc<[Match]> = all(sought, rows).into();
-        *kept = Some((sought.to_owned(), Arc::clone(rows), Arc::clone(&found)));
+        *kept = Some(Search { sought: sought.to_owned(), among: Arc::clone(rows), found: Arc::clone(&found) });
         found
     }
 }
