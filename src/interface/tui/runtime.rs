@@ -455,12 +455,8 @@ impl<C: Client, S: Stage> Console<C, S> {
                     Some(action) => self.act(Msg::Action(action)),
                     None if matches!(contexts.first(), Some(Context::Text | Context::Card)) => self.act(Msg::Key(*key)),
                     None => {
-                        let key = super::action::Key::of(*key);
-                        if key.is_text() {
-                            let words = format!("{key} does nothing here");
-                            let help = self.options.keymap.key(&contexts, Action::Help);
-                            let help = help.map_or_else(String::new, |k| format!("; {k} says what works"));
-                            self.ui.say(words + &help, Tone::Plain, self.client.now());
+                        if let Some(words) = self.options.keymap.refusal(&contexts, *key) {
+                            self.ui.say(words, Tone::Plain, self.client.now());
                         }
                         Vec::new()
                     }

@@ -63,7 +63,7 @@ impl Key {
     }
 
     /// Whether a text field takes it for itself: a letter, or a key that edits.
-    pub(crate) fn is_text(self) -> bool {
+    pub(super) fn is_text(self) -> bool {
         let chord = self.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         matches!(self.code, KeyCode::Char(_)) && !chord
     }
