@@ -307,7 +307,10 @@ fn million(report: &mut Report) {
     console.act(Action::Zoom);
     let mut times = console.until_idle();
     let (frames, worst) = (times.len(), p99(&mut times));
-    println!("     a million lines are read in {frames} frames, median {:.2} ms, worst {worst:.2} ms", times[frames / 2]);
+    println!(
+        "     a million lines are read in {frames} frames, median {:.2} ms, worst {worst:.2} ms",
+        times[frames / 2]
+    );
     let mut times = Vec::new();
     for i in 0..400 {
         let key = match i % 100 {

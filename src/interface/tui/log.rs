@@ -146,7 +146,9 @@ impl Entry {
         if let Some(attempt) = about.attempt.and_then(|a| state.attempt(a)) {
             about.task = about.task.or_else(|| Some(&state.task(attempt.task).id));
             about.agent = about.agent.or(Some(&attempt.agent));
-            about.endpoint = about.endpoint.or_else(|| Some(&state.endpoint(attempt.endpoint).config.name));
+            // What was put in by hand came from no endpoint, though the state keeps the last one's place.
+            let endpoint = attempt.by.is_none().then(|| &state.endpoint(attempt.endpoint).config.name);
+            about.endpoint = about.endpoint.or(endpoint);
         }
         if let Some(task) = about.task.and_then(|t| state.task_by_id(t)) {
             about.agent = about.agent.or(Some(&task.spec.agent));

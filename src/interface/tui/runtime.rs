@@ -454,7 +454,12 @@ impl<C: Client, S: Stage> Console<C, S> {
                     }
                     Some(action) => self.act(Msg::Action(action)),
                     None if matches!(contexts.first(), Some(Context::Text | Context::Card)) => self.act(Msg::Key(*key)),
-                    None => Vec::new(),
+                    None => {
+                        if let Some(words) = self.options.keymap.refusal(&contexts, *key) {
+                            self.ui.say(words, Tone::Plain, self.client.now());
+                        }
+                        Vec::new()
+                    }
                 }
             }
             Event::Paste(text) => {

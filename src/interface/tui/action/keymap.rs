@@ -209,6 +209,13 @@ impl Keymap {
         contexts.iter().find_map(|c| self.keys.get(&(*c, key)).copied())
     }
 
+    /// What is said of a letter that nobody has.
+    pub fn refusal(&self, contexts: &[Context], event: KeyEvent) -> Option<String> {
+        let key = Some(Key::of(event)).filter(|k| k.is_text())?;
+        let help = self.key(contexts, Action::Help).map_or_else(String::new, |k| format!("; {k} says what works"));
+        Some(format!("{key} does nothing here{help}"))
+    }
+
     /// The key shown for an action in a chain of contexts.
     pub fn key(&self, contexts: &[Context], action: Action) -> Option<Key> {
         contexts.iter().find_map(|c| {

@@ -47,6 +47,10 @@ impl Ui {
                 list.go(row, state);
                 if again { self.act(Action::Enter, state, now) } else { Vec::new() }
             }
+            Some(Layer::Themes(themes)) => {
+                let effects = themes.go(row);
+                if effects.is_empty() { self.act(Action::Enter, state, now) } else { effects }
+            }
             Some(Layer::Answer(answer)) => {
                 answer.focused = row;
                 self.act(Action::Enter, state, now)

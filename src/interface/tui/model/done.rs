@@ -3,6 +3,7 @@
 //! Not here: the figures and the rendered answer (`view/done`).
 
 use super::scroll::Scroll;
+use super::task_verbs::not_here;
 use super::{Msg, Screen, UiEffect};
 use crate::domain::protocol::{
     AttemptId, Command, Event, GoalId, Micros, Name, Outcome, PlanSource, Record, RetryScope,
@@ -104,7 +105,7 @@ impl DoneUi {
                     "The answer is not searched yet; Y copies it, S saves it.",
                 ))];
             }
-            _ => {}
+            action => return not_here(action),
         }
         Vec::new()
     }

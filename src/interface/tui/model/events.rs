@@ -10,13 +10,14 @@ use std::collections::VecDeque;
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::scroll::Scroll;
-use super::task_verbs::task_action;
+use super::task_verbs::{not_here, task_action};
 use super::{InspectorUi, Layer, Msg, UiEffect};
 use crate::domain::protocol::{FilterError, Micros, RecordFilter, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
 use crate::interface::tui::log::EventLog;
+use crate::interface::tui::view::events::LaidOut;
 
 /// Records looked at for a filter in one frame: about 3 ms.
 const SLICE: u64 = 4_000;
@@ -74,6 +75,8 @@ pub struct EventsUi {
     /// The task the selected record is about.
     task: Option<TaskId>,
     now: Micros,
+    /// The record as it was last laid out.
+    pub(crate) laid_out: LaidOut,
 }
 
 impl Default for EventsUi {
@@ -93,6 +96,7 @@ impl Default for EventsUi {
             range: (0, 0),
             height: 0,
             task: None,
+            laid_out: Default::default(),
             now: Micros(0),
         };
         ui.set_filter(CALM);
@@ -311,9 +315,13 @@ impl EventsUi {
             Action::Enter => return self.open(state),
             Action::Back if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
             Action::Back if !self.text.is_empty() => self.set_filter(""),
+            Action::Back => {}
+            Action::NextMatch | Action::PreviousMatch => {
+                return notice("the list has only what passes the filter; j and k go through it");
+            }
             action => {
                 let task = self.task.as_ref().and_then(|t| state.find(t));
-                return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
+                return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_else(|| not_here(action));
             }
         }
         Vec::new()

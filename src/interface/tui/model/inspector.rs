@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::scroll::Scroll;
-use super::task_verbs::task_action;
+use super::task_verbs::{not_here, task_action};
 use super::{Msg, UiEffect, notice};
 use crate::domain::protocol::{AttemptId, Channel, Micros, TaskId};
 use crate::domain::state::{State, Task};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
-use crate::interface::tui::view::inspector::Compared;
+use crate::interface::tui::view::inspector::{Compared, Found};
 use crate::interface::tui::view::prose::Prose;
 
 /// The most letters of a search.
@@ -103,6 +103,8 @@ pub struct InspectorUi {
     pub(crate) tools: Prose,
     /// Two attempts as they were last compared.
     pub(crate) compared: Compared,
+    /// What was last found in a long text.
+    pub(crate) kept_found: Found,
     /// The rows of a section made of facts, as they were last shown: what copying takes.
     pub(crate) shown: RefCell<String>,
 }
@@ -122,6 +124,7 @@ impl InspectorUi {
             thinking: Prose::default(),
             tools: Prose::default(),
             compared: Compared::default(),
+            kept_found: Found::default(),
             shown: RefCell::default(),
         }
     }
@@ -253,7 +256,7 @@ impl InspectorUi {
         if self.finding.before.is_some() {
             return vec![Context::Text];
         }
-        vec![Context::Task, Context::Output, Context::Everywhere]
+        vec![Context::Task, Context::Output, Context::Session, Context::Everywhere]
     }
 
     /// Does what an action means here; `Back` never comes here, it closes the inspector.
@@ -293,11 +296,12 @@ impl InspectorUi {
                 let at = self.base.and_then(|b| task.attempts.iter().position(|t| *t == b)).unwrap_or(0);
                 return notice(&format!("the others are compared with attempt {}; h and l choose", at + 1));
             }
+            Action::Range => return notice("there is no other attempt to compare with"),
             Action::Copy => return self.copy(section, state, task),
             Action::CopyAnswer => return self.copy(Section::Output, state, task),
             verb => {
                 let ix = state.find(&self.task);
-                return ix.and_then(|ix| task_action(verb, ix, state, now)).unwrap_or_default();
+                return ix.and_then(|ix| task_action(verb, ix, state, now)).unwrap_or_else(|| not_here(verb));
             }
         }
         Vec::new()

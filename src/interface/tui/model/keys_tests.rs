@@ -202,3 +202,74 @@ fn what_was_typed_and_left_stands_there_again_until_it_was_taken() {
     open(&mut ui, &story);
     assert_eq!(typed(&ui), "");
 }
+
+/// Every screen, and what lies on top of one, with the keys of a task, a list, the session.
+fn places(story: &Story) -> Vec<(&'static str, Ui)> {
+    let body = ratatui::layout::Rect::new(0, 2, 120, 36);
+    let ui = |screen| {
+        let mut ui = Ui { screen, size: (120, 40), ..Ui::default() };
+        ui.run.tick(&story.state, story.at, body);
+        ui.graph.tick(&story.state, story.at, body);
+        ui.events.tick(story.transcripts.log(), &story.state, story.at, 20);
+        ui
+    };
+    let on = |screen, layer| Ui { layers: vec![layer], ..ui(screen) };
+    let goal = story.state.goals()[0].id;
+    let task = story.state.tasks()[1].id.clone();
+    vec![
+        ("graph", ui(Screen::Graph)),
+        ("events", ui(Screen::Events)),
+        ("review", ui(Screen::Review(goal))),
+        ("done", ui(Screen::Done(goal))),
+        ("other", ui(Screen::Other(3))),
+        ("inspector", on(Screen::Run, Layer::Inspector(super::InspectorUi::new(task)))),
+        ("attention", on(Screen::Run, Layer::Attention(super::AttentionUi::default()))),
+        ("notices", on(Screen::Run, Layer::Notices(0))),
+    ]
+}
+
+/// What moves may find nothing to move to; everything else does something or says why not.
+#[test]
+fn no_key_is_silent() {
+    use Action::{Back, Down, First, Follow, Last, Left, NextPane, PageDown, PageUp, PreviousPane, Right, Up};
+    let keymap = Keymap::default();
+    let mut silent = Vec::new();
+    for story in stories() {
+        for (place, ui) in places(&story) {
+            let contexts = ui.contexts(&story.state);
+            for entry in crate::interface::tui::action::table::ENTRIES {
+                let moves =
+                    [Back, Down, First, Follow, Last, Left, NextPane, PageDown, PageUp, PreviousPane, Right, Up];
+                // One of them is the key of the screen that is shown already.
+                if matches!(entry.action, Action::Screen(_)) {
+                    continue;
+                }
+                let Some(key) = keymap.key(&contexts, entry.action).filter(|_| !moves.contains(&entry.action)) else {
+                    continue;
+                };
+                let mut pressed = ui.clone();
+                let effects = pressed.update(Msg::Action(entry.action), &story.state, story.at);
+                if effects.is_empty() && format!("{pressed:?}") == format!("{ui:?}") {
+                    silent.push(format!("{place}: {key} {}", entry.name));
+                }
+            }
+        }
+    }
+    silent.sort();
+    silent.dedup();
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn a_key_on_what_lies_on_top_does_nothing_to_what_is_below() {
+    let story = story::troubled();
+    let (_, mut ui) = places(&story).into_iter().find(|(place, _)| *place == "inspector").unwrap();
+    let [Layer::Inspector(inspector)] = &ui.layers[..] else { panic!("{:?}", ui.layers) };
+    let task = story.state.find(&inspector.task).unwrap();
+    assert_ne!(ui.run.selected(), Some(task));
+    ui.update(Msg::Action(Action::Pin), &story.state, story.at);
+    assert_eq!(ui.run.panes.pins.iter().collect::<Vec<_>>(), [&task], "w pins what the inspector shows");
+    let zoomed = format!("{:?}", ui.run);
+    ui.update(Msg::Action(Action::Zoom), &story.state, story.at);
+    assert_eq!(format!("{:?}", ui.run), zoomed);
+}

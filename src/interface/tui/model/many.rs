@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Card, Choice, UiEffect};
+use super::task_verbs::select_one;
+use super::{Card, Choice, Layer, UiEffect, notice};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{Command, Level, LevelScope, Micros, Partial, RetryScope, StopScope, TaskId, Work};
 use crate::domain::state::{Life, State, Task, TaskIx};
 use crate::domain::text::CleanText;
+use crate::interface::tui::action::Action;
 
 /// A verb that can be said of many tasks at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,21 @@ pub enum Many {
 
 /// Names on a card before the rest is counted.
 const NAMED: usize = 6;
+
+/// What a verb's key does to several tasks at once: a phase, a group, a marked set. It asks first, or says why not.
+pub(super) fn many_action(verb: Action, tasks: &[TaskIx], state: &State, now: Micros) -> Vec<UiEffect> {
+    let (many, otherwise) = match verb {
+        Action::Retry => (Many::Retry, "none of them has ended; there is nothing to retry"),
+        Action::Stop => (Many::Stop, "all of them have ended; there is nothing to stop"),
+        Action::Hold => (Many::Hold, "all of them have ended; there is nothing to hold"),
+        Action::Level => (Many::Level, "a level means nothing to them"),
+        _ => return select_one(),
+    };
+    match Card::many(many, tasks, state, now) {
+        Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
+        None => notice(otherwise),
+    }
+}
 
 impl Card {
     /// Asks before a verb is done to many tasks; none when it can be done to none of them.

@@ -3,7 +3,7 @@
 //! Not here: the plan's figures (`view/review`). Invariant: the selection is a task, not a row, so it stays with it.
 
 use super::scroll::Scroll;
-use super::task_verbs::task_action;
+use super::task_verbs::{not_here, task_action};
 use super::{Msg, Screen, UiEffect};
 use crate::domain::protocol::{Command, GoalId, LevelScope, Micros, Record, TaskId, Work};
 use crate::domain::state::{GoalPhase, State, TaskIx};
@@ -102,7 +102,7 @@ impl ReviewUi {
                 let notice = draft.then(|| UiEffect::Notice(CleanText::new(words)));
                 return std::iter::once(UiEffect::Show(Screen::Run)).chain(notice).collect();
             }
-            _ => {}
+            action => return not_here(action),
         }
         Vec::new()
     }

@@ -367,6 +367,8 @@ impl RunUi {
         self.guide = Guide::User;
         self.focus = Focus::Tree;
         self.pick = Some(Pick::Task(task));
+        // Where it ended, it is folded away until the list is made anew.
+        self.stir();
     }
 
     /// Ends the zoom; the focus goes back to where it was. False: nothing was zoomed.

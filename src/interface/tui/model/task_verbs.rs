@@ -1,4 +1,5 @@
-//! What a key does to one task, wherever the task is selected: Run, Graph and the inspector ask here.
+//! What a key does to one task, wherever the task is selected: Run, Graph, Events, the plan review and the
+//! inspector ask here.
 //!
 //! Not here: what a key does to the screen it was pressed on (folds, panes, scrolling), and keys pressed on many tasks
 //! at once: those ask with a card of their own. Pure; a refusal is a notice that says why.
@@ -9,6 +10,7 @@ use crate::domain::protocol::{Command, LevelScope, Micros, Work};
 use crate::domain::state::{State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
+use crate::interface::tui::action::table::entry_of;
 
 /// What `action` does to `task`; none when it is no verb of a task.
 pub fn task_action(action: Action, task: TaskIx, state: &State, now: Micros) -> Option<Vec<UiEffect>> {
@@ -59,6 +61,12 @@ pub fn is_task_verb(action: Action) -> bool {
 /// What a verb of a task says where the selection is not one task.
 pub fn select_one() -> Vec<UiEffect> {
     notice("that key acts on one task; select one (R and X act on the whole session)")
+}
+
+/// What a key says that means nothing where it was pressed.
+pub(super) fn not_here(action: Action) -> Vec<UiEffect> {
+    let words = entry_of(action).map_or("that", |entry| entry.words);
+    vec![UiEffect::Notice(format!("“{words}” means nothing here; ? says what works").into())]
 }
 
 /// Opens the inspector on `task`.

@@ -68,6 +68,12 @@ impl ThemesUi {
         if self.selected == before { Vec::new() } else { self.preview() }
     }
 
+    /// The cursor to a row; nothing comes back when it is there already.
+    pub(super) fn go(&mut self, row: usize) -> Vec<UiEffect> {
+        let by = row as isize - self.selected as isize;
+        self.turn(by)
+    }
+
     fn preview(&self) -> Vec<UiEffect> {
         self.chosen().map(|r| UiEffect::PreviewTheme(r.listed.name.clone())).into_iter().collect()
     }

@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use super::field::TextField;
 use super::layer::LayerDoes;
 use super::palette::Offer;
+use super::task_verbs::not_here;
 use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect, notice};
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
@@ -277,7 +278,19 @@ impl Ui {
                 }
                 effects
             }
-            action => self.screen_acts(action, state, now),
+            action => self.act_below(action, state, now),
+        }
+    }
+
+    /// What neither the uppermost layer took nor works everywhere: of the screen, unless something lies on it.
+    fn act_below(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+        match self.layers.last() {
+            None => self.screen_acts(action, state, now),
+            Some(Layer::Inspector(inspector)) if action == Action::Pin => match state.find(&inspector.task) {
+                Some(task) => self.run.pin_task(task, state),
+                None => Vec::new(),
+            },
+            Some(_) => not_here(action),
         }
     }
 
@@ -288,15 +301,13 @@ impl Ui {
             Screen::Run => self.run.update(action, state, now),
             Screen::Graph => match (action, self.graph.selected_task()) {
                 // Pins are of Run's panes.
-                (Action::Pin, Some(task)) => {
-                    self.run.select(task);
-                    self.run.update(action, state, now)
-                }
+                (Action::Pin, Some(task)) => self.run.pin_task(task, state),
                 _ => self.graph.update(action, state, now),
             },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
             Screen::Events => self.events.update(action, state, now),
-            Screen::Other(_) => Vec::new(),
+            Screen::Other(_) if action == Action::Back => Vec::new(),
+            Screen::Other(_) => not_here(action),
         }
     }
 

@@ -150,3 +150,38 @@ async fn the_picker_follows_a_file_that_is_written_while_it_is_open() {
     assert_eq!(console.theme().name, "mine");
     assert!(console.screen().contains("yours"), "{}", console.screen());
 }
+
+#[tokio::test(start_paused = true)]
+async fn borders_are_where_they_were_and_a_click_keeps_a_theme() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = console(folder.path(), built_in());
+    first.tell(goal()).await;
+    first.keys("1<ctrl-right><ctrl-right><ctrl-up>").await;
+    let splits = first.ui().run.splits;
+    assert_ne!(splits, Default::default());
+    let wide = first.ui().run.areas().tree.width;
+    first.keys("<f10>").await.keys(PICKER).await;
+    let row = |n| {
+        move |spot: &crate::interface::tui::model::spots::Spot| {
+            *spot == crate::interface::tui::model::spots::Spot::Row(n)
+        }
+    };
+    let place = first.ui().spots.find(row(1)).unwrap();
+    let click = Event::Mouse(crossterm::event::MouseEvent {
+        kind: MouseEventKind::Down(MouseButton::Left),
+        column: place.x,
+        row: place.y,
+        modifiers: crossterm::event::KeyModifiers::NONE,
+    });
+    first.event(click.clone()).await;
+    assert_eq!(first.theme().name, "ember", "one click tries it on");
+    assert!(matches!(first.ui().layers.last(), Some(Layer::Themes(_))));
+    first.event(click).await;
+    assert!(first.ui().layers.is_empty(), "another keeps it");
+    first.leave();
+    let mut again = console(folder.path(), built_in());
+    assert_eq!((again.ui().run.splits, again.theme().name.as_str()), (splits, "ember"));
+    again.tell(goal()).await;
+    again.keys("1").await;
+    assert_eq!(again.ui().run.areas().tree.width, wide);
+}

@@ -13,6 +13,7 @@ use ratatui::text::{Line, Span};
 
 use super::page::{self, Focus, bytes, dot, duration, facts, frame, padded, paint, plural, sign, thousands, word};
 use super::prose::{Prose, Rows};
+use super::run::words::place;
 use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker, TurnEnd};
 use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency};
 use crate::domain::text::CleanText;
@@ -22,6 +23,7 @@ use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 
 pub(crate) use compare::Compared;
+pub(crate) use find::Found;
 
 /// The rows of a section: a model's text is shared with what keeps it, and never copied for a frame.
 enum Body {
@@ -120,7 +122,10 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
     } else if section == Section::Attempts {
         inspector.shown.replace(find::plain(shown.lines()));
     }
-    let found = find::all(inspector.sought(), shown.lines());
+    let found = match &shown {
+        Body::Shared(rows) => inspector.kept_found.all(inspector.sought(), rows),
+        Body::Own(lines) => find::all(inspector.sought(), lines).into(),
+    };
     inspector.found(found.iter().map(|m| m.line).collect());
     page::paint_scrolled(theme, body, shown.lines(), inspector.scroll(section), buf);
     find::paint(theme, inspector, &found, shown.lines(), (section, body), buf);
@@ -139,20 +144,21 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
         says.push(vec![word(theme, Slot::Dim, task.id.to_string())]);
     }
     if let Some(a) = state.last_attempt(task) {
-        let place = if cells >= 90 { endpoint_title(state, a) } else { short_title(state, a) };
+        let place = if cells >= 90 { endpoint_title(state, a) } else { place(state, a) };
         says.push(vec![word(theme, Slot::Text, place)]);
-        says.push(vec![word(theme, Slot::Text, duration(a.elapsed(scene.now).secs_f64()))]);
+        if a.by.is_none() {
+            says.push(vec![word(theme, Slot::Text, duration(a.elapsed(scene.now).secs_f64()))]);
+        }
     }
     facts(theme, says, cells)
 }
 
+/// The endpoint's title, where there is room; of a text put in by hand, whose it is.
 fn endpoint_title(state: &State, attempt: &Attempt) -> String {
-    CleanText::new(state.endpoint(attempt.endpoint).config.title()).as_str().to_owned()
-}
-
-/// Where a line is short, the endpoint's short name: the figures behind it stay on the line.
-fn short_title(state: &State, attempt: &Attempt) -> String {
-    CleanText::new(state.endpoint(attempt.endpoint).config.short()).as_str().to_owned()
+    match attempt.by {
+        Some(_) => place(state, attempt),
+        None => CleanText::one_line(state.endpoint(attempt.endpoint).config.title()).to_string(),
+    }
 }
 
 fn tabs(theme: &Theme, section: Section, task: &Task, cells: u16) -> Vec<Line<'static>> {
@@ -350,6 +356,10 @@ fn indented(lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
 
 fn figures(theme: &Theme, a: &Attempt, now: Micros) -> Vec<Vec<Span<'static>>> {
     let fact = |text: String| vec![word(theme, Slot::Dim, text)];
+    if a.by.is_some() {
+        let at = format!("at {}", duration(a.started_at.secs_f64()));
+        return vec![fact(at), fact("put in by hand".to_owned()), fact(bytes(a.answer_bytes()))];
+    }
     let mut says = vec![fact(format!("from {}", duration(a.started_at.secs_f64())))];
     says.push(fact(format!("took {}", duration(a.elapsed(now).secs_f64()))));
     if let Some(t) = a.turn() {

@@ -108,7 +108,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Help(help) => help::render(scene.theme, keymap, help, body, buf),
             Layer::Palette(palette) => palette::render(scene, keymap, palette, body, buf),
             Layer::Card(card) => card::render(scene, card, body, buf),
-            Layer::Themes(picker) => themes::render(scene.theme, picker, body, buf),
+            Layer::Themes(picker) => themes::render(scene, picker, body, buf),
             Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
             Layer::Retry(retry) => retry::render(scene, retry, body, buf),
             Layer::Answer(answer) => answer::render(scene, answer, body, buf),
@@ -154,6 +154,8 @@ impl Theme {
     }
 }
 
+#[cfg(test)]
+mod by_hand_tests;
 #[cfg(test)]
 mod card_tests;
 #[cfg(test)]

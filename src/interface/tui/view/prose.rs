@@ -16,13 +16,13 @@ use crate::interface::tui::theme::{Slot, Theme};
 use crate::interface::tui::widget::flow::slot;
 
 /// What a rendered text was made from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Key {
     attempt: AttemptId,
     channel: Channel,
     pieces: usize,
     cells: u16,
-    theme: String,
+    theme: Theme,
 }
 
 /// The text rendered last, and from what. One a pane, kept beside the pane's scroll.
@@ -51,7 +51,7 @@ impl Prose {
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.name.clone() };
+        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
@@ -75,4 +75,27 @@ pub(crate) fn rendered(theme: &Theme, text: &CleanText, cells: u16) -> Vec<Line<
         .iter()
         .map(|line| Line::from_iter(line.all().map(|s| Span::styled(s.text.clone(), theme.style(slot(s.kind))))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::protocol::GoalId;
+    use crate::interface::tui::view::story;
+
+    #[test]
+    fn a_theme_that_was_edited_is_seen_in_text_that_was_kept() {
+        let story = story::done();
+        let answer =
+            story.state.goal(GoalId(1)).and_then(|g| story.state.task_by_id(g.answer.as_ref()?)?.result).unwrap();
+        let prose = Prose::default();
+        let rows = |theme: &Theme| prose.rows(theme, &story.transcripts, answer, Channel::Answer, 60);
+        let before = Theme::load_named("midnight");
+        assert!(Arc::ptr_eq(&rows(&before), &rows(&before)));
+        let kept = rows(&before);
+        // Its file was written anew: the name is the same, the colours are others.
+        let mut edited = Theme::load_named("ember");
+        edited.name.clone_from(&before.name);
+        assert_ne!(rows(&edited), kept);
+    }
 }

@@ -11,7 +11,9 @@ use super::sheet::{ink, row, sheet};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::{cut_middle, width};
 use crate::interface::tui::model::ThemesUi;
+use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::themes::ThemeRow;
+use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Origin, Slot, Theme};
 
 /// Inside the sheet.
@@ -31,7 +33,8 @@ const NAME_CELLS: u16 = 14;
 const SAMPLE_CELLS: u16 = 1 + 2 * SAMPLE.len() as u16;
 
 /// Draws the picker in the lower right corner of `area`.
-pub(super) fn render(theme: &Theme, picker: &ThemesUi, area: Rect, buf: &mut Buffer) {
+pub(super) fn render(scene: &Scene<'_>, picker: &ThemesUi, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
     let inside = u16::try_from(picker.rows.len()).unwrap_or(u16::MAX).saturating_add(2);
     let width = (CELLS + 6).min(area.width);
     let height = inside.saturating_add(4).min(area.height);
@@ -47,6 +50,7 @@ pub(super) fn render(theme: &Theme, picker: &ThemesUi, area: Rect, buf: &mut Buf
         } else {
             " "
         };
+        scene.ui.spots.add(line, Spot::Row(at));
         entry(theme, one, mark, line, buf);
     }
     if let (Some(line), Some(one)) = (row(inner, shown + 1), picker.chosen()) {

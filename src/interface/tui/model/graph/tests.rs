@@ -168,7 +168,7 @@ fn moves_follow_lines() {
 }
 
 #[test]
-fn verbs_act_on_the_selected_task_and_refuse_groups() {
+fn verbs_act_on_the_selected_task() {
     let story = twins();
     let state = &story.state;
     let mut ui = ready(&story);
@@ -178,8 +178,6 @@ fn verbs_act_on_the_selected_task_and_refuse_groups() {
     assert!(
         matches!(&ui.update(Action::Enter, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Inspector(_)))
     );
-    act(&mut ui, state, &[Action::Right]);
-    assert!(matches!(&ui.update(Action::Stop, state, NOW)[..], [UiEffect::Notice(_)]));
 }
 
 #[test]
@@ -223,4 +221,22 @@ fn an_edit_that_removes_what_is_open_or_selected_is_survived() {
     ui.tick(&story.state, NOW, AREA);
     assert_eq!((ui.dag().len(), ui.selected().is_some()), (4, true));
     assert!(ui.dag().nodes().all(|n: NodeIx| ui.content(n).is_some()));
+}
+
+#[test]
+fn a_verb_on_folded_twins_asks_for_all_of_them() {
+    let story = twins();
+    let mut ui = ready(&story);
+    act(&mut ui, &story.state, &[Action::Right]);
+    let group = ui.selected().and_then(|n| ui.content(n));
+    assert!(matches!(group, Some(Content::Twins(_))), "{group:?}");
+    for (verb, title) in [(Action::Stop, "Stop 5 tasks"), (Action::Hold, "Hold 5 tasks")] {
+        let effects = ui.update(verb, &story.state, NOW);
+        let [UiEffect::Open(layer)] = &effects[..] else { panic!("{effects:?}") };
+        assert!(matches!(&**layer, Layer::Card(card) if card.title == *title), "{layer:?}");
+    }
+    // Nothing of it has ended, and what has no plural says that it wants one task.
+    for verb in [Action::Retry, Action::EditTask, Action::Mark, Action::Range, Action::Pin] {
+        assert!(matches!(ui.update(verb, &story.state, NOW)[..], [UiEffect::Notice(_)]), "{verb:?}");
+    }
 }

@@ -4,14 +4,15 @@ use super::moves::Side;
 use super::{Form, GraphUi, MOST};
 use crate::domain::graph::Content;
 use crate::domain::protocol::Micros;
-use crate::domain::state::State;
+use crate::domain::state::{State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::UiEffect;
-use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, task_action};
+use crate::interface::tui::model::many::many_action;
+use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, not_here, select_one, task_action};
 
 impl GraphUi {
-    /// Does `action`. What it can't do here it says in a notice; actions of other rooms do nothing.
+    /// Does `action`. What it can't do here it says in a notice; so it does of actions of other screens.
     pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.finding.is_some() {
             if action == Action::Enter {
@@ -41,13 +42,22 @@ impl GraphUi {
             },
             Action::Order => return self.next_form(),
             Action::Zoom => return self.zoom(),
-            verb => match self.selected_task() {
-                Some(ix) => return task_action(verb, ix, state, now).unwrap_or_default(),
-                None if is_task_verb(verb) => {
-                    return notice("that key acts on one task; enter opens the group, h closes it");
-                }
-                None => {}
-            },
+            Action::Mark | Action::Range => {
+                return notice("tasks are marked on screen 1; here a verb on a group means all of it");
+            }
+            // What was open is closed before this comes here.
+            Action::Back => {}
+            verb => {
+                return match self.selected().and_then(|n| self.content(n)) {
+                    Some(Content::Task(ix)) => task_action(verb, ix, state, now).unwrap_or_else(|| not_here(verb)),
+                    Some(Content::Twins(group)) if is_task_verb(verb) => {
+                        let members: Vec<TaskIx> = self.plot.members(group).collect();
+                        many_action(verb, &members, state, now)
+                    }
+                    _ if is_task_verb(verb) => select_one(),
+                    _ => not_here(verb),
+                };
+            }
         }
         Vec::new()
     }

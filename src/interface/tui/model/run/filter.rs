@@ -108,7 +108,8 @@ impl Filter {
             Word::Of("agent", w) => task.spec.agent.as_str().contains(w.as_str()),
             Word::Of("phase", w) => phase().contains(w),
             Word::Of("level", w) => state.level_of(task).word().starts_with(w.as_str()),
-            Word::Of(_, w) => state.last_attempt(task).is_some_and(|a| {
+            // What was put in by hand came from no endpoint.
+            Word::Of(_, w) => state.last_attempt(task).filter(|a| a.by.is_none()).is_some_and(|a| {
                 let e = &state.endpoint(a.endpoint).config;
                 e.name.as_str().contains(w.as_str()) || e.title().to_lowercase().contains(w)
             }),

@@ -121,7 +121,6 @@ fn keys_become_commands_and_cards() {
     let level = state.level_of(state.task_by_id(&id).unwrap()).next();
     let set = Command::SetLevel { scope: LevelScope::Task(id), level: Some(level) };
     assert_eq!(ui.update(Action::Level, state, NOW), [UiEffect::Send(set)]);
-    assert_eq!(ui.update(Action::Pause, state, NOW), [UiEffect::Send(Command::Pause)]);
     assert!(matches!(&ui.update(Action::Stop, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Card(_))));
     assert!(
         matches!(&ui.update(Action::Enter, state, NOW)[..], [UiEffect::Open(l)] if matches!(**l, Layer::Inspector(_)))
@@ -398,4 +397,19 @@ fn a_zoomed_pane_has_the_keys_and_gives_them_back() {
     ui.tick(&story.state, NOW, AREA);
     ui.update(Action::Back, &story.state, NOW);
     assert_eq!((ui.focus, ui.zoom), (Focus::Tree, None));
+}
+
+#[test]
+fn a_finished_task_that_is_selected_from_elsewhere_comes_out_of_its_fold() {
+    let mut story = crate::interface::tui::view::story::asking(&["yes"]);
+    story.put_in("samples", "Forty samples.");
+    let samples = story.state.find(&"g1/samples".parse().unwrap()).unwrap();
+    let (mut ui, area) = (RunUi::default(), ratatui::layout::Rect::new(0, 2, 120, 36));
+    ui.tick(&story.state, story.at, area);
+    assert_ne!(ui.selected(), Some(samples));
+    ui.select(samples);
+    ui.tick(&story.state, story.at, area);
+    assert_eq!(ui.selected(), Some(samples));
+    ui.tick(&story.state, story.at, area);
+    assert_eq!(ui.selected(), Some(samples));
 }

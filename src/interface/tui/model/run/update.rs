@@ -4,19 +4,19 @@ use super::filter::Filter;
 use super::rows::{Fold, Pick};
 use super::splits::{Moved, Splits};
 use super::{Focus, Guide, RunUi};
-use crate::domain::protocol::{Command, LevelScope, Micros};
-use crate::domain::state::{Gear, Life, State, TaskIx};
+use crate::domain::protocol::Micros;
+use crate::domain::state::{Life, State, TaskIx};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
-use crate::interface::tui::model::many::Many;
-use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, select_one, task_action};
-use crate::interface::tui::model::{Card, Layer, UiEffect};
+use crate::interface::tui::model::UiEffect;
+use crate::interface::tui::model::many::many_action;
+use crate::interface::tui::model::task_verbs::{inspect, is_task_verb, not_here, select_one, task_action};
 
 /// Columns that one key moves a border.
 const STEP: i16 = 4;
 
 impl RunUi {
-    /// Does `action`. What it can't do here it says in a notice; actions of other rooms do nothing.
+    /// Does `action`. What it can't do here it says in a notice; so it does of actions of other screens.
     pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.finding.is_some() {
             self.close_field(action);
@@ -77,19 +77,7 @@ impl RunUi {
             verb if is_task_verb(verb) => {
                 return self.verb(verb, state, now);
             }
-            Action::StopAll => return card(Card::stop_all(state, now), "nothing is left to stop"),
-            Action::RetryFailed => return card(Card::retry_failed(state, now), "nothing failed"),
-            Action::SessionLevel => {
-                let level = Some(state.level.next());
-                return vec![UiEffect::Send(Command::SetLevel { scope: LevelScope::Session, level })];
-            }
-            Action::Pause => {
-                return vec![UiEffect::Send(match state.gear {
-                    Gear::Running => Command::Pause,
-                    Gear::Paused => Command::Resume,
-                })];
-            }
-            _ => {}
+            action => return not_here(action),
         }
         Vec::new()
     }
@@ -121,14 +109,7 @@ impl RunUi {
                 return select_one();
             }
             self.marks.end_range();
-            let (many, otherwise) = match verb {
-                Action::Retry => (Many::Retry, "none of them has ended; there is nothing to retry"),
-                Action::Stop => (Many::Stop, "all of them have ended; there is nothing to stop"),
-                Action::Hold => (Many::Hold, "all of them have ended; there is nothing to hold"),
-                Action::Level => (Many::Level, "a level means nothing to them"),
-                _ => return select_one(),
-            };
-            return card(Card::many(many, &targets, state, now), otherwise);
+            return many_action(verb, &targets, state, now);
         }
         let Some(ix) = self.selected() else { return select_one() };
         task_action(verb, ix, state, now).unwrap_or_default()
@@ -311,19 +292,17 @@ impl RunUi {
             return notice(format!("pinned {n} outputs"));
         }
         let Some(task) = self.shown_task(state) else { return notice("select a task to pin its output".to_owned()) };
+        self.pin_task(task, state)
+    }
+
+    /// Pins a task's output, or takes the pin off.
+    pub(in crate::interface::tui::model) fn pin_task(&mut self, task: TaskIx, state: &State) -> Vec<UiEffect> {
         let title = &state.task(task).title;
         if self.panes.pins.remove(&task) {
             return notice(format!("unpinned: {title}"));
         }
         self.panes.pins.insert(task);
         notice(format!("pinned: {title}"))
-    }
-}
-
-fn card(card: Option<Card>, otherwise: &str) -> Vec<UiEffect> {
-    match card {
-        Some(card) => vec![UiEffect::Open(Box::new(Layer::Card(card)))],
-        None => notice(otherwise.to_owned()),
     }
 }
 

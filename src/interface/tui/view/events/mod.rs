@@ -5,6 +5,8 @@
 mod record;
 mod spans;
 
+pub(crate) use record::LaidOut;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -129,8 +131,8 @@ fn draw_side(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let inside = page::padded(frame(theme, area, &title, remark, focus, buf));
     let Some((seq, entry)) = selected else { return };
     let lines = match ui.side {
-        Side::Record => record::lines(scene, seq, entry, inside.width),
-        Side::Spans => spans::lines(scene, entry, inside.width),
+        Side::Record => ui.laid_out.rows(scene, seq, entry, inside.width),
+        Side::Spans => spans::lines(scene, entry, inside.width).into(),
     };
     page::paint_scrolled(theme, inside, &lines, &ui.scroll, buf);
 }

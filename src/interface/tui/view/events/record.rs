@@ -1,5 +1,8 @@
 //! A record in full: its data as it stands in the journal, laid out to be read.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use ratatui::text::{Line, Span};
 
 use crate::domain::protocol::Record;
@@ -8,12 +11,41 @@ use crate::interface::tui::log::Entry;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Slot, Theme};
 use crate::interface::tui::view::page::{self, word};
+use crate::interface::tui::view::prose::Rows;
 
 /// A value is shown up to so many bytes: a plan of thousands of tasks would else be laid out for every frame.
 const MOST: usize = 64 * 1024;
 
+/// The record laid out last: a long one is not laid out for every frame.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LaidOut {
+    kept: RefCell<Option<(Key, Rows)>>,
+}
+
+/// What it was laid out from. A record never changes.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    seq: u64,
+    cells: u16,
+    theme: Theme,
+}
+
+impl LaidOut {
+    /// The rows of a record.
+    pub(super) fn rows(&self, scene: &Scene<'_>, seq: u64, entry: &Entry, cells: u16) -> Rows {
+        let key = Key { seq, cells, theme: scene.theme.clone() };
+        let mut kept = self.kept.borrow_mut();
+        if let Some((_, rows)) = kept.as_ref().filter(|(of, _)| *of == key) {
+            return Arc::clone(rows);
+        }
+        let rows: Rows = lines(scene, seq, entry, cells).into();
+        *kept = Some((key, Arc::clone(&rows)));
+        rows
+    }
+}
+
 /// The lines of a record.
-pub(super) fn lines(scene: &Scene<'_>, seq: u64, entry: &Entry, cells: u16) -> Vec<Line<'static>> {
+fn lines(scene: &Scene<'_>, seq: u64, entry: &Entry, cells: u16) -> Vec<Line<'static>> {
     let theme = scene.theme;
     match entry {
         Entry::Whole(record) => whole(theme, record, cells),

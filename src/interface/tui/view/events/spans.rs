@@ -3,11 +3,12 @@
 use ratatui::text::Line;
 
 use crate::domain::protocol::{AttemptEnd, Micros, TurnEnd};
-use crate::domain::state::{Attempt, State, Task, Turn};
+use crate::domain::state::{Attempt, Task, Turn};
 use crate::interface::tui::log::Entry;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, GlyphSet, Slot, Theme};
 use crate::interface::tui::view::page::{self, thousands, word};
+use crate::interface::tui::view::run::words::place;
 use crate::interface::tui::widget::figure::{clock, rate, span};
 
 /// Cells of the bar that shows when a span was: fewer where it is narrow.
@@ -46,8 +47,10 @@ pub(super) fn lines(scene: &Scene<'_>, entry: &Entry, cells: u16) -> Vec<Line<'s
         let (branch, trunk) = if last { (end, gap) } else { (tee, bar) };
         let mine = Some(attempt.id) == entry.attempt();
         lines.extend(of_attempt(scene, task, attempt, &time, (branch, trunk), mine, cells));
-        for (n, turn) in attempt.turns.iter().enumerate() {
-            let twig = if n + 1 == attempt.turns.len() { end } else { tee };
+        // What was put in by hand had no turn with a model.
+        let turns = if attempt.by.is_some() { &[][..] } else { &attempt.turns };
+        for (n, turn) in turns.iter().enumerate() {
+            let twig = if n + 1 == turns.len() { end } else { tee };
             lines.extend(of_turn(theme, n, turn, &time, &format!("{trunk}{twig}"), scene.now, cells));
         }
     }
@@ -83,7 +86,7 @@ fn of_attempt(
     cells: u16,
 ) -> Vec<Line<'static>> {
     let (theme, state) = (scene.theme, scene.state);
-    let (glyph, slot, how) = match attempt.ended.as_ref().map(|(_, e)| e) {
+    let (glyph, slot, mut how) = match attempt.ended.as_ref().map(|(_, e)| e) {
         None if task.asking.is_some() => (Glyph::Asking, Slot::Asking, "asks you".to_owned()),
         None => (Glyph::Running, Slot::Running, "runs".to_owned()),
         Some(AttemptEnd::Completed) => (Glyph::Done, Slot::Done, "done".to_owned()),
@@ -94,16 +97,26 @@ fn of_attempt(
     };
     let until = attempt.started_at.plus(attempt.elapsed(scene.now));
     let name = if mine { Slot::Heading } else { Slot::Strong };
+    let (whose, took) = match attempt.by {
+        Some(_) => {
+            how = "put in by hand".to_owned();
+            (place(state, attempt), format!(" at {}", clock(attempt.started_at)))
+        }
+        None => (
+            format!("{} on {}", attempt.agent, place(state, attempt)),
+            format!(" {}", span(attempt.elapsed(scene.now))),
+        ),
+    };
     let head = Line::from(vec![
         word(theme, Slot::Border, branch),
         word(theme, slot, format!("{} ", theme.glyph(glyph))),
         word(theme, name, attempt.id.to_string()),
-        word(theme, Slot::Text, format!(" {} on {}  ", attempt.agent, endpoint(state, attempt))),
+        word(theme, Slot::Text, format!(" {whose}  ")),
         word(theme, slot, time.bar(theme, attempt.started_at, until)),
-        word(theme, Slot::Text, format!(" {}", span(attempt.elapsed(scene.now)))),
+        word(theme, Slot::Text, took),
     ]);
     let mut lines = vec![head];
-    let rail = if attempt.turns.is_empty() { "  " } else { "│ " };
+    let rail = if attempt.by.is_some() || attempt.turns.is_empty() { "  " } else { "│ " };
     let rail = if theme.glyphs == GlyphSet::Ascii { rail.replace('│', "|") } else { rail.to_owned() };
     for mut line in page::wrapped(theme, slot, &how, cells.saturating_sub(4), 0) {
         line.spans.insert(0, word(theme, Slot::Border, format!("{trunk}{rail}")));
@@ -164,8 +177,4 @@ fn of_turn(
         lines.push(line);
     }
     lines
-}
-
-fn endpoint(state: &State, attempt: &Attempt) -> String {
-    state.endpoint(attempt.endpoint).config.short().to_owned()
 }

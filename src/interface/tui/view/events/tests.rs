@@ -85,3 +85,21 @@ fn any_size_and_ascii_glyphs() {
     let foreign: String = shown.chars().filter(|c| !c.is_ascii() && !('\u{3000}'..'\u{a000}').contains(c)).collect();
     assert!(foreign.is_empty(), "{foreign}\n{shown}");
 }
+
+#[test]
+fn a_long_record_is_laid_out_once_and_cut() {
+    let mut story = story::failed();
+    story.put_in("samples", &"A line of what was put in by hand, and then some more of it.\n".repeat(16_000));
+    let mut ui = Ui::default();
+    let theme = Theme::plain();
+    let screen = text(&drawn(&mut ui, &story, &theme, (120, 40)));
+    assert!(screen.contains("task.result_edited"), "{screen}");
+    let seq = ui.events.selected().unwrap();
+    let scene = Scene { state: &story.state, transcripts: &story.transcripts, ui: &ui, theme: &theme, now: story.at };
+    let entry = story.transcripts.log().get(seq).unwrap();
+    let rows = |cells| ui.events.laid_out.rows(&scene, seq, entry, cells);
+    assert!(std::sync::Arc::ptr_eq(&rows(40), &rows(40)), "the next frame takes the same rows");
+    assert!(rows(40).len() < 64 * 1024 / 20, "what nobody reads is cut: {}", rows(40).len());
+    let last: String = rows(40).iter().rev().take(3).rev().map(ToString::to_string).collect();
+    assert!(last.contains("more; y copies all of it."), "{last}");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ratatui::text::{Line, Span};
 
 use crate::domain::protocol::{AttemptId, Channel};
-use crate::domain::state::{Attempt, Task};
+use crate::domain::state::Task;
 use crate::domain::text::CleanText;
 use crate::domain::text::diff::{self, Block, Kind};
 use crate::domain::text::width::width;
@@ -18,6 +18,7 @@ use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{GlyphSet, Slot, Theme};
 use crate::interface::tui::view::page::{self, word};
 use crate::interface::tui::view::prose::Rows;
+use crate::interface::tui::view::run::words::place;
 
 /// From this width on they stand side by side.
 const SIDE_BY_SIDE: u16 = 92;
@@ -30,7 +31,7 @@ struct Key {
     pair: (AttemptId, AttemptId),
     pieces: (usize, usize),
     cells: u16,
-    theme: String,
+    theme: Theme,
 }
 
 /// The comparison made last, and from what.
@@ -51,7 +52,7 @@ impl Compared {
     pub(crate) fn rows(&self, scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: u16) -> Rows {
         let count = |a| scene.transcripts.count(a);
         let pieces = (count(pair.0), count(pair.1));
-        let key = Key { pair, pieces, cells, theme: scene.theme.name.clone() };
+        let key = Key { pair, pieces, cells, theme: scene.theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
@@ -71,9 +72,11 @@ fn compare(scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: 
     let blocks = diff::diff(&before, &after);
     let name = |a: AttemptId| {
         let n = task.attempts.iter().position(|t| *t == a).map_or(0, |i| i + 1);
-        let place =
-            scene.state.attempt(a).map(|a: &Attempt| scene.state.endpoint(a.endpoint).config.short().to_owned());
-        format!("attempt {n} on {}", CleanText::one_line(&place.unwrap_or_default()))
+        match scene.state.attempt(a) {
+            Some(of) if of.by.is_some() => format!("attempt {n} {}", place(scene.state, of)),
+            Some(of) => format!("attempt {n} on {}", place(scene.state, of)),
+            None => format!("attempt {n}"),
+        }
     };
     let (left, right) = (name(pair.0), name(pair.1));
     let changed = |range: fn(&Block) -> std::ops::Range<usize>, text: &str| -> usize {

@@ -1,6 +1,8 @@
 //! What is found in the rows of a section, and where it is lit.
 
+use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,11 +12,13 @@ use crate::domain::text::search::Needle;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::inspector::{InspectorUi, Section};
 use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::view::prose::Rows;
 
 /// The most matches that are looked for: nobody goes through more.
 const MOST: usize = 10_000;
 
 /// A match: its row, and the bytes of the row's text.
+#[derive(Clone, Debug)]
 pub(super) struct Match {
     /// The row.
     pub(super) line: usize,
@@ -45,6 +49,44 @@ pub(super) fn all(sought: &str, lines: &[Line<'_>]) -> Vec<Match> {
     lines.iter().enumerate().flat_map(in_line).take(MOST).collect()
 }
 
+/// What was found last in rows that are kept from frame to frame: a long text is not gone through for every frame.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    kept: RefCell<Option<Search>>,
+}
+
+/// A search that was made: for what, among which rows, and what came of it.
+#[derive(Clone, Debug)]
+struct Search {
+    sought: String,
+    among: Rows,
+    found: Arc<[Match]>,
+}
+
+impl PartialEq for Found {
+    /// What is kept follows from what is shown.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Found {
+    /// Every match in these rows; rows kept here can't be others at the same place.
+    pub(super) fn all(&self, sought: &str, rows: &Rows) -> Arc<[Match]> {
+        let mut kept = self.kept.borrow_mut();
+        if sought.is_empty() {
+            *kept = None;
+            return Arc::new([]);
+        }
+        if let Some(search) = kept.as_ref().filter(|s| s.sought == sought && Arc::ptr_eq(&s.among, rows)) {
+            return Arc::clone(&search.found);
+        }
+        let found: Arc<[Match]> = all(sought, rows).into();
+        *kept = Some(Search { sought: sought.to_owned(), among: Arc::clone(rows), found: Arc::clone(&found) });
+        found
+    }
+}
+
 /// Lights what was found in the rows that are painted.
 pub(super) fn paint(
     theme: &Theme,
@@ -66,5 +108,23 @@ pub(super) fn paint(
         let slot = if n == inspector.match_at() { Slot::MatchCurrent } else { Slot::Match };
         let place = Rect { x: area.x + from, y: area.y + y, width: to.saturating_sub(from), height: 1 };
         buf.set_style(place.intersection(buf.area), theme.style(slot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_the_same_are_gone_through_once() {
+        let rows: Rows = vec![Line::from("a word"), Line::from("two words, a word")].into();
+        let found = Found::default();
+        let first = found.all("word", &rows);
+        assert_eq!(first.iter().map(|m| m.line).collect::<Vec<_>>(), [0, 1, 1]);
+        assert!(Arc::ptr_eq(&first, &found.all("word", &rows)));
+        assert_eq!(found.all("two", &rows).len(), 1);
+        let more: Rows = vec![Line::from("a word")].into();
+        assert_eq!(found.all("word", &more).len(), 1, "what came since is gone through");
+        assert!(found.all("", &more).is_empty());
     }
 }

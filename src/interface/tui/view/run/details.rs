@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::words::sign;
+use super::words::{place, sign};
 use crate::domain::protocol::AttemptEnd;
 use crate::domain::state::TaskIx;
 use crate::domain::text::CleanText;
@@ -81,9 +81,14 @@ fn lines(scene: &Scene<'_>, ix: TaskIx, inner: Rect) -> Vec<(String, Slot)> {
                 Some(AttemptEnd::Moved) => ("moved", Slot::Dim),
                 Some(AttemptEnd::Interrupted) => ("interrupted", Slot::Dropped),
             };
-            let place = state.endpoint(attempt.endpoint).config.short();
+            let place = place(state, attempt);
             let tokens = count(attempt.output_tokens());
-            let line = format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now)));
+            let line = match attempt.by {
+                Some(_) => format!("{} {place} · put in by hand", n + 1),
+                None => {
+                    format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now)))
+                }
+            };
             push_wrapped(&mut out, &line, slot, 1);
             if let Some((_, AttemptEnd::Failed(failure))) = &attempt.ended {
                 push_wrapped(&mut out, &failure.message, Slot::Dim, 3);

@@ -7,7 +7,7 @@ use super::cache::{AttemptText, Part, RunCaches};
 use super::find::{find, words as found_words};
 use super::strips::{Shows, Strips};
 use super::tree::level_letter;
-use super::words::{activity, is_thinking, seat, sign, why};
+use super::words::{activity, is_thinking, place, seat, sign, why};
 use super::{draft, select};
 use crate::domain::protocol::{AttemptEnd, Channel, Work};
 use crate::domain::state::{Attempt, Life, Status, TaskIx};
@@ -62,7 +62,7 @@ pub(super) fn title(scene: &Scene<'_>, at: usize, pane: &Pane, area: Rect, shown
             parts.push(activity(a, ui.figures().rates.get(&pane.task).copied(), scene.now));
         }
         (_, Some(a)) => {
-            parts.push(state.endpoint(a.endpoint).config.short().to_owned());
+            parts.push(place(state, a));
             parts.push(status.word().to_owned());
         }
         _ => parts.push(status.word().to_owned()),

@@ -72,6 +72,11 @@ fn check(buf: &Buffer, ui: &Ui) -> Result<(), TestCaseError> {
         }
         for x in [part.x - 1, part.right()] {
             for y in [part.y - 1, part.bottom()] {
+                // The words on the last box's border may stand where two panes above them meet.
+                let rest = areas.rest;
+                if !rest.is_empty() && y + 1 == rest.y && (rest.x..rest.right()).contains(&x) {
+                    continue;
+                }
                 let sign = buf[(x, y)].symbol();
                 prop_assert!(TOPS.contains(&sign) || SIDES.contains(&sign), "a corner at {x} {y}: {}", line(buf, y));
             }

@@ -3,6 +3,7 @@
 
 use crate::domain::protocol::Micros;
 use crate::domain::state::{Attempt, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
+use crate::domain::text::CleanText;
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::figure::{rate, seconds_clock, span};
@@ -44,6 +45,14 @@ pub(super) fn seat(state: &State, attempt: &Attempt) -> String {
     }
 }
 
+/// Where an attempt was: the endpoint's short name, or who put its text in by hand.
+pub(in crate::interface::tui::view) fn place(state: &State, attempt: &Attempt) -> String {
+    match &attempt.by {
+        Some(author) => CleanText::one_line(&format!("by {author}")).to_string(),
+        None => CleanText::one_line(state.endpoint(attempt.endpoint).config.short()).to_string(),
+    }
+}
+
 /// What a running attempt is at.
 pub(super) fn activity(attempt: &Attempt, rates: Option<f32>, now: Micros) -> String {
     let Some(turn) = attempt.turn().filter(|t| t.ended.is_none()) else { return "starts".to_owned() };
@@ -75,7 +84,7 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
     let (glyph, slot) = sign(status);
     let last = state.last_attempt(task);
     let tries = task.attempts.len();
-    let (mut place, figure) = match status {
+    let (mut at, figure) = match status {
         Status::Running => match last {
             Some(a) => (seat(state, a), activity(a, figures.rates.get(&ix).copied(), now)),
             None => (String::new(), "starts".to_owned()),
@@ -117,17 +126,18 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
             _ => (String::new(), "waits".to_owned()),
         },
         Status::Done => {
-            let took = last.map(|a| span(a.elapsed(now))).unwrap_or_default();
-            (last.map(|a| state.endpoint(a.endpoint).config.short().to_owned()).unwrap_or_default(), took)
+            // Putting a text in takes no time that would say anything.
+            let took = |a: &Attempt| if a.by.is_some() { "by hand".to_owned() } else { span(a.elapsed(now)) };
+            (last.map(|a| place(state, a)).unwrap_or_default(), last.map(took).unwrap_or_default())
         }
         Status::Failed => (String::new(), "failed".to_owned()),
         Status::Cancelled => (String::new(), "cancelled".to_owned()),
         Status::Skipped => (String::new(), "skipped".to_owned()),
     };
-    if place.is_empty() && tries > 1 {
-        place = format!("attempt {tries}");
+    if at.is_empty() && tries > 1 {
+        at = format!("attempt {tries}");
     }
-    Words { glyph, slot, place, figure }
+    Words { glyph, slot, place: at, figure }
 }
 
 /// The sentence of the Why box: the state's own, and where the task stands in the queue as it is drawn.
