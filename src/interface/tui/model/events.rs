@@ -231,19 +231,25 @@ impl EventsUi {
         }
     }
 
+    /// One level back on this screen; says whether there was one.
+    pub fn back(&mut self) -> bool {
+        match self.typing.take() {
+            Some(before) => self.set_filter(&before),
+            None if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
+            None if !self.text.is_empty() => self.set_filter(""),
+            None => return false,
+        }
+        true
+    }
+
     /// Does what an action means here.
     pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.typing.is_some() {
-            match action {
-                Action::Enter => match &self.error {
+            if action == Action::Enter {
+                match &self.error {
                     Some(error) => return notice(&error.to_string()),
                     None => self.typing = None,
-                },
-                Action::Back => {
-                    let before = self.typing.take().unwrap_or_default();
-                    self.set_filter(&before);
                 }
-                _ => {}
             }
             return Vec::new();
         }
@@ -276,8 +282,6 @@ impl EventsUi {
             Action::Search => self.typing = Some(self.text.clone()),
             Action::Copy => return self.selected().map(UiEffect::CopyRecord).into_iter().collect(),
             Action::Enter => return self.open(state),
-            Action::Back if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
-            Action::Back if !self.text.is_empty() => self.set_filter(""),
             action => {
                 let task = self.task.as_ref().and_then(|t| state.find(t));
                 return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_default();
@@ -392,8 +396,9 @@ mod tests {
         ticked(&mut ui, &story);
         assert_eq!(ui.rows(), before + 1);
         assert_eq!(ui.selected(), Some(story.transcripts.log().end() - 1));
-        ui.update(Action::Back, &story.state, story.at);
+        assert!(ui.back(), "the filter goes first");
         ticked(&mut ui, &story);
+        assert!(!ui.back(), "then the screen");
         assert_eq!(ui.rows(), story.transcripts.log().len());
     }
 
@@ -408,7 +413,7 @@ mod tests {
             matches!(&ui.update(Action::Enter, &story.state, story.at)[..], [UiEffect::Notice(t)] if t.contains("task:sources"))
         );
         assert!(ui.is_typing());
-        ui.update(Action::Back, &story.state, story.at);
+        assert!(ui.back());
         assert_eq!(ui.filter(), ("", None));
     }
 
