@@ -155,9 +155,7 @@ fn inside(text: &str, cut: &Cut, kind: Kind, begins: usize, part: &str) -> Vec<C
         let room = part.get(from..part.floor_char_boundary(from + limit)).unwrap_or_default();
         let lines = room.match_indices('\n').map(|(at, _)| at + 1).filter(|at| *at < room.len());
         let item = |at: &usize| kind != Kind::List || room.get(*at..).is_some_and(begins_item);
-        let Some(at) =
-            lines.clone().rfind(item).or_else(|| lines.clone().next_back()).or_else(|| space(room))
-        else {
+        let Some(at) = lines.clone().rfind(item).or_else(|| lines.clone().next_back()).or_else(|| space(room)) else {
             break;
         };
         from += at;

@@ -1,7 +1,7 @@
 //! The selection, folds, panes and scrolling over a story of records.
 
-use super::rows::Fold;
 use super::panes::SHOWN;
+use super::rows::Fold;
 use super::*;
 use crate::domain::protocol::{Command, LevelScope};
 use crate::interface::tui::action::Action;
