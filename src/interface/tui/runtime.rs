@@ -180,6 +180,8 @@ struct Console<C: Client, S: Stage> {
     /// When figures that run on are drawn again.
     tick: Option<Instant>,
     size: (u16, u16),
+    /// Whether the terminal said so since the last frame.
+    resized: bool,
     title: CleanText,
     course: Course,
     parted: Parted,
@@ -228,6 +230,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             live: true,
             tick: None,
             size: (0, 0),
+            resized: false,
             title: CleanText::default(),
             course: Course::On,
             parted: Parted::No,
@@ -486,6 +489,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Mouse(_) => Vec::new(),
             Event::Resize(columns, rows) => {
                 self.size = (*columns, *rows);
+                self.resized = true;
                 // At the rate of changes: a window being dragged sends a flood.
                 self.policy.want(Wish::Change);
                 Vec::new()
@@ -508,6 +512,10 @@ impl<C: Client, S: Stage> Console<C, S> {
         // A size that changed without a word is met too.
         if let Ok(size) = self.stage.size() {
             self.size = size;
+        }
+        // A terminal that was made small and large again between two frames has lost what it cut off meanwhile.
+        if std::mem::take(&mut self.resized) && self.ui.size == self.size {
+            self.stage.clear()?;
         }
         if self.ui.size != self.size {
             // What a resize asks for outside is nothing.

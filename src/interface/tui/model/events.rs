@@ -215,6 +215,11 @@ impl EventsUi {
         (&self.text, self.error.as_ref())
     }
 
+    /// Whether the filter is the one it began with.
+    pub fn is_calm(&self) -> bool {
+        self.text == CALM
+    }
+
     /// Whether the filter is being typed.
     pub fn is_typing(&self) -> bool {
         self.typing.is_some()
@@ -262,19 +267,26 @@ impl EventsUi {
         }
     }
 
+    /// One level back on this screen; says whether there was one.
+    pub fn back(&mut self) -> bool {
+        match self.typing.take() {
+            Some(before) => self.set_filter(&before),
+            None if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
+            // What it began with is no level of its own.
+            None if self.text != CALM => self.set_filter(CALM),
+            None => return false,
+        }
+        true
+    }
+
     /// Does what an action means here.
     pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.typing.is_some() {
-            match action {
-                Action::Enter => match &self.error {
+            if action == Action::Enter {
+                match &self.error {
                     Some(error) => return notice(&error.to_string()),
                     None => self.typing = None,
-                },
-                Action::Back => {
-                    let before = self.typing.take().unwrap_or_default();
-                    self.set_filter(&before);
                 }
-                _ => {}
             }
             return Vec::new();
         }
@@ -313,12 +325,10 @@ impl EventsUi {
             }
             Action::Copy => return self.selected().map(UiEffect::CopyRecord).into_iter().collect(),
             Action::Enter => return self.open(state),
-            Action::Back if self.focus == EventsFocus::Side => self.focus = EventsFocus::List,
-            Action::Back if !self.text.is_empty() => self.set_filter(""),
-            Action::Back => {}
             Action::NextMatch | Action::PreviousMatch => {
                 return notice("the list has only what passes the filter; j and k go through it");
             }
+            Action::Back => {}
             action => {
                 let task = self.task.as_ref().and_then(|t| state.find(t));
                 return task.and_then(|ix| task_action(action, ix, state, now)).unwrap_or_else(|| not_here(action));
@@ -434,9 +444,10 @@ mod tests {
         ticked(&mut ui, &story);
         assert_eq!(ui.rows(), before + 1);
         assert_eq!(ui.selected(), Some(story.transcripts.log().end() - 1));
-        ui.update(Action::Back, &story.state, story.at);
+        assert!(ui.back(), "the filter goes first");
         ticked(&mut ui, &story);
-        assert_eq!(ui.rows(), story.transcripts.log().len());
+        assert_eq!(ui.filter(), (CALM, None));
+        assert!(!ui.back(), "then the screen");
     }
 
     #[test]
@@ -450,12 +461,12 @@ mod tests {
             matches!(&ui.update(Action::Enter, &story.state, story.at)[..], [UiEffect::Notice(t)] if t.contains("task:sources"))
         );
         assert!(ui.is_typing());
-        ui.update(Action::Back, &story.state, story.at);
+        assert!(ui.back());
         assert_eq!(ui.filter(), (CALM, None));
     }
 
     #[test]
-    fn at_first_what_streams_is_left_out_and_esc_shows_it() {
+    fn at_first_what_streams_is_left_out_and_an_empty_filter_shows_it() {
         let mut story = story::failed();
         let mut ui = EventsUi::default();
         ticked(&mut ui, &story);
@@ -467,10 +478,12 @@ mod tests {
         assert!(outputs > 0);
         assert_eq!(calm + outputs, story.transcripts.log().len());
         story.wait(1);
-        ui.update(Action::Back, &story.state, story.at);
+        typed(&mut ui, &story, "");
+        ui.update(Action::Enter, &story.state, story.at);
         ticked(&mut ui, &story);
-        assert_eq!(ui.rows(), story.transcripts.log().len());
-        assert_eq!(ui.filter(), ("", None));
+        assert_eq!((ui.rows(), ui.filter()), (story.transcripts.log().len(), ("", None)));
+        assert!(ui.back() && !ui.back());
+        assert_eq!(ui.filter(), (CALM, None));
     }
 
     #[test]

@@ -271,6 +271,7 @@ impl Ui {
                 None => notice("there is no answer yet"),
             },
             Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
+            Action::Back if self.screen == Screen::Events && self.events.back() => Vec::new(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
                 if effects.is_empty() && !matches!(self.screen, Screen::Run | Screen::Welcome) {

@@ -11,6 +11,7 @@ use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
 use crate::interface::tui::model::answer::Hand;
+use crate::interface::tui::model::events::Side;
 use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
@@ -181,7 +182,15 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Some(if phase == Some(&GoalPhase::Ended(Outcome::Failed)) { FAILED } else { DONE }.to_vec())
         }
         Screen::Events if scene.ui.events.is_typing() => None,
-        Screen::Events => Some(EVENTS.to_vec()),
+        Screen::Events => Some(
+            EVENTS
+                .iter()
+                .map(|(actions, words)| match scene.ui.events.side {
+                    Side::Spans if *words == "spans" => (*actions, "record"),
+                    _ => (*actions, *words),
+                })
+                .collect(),
+        ),
         Screen::Other(_) => Some(OTHER.to_vec()),
         Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
         Screen::Run | Screen::Graph => None,

@@ -165,7 +165,8 @@ pub(super) fn field(ui: &EventsUi) -> Option<(String, String)> {
     let says = match error {
         Some(error) => error.to_string(),
         None if ui.is_typing() => plural(ui.rows(), "record"),
-        None => format!("{}; esc shows all", plural(ui.rows(), "record")),
+        None if ui.is_calm() => format!("{}; / then ctrl-u shows all", plural(ui.rows(), "record")),
+        None => format!("{}; esc takes it off", plural(ui.rows(), "record")),
     };
     Some((text.to_owned(), says))
 }

@@ -6,6 +6,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod walk;
+
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
@@ -75,7 +77,12 @@ impl Window {
         Self::open(command, files)
     }
 
-    fn open(mut command: CommandBuilder, files: &[(&str, &str)]) -> Self {
+    fn open(command: CommandBuilder, files: &[(&str, &str)]) -> Self {
+        Self::open_in(command, files, &[("TERM", "xterm-256color")])
+    }
+
+    /// The same, in a terminal that these variables describe.
+    fn open_in(mut command: CommandBuilder, files: &[(&str, &str)], terminal: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(home.path().join(name), text).unwrap();
@@ -85,7 +92,9 @@ impl Window {
         std::fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("TERM", "xterm-256color");
+        for (name, value) in terminal {
+            command.env(name, value);
+        }
         command.env("LANG", "C.UTF-8");
         for (name, folder) in [
             ("HOME", "."),
