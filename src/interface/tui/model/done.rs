@@ -4,10 +4,8 @@
 
 use super::scroll::Scroll;
 use super::task_verbs::not_here;
-use super::{Msg, Screen, UiEffect};
-use crate::domain::protocol::{
-    AttemptId, Command, Event, GoalId, Micros, Name, Outcome, PlanSource, Record, RetryScope,
-};
+use super::{Card, Layer, Msg, Screen, UiEffect};
+use crate::domain::protocol::{AttemptId, Command, Event, GoalId, Micros, Name, Outcome, PlanSource, Record};
 use crate::domain::state::{End, GoalPhase, Life, State, Task};
 use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
@@ -81,7 +79,7 @@ impl DoneUi {
     }
 
     /// Does what an action means on the answer of a goal.
-    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn update(&mut self, goal: GoalId, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         if self.scroll.act(action) {
             return Vec::new();
         }
@@ -95,7 +93,7 @@ impl DoneUi {
                 let save = |attempt| UiEffect::SaveAnswer { attempt, name: file_name(state, goal) };
                 return vec![answer_of(state, goal).map_or_else(no_answer, save)];
             }
-            Action::Again | Action::Retry => return again(state, goal),
+            Action::Again | Action::Retry => return again(state, goal, now),
             Action::Back | Action::Enter => {
                 let words = CleanText::new("1 shows the answer again; ctrl-n asks for another goal.");
                 return vec![UiEffect::Show(Screen::Run), UiEffect::Notice(words)];
@@ -111,15 +109,17 @@ impl DoneUi {
     }
 }
 
-/// What failed again, else the whole goal again.
-fn again(state: &State, id: GoalId) -> Vec<UiEffect> {
+/// What failed again, asked first as it may be many; else the whole goal again.
+fn again(state: &State, id: GoalId, now: Micros) -> Vec<UiEffect> {
     let Some(goal) = state.goal(id) else { return Vec::new() };
-    let command = if goal.phase == GoalPhase::Ended(Outcome::Failed) && !failed(state, id).is_empty() {
-        Command::Retry(RetryScope::Failed)
-    } else {
-        let text = goal.text.as_str().to_owned();
-        Command::AddGoal { text, plan: PlanSource::Model, options: goal.options.clone() }
-    };
+    if goal.phase == GoalPhase::Ended(Outcome::Failed)
+        && !failed(state, id).is_empty()
+        && let Some(card) = Card::retry_failed(state, now)
+    {
+        return vec![UiEffect::Show(Screen::Run), UiEffect::Open(Box::new(Layer::Card(card)))];
+    }
+    let text = goal.text.as_str().to_owned();
+    let command = Command::AddGoal { text, plan: PlanSource::Model, options: goal.options.clone() };
     vec![UiEffect::Send(command), UiEffect::Show(Screen::Run)]
 }
 
@@ -157,7 +157,10 @@ mod tests {
         assert!(
             matches!(again(&story::done()), UiEffect::Send(Command::AddGoal { text, .. }) if text.starts_with("Compare"))
         );
-        assert_eq!(again(&story::failed()), UiEffect::Send(Command::Retry(RetryScope::Failed)));
+        let asked = act(&story::failed(), Action::Again);
+        assert!(
+            matches!(&asked[..], [UiEffect::Show(Screen::Run), UiEffect::Open(card)] if matches!(**card, Layer::Card(_)))
+        );
     }
 
     #[test]
