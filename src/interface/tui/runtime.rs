@@ -8,6 +8,7 @@
 mod call;
 mod look;
 mod outside;
+mod signalled;
 
 pub use call::Notify;
 
@@ -31,11 +32,11 @@ use super::model::{Leave, Mouse, Msg, Screen, Tone, Ui, UiEffect};
 use super::probe::{self, GlyphChoice};
 use super::remember::Memory;
 use super::scene::{Scene, Transcripts};
-use super::signal::{Signalled, Signals};
+use super::signal::Signals;
 use super::terminal::{Bell, Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
 use crate::config::Motion;
-use crate::domain::protocol::{Command, Event as Fact, Micros, Record};
+use crate::domain::protocol::{Command, Event as Fact, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -561,40 +562,6 @@ async fn next<E: futures_util::Stream<Item = io::Result<Event>> + Unpin>(
     match events {
         Some(events) => pin!(events).next().await,
         None => std::future::pending().await,
-    }
-}
-
-impl<C: Client, S: Stage> Console<C, S> {
-    async fn signalled(&mut self, signal: Signalled) {
-        match signal {
-            Signalled::HangUp => self.part(),
-            // A second one does not wait.
-            Signalled::Terminate | Signalled::Interrupt if matches!(self.course, Course::Ending(..)) => {
-                if let Course::Ending(exit, _) = self.course {
-                    self.course = Course::Over(exit);
-                }
-            }
-            Signalled::Terminate => self.end(ConsoleExit::Terminated),
-            Signalled::Interrupt => self.end(ConsoleExit::Left(Leave::Interrupted)),
-            Signalled::Continue => {
-                if self.events.is_some() && self.stage.enter().is_err() {
-                    self.part();
-                }
-                self.policy.want(Wish::Key);
-            }
-            // Without a terminal there is no shell that would wait for a stop.
-            Signalled::Stop => {
-                let late = self.resumed.is_some_and(|at| at.elapsed() < RESUMED);
-                if self.parted == Parted::No && !late && self.suspend().is_err() {
-                    self.part();
-                }
-                self.policy.want(Wish::Key);
-            }
-        }
-    }
-
-    fn now(&self) -> Micros {
-        self.client.now()
     }
 }
 
