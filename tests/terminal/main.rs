@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// One window is opened at a time.
+static STARTS: Mutex<()> = Mutex::new(());
+
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(40);
 const ESC: &str = "\x1b";
@@ -107,14 +110,17 @@ impl Window {
             command.env(name, home.path().join(folder));
         }
         command.cwd(home.path());
+        // A program started between the making of a terminal and its marking as not to be inherited would hold it open.
+        let alone = STARTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let pair = native_pty_system().openpty(size(100, 30)).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let typing: Typing = Arc::new(Mutex::new(Some(pair.master.take_writer().unwrap())));
+        let reader = pair.master.try_clone_reader().unwrap();
+        drop(alone);
         let parser = vt100::Parser::new_with_callbacks(30, 100, 0, Heard::default());
         let seen = Seen { parser, raw: Vec::new(), let_go: false, over: false };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
-        let reader = pair.master.try_clone_reader().unwrap();
         std::thread::spawn({
             let (seen, typing) = (Arc::clone(&seen), Arc::clone(&typing));
             move || read(reader, &seen, &typing)
