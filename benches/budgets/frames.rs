@@ -303,6 +303,7 @@ fn million(report: &mut Report) {
             console.push(Event::AttemptOutput(output));
         }
     }
+    console.frame();
     console.act(Action::NextPane);
     console.act(Action::Zoom);
     let mut times = console.until_idle();
@@ -330,7 +331,8 @@ fn million(report: &mut Report) {
         times.push(console.frame());
     }
     let count = console.ui.run.found().map_or(0, |found| found.count);
-    assert_eq!(count, LINES / 20, "each match is counted");
+    // What the stream says meanwhile has the word now and then.
+    assert!((LINES / 20..LINES / 20 + 500).contains(&count), "each match is counted: {count}");
     report.at_most("frame: searching 1,000,000 lines, p99", p99(&mut times), 5.0, "ms");
 }
 

@@ -240,6 +240,9 @@ impl Window {
         self.until("the reader's end", |seen| seen.over);
         *self.typing.lock().unwrap() = None;
         self.master = None;
+        // The kernel hangs up when the last holder of the terminal's other side is gone; a server of remote shells says
+        // so itself as well. Twice is once.
+        let _ = kill_process(self.pid(), Signal::HUP);
     }
 }
 
