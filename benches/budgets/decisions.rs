@@ -67,6 +67,7 @@ fn run_through(mut timed: impl FnMut(std::time::Duration, usize)) -> Vec<Arc<Rec
             id: Name::slug(&format!("c{n}")),
             author: Author::Baton,
             role: Role::Control,
+            viewer: None,
             command,
         })
     };
@@ -147,6 +148,7 @@ pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {
             id: Name::slug(&format!("c{n}")),
             author: Author::Baton,
             role: Role::Control,
+            viewer: None,
             command,
         })
     };

@@ -2,9 +2,10 @@
 //! trait, so none of them can know more than the records say.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Record};
+use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Record, Role, ViewerId};
 use crate::domain::text::CleanText;
 
 /// A viewer's end of a session.
@@ -28,8 +29,34 @@ pub trait Client: Send {
         std::future::ready(None)
     }
 
+    /// The session's journal, from which this process can read the past; none: it can't.
+    fn journal(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What this client is to the session. What it may do besides follows from the state: who has control.
+    fn standing(&self) -> Standing {
+        Standing::default()
+    }
+
     /// Session time now, in the clock of the records: live it runs on between records.
     fn now(&self) -> crate::domain::protocol::Micros;
+}
+
+/// What a client is to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which of its viewers it is; none: it is no console of that session.
+    pub viewer: Option<ViewerId>,
+    /// The most it may do.
+    pub role: Role,
+}
+
+impl Default for Standing {
+    /// Of somebody alone with a session.
+    fn default() -> Self {
+        Self { viewer: None, role: Role::Control }
+    }
 }
 
 /// A command that did not reach the session.

@@ -15,21 +15,30 @@ pub(super) type Refusal = String;
 impl Orchestrator {
     /// Takes a command. The same id twice acts once.
     pub(super) fn command(&mut self, envelope: CommandEnvelope) {
-        let CommandEnvelope { id, author, role, command } = envelope;
-        if self.state.saw_command(&id) {
+        if self.state.saw_command(&envelope.id) {
             return;
         }
+        if envelope.role == Role::Viewer {
+            return self.turn_away(&envelope, "this connection may look, not act");
+        }
+        let may = self.may_act(&envelope);
+        let CommandEnvelope { id, author, role: _, viewer, command } = envelope;
         let what = CleanText::one_line(&command.to_string());
-        let checked = match role {
-            Role::Viewer => Err("this connection may look, not act".to_owned()),
-            Role::Control if self.state.ended.is_some() => Err("the session has ended".to_owned()),
-            Role::Control => self.check(&author, &command),
-        };
+        let passes_control = matches!(command, Command::TakeControl | Command::AskControl | Command::GiveControl(_));
+        let checked = may.and_then(|()| match &command {
+            _ if self.state.ended.is_some() => Err("the session has ended".to_owned()),
+            control if passes_control => self.check_control(viewer, control),
+            command => self.check(&author, command),
+        });
         match checked {
             Ok(()) => {
                 let what = self.consequence(&author, &command).unwrap_or(what);
                 self.emit(Event::CommandAccepted { id, author: author.clone(), what });
-                self.act(author, command);
+                if passes_control {
+                    self.pass_control(viewer, &command);
+                } else {
+                    self.act(author, command);
+                }
             }
             Err(reason) => {
                 let reason = CleanText::one_line(&reason);
@@ -165,6 +174,8 @@ impl Orchestrator {
             Command::Message { task, text } => self.check_message(self.task(task)?, text),
             Command::Answer { task, text } => self.check_answer(self.task(task)?, text),
             Command::Dismiss(subject) => self.check_dismiss(subject),
+            // Control passes before it comes here.
+            Command::TakeControl | Command::AskControl | Command::GiveControl(_) => Ok(()),
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
         }
     }
@@ -211,6 +222,7 @@ impl Orchestrator {
             Command::SetLevel { scope, level } => self.emit(Event::SessionLeveled { scope, level }),
             Command::Probe(Some(endpoint)) => self.effect(Effect::Probe(endpoint)),
             Command::Probe(None) => self.probe_all(),
+            Command::TakeControl | Command::AskControl | Command::GiveControl(_) => {}
             Command::EndSession => {
                 self.stop(&StopScope::All, Partial::Kept);
                 self.settle();

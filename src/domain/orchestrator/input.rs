@@ -1,8 +1,8 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, Recipe, SlotAfter,
-    TaskId, TurnEnd, TurnId, Usage,
+    Channel, CommandEnvelope, CommandId, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, Recipe,
+    SlotAfter, TaskId, TurnEnd, TurnId, Usage, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -67,6 +67,10 @@ pub enum Input {
     },
     /// The machine's memory.
     Sampled(MachineSampled),
+    /// A console begins to watch.
+    ViewerJoined(Viewer),
+    /// A console watches no more.
+    ViewerLeft(ViewerId),
     /// The journal can't be written.
     JournalFailed {
         /// What was attempted on what and how to mend it.
@@ -107,6 +111,13 @@ pub enum Effect {
     Probe(EndpointName),
     /// Say [`Input::Wake`] at this session time; replaces the wake asked for before.
     WakeAt(Micros),
+    /// Tell the client that gave this command why it may not; no record says so.
+    TurnAway {
+        /// The command.
+        id: CommandId,
+        /// Why.
+        reason: CleanText,
+    },
     /// Flush the journal and end the process's engine.
     End(EndReason),
 }

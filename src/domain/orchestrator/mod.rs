@@ -11,6 +11,7 @@
 mod again;
 mod by_hand;
 mod commands;
+mod control;
 mod edits;
 mod endpoints;
 mod goals;
@@ -53,6 +54,8 @@ pub struct Orchestrator {
     out: Decision,
     /// Inputs for turns that had ended; dropped, counted here.
     late_inputs: u64,
+    /// Commands of clients that may only look; answered, counted here.
+    turned_away: u64,
 }
 
 impl Orchestrator {
@@ -64,6 +67,7 @@ impl Orchestrator {
             now: Micros(0),
             out: Decision::default(),
             late_inputs: 0,
+            turned_away: 0,
         };
         this.emit(Event::SessionStarted(Box::new(started)));
         this.emit(Event::SessionOpened(opened));
@@ -77,7 +81,7 @@ impl Orchestrator {
     pub fn resume(state: State, opened: SessionOpened) -> (Self, Decision) {
         let now = state.at;
         let index = Index::rebuild(&state);
-        let mut this = Self { state, index, now, out: Decision::default(), late_inputs: 0 };
+        let mut this = Self { state, index, now, out: Decision::default(), late_inputs: 0, turned_away: 0 };
         this.emit(Event::SessionOpened(opened));
         this.recover();
         this.probe_all();
@@ -96,6 +100,11 @@ impl Orchestrator {
         self.late_inputs
     }
 
+    /// Commands of clients that may only look.
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
     /// Takes one input at session time `now` (never before an earlier one; it is moved up if it is).
     pub fn handle(&mut self, now: Micros, input: Input) -> Decision {
         self.now = now.max(self.now);
@@ -110,6 +119,8 @@ impl Orchestrator {
             Input::SlotFreed { turn } => self.slot_freed(turn),
             Input::Probed { endpoint, report } => self.probed(&endpoint, report),
             Input::Sampled(sample) => self.emit(Event::MachineSampled(sample)),
+            Input::ViewerJoined(viewer) => self.viewer_joined(viewer),
+            Input::ViewerLeft(viewer) => self.viewer_left(viewer),
             Input::JournalFailed { reason } => self.journal_failed(reason),
             Input::JournalMended => self.journal_mended(),
             Input::Wake => {}

@@ -54,6 +54,7 @@ impl Event {
             Self::SessionPaused {} => "session.paused",
             Self::SessionResumed {} => "session.resumed",
             Self::SessionEnded { .. } => "session.ended",
+            Self::SessionForked(_) => "session.forked",
             Self::SessionLeveled { .. } => "session.leveled",
             Self::GoalAdded(_) => "goal.added",
             Self::GoalDrafted { .. } => "goal.drafted",
@@ -82,7 +83,12 @@ impl Event {
             Self::TurnEnded(_) => "turn.ended",
             Self::SlotFreed { .. } => "slot.freed",
             Self::EndpointChanged(_) => "endpoint.changed",
+            Self::EndpointMoved { .. } => "endpoint.moved",
             Self::MachineSampled(_) => "machine.sampled",
+            Self::ViewerJoined(_) => "viewer.joined",
+            Self::ViewerLeft { .. } => "viewer.left",
+            Self::ViewerAsked { .. } => "viewer.asked",
+            Self::ViewerGivenControl { .. } => "viewer.given_control",
             Self::CommandAccepted { .. } => "command.accepted",
             Self::CommandRefused { .. } => "command.refused",
             Self::AttentionRaised { .. } => "attention.raised",
@@ -134,6 +140,7 @@ impl Event {
             Self::TurnProgressed { turn, .. } | Self::SlotFreed { turn } => attempt(turn.attempt),
             Self::TurnEnded(ended) => attempt(ended.turn.attempt),
             Self::EndpointChanged(changed) => About { endpoint: Some(&changed.endpoint), ..none },
+            Self::EndpointMoved { endpoint, .. } => About { endpoint: Some(endpoint), ..none },
             Self::CommandAccepted { author, .. } | Self::CommandRefused { author, .. } => {
                 About { author: Some(author), ..none }
             }
@@ -145,6 +152,11 @@ impl Event {
             | Self::SessionPaused {}
             | Self::SessionResumed {}
             | Self::SessionEnded { .. }
+            | Self::SessionForked(_)
+            | Self::ViewerJoined(_)
+            | Self::ViewerLeft { .. }
+            | Self::ViewerAsked { .. }
+            | Self::ViewerGivenControl { .. }
             | Self::SessionLeveled { scope: LevelScope::Session, .. }
             | Self::MachineSampled(_) => none,
         }
@@ -164,7 +176,9 @@ impl Event {
             | Self::CommandRefused { .. }
             | Self::GoalEnded { outcome: Outcome::Failed, .. }
             | Self::AttemptEnded { end: AttemptEnd::Failed(_), .. } => Bearing::Badly,
-            Self::TaskAsked(_) | Self::AttentionRaised { .. } | Self::GoalDrafted { .. } => Bearing::Asks,
+            Self::TaskAsked(_) | Self::ViewerAsked { .. } | Self::AttentionRaised { .. } | Self::GoalDrafted { .. } => {
+                Bearing::Asks
+            }
             Self::TaskCancelled { .. }
             | Self::GoalEnded { outcome: Outcome::Cancelled, .. }
             | Self::AttemptEnded { end: AttemptEnd::Cancelled | AttemptEnd::Interrupted, .. } => Bearing::Stopped,
@@ -258,6 +272,15 @@ impl Event {
                 Health::Loading => "loading its model".to_owned(),
                 Health::Down { reason } => format!("down: {reason}"),
             },
+            Self::SessionForked(forked) => {
+                format!("{} from record {} of {}", forked.session, forked.seq, forked.parent)
+            }
+            Self::EndpointMoved { endpoint, url } => format!("{endpoint} is at {url}"),
+            Self::ViewerJoined(viewer) => format!("{} {} from {}", viewer.viewer, viewer.name, viewer.origin),
+            Self::ViewerLeft { viewer } => viewer.to_string(),
+            Self::ViewerAsked { viewer } => format!("{viewer} asks for control"),
+            Self::ViewerGivenControl { viewer: Some(viewer) } => format!("{viewer} has control"),
+            Self::ViewerGivenControl { viewer: None } => "nobody has control".to_owned(),
             Self::MachineSampled(sample) => {
                 let gb = |bytes: u64| bytes as f64 / 1e9;
                 format!("{:.1} of {:.1} GB used, swap {:.1}", gb(sample.used), gb(sample.total), gb(sample.swap))

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, CommandId, EndpointName, GoalId, Level, Name, Subject, TaskId};
+use super::{AgentName, CommandId, EndpointName, GoalId, Level, Name, Subject, TaskId, ViewerId};
 use crate::domain::plan::{Plan, PlanEdit};
 use crate::domain::text::CleanText;
 
@@ -18,6 +18,8 @@ pub struct CommandEnvelope {
     pub author: Author,
     /// What they may do.
     pub role: Role,
+    /// The console it came from; none: a script, a command line, Baton itself.
+    pub viewer: Option<ViewerId>,
     /// What.
     pub command: Command,
 }
@@ -145,6 +147,12 @@ pub enum Command {
     },
     /// Probe an endpoint now, or all of them.
     Probe(Option<EndpointName>),
+    /// Take control; refused while another viewer has it.
+    TakeControl,
+    /// Ask whoever has control for it.
+    AskControl,
+    /// Give control to another viewer; none: to nobody, and whoever may act acts.
+    GiveControl(Option<ViewerId>),
     /// End the session: cancel what runs, keep partials, close the journal.
     EndSession,
 }
@@ -262,6 +270,10 @@ impl fmt::Display for Command {
             }
             Self::Probe(Some(endpoint)) => write!(f, "probe {endpoint}"),
             Self::Probe(None) => f.write_str("probe every endpoint"),
+            Self::TakeControl => f.write_str("take control"),
+            Self::AskControl => f.write_str("ask for control"),
+            Self::GiveControl(Some(viewer)) => write!(f, "give control to {viewer}"),
+            Self::GiveControl(None) => f.write_str("give control to nobody"),
             Self::EndSession => f.write_str("end the session"),
         }
     }

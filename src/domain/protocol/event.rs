@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, AttemptId, Author, CommandId, EndpointName, Failure, GoalId, GoalOptions, Level, LevelScope,
-    LevelSupport, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId, TurnId,
+    AgentName, AttemptId, Author, CommandId, EndpointName, Failure, Forked, GoalId, GoalOptions, Level, LevelScope,
+    LevelSupport, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId, TurnId, Viewer,
+    ViewerId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -32,6 +33,9 @@ pub enum Event {
         /// Why, in words.
         reason: CleanText,
     },
+    /// The session is a copy of another one's past from here on; the first record of its own.
+    #[serde(rename = "session.forked")]
+    SessionForked(Forked),
     /// The reasoning level of the session, an agent or a task was set.
     #[serde(rename = "session.leveled")]
     SessionLeveled {
@@ -192,9 +196,39 @@ pub enum Event {
     /// What is known of an endpoint changed.
     #[serde(rename = "endpoint.changed")]
     EndpointChanged(Box<EndpointChanged>),
+    /// An endpoint's server is found at another address from now on (the simulated fleet, after a resume).
+    #[serde(rename = "endpoint.moved")]
+    EndpointMoved {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Its base URL.
+        url: String,
+    },
     /// The machine's memory, sampled (on change beyond a step).
     #[serde(rename = "machine.sampled")]
     MachineSampled(MachineSampled),
+
+    /// A console began to watch.
+    #[serde(rename = "viewer.joined")]
+    ViewerJoined(Viewer),
+    /// A console watches no more.
+    #[serde(rename = "viewer.left")]
+    ViewerLeft {
+        /// Which.
+        viewer: ViewerId,
+    },
+    /// A viewer asks for control.
+    #[serde(rename = "viewer.asked")]
+    ViewerAsked {
+        /// Which.
+        viewer: ViewerId,
+    },
+    /// Control passed.
+    #[serde(rename = "viewer.given_control")]
+    ViewerGivenControl {
+        /// Who has it now; none: nobody, whoever may act acts.
+        viewer: Option<ViewerId>,
+    },
 
     /// A command was accepted; the records after it are what it did.
     #[serde(rename = "command.accepted")]

@@ -252,6 +252,24 @@ impl FromStr for AttemptId {
 }
 text_serde!(AttemptId, "AttemptId", "^a[0-9]+$");
 
+/// A console that watches the session: `v1`, `v2`, … counted over the session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewerId(pub u64);
+
+impl fmt::Display for ViewerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+impl FromStr for ViewerId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        counter(text, 'v').map(Self)
+    }
+}
+text_serde!(ViewerId, "ViewerId", "^v[0-9]+$");
+
 /// One model request: the `turn`-th turn (from 1) of an attempt, written `a7.1`. Effects and their inputs carry it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TurnId {

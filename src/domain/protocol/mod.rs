@@ -15,6 +15,7 @@ mod level;
 mod recipe;
 mod record;
 mod subject;
+mod viewer;
 
 pub use about::{About, Bearing, output_words};
 pub use command::{
@@ -26,8 +27,10 @@ pub use failure::{Failure, FailureKind, Remedy};
 pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};
 pub use id::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId,
+    ViewerId,
 };
 pub use level::{Level, LevelSupport};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{FORMAT, Header, Record, RecordError};
 pub use subject::Subject;
+pub use viewer::{Forked, Viewer};

@@ -13,9 +13,9 @@ use super::{
     Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, Event, FailureCount, GoalAdded, GoalId, Health,
-    LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, TaskId, TaskRetried, TurnEnd,
-    TurnEnded, TurnId, TurnStarted,
+    AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, EndpointName, Event, FailureCount, GoalAdded,
+    GoalId, Health, LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, TaskId,
+    TaskRetried, TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -32,11 +32,19 @@ impl State {
             Event::SessionStarted(started) => self.session_started(started),
             Event::SessionOpened(opened) => {
                 self.ended = None;
+                // Whoever watched the process before went with it.
+                self.viewers.clear();
+                self.control = None;
+                self.asking_control = None;
                 self.lives.push((at, opened.clone()));
             }
             Event::SessionPaused {} => self.gear = Gear::Paused,
             Event::SessionResumed {} => self.gear = Gear::Running,
             Event::SessionEnded { reason } => self.ended = Some(reason.clone()),
+            Event::SessionForked(forked) => {
+                self.session = Some(forked.session.clone());
+                self.parent = Some(forked.clone());
+            }
             Event::SessionLeveled { scope, level } => self.leveled(scope, *level),
             Event::GoalAdded(goal) => self.goal_added(at, goal),
             Event::GoalDrafted { goal } => self.goal_phase(*goal, GoalPhase::Draft),
@@ -118,6 +126,20 @@ impl State {
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
             Event::SlotFreed { turn } => self.set_permit(at, *turn, PermitPhase::Free),
             Event::EndpointChanged(changed) => self.endpoint_changed(at, changed),
+            Event::EndpointMoved { endpoint, url } => self.endpoint_moved(endpoint, url),
+            Event::ViewerJoined(viewer) => {
+                self.viewers_seen = self.viewers_seen.max(viewer.viewer.0);
+                self.viewers.insert(viewer.viewer, viewer.clone());
+            }
+            Event::ViewerLeft { viewer } => {
+                self.viewers.remove(viewer);
+                self.asking_control = self.asking_control.filter(|v| v != viewer);
+            }
+            Event::ViewerAsked { viewer } => self.asking_control = Some(*viewer),
+            Event::ViewerGivenControl { viewer } => {
+                self.control = *viewer;
+                self.asking_control = None;
+            }
             Event::MachineSampled(sample) => self.machine = *sample,
             Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
                 self.commands.insert(id.clone());
@@ -134,6 +156,17 @@ impl State {
                 let cause = self.cause(subject);
                 self.dismissed.insert(subject.clone(), cause);
             }
+        }
+    }
+
+    /// The pool keeps its place and its permits; only where its server is changes.
+    fn endpoint_moved(&mut self, endpoint: &EndpointName, url: &str) {
+        let Some(ix) = self.find_endpoint(endpoint) else { return };
+        let state = &mut self.endpoints[ix.0 as usize];
+        state.config.url = url.to_owned();
+        self.pools[state.pool.0 as usize].key = state.config.pool();
+        if let Some(config) = self.config.fleet.endpoints.iter_mut().find(|e| e.name == *endpoint) {
+            config.url = url.to_owned();
         }
     }
 

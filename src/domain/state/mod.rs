@@ -43,8 +43,8 @@ pub use why::{Grant, IdleWhy, Why};
 use crate::domain::fleet::SessionConfig;
 use crate::domain::hash::IdMap;
 use crate::domain::protocol::{
-    AgentName, AttemptId, CommandId, EndpointName, GoalId, Level, MachineSampled, Micros, SessionId, SessionOpened,
-    Subject, TaskId, TurnId,
+    AgentName, AttemptId, CommandId, EndpointName, Forked, GoalId, Level, MachineSampled, Micros, SessionId,
+    SessionOpened, Subject, TaskId, TurnId, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -126,6 +126,16 @@ pub struct State {
     pub history: BTreeMap<AgentName, AgentHistory>,
     /// Counters.
     pub totals: Totals,
+    /// The consoles that watch.
+    pub viewers: BTreeMap<ViewerId, Viewer>,
+    /// Which of them has control; none: whoever may act acts.
+    pub control: Option<ViewerId>,
+    /// Which of them asks for it.
+    pub asking_control: Option<ViewerId>,
+    /// The last viewer's number: ids are never used again.
+    pub viewers_seen: u64,
+    /// Whose past this session has, if it is a fork.
+    pub parent: Option<Forked>,
     commands: std::collections::BTreeSet<CommandId>,
 }
 

@@ -6,19 +6,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::clock::SessionClock;
+use super::{Answer, Asked};
 use crate::domain::protocol::{
-    AttemptId, Author, Channel, Command, CommandEnvelope, CommandId, Micros, Name, Record, Role,
+    AttemptId, Author, Channel, Command, CommandEnvelope, CommandId, Micros, Name, Record, Role, ViewerId,
 };
-use crate::engine::client::{Client, SendError};
+use crate::engine::client::{Client, SendError, Standing};
 use crate::engine::journal::Reader;
 
 /// Records are gathered for this long before a viewer is woken again: waking a thread for each record costs more than
 /// the record, and 8 ms are a quarter of a frame.
 const GATHER: Duration = Duration::from_millis(8);
+
+/// The two ways to the host.
+#[derive(Clone, Debug)]
+pub(super) struct Host {
+    pub commands: mpsc::Sender<Asked>,
+    /// Unbounded, because a client that is dropped can't wait: each viewer says once that it left, and there are
+    /// [`super::MAX_VIEWERS`] at most.
+    pub left: mpsc::UnboundedSender<ViewerId>,
+}
 
 /// Clients of this process, counted so that their command ids differ.
 static CLIENTS: AtomicU64 = AtomicU64::new(1);
@@ -35,10 +45,11 @@ pub struct LocalClient {
     next: u64,
     /// Not to be woken before.
     rest: Option<Instant>,
-    commands: mpsc::Sender<CommandEnvelope>,
+    host: Host,
     clock: SessionClock,
     author: Author,
     role: Role,
+    viewer: Option<ViewerId>,
     id: u64,
     sent: AtomicU64,
 }
@@ -54,10 +65,11 @@ impl LocalClient {
     pub(super) fn new(
         live: Option<broadcast::Receiver<Arc<Record>>>,
         journal: PathBuf,
-        commands: mpsc::Sender<CommandEnvelope>,
+        host: Host,
         clock: SessionClock,
         author: Author,
         role: Role,
+        viewer: Option<ViewerId>,
     ) -> Self {
         let id = CLIENTS.fetch_add(1, Ordering::Relaxed);
         let sent = AtomicU64::new(0);
@@ -69,13 +81,40 @@ impl LocalClient {
             journal,
             next: 1,
             rest: None,
-            commands,
+            host,
             clock,
             author,
             role,
+            viewer,
             id,
             sent,
         }
+    }
+
+    /// Where in the session this client begins to see records: from the one after this. For a client that has what came
+    /// before. To be called before the first [`Client::recv`].
+    pub fn begin_after(&mut self, seq: u64) {
+        self.next = seq + 1;
+    }
+
+    /// Sends a command and waits for what became of it; the answer comes when it is on disk.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn ask(&self, command: Command) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        let envelope = self.envelope(command);
+        let commands = self.host.commands.clone();
+        async move {
+            let (answer, answered) = oneshot::channel();
+            commands.send(Asked::Command(envelope, Some(answer))).await.map_err(|_| SendError::Closed)?;
+            answered.await.map_err(|_| SendError::Closed)
+        }
+    }
+
+    fn envelope(&self, command: Command) -> CommandEnvelope {
+        let n = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = Name::slug(&format!("{}-{}-{n}", std::process::id(), self.id));
+        CommandEnvelope { id, author: self.author.clone(), role: self.role, viewer: self.viewer, command }
     }
 
     /// Takes a record if it is the next one. False: those before it are missing.
@@ -188,10 +227,9 @@ impl Client for LocalClient {
     }
 
     fn send(&self, command: Command) -> Result<CommandId, SendError> {
-        let n = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = Name::slug(&format!("{}-{}-{n}", std::process::id(), self.id));
-        let envelope = CommandEnvelope { id: id.clone(), author: self.author.clone(), role: self.role, command };
-        self.commands.try_send(envelope).map_err(|error| match error {
+        let envelope = self.envelope(command);
+        let id = envelope.id.clone();
+        self.host.commands.try_send(Asked::Command(envelope, None)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SendError::Busy,
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
@@ -215,5 +253,22 @@ impl Client for LocalClient {
 
     fn now(&self) -> Micros {
         self.clock.now()
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        Some(self.journal.clone())
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { viewer: self.viewer, role: self.role }
+    }
+}
+
+impl Drop for LocalClient {
+    fn drop(&mut self) {
+        if let Some(viewer) = self.viewer {
+            // A host that is gone knows of no viewers.
+            let _ = self.host.left.send(viewer);
+        }
     }
 }

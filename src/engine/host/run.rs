@@ -5,19 +5,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::expand::expand;
 use super::turn::{PhaseCell, Turn};
-use super::{EngineError, EngineOptions};
+use super::{Answer, Asked, EngineError, EngineOptions};
 use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, EndpointName, Failure, FailureKind, Micros, Name, Record, Remedy, Role,
-    SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
+    Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
+    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage, ViewerId,
 };
 use crate::domain::text::CleanText;
 use crate::engine::journal::{HOT_BYTES, TextStore, Writer};
@@ -61,6 +61,8 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     ended: bool,
+    /// Who waits for the answer to a command; at most as many as commands are on their way.
+    answers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
 }
 
 impl Host {
@@ -89,13 +91,15 @@ impl Host {
             wake: None,
             journal_failed: false,
             ended: false,
+            answers: BTreeMap::new(),
         }
     }
 
     /// Runs the session until it ends by command, or is told to stop.
     pub(super) async fn run(
         mut self,
-        mut commands: mpsc::Receiver<CommandEnvelope>,
+        mut commands: mpsc::Receiver<Asked>,
+        mut left: mpsc::UnboundedReceiver<ViewerId>,
         mut stop: mpsc::Receiver<()>,
     ) -> Result<(), EngineError> {
         let started = SessionStarted { session: self.options.session.clone(), config: self.options.config.clone() };
@@ -104,7 +108,7 @@ impl Host {
         self.tell_health(&mut orchestrator, health);
         let mut memory = Memory::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
-        let mut envelopes: Vec<CommandEnvelope> = Vec::new();
+        let mut asked: Vec<Asked> = Vec::new();
         let mut asked_to_stop = false;
         // One timer for all that has a time, moved only when the earliest does: a new one for each turn of this loop
         // costs a good part of what the loop does.
@@ -123,13 +127,14 @@ impl Host {
                     asked_to_stop = true;
                     batch.push(Input::Command(self.end_command()));
                 }
-                n = commands.recv_many(&mut envelopes, 64) => {
+                n = commands.recv_many(&mut asked, 64) => {
                     if n == 0 {
                         // Every client and the engine's handle are gone.
                         batch.push(Input::Command(self.end_command()));
                     }
-                    batch.extend(envelopes.drain(..).map(Input::Command));
+                    batch.extend(asked.drain(..).map(|asked| self.take(asked)));
                 }
+                Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
                 () = &mut alarm => {}
             }
@@ -142,8 +147,11 @@ impl Host {
                 batch.extend(done.err().and_then(|e| self.broke_off(&e)));
             }
             // Commands never wait behind a flood of output.
-            while let Ok(envelope) = commands.try_recv() {
-                batch.push(Input::Command(envelope));
+            while let Ok(asked) = commands.try_recv() {
+                batch.push(self.take(asked));
+            }
+            while let Ok(viewer) = left.try_recv() {
+                batch.push(Input::ViewerLeft(viewer));
             }
             let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
             if let Some(sample) = memory.sample(self.clock.now(), pace) {
@@ -185,6 +193,7 @@ impl Host {
             id: Name::slug(&format!("end-{}", self.clock.now().0)),
             author: Author::Baton,
             role: Role::Control,
+            viewer: None,
             command: Command::EndSession,
         }
     }
@@ -225,6 +234,13 @@ impl Host {
             self.texts.feed(record, offset);
             // Nobody listening is fine: a viewer that comes later reads the journal.
             let _ = self.records.send(Arc::clone(record));
+            if !self.answers.is_empty() {
+                match &record.event {
+                    Event::CommandAccepted { id, .. } => self.answer(id, Answer::Accepted),
+                    Event::CommandRefused { id, reason, .. } => self.answer(id, Answer::Refused(reason.clone())),
+                    _ => {}
+                }
+            }
         }
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
             self.act(orchestrator, effect);
@@ -237,8 +253,36 @@ impl Host {
         }
     }
 
+    /// What a client asks, as an input; who waits for an answer is kept.
+    fn take(&mut self, asked: Asked) -> Input {
+        match asked {
+            Asked::Joined(viewer) => Input::ViewerJoined(viewer),
+            Asked::Command(envelope, answer) => {
+                if let Some(answer) = answer {
+                    self.answers.insert(envelope.id.clone(), answer);
+                }
+                Input::Command(envelope)
+            }
+        }
+    }
+
+    /// Answers whoever waits: once what was decided is on disk.
+    fn answer(&mut self, id: &CommandId, answer: Answer) {
+        let Some(waits) = self.answers.remove(id) else { return };
+        let durable = self.writer.barrier();
+        self.tasks.spawn(async move {
+            let answer = match durable.await {
+                Ok(()) => answer,
+                Err(error) => Answer::Refused(CleanText::one_line(&error.to_string())),
+            };
+            // Whoever asked may be gone.
+            let _ = waits.send(answer);
+        });
+    }
+
     fn act(&mut self, orchestrator: &Orchestrator, effect: Effect) {
         match effect {
+            Effect::TurnAway { id, reason } => self.answer(&id, Answer::Refused(reason)),
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
             Effect::Probe(endpoint) => self.probe(orchestrator, endpoint),

@@ -14,6 +14,7 @@
 mod error;
 mod folder;
 mod pages;
+mod past;
 mod reader;
 mod recovery;
 mod sync;
@@ -24,6 +25,7 @@ mod writer;
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
 pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
+pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
 pub use writer::{MAX_PENDING, Resumed, Writer};

@@ -6,21 +6,22 @@
 mod deferred;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
-use super::session::{engine, person, runtime};
+use super::session::{engine, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
-use crate::domain::protocol::{Command, Role};
+use crate::domain::protocol::{Command, Role, SessionId};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
-use crate::interface::tui::model::{FleetChoice, Mouse};
+use crate::interface::tui::model::{FleetChoice, Mouse, Next};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
@@ -50,6 +51,26 @@ pub(crate) fn is_wanted(global: &Global) -> bool {
     on_terminal && !global.headless && global.form() == Form::Words
 }
 
+/// What a console shows.
+#[derive(Clone, Debug)]
+pub(crate) enum Opening {
+    /// A new session; the command is given to it as soon as there is one.
+    New(FleetWish, Option<Box<Command>>),
+    /// A session taken up again.
+    Resume(SessionId),
+    /// A session's past.
+    Replay(SessionId),
+    /// A running session of another process.
+    Attach(SessionId),
+}
+
+/// How a console was left.
+struct Left {
+    exit: ConsoleExit,
+    /// The journal of the session that ended with it.
+    journal: Option<PathBuf>,
+}
+
 /// A session that is being started.
 type Starting = JoinHandle<Result<Running, CliError>>;
 
@@ -59,52 +80,72 @@ struct Running {
     _simulator: Option<Simulator>,
 }
 
-/// Shows the console until it is left; `first` is given to the session as soon as there is one.
+/// Shows the console until it is left, and then whatever was chosen to come next.
 ///
 /// # Errors
 /// The terminal can't be had, or the session did not start.
-pub(crate) fn open(
-    config: Config,
-    first: Option<Command>,
-    global: &Global,
-    printer: &mut Printer,
-) -> Result<Exit, CliError> {
+pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     terminal::install_panic_hook();
-    let mut first = first;
-    let mut wish = global.fleet.clone();
+    let mut opening = opening;
     loop {
-        let (client, starting) = start(config.clone(), wish, first.take(), global.seed)?;
-        let runtime = runtime()?;
-        let shown = runtime.block_on(run(client, options(&config)));
-        // The thread that reads the keyboard ends with its next key, and nobody waits for that.
-        runtime.shutdown_background();
-        let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
-        let exit = shown.map_err(CliError::Console)?;
-        let running = started?;
-        let journal = running.engine.journal().to_owned();
-        running.engine.end()?;
-        match exit {
-            ConsoleExit::Switch(FleetChoice::Simulated) => wish = FleetWish::Simulated,
-            ConsoleExit::Switch(FleetChoice::Configured) => {
-                wish = match &global.fleet {
-                    FleetWish::File(path) => FleetWish::File(path.clone()),
-                    _ => FleetWish::Configured,
-                };
+        let left = match opening {
+            Opening::New(wish, first) => hosted(&config, wish, first, global)?,
+            Opening::Resume(_) | Opening::Replay(_) | Opening::Attach(_) => {
+                return Err(CliError::Usage("not built yet".to_owned()));
             }
-            ConsoleExit::Detached => return Ok(Exit::Code(exit.code())),
-            ConsoleExit::Left(_) | ConsoleExit::Terminated => {
-                printer.words(&format!("journal: {}", journal.display()));
-                return Ok(Exit::Code(exit.code()));
+        };
+        opening = match left.exit {
+            ConsoleExit::Next(next) => match next {
+                Next::Fleet(FleetChoice::Simulated) => Opening::New(FleetWish::Simulated, None),
+                Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
+                Next::New => Opening::New(global.fleet.clone(), None),
+                Next::Resume(session) => Opening::Resume(session),
+                Next::Replay(session) => Opening::Replay(session),
+                Next::Attach(session) => Opening::Attach(session),
+            },
+            ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
+                if let (Some(journal), false) = (left.journal, left.exit == ConsoleExit::Detached) {
+                    printer.words(&format!("journal: {}", journal.display()));
+                }
+                return Ok(Exit::Code(left.exit.code()));
             }
-        }
+        };
     }
+}
+
+fn configured(global: &Global) -> FleetWish {
+    match &global.fleet {
+        FleetWish::File(path) => FleetWish::File(path.clone()),
+        _ => FleetWish::Configured,
+    }
+}
+
+/// A console over a session of this process.
+fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
+    let (client, starting) = start(config.clone(), wish, first, global.seed)?;
+    let shown = show(client, config);
+    let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
+    let exit = shown?;
+    let running = started?;
+    let journal = running.engine.journal().to_owned();
+    running.engine.end()?;
+    Ok(Left { exit, journal: Some(journal) })
+}
+
+/// A console over any client, until it is left.
+fn show<C: Client>(client: C, config: &Config) -> Result<ConsoleExit, CliError> {
+    let runtime = runtime()?;
+    let shown = runtime.block_on(run(client, options(config)));
+    // The thread that reads the keyboard ends with its next key, and nobody waits for that.
+    runtime.shutdown_background();
+    shown.map_err(CliError::Console)
 }
 
 /// Chooses the fleet and starts the engine on a thread of their own.
 fn start(
     config: Config,
     wish: FleetWish,
-    first: Option<Command>,
+    first: Option<Box<Command>>,
     seed: u64,
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
@@ -114,9 +155,9 @@ fn start(
             tracing::info!("{words}");
         }
         let engine = engine(&config, chosen.fleet, seed)?;
-        let client = engine.client(person(), Role::Control);
+        let client = engine.connector().viewer(user(), origin(), Role::Control)?;
         if let Some(command) = first {
-            client.send(command)?;
+            client.send(*command)?;
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);

@@ -84,7 +84,10 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
     }
     let _log = logging::start(&Paths::find(&Surroundings::of_process()).log);
     match &cli.command {
-        None => console::open(session::configuration(global)?, None, global, printer),
+        None => {
+            let opening = console::Opening::New(global.fleet.clone(), None);
+            console::open(session::configuration(global)?, opening, global, printer)
+        }
         Some(Sub::Run { what }) => run::run(what, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::Global;
 use super::choose::choose_fleet;
+use super::console::Opening;
 use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
 use super::print::Printer;
@@ -23,7 +24,8 @@ pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<
     let review = if console { Review::Ask } else { Review::Auto };
     let command = goal_of(what, &config, review)?;
     if console {
-        return super::console::open(config, Some(command), global, printer);
+        let opening = Opening::New(global.fleet.clone(), Some(Box::new(command)));
+        return super::console::open(config, opening, global, printer);
     }
     // Nobody is there to answer.
     let settings = Settings { questions: false, ..config.settings.clone() };

@@ -57,9 +57,23 @@ fn host() -> CleanText {
 
 /// Who sits here.
 pub(crate) fn person() -> Author {
+    Author::Person(user())
+}
+
+/// The user's name.
+pub(crate) fn user() -> CleanText {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     let name = CleanText::one_line(&name);
-    Author::Person(if name.is_empty() { CleanText::from_static("you") } else { name })
+    if name.is_empty() { CleanText::from_static("you") } else { name }
+}
+
+/// From where this process is used: over SSH, or here.
+pub(crate) fn origin() -> CleanText {
+    let ssh = std::env::var("SSH_CONNECTION").ok();
+    match ssh.as_deref().and_then(|line| line.split_whitespace().next()) {
+        Some(address) => CleanText::one_line(&format!("ssh {address}")),
+        None => CleanText::from_static("this machine"),
+    }
 }
 
 /// A runtime for the calling thread.

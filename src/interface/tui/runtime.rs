@@ -84,7 +84,7 @@ pub struct ConsoleOptions {
 }
 
 /// How a console ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsoleExit {
     /// The user left, or the session ended.
     Left(Leave),
@@ -92,17 +92,17 @@ pub enum ConsoleExit {
     Detached,
     /// A signal ended it.
     Terminated,
-    /// Start over with another fleet.
-    Switch(super::model::FleetChoice),
+    /// Something else comes in the same terminal.
+    Next(super::model::Next),
 }
 
 impl ConsoleExit {
     /// The process's exit code.
-    pub const fn code(self) -> u8 {
+    pub const fn code(&self) -> u8 {
         match self {
             Self::Left(Leave::Interrupted) => 130,
             Self::Terminated => 143,
-            Self::Left(_) | Self::Detached | Self::Switch(_) => 0,
+            Self::Left(_) | Self::Detached | Self::Next(_) => 0,
         }
     }
 }
@@ -140,7 +140,7 @@ enum Greeting {
 }
 
 /// Where the loop stands on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Course {
     /// It goes on.
     On,
@@ -275,7 +275,8 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         loop {
             self.turn().await;
-            if let Course::Over(exit) = self.course {
+            if let Course::Over(exit) = &self.course {
+                let exit = exit.clone();
                 self.flush_looks();
                 // A terminal that is gone needs nothing back.
                 let _ = self.stage.leave();
@@ -333,10 +334,10 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// A deadline came.
     async fn timed(&mut self) {
         let now = Instant::now();
-        if let Course::Ending(exit, at) = self.course
-            && at <= now
+        if let Course::Ending(exit, at) = &self.course
+            && *at <= now
         {
-            self.course = Course::Over(exit);
+            self.course = Course::Over(exit.clone());
             return;
         }
         if self.tick.is_some_and(|at| at <= now) {
@@ -398,8 +399,8 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// No record comes any more.
     fn over(&mut self) {
-        match self.course {
-            Course::Ending(exit, _) => self.course = Course::Over(exit),
+        match &self.course {
+            Course::Ending(exit, _) => self.course = Course::Over(exit.clone()),
             Course::Over(_) => {}
             _ if self.parted == Parted::Yes => self.course = Course::Over(ConsoleExit::Detached),
             Course::On | Course::WhenIdle => {

@@ -140,11 +140,16 @@ fn one_id_acts_once_and_a_viewer_may_not_act() {
         id: Name::new("same").unwrap(),
         author: Author::Person("v".into()),
         role,
+        viewer: None,
         command: Command::Pause,
     };
-    world.input(Input::Command(envelope(Role::Viewer)));
-    assert!(world.records.iter().any(|r| matches!(&r.event, Event::CommandRefused { .. })));
     let n = world.records.len();
+    world.input(Input::Command(envelope(Role::Viewer)));
+    // Turned away without a record, so that nobody fills the journal by asking.
+    assert_eq!((world.records.len(), world.orchestrator.turned_away()), (n, 1));
+    world.input(Input::Command(envelope(Role::Control)));
+    let n = world.records.len();
+    assert!(world.records.iter().any(|r| matches!(&r.event, Event::SessionPaused {})));
     world.input(Input::Command(envelope(Role::Control)));
     assert_eq!(world.records.len(), n);
 }

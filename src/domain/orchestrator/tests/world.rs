@@ -192,6 +192,7 @@ impl World {
             id: id.clone(),
             author: person(author),
             role: Role::Control,
+            viewer: None,
             command,
         }));
         for record in &self.records[from..] {
@@ -221,6 +222,7 @@ impl World {
         self.check();
         for effect in decision.effects {
             match effect {
+                Effect::TurnAway { .. } => {}
                 Effect::StartTurn(start) => {
                     let at = self.now.plus(Micros((self.duration)(&start)));
                     assert!(self.live.insert(start.turn, *start.clone()).is_none());

@@ -1,11 +1,12 @@
 //! A client of a session that is still to come: the console draws at once and is told of the session when there is one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Micros, Record};
-use crate::engine::client::{Client, SendError};
+use crate::engine::client::{Client, SendError, Standing};
 
 /// A client until then: no records, every command is told to come again, no time passes.
 pub(crate) struct DeferredClient<C> {
@@ -60,6 +61,20 @@ impl<C: Client + Sync> Client for DeferredClient<C> {
                 Some(text) => text.await,
                 None => None,
             }
+        }
+    }
+
+    fn journal(&self) -> Option<PathBuf> {
+        match &self.stage {
+            Stage::There(client) => client.journal(),
+            Stage::Waiting(_) | Stage::Never => None,
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match &self.stage {
+            Stage::There(client) => client.standing(),
+            Stage::Waiting(_) | Stage::Never => Standing::default(),
         }
     }
 

@@ -39,7 +39,7 @@ pub mod welcome;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, Context};
-use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, Subject, TaskId};
+use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, SessionId, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 
@@ -296,8 +296,8 @@ pub enum UiEffect {
     PreviewTheme(String),
     /// Wear a theme from now on, and at the next start.
     KeepTheme(String),
-    /// Start over on the simulated fleet, or on the configured one.
-    SwitchFleet(FleetChoice),
+    /// Leave this session for something else.
+    Go(Next),
 }
 
 /// How the console is left.
@@ -311,6 +311,21 @@ pub enum Leave {
     CancelAll,
     /// The same, by a second ctrl-c: exit code 130.
     Interrupted,
+}
+
+/// What comes after this session in the same terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A new session on a fleet.
+    Fleet(FleetChoice),
+    /// A new session where this one stood: the welcome.
+    New,
+    /// A session taken up again.
+    Resume(SessionId),
+    /// A session's past, to be looked at.
+    Replay(SessionId),
+    /// A running session of another process.
+    Attach(SessionId),
 }
 
 /// Which fleet.

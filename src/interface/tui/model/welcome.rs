@@ -5,7 +5,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
-use super::{FleetChoice, Msg, Screen, UiEffect};
+use super::{FleetChoice, Msg, Next, Screen, UiEffect};
 use crate::domain::plan::demo_plan;
 use crate::domain::protocol::{Command, GoalOptions, Micros, PlanSource, Record, Review};
 use crate::domain::state::State;
@@ -114,7 +114,7 @@ impl WelcomeUi {
         match action {
             Action::Enter if self.focus == WelcomeFocus::Goal => return self.accept(state),
             Action::Enter => self.focus = WelcomeFocus::Goal,
-            Action::ChooseFleet => return vec![UiEffect::SwitchFleet(other_fleet(state))],
+            Action::ChooseFleet => return vec![UiEffect::Go(Next::Fleet(other_fleet(state)))],
             Action::Refresh => return vec![probe(state)],
             Action::NextPane | Action::PreviousPane => {
                 self.focus = match self.focus {
@@ -242,7 +242,7 @@ fn other_fleet(state: &State) -> FleetChoice {
 /// What the probe key does: a simulated fleet always answers, so there it looks for the real one again.
 fn probe(state: &State) -> UiEffect {
     if state.config.fleet.is_simulated() {
-        UiEffect::SwitchFleet(FleetChoice::Configured)
+        UiEffect::Go(Next::Fleet(FleetChoice::Configured))
     } else {
         UiEffect::Send(Command::Probe(None))
     }
@@ -330,7 +330,7 @@ mod tests {
         welcome.update(Action::Back, &State::default(), Micros(0));
         assert_eq!((welcome.focus(), welcome.text().as_str()), (WelcomeFocus::Fleet, "keep me"));
         let chosen = welcome.update(Action::ChooseFleet, &State::default(), Micros(0));
-        assert_eq!(chosen, vec![UiEffect::SwitchFleet(FleetChoice::Simulated)]);
+        assert_eq!(chosen, vec![UiEffect::Go(Next::Fleet(FleetChoice::Simulated))]);
         welcome.update(Action::NextPane, &State::default(), Micros(0));
         assert_eq!(welcome.focus(), WelcomeFocus::Goal);
     }

@@ -338,8 +338,8 @@ impl Harness {
 
     /// How it ended, if it did.
     pub(crate) fn ended(&self) -> Option<ConsoleExit> {
-        match self.console.course {
-            Course::Over(exit) => Some(exit),
+        match &self.console.course {
+            Course::Over(exit) => Some(exit.clone()),
             _ => None,
         }
     }

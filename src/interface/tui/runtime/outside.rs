@@ -97,8 +97,8 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.keep_theme(&name);
                 Ok(())
             }
-            UiEffect::SwitchFleet(choice) => {
-                self.end(ConsoleExit::Switch(choice));
+            UiEffect::Go(next) => {
+                self.end(ConsoleExit::Next(next));
                 Ok(())
             }
             UiEffect::Notice(text) => {
@@ -203,7 +203,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 }
             }
             Leave::Idle | Leave::AfterRunning | Leave::CancelAll | Leave::Interrupted => {
-                if let (Course::Ending(..), Leave::Interrupted) = (self.course, leave) {
+                if let (Course::Ending(..), Leave::Interrupted) = (&self.course, leave) {
                     self.course = Course::Over(ConsoleExit::Left(leave));
                 } else {
                     self.end(ConsoleExit::Left(leave));

@@ -14,8 +14,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             Signalled::HangUp => self.part(),
             // A second one does not wait.
             Signalled::Terminate | Signalled::Interrupt if matches!(self.course, Course::Ending(..)) => {
-                if let Course::Ending(exit, _) = self.course {
-                    self.course = Course::Over(exit);
+                if let Course::Ending(exit, _) = &self.course {
+                    self.course = Course::Over(exit.clone());
                 }
             }
             Signalled::Terminate => self.end(ConsoleExit::Terminated),

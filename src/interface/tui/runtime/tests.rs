@@ -126,7 +126,7 @@ async fn ctrl_c_twice_within_two_seconds_interrupts() {
     assert!(console.sent().is_empty());
     console.pass(1_500).await.keys("<ctrl-c>").await.hang_up().await;
     let exit = console.ended().unwrap();
-    assert_eq!((exit, exit.code()), (ConsoleExit::Left(Leave::Interrupted), 130));
+    assert_eq!((exit.code(), exit), (130, ConsoleExit::Left(Leave::Interrupted)));
 
     let mut slow = Harness::new(80, 24);
     slow.tell(running()).await.keys("<ctrl-c>").await.pass(2_500).await.keys("<ctrl-c>").await;
