@@ -240,6 +240,9 @@ impl Disk for SmallDisk {
         small.reopened += 1;
         Ok(())
     }
+    fn rotate(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
     fn sync(&self) -> SyncFn {
         let disk = self.clone();
         Arc::new(move || if disk.0.lock().unwrap().sync_fails { Err(ErrorKind::Other.into()) } else { Ok(()) })
