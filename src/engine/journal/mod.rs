@@ -5,7 +5,7 @@
 //! | `journal.jsonl` | the open part: a header line, then one record a line; only ever appended to |
 //! | `journal-<seq>-<byte>.jsonl` | a closed part: the same, from that record and byte of the whole story on |
 //! | `journal.next` | the next part while it is being made; no part of the story yet |
-//! | `checkpoint-<seq>.json` | what was true after a record, to begin there; may be deleted at any time |
+//! | `checkpoint-<seq>-<byte>.json` | what was true after a record, to begin there; may be deleted at any time |
 //! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
 //! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
 //!
@@ -14,6 +14,7 @@
 //! Invariants: what [`Writer::commit`] returned `Ok` for survives the death of the process; what
 //! [`Writer::barrier`] or [`Writer::sync_now`] returned `Ok` for survives a power cut; a line in the middle is whole.
 
+mod checkpoint;
 mod error;
 mod folder;
 mod pages;
@@ -21,6 +22,7 @@ mod parts;
 mod past;
 mod reader;
 mod recovery;
+mod seek;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
-use super::reader::{BLOCK, LineEnd, fill};
-use crate::domain::protocol::{FORMAT, Header};
+use super::reader::{BLOCK, LineEnd, fill, time_of};
+use crate::domain::protocol::{FORMAT, Header, Micros};
 
 /// The next part's name until it is complete.
 const NEXT: &str = "journal.next";
@@ -125,6 +125,21 @@ pub(super) fn open(path: &Path) -> Result<Opened, JournalError> {
 /// The folder a journal's file is in.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where the whole story ends now.
+pub(super) fn end_of(journal: &Path) -> Result<u64, JournalError> {
+    let opened = open(journal)?;
+    let meta = opened.file.get_ref().metadata().map_err(|e| JournalError::io("look at", journal, e))?;
+    Ok(opened.head.start + meta.len())
+}
+
+/// The session time of a part's first record; none while it has none.
+pub(super) fn first_time(part: &Path) -> Option<Micros> {
+    let mut opened = open(part).ok()?;
+    let mut line = Vec::new();
+    fill(&mut opened.file, &mut line).ok()?;
+    time_of(&line)
 }
 
 /// Whether a path still names an open file. A path that names nothing any more is not told from one that does: nobody

@@ -18,7 +18,7 @@ pub const MAX_LINE: usize = 8 << 20;
 pub(super) const BLOCK: usize = 256 * 1024;
 
 /// Below this many bytes a search reads on rather than halve again.
-const NEAR: u64 = 64 * 1024;
+pub(super) const NEAR: u64 = 64 * 1024;
 
 /// A journal, record by record, over all its parts. As an iterator it ends at the present end; asked again later it goes
 /// on with what was written since, in whichever part. After an error it ends for good.
@@ -109,39 +109,18 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Opens a journal near the last record of a session time: at that record or a little before it.
-    ///
-    /// # Errors
-    /// As [`Reader::open`].
-    pub(super) fn open_near(path: &Path, at: Micros) -> Result<Self, JournalError> {
-        // The names of parts don't tell times; their first records do.
-        let open = parts::open(path)?;
-        let mut begins = vec![(open.head.first_seq, path.to_path_buf())];
-        if open.head.start > 0 {
-            let closed = parts::closed_before(parts::folder_of(path), open.head.start)?;
-            begins.extend(closed.into_iter().map(|part| (part.first_seq, part.path)));
-        }
-        begins.sort();
-        let not_after = begins.partition_point(|(_, part)| {
-            let Ok(mut opened) = parts::open(part) else { return false };
-            let mut line = Vec::new();
-            fill(&mut opened.file, &mut line).is_ok() && time_of(&line).is_some_and(|found| found <= at)
-        });
-        let from = begins.get(not_after.saturating_sub(1)).map_or(1, |(first, _)| *first);
-        let mut reader = Self::open_part(path, |part| part.first_seq > from)?;
-        reader.halve(|line| time_of(line).map(|found| found <= at))?;
-        Ok(reader)
-    }
-
-    /// Opens a journal at the byte where a line begins, counted over all parts, as [`super::Writer::append`] told it.
+    /// Opens a journal at the byte where a line begins, counted over all parts, as [`super::Writer::append`] told it. Where
+    /// one part ends and the next begins, that is the next one's first record.
     pub(super) fn open_at(path: &Path, offset: u64) -> Result<Self, JournalError> {
         let mut reader = Self::open_part(path, |part| part.start > offset)?;
-        reader.go(offset)?;
+        if offset > reader.base {
+            reader.go(offset)?;
+        }
         Ok(reader)
     }
 
     /// Opens the last part that does not stand too far.
-    fn open_part(path: &Path, too_far: impl Fn(&PartHeader) -> bool) -> Result<Self, JournalError> {
+    pub(super) fn open_part(path: &Path, too_far: impl Fn(&PartHeader) -> bool) -> Result<Self, JournalError> {
         let Opened { file, head, head_bytes } = parts::open(path)?;
         let far = head.start > 0 && too_far(&head);
         let mut reader = Self {
@@ -222,7 +201,7 @@ impl Reader {
 
     /// Moves within the part to a line for which `before` holds, not far from the last such; it is asked of whole lines
     /// and says none of a line it can't judge.
-    fn halve(&mut self, before: impl Fn(&[u8]) -> Option<bool>) -> Result<(), JournalError> {
+    pub(super) fn halve(&mut self, before: impl Fn(&[u8]) -> Option<bool>) -> Result<(), JournalError> {
         let low = self.halved(before).map_err(|e| JournalError::io("read", &self.part, e))?;
         self.go(low)
     }
@@ -399,7 +378,7 @@ pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
 }
 
 /// The session time of a record without decoding it.
-fn time_of(line: &[u8]) -> Option<Micros> {
+pub(super) fn time_of(line: &[u8]) -> Option<Micros> {
     let rest = line.strip_prefix(b"{\"seq\":")?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let rest = rest[digits..].strip_prefix(b",\"at\":")?;

@@ -1,5 +1,8 @@
 //! The journal under ill treatment: killed at every byte, full disks, vanished folders, random bytes.
 
+mod parts;
+mod past;
+
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
