@@ -141,6 +141,8 @@ pub(crate) enum Sub {
     },
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
+    /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.
+    Survives,
     /// Print completions for a shell.
     Completions {
         /// The shell.

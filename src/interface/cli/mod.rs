@@ -22,6 +22,7 @@ mod session;
 mod simulate;
 mod stuck;
 mod summary;
+mod survives;
 
 use std::process::ExitCode;
 
@@ -95,6 +96,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
+        Some(Sub::Survives) => Ok(survives::survives(printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
         Some(Sub::Man) => about::man(printer),
     }
