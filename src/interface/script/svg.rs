@@ -6,8 +6,10 @@
 use std::fmt::Write as _;
 
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Modifier;
 use unicode_width::UnicodeWidthStr;
+
+use crate::interface::tui::theme::looks;
 
 /// A cell in SVG units: the proportions of a usual monospace font at 14 units.
 const CELL: (f32, f32) = (8.4, 18.0);
@@ -31,26 +33,6 @@ impl Ground {
     /// A light one.
     pub const LIGHT: Self = Self { back: (0xfb, 0xfa, 0xf7), text: (0x22, 0x24, 0x2a) };
 }
-
-/// The first sixteen colours, as xterm has them.
-const SIXTEEN: [(u8, u8, u8); 16] = [
-    (0x00, 0x00, 0x00),
-    (0xcd, 0x31, 0x31),
-    (0x0d, 0xbc, 0x79),
-    (0xe5, 0xe5, 0x10),
-    (0x24, 0x72, 0xc8),
-    (0xbc, 0x3f, 0xbc),
-    (0x11, 0xa8, 0xcd),
-    (0xe5, 0xe5, 0xe5),
-    (0x66, 0x66, 0x66),
-    (0xf1, 0x4c, 0x4c),
-    (0x23, 0xd1, 0x8b),
-    (0xf5, 0xf5, 0x43),
-    (0x3b, 0x8e, 0xea),
-    (0xd6, 0x70, 0xd6),
-    (0x29, 0xb8, 0xdb),
-    (0xff, 0xff, 0xff),
-];
 
 /// What a run of cells has in common.
 #[derive(Clone, Copy, PartialEq)]
@@ -140,46 +122,12 @@ fn row(buffer: &Buffer, y: u16, ground: Ground, svg: &mut String) {
 }
 
 fn look(cell: &Cell, ground: Ground) -> Look {
-    let (mut back, mut text) = (rgb(cell.bg, ground.back), rgb(cell.fg, ground.text));
+    let [text, back] = looks(cell);
+    let (mut back, mut text) = (back.unwrap_or(ground.back), text.unwrap_or(ground.text));
     if cell.modifier.contains(Modifier::REVERSED) {
         std::mem::swap(&mut back, &mut text);
     }
     Look { back, text, modifier: cell.modifier - Modifier::REVERSED }
-}
-
-fn rgb(color: Color, otherwise: (u8, u8, u8)) -> (u8, u8, u8) {
-    let nth = |n: usize| SIXTEEN.get(n).copied().unwrap_or(otherwise);
-    match color {
-        Color::Reset => otherwise,
-        Color::Black => nth(0),
-        Color::Red => nth(1),
-        Color::Green => nth(2),
-        Color::Yellow => nth(3),
-        Color::Blue => nth(4),
-        Color::Magenta => nth(5),
-        Color::Cyan => nth(6),
-        Color::Gray => nth(7),
-        Color::DarkGray => nth(8),
-        Color::LightRed => nth(9),
-        Color::LightGreen => nth(10),
-        Color::LightYellow => nth(11),
-        Color::LightBlue => nth(12),
-        Color::LightMagenta => nth(13),
-        Color::LightCyan => nth(14),
-        Color::White => nth(15),
-        Color::Rgb(r, g, b) => (r, g, b),
-        Color::Indexed(n @ 0..=15) => nth(usize::from(n)),
-        // The cube of six levels, then the greys, as xterm has them.
-        Color::Indexed(n @ 16..=231) => {
-            let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
-            let n = n - 16;
-            (level(n / 36), level(n / 6 % 6), level(n % 6))
-        }
-        Color::Indexed(n) => {
-            let grey = 8 + 10 * (n - 232);
-            (grey, grey, grey)
-        }
-    }
 }
 
 fn hex((r, g, b): (u8, u8, u8)) -> String {
@@ -202,7 +150,7 @@ fn escape(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use ratatui::layout::Rect;
-    use ratatui::style::Style;
+    use ratatui::style::{Color, Style};
 
     use super::*;
 
@@ -220,14 +168,5 @@ mod tests {
         assert!(svg.contains(&format!("fill=\"{}\">r</text>", hex(Ground::DARK.back))), "{svg}");
         assert_eq!(svg, picture(&buffer, Ground::DARK));
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-    }
-
-    #[test]
-    fn colours_of_256_are_those_of_xterm() {
-        let rgb = |n| super::rgb(Color::Indexed(n), (9, 9, 9));
-        assert_eq!(
-            (rgb(16), rgb(21), rgb(231), rgb(232), rgb(255)),
-            ((0, 0, 0), (0, 0, 255), (255, 255, 255), (8, 8, 8), (238, 238, 238))
-        );
     }
 }
