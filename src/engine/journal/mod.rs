@@ -1,8 +1,11 @@
-//! The journal: a session is a folder, its truth the file `journal.jsonl` in it.
+//! The journal: a session is a folder, its truth the file `journal.jsonl` in it and the closed parts before that.
 //!
 //! | file | what it is |
 //! | --- | --- |
-//! | `journal.jsonl` | a header line, then one record a line; only ever appended to |
+//! | `journal.jsonl` | the open part: a header line, then one record a line; only ever appended to |
+//! | `journal-<seq>-<byte>.jsonl` | a closed part: the same, from that record and byte of the whole story on |
+//! | `journal.next` | the next part while it is being made; no part of the story yet |
+//! | `checkpoint-<seq>-<byte>.json` | what was true after a record, to begin there; may be deleted at any time |
 //! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
 //! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
 //!
@@ -11,12 +14,15 @@
 //! Invariants: what [`Writer::commit`] returned `Ok` for survives the death of the process; what
 //! [`Writer::barrier`] or [`Writer::sync_now`] returned `Ok` for survives a power cut; a line in the middle is whole.
 
+mod checkpoint;
 mod error;
 mod folder;
 mod pages;
+mod parts;
 mod past;
 mod reader;
 mod recovery;
+mod seek;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -28,4 +34,4 @@ pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
-pub use writer::{MAX_PENDING, Resumed, Writer};
+pub use writer::{MAX_PENDING, PART_BYTES, Resumed, Writer};
