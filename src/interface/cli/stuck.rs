@@ -39,7 +39,13 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
         };
         let sentence = format!("{}: {why}", task.title);
         match why {
-            Why::Held | Why::Paused | Why::Review(_) | Why::Blocked { .. } | Why::NoEndpoint { .. } | Why::NoAgent => {
+            Why::Held
+            | Why::Paused
+            | Why::Ended
+            | Why::Review(_)
+            | Why::Blocked { .. }
+            | Why::NoEndpoint { .. }
+            | Why::NoAgent => {
                 operator.push(sentence);
             }
             Why::Down { .. } => servers.push(sentence),
