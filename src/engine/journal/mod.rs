@@ -13,6 +13,7 @@
 
 mod error;
 mod folder;
+mod fork;
 mod pages;
 mod past;
 mod reader;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
+pub use fork::{Begins, Fork, fork};
 pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
