@@ -17,6 +17,7 @@
 mod checkpoint;
 mod error;
 mod folder;
+mod fork;
 mod pages;
 mod parts;
 mod past;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
+pub use fork::{Begins, Fork, fork};
 pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
