@@ -2,4 +2,5 @@
 //! commands; it decides nothing about tasks.
 
 pub mod cli;
+pub mod report;
 pub mod tui;

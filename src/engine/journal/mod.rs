@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `journal.jsonl` | a header line, then one record a line; only ever appended to |
 //! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
+//! | `summary.json` | what the list of sessions says of it; may be deleted at any time |
 //! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
 //!
 //! Not here: what records mean ([`crate::domain::state`]) and when they are made (`engine::host`).
@@ -17,6 +18,8 @@ mod pages;
 mod past;
 mod reader;
 mod recovery;
+mod search;
+mod summary;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -28,4 +31,6 @@ pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
+pub use search::{Found, Searched, Where, search};
+pub use summary::{Glance, Halt, Runner, SessionSummary, Standing};
 pub use writer::{MAX_PENDING, Resumed, Writer};
