@@ -86,6 +86,22 @@ pub enum JournalError {
         /// Which part is wrong, and how.
         why: String,
     },
+    /// A session is to be forked where it has no record.
+    #[error("{} has no record {seq} to fork at; its last one read is {last}", path.display())]
+    NoRecord {
+        /// The journal.
+        path: PathBuf,
+        /// The record asked for.
+        seq: u64,
+        /// The last one before it that there is.
+        last: u64,
+    },
+    /// A session with records that this version can't copy is to be forked.
+    #[error("{} has records of a later version, which a fork would lose; update Baton", path.display())]
+    Later {
+        /// The journal.
+        path: PathBuf,
+    },
     /// A record is longer than a reader takes.
     #[error("record {seq} is {bytes} bytes long, more than the {max} a journal line may have; lower the answer limits")]
     TooLong {

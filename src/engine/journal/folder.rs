@@ -46,6 +46,11 @@ impl Sessions {
         Self { root: root.into() }
     }
 
+    /// The folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a session's folder is or would be.
     ///
     /// # Errors

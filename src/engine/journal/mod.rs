@@ -7,6 +7,7 @@
 //! | `journal.next` | the next part while it is being made; no part of the story yet |
 //! | `checkpoint-<seq>-<byte>.json` | what was true after a record, to begin there; may be deleted at any time |
 //! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
+//! | `summary.json` | what the list of sessions says of it; may be deleted at any time |
 //! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
 //!
 //! Not here: what records mean ([`crate::domain::state`]) and when they are made (`engine::host`).
@@ -17,12 +18,15 @@
 mod checkpoint;
 mod error;
 mod folder;
+mod fork;
 mod pages;
 mod parts;
 mod past;
 mod reader;
 mod recovery;
+mod search;
 mod seek;
+mod summary;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -30,8 +34,11 @@ mod writer;
 
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
+pub use fork::{Begins, Fork, fork};
 pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
+pub use search::{Found, Searched, Where, search};
+pub use summary::{Glance, Halt, Runner, SessionSummary, Standing};
 pub use writer::{MAX_PENDING, PART_BYTES, Resumed, Writer};
