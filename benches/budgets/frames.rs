@@ -225,7 +225,7 @@ impl Console {
 }
 
 /// Seconds of CPU time of this thread: what else the machine does is not counted.
-fn clock() -> f64 {
+pub(crate) fn clock() -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
