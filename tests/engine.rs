@@ -12,7 +12,7 @@ use baton::domain::protocol::{
 };
 use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
-use baton::engine::host::{Engine, EngineError, EngineOptions, LocalClient, ResumeOptions, TakenUp};
+use baton::engine::host::{Answer, Engine, EngineError, EngineOptions, LocalClient, ResumeOptions, TakenUp};
 use baton::engine::journal::{Journal, JournalError, Sessions};
 use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
 
@@ -344,13 +344,9 @@ async fn a_viewer_that_comes_late_sees_everything() {
         assert!(late.recv(&mut batch, 16).await);
         seen.append(&mut batch);
     }
-    late.send(Command::Pause).unwrap();
-    while !seen.iter().any(|r: &Arc<Record>| matches!(&r.event, Event::CommandRefused { .. })) {
-        assert!(late.recv(&mut batch, 16).await);
-        seen.append(&mut batch);
-    }
+    // Who only looks is answered, and leaves no record.
+    assert!(matches!(late.ask(Command::Pause).await, Ok(Answer::Refused(_))));
     assert!(seen.iter().enumerate().all(|(i, r)| r.seq == i as u64 + 1), "no gap");
-    assert!(seen.len() > rig.records.len());
     rig.close().await;
 }
 
@@ -405,7 +401,7 @@ async fn a_session_that_ended_is_taken_up_and_what_was_done_is_not_done_again() 
 async fn a_paused_session_stays_paused_and_a_question_open_and_commands_are_heard_again() {
     let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 2)], vec![agent("worker", "a", None)]).await;
     let asks = "[sim ask=Keep the GPL sources?|keep them|drop them]";
-    rig.add(vec![task("asks", "worker", &[], asks), task("later", "worker", &["asks"], "[sim ms=5]")]);
+    rig.add(vec![task("asks", "worker", &[], asks)]);
     assert!(rig.until(|_, e| matches!(e, Event::AttentionRaised { subject: Subject::Question(_), .. })).await);
     rig.client.send(Command::Pause).unwrap();
     assert!(rig.until(|s, _| s.gear == Gear::Paused).await);
@@ -419,7 +415,7 @@ async fn a_paused_session_stays_paused_and_a_question_open_and_commands_are_hear
     rig.client.send(Command::Resume).unwrap();
     rig.reach_the_end().await;
     assert_eq!(rig.state.task_by_id(&id).unwrap().attempts.len(), 1, "it went on with its conversation");
-    assert_eq!(rig.state.progress(None).done, 2);
+    assert!(rig.state.task_by_id(&id).unwrap().is_done());
     rig.close().await;
 }
 
