@@ -159,6 +159,12 @@ pub(crate) enum Sub {
         #[command(subcommand)]
         command: FleetSub,
     },
+    /// List the sessions there were and are, or search what was said in them.
+    Sessions(SessionsArgs),
+    /// What a session came to: figures, tables, answers, failures, what remains; Markdown, or JSON with --json.
+    Report(ReportArgs),
+    /// A session as one text: every record with --json, to be read from top to bottom with --markdown.
+    Export(ExportArgs),
     /// Look at the configuration.
     Config {
         /// What to do.
@@ -174,6 +180,36 @@ pub(crate) enum Sub {
     },
     /// Print the manual page (roff; as in `baton man | man -l -`).
     Man,
+}
+
+/// What `baton sessions` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SessionsArgs {
+    /// Only those with this in their name, goal or state.
+    pub(crate) filter: Option<String>,
+    /// Look for this in everything that was said: goals, titles of tasks, answers, thinking.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+}
+
+/// What `baton report` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What `baton export` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Goals, plans, prompts, answers and conversations, as Markdown.
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
+    pub(crate) markdown: bool,
 }
 
 /// What `baton sim` takes.

@@ -59,6 +59,14 @@ pub(crate) enum CliError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file can't be written.
+    #[error("can't write {}: {source}; check the path, or write elsewhere", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Something typed is wrong; the sentence says what and how to mend it.
     #[error("{0}")]
     Usage(String),

@@ -16,13 +16,14 @@ use super::print::Printer;
 use super::progress::{self, Telling};
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
-use super::summary::{Metrics, Summary};
+use super::summary::Summary;
 use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
 use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::journal::Reader;
+use crate::interface::report::Metrics;
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.
 const BATCH: usize = 256;

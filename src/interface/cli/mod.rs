@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod doctor;
 mod error;
+mod export;
 mod fleet;
 mod fork;
 mod headless;
@@ -18,9 +19,11 @@ mod logging;
 mod plan;
 mod print;
 mod progress;
+mod report;
 mod resume;
 mod run;
 mod session;
+mod sessions;
 mod simulate;
 mod stuck;
 mod summary;
@@ -104,6 +107,9 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
+        Some(Sub::Sessions(args)) => sessions::sessions(args, global, printer),
+        Some(Sub::Report(args)) => report::report(args, global, printer),
+        Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
