@@ -65,8 +65,19 @@ pub(crate) struct Headless<'a> {
     goals: Vec<GoalId>,
     /// Those of them that have ended and are to be taken up all the same: a message waits for one of their tasks.
     reopening: Vec<GoalId>,
+    awaited: Awaited,
     refused: Option<CleanText>,
     telling: Telling,
+}
+
+/// What has to be seen before the state tells how the session gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    /// That this process took it up.
+    Opening,
+    /// What became of a command.
+    Answer(CommandId),
 }
 
 /// How the watching ended.
@@ -110,7 +121,19 @@ impl<'a> Headless<'a> {
         };
         let (goals, reopening) = (Vec::new(), Vec::new());
         let state = State::default();
-        Ok(Self { printer, form, until, state, client, command, goals, reopening, refused: None, telling })
+        Ok(Self {
+            printer,
+            form,
+            until,
+            state,
+            client,
+            command,
+            goals,
+            reopening,
+            awaited: Awaited::Nothing,
+            refused: None,
+            telling,
+        })
     }
 
     /// Watches a session that was taken up: `before` is what was true then. None: nothing of it is left to do.
@@ -126,8 +149,10 @@ impl<'a> Headless<'a> {
     ) -> Result<Self, CliError> {
         let mut client = engine.client(person(), Role::Control);
         client.begin_after(before.seq);
+        let (mut command, mut awaited) = (None, Awaited::Opening);
         if go == Go::Resumed && before.gear == Gear::Paused {
-            client.send(Command::Resume)?;
+            let id = client.send(Command::Resume)?;
+            (command, awaited) = (Some(id.clone()), Awaited::Answer(id));
         }
         let telling = if printer.words_on_terminal() { Telling::Trouble } else { Telling::All };
         let left = left_to_do(&before);
@@ -139,9 +164,10 @@ impl<'a> Headless<'a> {
             until: Until::Ended,
             state: before,
             client,
-            command: None,
+            command,
             goals: left,
             reopening,
+            awaited,
             refused: None,
             telling,
         })
@@ -233,7 +259,7 @@ impl<'a> Headless<'a> {
                     return Watched::Signal(number);
                 }
                 _ = beat.tick() => {
-                    if self.goals.is_empty() {
+                    if self.goals.is_empty() || self.awaited != Awaited::Nothing {
                         continue;
                     }
                     let now = self.client.now();
@@ -270,6 +296,15 @@ impl<'a> Headless<'a> {
                 _ => None,
             };
             self.state.apply(&record);
+            match (&record.event, &self.awaited) {
+                (Event::SessionOpened(_), Awaited::Opening) => self.awaited = Awaited::Nothing,
+                (Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. }, Awaited::Answer(answered))
+                    if id == answered =>
+                {
+                    self.awaited = Awaited::Nothing;
+                }
+                _ => {}
+            }
             match &record.event {
                 Event::GoalAdded(added) if self.goals.is_empty() => self.goals.push(added.goal),
                 Event::GoalReopened { goal } => self.reopening.retain(|g| g != goal),
