@@ -24,7 +24,7 @@ pub use clock::SessionClock;
 pub use local::LocalClient;
 
 use crate::domain::fleet::SessionConfig;
-use crate::domain::protocol::{Author, CommandEnvelope, Record, Role, SessionId, Viewer, ViewerId};
+use crate::domain::protocol::{Author, CommandEnvelope, Micros, Record, Role, SessionId, Viewer, ViewerId};
 use crate::domain::text::CleanText;
 use crate::engine::client::SendError;
 use crate::engine::journal::{JournalError, Sessions};
@@ -56,6 +56,8 @@ pub enum Answer {
     Accepted,
     /// It is not, for this reason.
     Refused(CleanText),
+    /// A command of that id was given before: it acts once, and its answer is in the records.
+    Repeated,
 }
 
 /// What an engine is started with.
@@ -186,6 +188,20 @@ impl Connector {
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
         Ok(self.connect(Author::Person(name), role, Some(viewer)))
+    }
+
+    /// Gives a command as it stands in its envelope, for who speaks for others: who gives it and what they may do is
+    /// the caller's to know. The answer comes when it is on disk.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the session is over.
+    pub fn ask(&self, envelope: CommandEnvelope) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        self.host.ask(envelope)
+    }
+
+    /// Session time now.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
     }
 
     fn connect(&self, author: Author, role: Role, viewer: Option<ViewerId>) -> LocalClient {

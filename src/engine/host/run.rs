@@ -19,6 +19,7 @@ use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
     Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage, ViewerId,
 };
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::engine::journal::{HOT_BYTES, TextStore, Writer};
 use crate::engine::machine::{Pace, Probe, Sampler, SystemProbe};
@@ -132,7 +133,7 @@ impl Host {
                         // Every client and the engine's handle are gone.
                         batch.push(Input::Command(self.end_command()));
                     }
-                    batch.extend(asked.drain(..).map(|asked| self.take(asked)));
+                    batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
@@ -148,7 +149,7 @@ impl Host {
             }
             // Commands never wait behind a flood of output.
             while let Ok(asked) = commands.try_recv() {
-                batch.push(self.take(asked));
+                batch.extend(self.take(orchestrator.state(), asked));
             }
             while let Ok(viewer) = left.try_recv() {
                 batch.push(Input::ViewerLeft(viewer));
@@ -253,15 +254,21 @@ impl Host {
         }
     }
 
-    /// What a client asks, as an input; who waits for an answer is kept.
-    fn take(&mut self, asked: Asked) -> Input {
+    /// What a client asks, as an input; who waits for an answer is kept. A command that was given before is answered
+    /// here: the orchestrator says nothing about it again.
+    fn take(&mut self, state: &State, asked: Asked) -> Option<Input> {
         match asked {
-            Asked::Joined(viewer) => Input::ViewerJoined(viewer),
+            Asked::Joined(viewer) => Some(Input::ViewerJoined(viewer)),
             Asked::Command(envelope, answer) => {
                 if let Some(answer) = answer {
+                    if state.saw_command(&envelope.id) || self.answers.contains_key(&envelope.id) {
+                        // Whoever asked may be gone.
+                        let _ = answer.send(Answer::Repeated);
+                        return None;
+                    }
                     self.answers.insert(envelope.id.clone(), answer);
                 }
-                Input::Command(envelope)
+                Some(Input::Command(envelope))
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Not here: the console itself (`tui`). Invariant: a session lives exactly as long as the console that shows it, or,
 //! detached, as its work.
 
+mod attached;
 mod deferred;
 
 use std::io::IsTerminal;
@@ -13,6 +14,7 @@ use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
+use super::serve::listen_if_possible;
 use super::session::{engine, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
@@ -20,6 +22,7 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
+use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
@@ -77,6 +80,8 @@ type Starting = JoinHandle<Result<Running, CliError>>;
 /// What keeps a console's session going.
 struct Running {
     engine: Engine,
+    /// None when it can't be reached from outside.
+    _server: Option<Server>,
     _simulator: Option<Simulator>,
 }
 
@@ -90,7 +95,8 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     loop {
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
-            Opening::Resume(_) | Opening::Replay(_) | Opening::Attach(_) => {
+            Opening::Attach(session) => attached::attached(&config, &session, global)?,
+            Opening::Resume(_) | Opening::Replay(_) => {
                 return Err(CliError::Usage("not built yet".to_owned()));
             }
         };
@@ -161,7 +167,8 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        Ok(Running { engine, _simulator: chosen.simulator })
+        let server = listen_if_possible(&engine, &config);
+        Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
 }

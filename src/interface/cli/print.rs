@@ -66,6 +66,11 @@ impl Printer {
         self.data(&format!("{raw}\n"));
     }
 
+    /// Whether nobody reads stdout any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// A JSON value over several lines.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) {
         match serde_json::to_string_pretty(value) {
