@@ -36,6 +36,9 @@ const BATCH: usize = 128;
 /// A journal that could not be written is tried again after this.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
+/// At the session's end: how long answers may take that wait for the disk, which has been written by then.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A request under way, until its end was acted on.
 struct Live {
     task: AbortHandle,
@@ -62,6 +65,8 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     ended: bool,
+    /// Answers on their way to who waits for them, once what was decided is on disk.
+    answering: JoinSet<()>,
     /// Who waits for the answer to a command; at most as many as commands are on their way.
     answers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
 }
@@ -92,6 +97,7 @@ impl Host {
             wake: None,
             journal_failed: false,
             ended: false,
+            answering: JoinSet::new(),
             answers: BTreeMap::new(),
         }
     }
@@ -176,6 +182,9 @@ impl Host {
         self.live.clear();
         self.tasks.abort_all();
         self.writer.sync_now()?;
+        // Who asked for the end is told of it, too.
+        let told = async { while self.answering.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, told).await;
         Ok(())
     }
 
@@ -277,7 +286,8 @@ impl Host {
     fn answer(&mut self, id: &CommandId, answer: Answer) {
         let Some(waits) = self.answers.remove(id) else { return };
         let durable = self.writer.barrier();
-        self.tasks.spawn(async move {
+        while self.answering.try_join_next().is_some() {}
+        self.answering.spawn(async move {
             let answer = match durable.await {
                 Ok(()) => answer,
                 Err(error) => Answer::Refused(CleanText::one_line(&error.to_string())),

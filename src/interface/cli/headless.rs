@@ -194,7 +194,9 @@ impl<'a> Headless<'a> {
                     }
                     match outlook(&self.state, goal, now) {
                         Outlook::Moving => (waiting_since, told) = (None, None),
-                        Outlook::Operator(sentences) | Outlook::Servers(sentences) if self.stuck == Stuck::Waits => {
+                        // With time, a server comes back by itself.
+                        Outlook::Servers(_) if self.stuck == Stuck::Waits => {}
+                        Outlook::Operator(sentences) if self.stuck == Stuck::Waits => {
                             if told.as_ref() != Some(&sentences) {
                                 self.wait_for_the_operator(&sentences);
                                 told = Some(sentences);

@@ -167,13 +167,9 @@ async fn session(
 }
 
 async fn state(Held(house): Held<Shared>, Query(given): Query<BTreeMap<String, String>>) -> Result<Response, Refusal> {
-    known(&given, &["form"])?;
+    known(&given, &[])?;
     let state = house.watched.state();
-    match given.get("form").map(String::as_str) {
-        None | Some("summary") => Ok(Json(Snapshot::of(&state, house.connector.now())).into_response()),
-        Some("full") => Ok(Json(&*state).into_response()),
-        Some(_) => Err(Refusal::bad("form is summary or full")),
-    }
+    Ok(Json(Snapshot::of(&state, house.connector.now())).into_response())
 }
 
 async fn text(
