@@ -3,4 +3,6 @@
 
 pub mod cli;
 pub mod remote;
+pub mod report;
+pub mod script;
 pub mod tui;

@@ -25,7 +25,7 @@ const BATCH: usize = 256;
 pub(crate) fn attach(wish: Option<&str>, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     let running = runtime()?.block_on(running(&config, wish))?;
-    let Some((info, others)) = running.split_first() else { return Err(CliError::NoSession) };
+    let Some((info, others)) = running.split_first() else { return Err(CliError::NoneRuns) };
     if !others.is_empty() {
         printer.words(&format!("{} sessions run; this is the latest, {}. The others:", running.len(), info.session));
         others.iter().for_each(|other| printer.words(&line(other)));
@@ -104,7 +104,7 @@ pub(crate) async fn the_one(
         let lines: Vec<String> = running.iter().map(line).collect();
         return Err(CliError::Usage(format!("several sessions run; name one:\n{}", lines.join("\n"))));
     }
-    let info = running.pop().ok_or(CliError::NoSession)?;
+    let info = running.pop().ok_or(CliError::NoneRuns)?;
     let place = Place::of(&info.session, &config.paths.run)?;
     Ok((Call::new(place, given).map_err(|error: CallError| CliError::Call(error))?, info))
 }

@@ -116,7 +116,7 @@ enum What {
         /// The endpoint.
         endpoint: Option<String>,
     },
-    /// End the session: what runs is cancelled, partial answers are kept.
+    /// End the session; `baton resume` takes it up again.
     End,
     /// Say what is true now.
     State,

@@ -14,15 +14,20 @@ mod console;
 mod ctl;
 mod doctor;
 mod error;
+mod export;
 mod fleet;
+mod fork;
 mod headless;
 mod logging;
 mod plan;
 mod print;
 mod progress;
+mod report;
+mod resume;
 mod run;
 mod serve;
 mod session;
+mod sessions;
 mod simulate;
 pub(crate) mod stuck;
 pub(crate) mod summary;
@@ -33,6 +38,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::config::{Paths, Surroundings};
+use crate::engine::journal::Begins;
 use crate::interface::tui::launcher::{Launch, launch};
 use args::{Cli, FleetSub, Sub};
 use error::{CliError, Exit};
@@ -79,7 +85,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::check_terminal(global)?;
             true
         }
-        Some(Sub::Run { .. }) => console::is_wanted(global),
+        Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -99,10 +105,21 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
         Some(Sub::Answer(args)) => answer::answer(args, global, printer),
         Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
+        Some(Sub::Resume { session, go }) => {
+            let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
+            resume::resume(session.as_ref(), go, global, printer)
+        }
+        Some(Sub::Fork { session, at, run }) => {
+            let begins = if *run { Begins::Going } else { Begins::Held };
+            fork::fork(session, *at, begins, global, printer)
+        }
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
+        Some(Sub::Sessions(args)) => sessions::sessions(args, global, printer),
+        Some(Sub::Report(args)) => report::report(args, global, printer),
+        Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),

@@ -61,14 +61,14 @@ impl Printer {
         }
     }
 
+    /// Whether nobody reads stdout any more, so that what is long may stop.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Data and a line end.
     pub(crate) fn data_line(&mut self, raw: &str) {
         self.data(&format!("{raw}\n"));
-    }
-
-    /// Whether nobody reads stdout any more.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.gone
     }
 
     /// A JSON value over several lines.

@@ -96,7 +96,7 @@ fn tell(serving: &Serving, printer: &mut Printer) {
     if let Some(url) = &serving.url {
         printer.words(&format!("{url}, with the key in {}", serving.key_file));
     }
-    printer.words("ctrl-c ends it: what runs is cancelled, partial answers are kept");
+    printer.words("ctrl-c ends it; `baton resume` takes it up again");
 }
 
 /// Waits for a signal or the session's end.

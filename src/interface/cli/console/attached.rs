@@ -18,5 +18,5 @@ pub(super) fn attached(config: &Config, session: &SessionId, global: &Global) ->
     let opening = AttachClient::open(place, given(global), Attachment::Console(origin()));
     let (client, _) = runtime()?.block_on(opening)?;
     // Its journal is still being written by its own process.
-    Ok(Left { exit: show(client, config)?, journal: None })
+    Ok(Left { exit: show(client, config)?, journal: None, unfinished: None })
 }
