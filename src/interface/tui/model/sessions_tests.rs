@@ -5,7 +5,7 @@ use crossterm::event::{KeyEvent, KeyModifiers as Modifiers};
 use super::super::{Screen, Ui};
 use super::*;
 use crate::engine::journal::{Runner, SessionSummary, Standing, Where};
-use crate::interface::tui::view::story::{self, Story};
+use crate::interface::tui::view::story::Story;
 
 fn id(n: u32) -> SessionId {
     format!("20261120-00000{n}").parse().unwrap()
@@ -89,10 +89,10 @@ fn enter_attaches_to_what_runs_and_replays_the_rest() {
 #[test]
 fn what_ends_work_here_asks_first_with_the_harmless_choice_focused() {
     let mut ui = ui();
-    let story = story::planning();
+    let story = crate::interface::tui::view::run::fixture::drawing();
     assert!(story.state.running().len() > 0);
     for (action, next) in [(Action::Enter, Next::Attach(id(4))), (Action::ResumeSession, Next::Resume(id(3)))] {
-        let effects = ui.update(action, &story.state, story.at);
+        let effects = ui.update(action, &story.state, story.state.at);
         let card = card(&effects);
         assert!(card.choices[card.focused].effects.is_empty());
         assert!(card.choices.iter().any(|c| c.effects == [UiEffect::Go(next.clone())]));

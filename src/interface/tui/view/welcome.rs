@@ -159,7 +159,7 @@ fn left_off(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         word(theme, Slot::Key, key),
         word(theme, Slot::KeyHint, does),
     ]);
-    paint(page::upper(area, 1), &[line], buf)
+    paint(page::upper(area, 1), &[line], buf) + u16::from(area.height >= 20)
 }
 
 /// Goals to start from; returns the rows used.

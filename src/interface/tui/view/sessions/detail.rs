@@ -36,25 +36,30 @@ pub(super) fn draw(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         lines.push(Line::default());
     }
     match summary_of(scene, glance) {
-        Some(summary) => lines.extend(told(scene, glance, &summary, cells)),
+        Some(summary) => lines.extend(told(scene, glance, &summary, (cells, inside.height))),
         None => lines.push(Line::from(word(theme, Slot::Dim, "Its journal is being read."))),
     }
     paint(inside, &lines, buf);
 }
 
-fn told(scene: &Scene<'_>, glance: &Glance, s: &SessionSummary, cells: u16) -> Vec<Line<'static>> {
+fn told(scene: &Scene<'_>, glance: &Glance, s: &SessionSummary, (cells, rows): (u16, u16)) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let mut lines = Vec::new();
+    let (glyph, state, slot) = state_of(scene, glance);
+    let mut line = vec![word(theme, slot, format!("{} {state}", theme.glyph(glyph)))];
+    line.extend([dot(theme), word(theme, Slot::Text, what_now(scene, glance, s))]);
+    lines.extend(wrapped_spans(theme, line, cells));
     if s.goal.is_empty() {
         lines.push(Line::from(word(theme, Slot::Dim, "It was never given a goal.")));
     } else {
-        // The whole of it where it is short; a long one leaves room for the rest.
-        let goal = wrapped(theme, Slot::Strong, &s.goal, cells, 0);
-        let more = goal.len() > 6;
-        lines.extend(goal.into_iter().take(6));
-        if more {
-            lines.push(Line::from(word(theme, Slot::Dim, "and more of it")));
+        // Whole where there is room; a long one leaves some for the rest.
+        let most = usize::from(rows / 3).clamp(2, 12);
+        let mut goal = wrapped(theme, Slot::Strong, &s.goal, cells, 0);
+        if goal.len() > most {
+            goal.truncate(most - 1);
+            goal.push(Line::from(word(theme, Slot::Dim, "and more of it")));
         }
+        lines.extend(goal);
     }
     if s.goals > 1 {
         lines.push(Line::from(word(
@@ -63,10 +68,6 @@ fn told(scene: &Scene<'_>, glance: &Glance, s: &SessionSummary, cells: u16) -> V
             format!("and {}", plural(s.goals as usize - 1, "goal", "goals")),
         )));
     }
-    let (glyph, state, slot) = state_of(scene, glance);
-    let mut line = vec![word(theme, slot, format!("{} {state}", theme.glyph(glyph)))];
-    line.extend([dot(theme), word(theme, Slot::Text, what_now(scene, glance, s))]);
-    lines.extend(wrapped_spans(theme, line, cells));
     if s.simulated {
         lines.push(Line::from(word(theme, Slot::Warning, "SIMULATED: no real model answered.")));
     }

@@ -25,7 +25,7 @@ const BESIDE: u16 = 100;
 
 fn split(area: Rect) -> (Rect, Rect) {
     if area.width >= BESIDE {
-        let side = (area.width * 2 / 5).min(72);
+        let side = (area.width / 3).clamp(40, 72);
         let list = Rect { width: area.width - side, ..area };
         (list, Rect { x: list.right(), width: side, ..area })
     } else {
@@ -90,8 +90,8 @@ impl Columns {
     const fn of(cells: u16) -> Self {
         Self {
             when: if cells >= 50 { 11 } else { 0 },
-            time: if cells >= 62 { 8 } else { 0 },
-            tokens: if cells >= 70 { 6 } else { 0 },
+            time: if cells >= 66 { 8 } else { 0 },
+            tokens: if cells >= 84 { 6 } else { 0 },
         }
     }
 
@@ -217,7 +217,8 @@ fn goal_of(glance: &Glance, summary: Option<&SessionSummary>) -> CleanText {
                 0 | 1 => String::new(),
                 n => format!(" (+{})", n - 1),
             };
-            CleanText::one_line(&format!("{}{more}", s.goal))
+            let nature = if s.simulated { "sim · " } else { "" };
+            CleanText::one_line(&format!("{nature}{}{more}", s.goal))
         }
         Some(_) => CleanText::one_line(&format!("no goal was given ({})", glance.id)),
         None => CleanText::one_line(glance.id.as_str()),
