@@ -3,4 +3,5 @@
 
 pub mod cli;
 pub mod report;
+pub mod script;
 pub mod tui;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::fork::At;
 use crate::config::{Flag, Flags};
+use crate::domain::protocol::SessionId;
 
 /// A terminal control console for a fleet of language models on your own machine.
 ///
@@ -113,6 +115,30 @@ pub(crate) enum Sub {
         /// A plan file (a path that exists or ends in .yaml, .yml or .json), else a goal.
         #[arg(value_name = "PLAN|GOAL")]
         what: String,
+    },
+    /// Take up a session again: what is done stays done, what was under way runs again.
+    ///
+    /// It runs under the configuration it was begun with: its fleet, its limits, whether its agents may ask (those of
+    /// `run --headless` may not). A simulated fleet is started anew.
+    Resume {
+        /// The session; the one written last when absent.
+        session: Option<SessionId>,
+        /// Let a paused session go on.
+        #[arg(long)]
+        go: bool,
+    },
+    /// Make a new session with another one's past, up to a record, and print its name.
+    ///
+    /// The other session is only read, and may be running. The fork is held until it is resumed.
+    Fork {
+        /// The session whose past it has.
+        session: SessionId,
+        /// Where: a record (120), a share of its time (50%), or a time (02:10).
+        #[arg(long, value_name = "SEQ|50%|02:10", default_value = "100%")]
+        at: At,
+        /// Let the fork go on at once, in the console or with --headless.
+        #[arg(long)]
+        run: bool,
     },
     /// Let a model plan a goal and print the plan, without running it.
     Plan {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::domain::protocol::SessionId;
 use crate::domain::source::SourceError;
 use crate::domain::text::CleanText;
 use crate::engine::host::EngineError;
@@ -86,6 +87,27 @@ pub(crate) enum CliError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// No session of that name.
+    #[error("there is no session {session} in {}; `baton sessions` lists those there are", root.display())]
+    NoSession {
+        /// As typed.
+        session: SessionId,
+        /// The sessions folder.
+        root: PathBuf,
+    },
+    /// No session at all.
+    #[error("there is no session yet in {}; `baton run` begins one", .0.display())]
+    NoSessions(PathBuf),
+    /// Another process has the session.
+    #[error(
+        "the session {session} is in use by {holder}; `baton attach {session}` shows it, or end that process first"
+    )]
+    InUse {
+        /// The session.
+        session: SessionId,
+        /// Who, as far as its lock tells.
+        holder: String,
+    },
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -121,9 +143,13 @@ impl CliError {
     /// The exit code that goes with it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Source(_) | Self::Read { .. } | Self::Usage(_) | Self::Faults { .. } | Self::Refused(_) => {
-                Exit::Usage
-            }
+            Self::Source(_)
+            | Self::Read { .. }
+            | Self::Usage(_)
+            | Self::Faults { .. }
+            | Self::Refused(_)
+            | Self::NoSession { .. }
+            | Self::NoSessions(_) => Exit::Usage,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

@@ -13,12 +13,14 @@ mod doctor;
 mod error;
 mod export;
 mod fleet;
+mod fork;
 mod headless;
 mod logging;
 mod plan;
 mod print;
 mod progress;
 mod report;
+mod resume;
 mod run;
 mod session;
 mod sessions;
@@ -32,6 +34,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::config::{Paths, Surroundings};
+use crate::engine::journal::Begins;
 use crate::interface::tui::launcher::{Launch, launch};
 use args::{Cli, FleetSub, Sub};
 use error::{CliError, Exit};
@@ -78,7 +81,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::check_terminal(global)?;
             true
         }
-        Some(Sub::Run { .. }) => console::is_wanted(global),
+        Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -92,6 +95,14 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::open(session::configuration(global)?, opening, global, printer)
         }
         Some(Sub::Run { what }) => run::run(what, global, printer),
+        Some(Sub::Resume { session, go }) => {
+            let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
+            resume::resume(session.as_ref(), go, global, printer)
+        }
+        Some(Sub::Fork { session, at, run }) => {
+            let begins = if *run { Begins::Going } else { Begins::Held };
+            fork::fork(session, *at, begins, global, printer)
+        }
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),

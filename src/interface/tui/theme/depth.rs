@@ -142,7 +142,6 @@ impl Paint {
 }
 
 /// What a drawn colour looks like, as far as is known: the terminal's own is anybody's.
-#[cfg(test)]
 pub(super) fn look(color: Color) -> Option<(u8, u8, u8)> {
     match color {
         Color::Rgb(r, g, b) => Some((r, g, b)),
@@ -150,6 +149,11 @@ pub(super) fn look(color: Color) -> Option<(u8, u8, u8)> {
         Color::Reset => None,
         named => (0..=15).find(|i| ansi(*i) == named).and_then(|i| LOOKS.get(usize::from(i)).copied()),
     }
+}
+
+/// What the text and the ground of a drawn cell look like; none: the terminal's own.
+pub fn looks(cell: &ratatui::buffer::Cell) -> [Option<(u8, u8, u8)>; 2] {
+    [look(cell.fg), look(cell.bg)]
 }
 
 fn ansi(i: u8) -> Color {
