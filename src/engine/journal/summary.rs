@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JournalError, Reader, SessionFolder, Sessions};
+use super::{JournalError, Past, Reader, SessionFolder, Sessions};
 use crate::domain::protocol::{Forked, Micros, Outcome, SessionId};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
@@ -336,7 +336,11 @@ enum Folded {
 }
 
 fn fold(journal: &Path, state: &mut State, halt: &Halt) -> Result<Folded, JournalError> {
-    let mut reader = Reader::open(journal)?;
+    // What was once folded of a long journal is not folded again.
+    if let Some(checkpoint) = Past::open(journal)?.latest_checkpoint() {
+        *state = checkpoint;
+    }
+    let mut reader = Reader::open_from(journal, state.seq + 1)?;
     while let Some((_, record)) = reader.read()? {
         state.apply(&record);
         if record.seq.is_multiple_of(STRIDE) && halt.is_stopped() {

@@ -320,6 +320,8 @@ pub enum UiEffect {
     StopSearch,
     /// Delete a session.
     DeleteSession(SessionId),
+    /// Make a new session with all of this one's past, held.
+    ForkSession(SessionId),
     /// Save a session in a form to a file in the working folder.
     SaveSession(SessionId, SessionForm),
     /// Leave this session for something else.

@@ -436,20 +436,20 @@ fn chosen(action: Action, glance: &Glance, state: &State, now: Micros) -> Vec<Ui
     }
 }
 
-/// A fork begins at an instant, which is found in the past.
+/// A fork begins at an instant: the end, or one that is looked for in the past.
 fn fork(glance: &Glance, state: &State, now: Micros) -> Vec<UiEffect> {
-    if is_here(glance, state) {
-        return notice("go back in time here, and F forks from where you stand");
-    }
     let body = vec![
         goal(glance),
-        CleanText::from_static("A fork begins at an instant of the past: look at it, go there, and F forks."),
+        CleanText::from_static("A new session with this one's past; nothing in it starts until you resume it."),
     ];
-    let look = match Card::leave_for(state, &Next::Replay(glance.id.clone()), now) {
-        Some(card) => UiEffect::Open(Box::new(Layer::Card(card))),
-        None => UiEffect::Go(Next::Replay(glance.id.clone())),
-    };
-    let choices = vec![Choice::nothing("stay"), Choice::new('p', "look at its past", vec![look])];
+    let mut choices = vec![
+        Choice::nothing("stay"),
+        Choice::new('e', "fork it where it ends", vec![UiEffect::ForkSession(glance.id.clone())]),
+    ];
+    if !is_here(glance, state) {
+        let look = go(Next::Replay(glance.id.clone()), state, now);
+        choices.push(Choice::new('p', "look at its past, and fork with F from where you stand", look));
+    }
     vec![UiEffect::Open(Box::new(Layer::Card(Card::confirm("Fork this session", body, choices, now))))]
 }
 

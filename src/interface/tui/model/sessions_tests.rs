@@ -101,6 +101,16 @@ fn what_ends_work_here_asks_first_with_the_harmless_choice_focused() {
 }
 
 #[test]
+fn a_fork_is_made_where_a_session_ends_or_from_its_past() {
+    let mut ui = ui();
+    let effects = press(&mut ui, Action::ForkSession);
+    let asks = card(&effects);
+    assert!(asks.choices[asks.focused].effects.is_empty());
+    let does: Vec<_> = asks.choices.iter().flat_map(|c| c.effects.clone()).collect();
+    assert_eq!(does, [UiEffect::ForkSession(id(4)), UiEffect::Go(Next::Replay(id(4)))]);
+}
+
+#[test]
 fn deleting_asks_and_never_touches_the_session_one_is_in() {
     let mut ui = ui();
     press(&mut ui, Action::Down);

@@ -113,6 +113,10 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.delete_session(&id);
                 Ok(())
             }
+            UiEffect::ForkSession(id) => {
+                self.desk.fork(id);
+                Ok(())
+            }
             UiEffect::SaveSession(id, form) => {
                 self.save_session(id, form);
                 Ok(())

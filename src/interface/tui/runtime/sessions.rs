@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use super::{Console, Wish};
-use crate::domain::protocol::SessionId;
+use crate::domain::protocol::{Name, SessionId};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
-use crate::engine::journal::{Halt, Searched, Sessions, search};
-use crate::interface::report::{Report, Story, Wanted, markdown, now_ms, transcript};
+use crate::engine::journal::{Begins, Halt, JournalError, Past, Reader, Searched, Sessions, fork, search};
+use crate::interface::report::{Report, Story, Wanted, markdown, moment, now_ms, transcript};
 use crate::interface::tui::effect;
 use crate::interface::tui::model::sessions::MOST_HITS;
 use crate::interface::tui::model::{Msg, SessionForm, SessionsNews};
@@ -77,32 +77,7 @@ impl Desk {
         self.listing = Halt::default();
         let (sessions, halt) = (self.sessions.clone(), self.listing.clone());
         let root = CleanText::one_line(&self.root.display().to_string());
-        self.spawn("sessions", move |tell| {
-            let found = match sessions.glance() {
-                Ok(found) => found,
-                Err(error) => {
-                    tell(SessionsNews::Failed(CleanText::one_line(&error.to_string())));
-                    return;
-                }
-            };
-            if halt.is_stopped() || !tell(SessionsNews::Listed { found: found.clone(), now_ms: now_ms(), root }) {
-                return;
-            }
-            for mut glance in found.into_iter().filter(|g| !g.is_fresh) {
-                // One that can't be named has no folder either.
-                let Ok(Some(summary)) = sessions.summarise(&glance, &halt) else {
-                    if halt.is_stopped() {
-                        return;
-                    }
-                    continue;
-                };
-                (glance.summary, glance.is_fresh) = (Some(summary), true);
-                if !tell(SessionsNews::Known(Box::new(glance))) {
-                    return;
-                }
-            }
-            tell(SessionsNews::AllKnown);
-        });
+        self.spawn("sessions", move |tell| list(&sessions, &halt, root, tell));
     }
 
     /// Looks for a text in all that was said in these, in their order.
@@ -142,6 +117,23 @@ impl Desk {
         CleanText::one_line(&said)
     }
 
+    /// Makes a session with all of another one's past, then lists again.
+    pub(super) fn fork(&mut self, parent: SessionId) {
+        self.listing.stop();
+        self.listing = Halt::default();
+        let (sessions, halt) = (self.sessions.clone(), self.listing.clone());
+        let root = CleanText::one_line(&self.root.display().to_string());
+        self.spawn("fork", move |tell| {
+            let said = match fork_at_end(&sessions, &parent) {
+                Ok(made) => format!("{made} has the past of {parent}; r takes it up, held"),
+                Err(error) => error.to_string(),
+            };
+            if tell(SessionsNews::Said(CleanText::one_line(&said))) {
+                list(&sessions, &halt, root, tell);
+            }
+        });
+    }
+
     /// Saves a session into a folder.
     fn save(&self, journal: PathBuf, id: SessionId, form: SessionForm, folder: PathBuf) {
         self.spawn("save", move |tell| {
@@ -164,9 +156,51 @@ impl Desk {
     }
 }
 
+/// Lists the sessions, then reads those that are not known as they are.
+fn list(sessions: &Sessions, halt: &Halt, root: CleanText, tell: &dyn Fn(SessionsNews) -> bool) {
+    let found = match sessions.glance() {
+        Ok(found) => found,
+        Err(error) => {
+            tell(SessionsNews::Failed(CleanText::one_line(&error.to_string())));
+            return;
+        }
+    };
+    if halt.is_stopped() || !tell(SessionsNews::Listed { found: found.clone(), now_ms: now_ms(), root }) {
+        return;
+    }
+    for mut glance in found.into_iter().filter(|g| !g.is_fresh) {
+        // One that can't be named has no folder either.
+        let Ok(Some(summary)) = sessions.summarise(&glance, halt) else {
+            if halt.is_stopped() {
+                return;
+            }
+            continue;
+        };
+        (glance.summary, glance.is_fresh) = (Some(summary), true);
+        if !tell(SessionsNews::Known(Box::new(glance))) {
+            return;
+        }
+    }
+    tell(SessionsNews::AllKnown);
+}
+
+/// Makes a session with all of another one's past. Its name is the time, as that of every session.
+fn fork_at_end(sessions: &Sessions, parent: &SessionId) -> Result<SessionId, JournalError> {
+    let (end, _) = Past::open(&sessions.journal(parent)?)?.end()?;
+    let digits: String = moment(now_ms()).chars().filter(char::is_ascii_digit).collect();
+    let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
+    let named = |name: String| fork(sessions, parent, end, &Name::slug(&name), Begins::Held);
+    let made = match named(format!("{day}-{time}")) {
+        // Two sessions of one second.
+        Err(JournalError::Exists { .. }) => named(format!("{day}-{time}-{}", std::process::id())),
+        made => made,
+    };
+    made.map(|made| made.session)
+}
+
 /// Every record, a line each, below the header.
-fn records(journal: &std::path::Path) -> Result<String, crate::engine::journal::JournalError> {
-    let mut reader = crate::engine::journal::Reader::open(journal)?;
+fn records(journal: &std::path::Path) -> Result<String, JournalError> {
+    let mut reader = Reader::open(journal)?;
     // What was read from JSON can be written as it.
     let mut text = serde_json::to_string(reader.header()).unwrap_or_default() + "\n";
     while let Some((_, record)) = reader.read()? {
