@@ -225,7 +225,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         Action::SaveAnswer,
         "save_answer",
-        "save the answer, a report or the session's text to a file",
+        "save the answer, a report, an export",
         &[
             on(Context::Done, &["S"], "save"),
             on(Context::Everywhere, &["S"], ""),
