@@ -8,6 +8,7 @@
 mod call;
 mod look;
 mod outside;
+mod sessions;
 mod signalled;
 
 pub use call::Notify;
@@ -190,6 +191,8 @@ struct Console<C: Client, S: Stage> {
     resumed: Option<Instant>,
     /// Keys that came while the terminal was asked something.
     typed: Vec<Event>,
+    /// What looks for sessions beside the loop.
+    desk: sessions::Desk,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -213,6 +216,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if let Some(first) = warnings.first() {
             ui.say(and_more(first, warnings.len() - 1), Tone::Warning, client.now());
         }
+        let desk = sessions::Desk::new(options.state_folder.join("sessions"));
         let looks = Looks { kept, glanced: Instant::now(), memory, pins: None };
         Self {
             client,
@@ -238,6 +242,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             parted: Parted::No,
             resumed: None,
             typed: Vec::new(),
+            desk,
         }
     }
 
@@ -266,6 +271,10 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         self.events = Some(self.stage.events());
         self.typed = typed;
+        // The welcome says what was left unfinished.
+        if self.desk.has_sessions() {
+            self.desk.list();
+        }
         Ok(())
     }
 
@@ -307,6 +316,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.timed().await;
             }
             () = std::future::ready(()), if waiting => self.apply().await,
+            Some(news) = self.desk.next() => self.hear(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);

@@ -158,6 +158,12 @@ pub enum Action {
     Remove,
     /// Run the goal again.
     Again,
+    /// Take the selected session up again.
+    ResumeSession,
+    /// Begin a new session from the selected one's past.
+    ForkSession,
+    /// Delete the selected session (asks).
+    DeleteSession,
 }
 
 /// Where a key is looked up. The first context of the focus that has the key wins.
@@ -183,6 +189,8 @@ pub enum Context {
     Done,
     /// The list of what needs the operator.
     Attention,
+    /// The list of sessions.
+    Sessions,
     /// A card that asks.
     Card,
     /// A text field.

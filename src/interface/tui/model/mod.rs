@@ -29,6 +29,7 @@ pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod sessions;
 pub mod spots;
 mod task_edits;
 pub mod task_verbs;
@@ -66,6 +67,7 @@ pub use remembered::Remembered;
 pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use sessions::{SessionForm, SessionsNews, SessionsUi};
 pub use themes::ThemesUi;
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
@@ -96,6 +98,8 @@ pub struct Ui {
     pub done: DoneUi,
     /// Screen 5.
     pub events: EventsUi,
+    /// Screen 6.
+    pub sessions: SessionsUi,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
@@ -155,6 +159,7 @@ impl Ui {
             Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
             Screen::Events => self.events.contexts(state),
+            Screen::Sessions => self.sessions.contexts(),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -208,6 +213,8 @@ pub enum Screen {
     Done(GoalId),
     /// Screen 5: the journal.
     Events,
+    /// Screen 6: what ran and runs.
+    Sessions,
     /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
@@ -231,6 +238,8 @@ pub enum Msg {
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
+    /// Something was found out about sessions.
+    Sessions(Box<SessionsNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
     Tick,
 }
@@ -299,6 +308,25 @@ pub enum UiEffect {
     PreviewTheme(String),
     /// Wear a theme from now on, and at the next start.
     KeepTheme(String),
+    /// Look for sessions; what is found comes back with [`Msg::Sessions`].
+    ListSessions,
+    /// Look for a text in all that was said in these sessions; matches come back with [`Msg::Sessions`].
+    SearchSessions {
+        /// Which search it is: its matches carry the number.
+        number: u64,
+        /// The text.
+        text: String,
+        /// The sessions, in the order they are looked through.
+        sessions: Vec<SessionId>,
+    },
+    /// Stop looking for it.
+    StopSearch,
+    /// Delete a session.
+    DeleteSession(SessionId),
+    /// Make a new session with all of this one's past, held.
+    ForkSession(SessionId),
+    /// Save a session in a form to a file in the working folder.
+    SaveSession(SessionId, SessionForm),
     /// Leave this session for something else.
     Go(Next),
 }

@@ -97,6 +97,30 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.keep_theme(&name);
                 Ok(())
             }
+            UiEffect::ListSessions => {
+                self.desk.list();
+                Ok(())
+            }
+            UiEffect::SearchSessions { number, text, sessions } => {
+                self.desk.search(number, text, sessions);
+                Ok(())
+            }
+            UiEffect::StopSearch => {
+                self.desk.stop_search();
+                Ok(())
+            }
+            UiEffect::DeleteSession(id) => {
+                self.delete_session(&id);
+                Ok(())
+            }
+            UiEffect::ForkSession(id) => {
+                self.desk.fork(id);
+                Ok(())
+            }
+            UiEffect::SaveSession(id, form) => {
+                self.save_session(id, form);
+                Ok(())
+            }
             UiEffect::Go(next) => {
                 self.end(ConsoleExit::Next(next));
                 Ok(())

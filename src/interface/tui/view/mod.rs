@@ -29,6 +29,7 @@ mod retry;
 pub mod review;
 pub mod run;
 mod run_hints;
+mod sessions;
 mod sheet;
 mod themes;
 pub mod welcome;
@@ -82,6 +83,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
         Screen::Events => events::render(scene, body, buf),
+        Screen::Sessions => sessions::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
