@@ -4,10 +4,13 @@
 //! detached, as its work.
 
 mod deferred;
+mod replayed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
+
+use tokio::runtime::Runtime;
 
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
@@ -22,9 +25,11 @@ use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
+use crate::interface::tui::time::Reads;
+use crate::interface::tui::time::player::Speed;
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
 
@@ -58,8 +63,8 @@ pub(crate) enum Opening {
     New(FleetWish, Option<Box<Command>>),
     /// A session taken up again.
     Resume(SessionId),
-    /// A session's past.
-    Replay(SessionId),
+    /// A session's past, played so fast.
+    Replay(SessionId, Speed),
     /// A running session of another process.
     Attach(SessionId),
 }
@@ -90,7 +95,8 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     loop {
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
-            Opening::Resume(_) | Opening::Replay(_) | Opening::Attach(_) => {
+            Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
+            Opening::Resume(_) | Opening::Attach(_) => {
                 return Err(CliError::Usage("not built yet".to_owned()));
             }
         };
@@ -100,7 +106,7 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
                 Next::Resume(session) => Opening::Resume(session),
-                Next::Replay(session) => Opening::Replay(session),
+                Next::Replay(session) => Opening::Replay(session, Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
@@ -134,8 +140,12 @@ fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global:
 
 /// A console over any client, until it is left.
 fn show<C: Client>(client: C, config: &Config) -> Result<ConsoleExit, CliError> {
-    let runtime = runtime()?;
-    let shown = runtime.block_on(run(client, options(config)));
+    show_with(runtime()?, client, options(config))
+}
+
+/// The same, on a runtime, as these options say.
+fn show_with<C: Client>(runtime: Runtime, client: C, options: ConsoleOptions) -> Result<ConsoleExit, CliError> {
+    let shown = runtime.block_on(run(client, options));
     // The thread that reads the keyboard ends with its next key, and nobody waits for that.
     runtime.shutdown_background();
     shown.map_err(CliError::Console)
@@ -202,6 +212,9 @@ fn options(config: &Config) -> ConsoleOptions {
             Switch::On => Notify::WhenAway,
             Switch::Off => Notify::Never,
         },
+        opens: Opens::Live,
+        reads: Reads::Aside,
+        forks: None,
         warnings,
     }
 }

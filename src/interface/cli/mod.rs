@@ -17,6 +17,7 @@ mod logging;
 mod plan;
 mod print;
 mod progress;
+mod replay;
 mod run;
 mod session;
 mod simulate;
@@ -76,6 +77,10 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             true
         }
         Some(Sub::Run { .. }) => console::is_wanted(global),
+        Some(Sub::Replay(_)) => {
+            console::check_terminal(global)?;
+            true
+        }
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -89,6 +94,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::open(session::configuration(global)?, opening, global, printer)
         }
         Some(Sub::Run { what }) => run::run(what, global, printer),
+        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),

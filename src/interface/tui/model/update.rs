@@ -150,6 +150,11 @@ impl Ui {
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
         }
+        if action.acts()
+            && let Some(words) = self.barred(state)
+        {
+            return vec![UiEffect::Notice(words)];
+        }
         if let Some(effects) = self.act_editing(action, state, now) {
             return effects;
         }
@@ -186,7 +191,11 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(4) => self.show(Screen::Time),
             Action::Screen(5) => self.show(Screen::Events),
+            Action::GoTo => vec![open(Layer::GoTo(super::GoToUi::default()))],
+            Action::Fork => self.fork(state, now),
+            Action::Control => self.act_on_control(state, now),
             Action::Screen(2) => {
                 if let Some(task) = self.run.selected() {
                     self.graph.select(task);
@@ -279,7 +288,10 @@ impl Ui {
                 }
                 effects
             }
-            action => self.act_below(action, state, now),
+            action => match super::time::travel(action) {
+                Some(travel) => vec![UiEffect::Travel(travel)],
+                None => self.act_below(action, state, now),
+            },
         }
     }
 
@@ -306,6 +318,7 @@ impl Ui {
                 _ => self.graph.update(action, state, now),
             },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Time => self.time.timeline.update(action, state, now),
             Screen::Events => self.events.update(action, state, now),
             Screen::Other(_) if action == Action::Back => Vec::new(),
             Screen::Other(_) => not_here(action),
@@ -360,6 +373,10 @@ impl Ui {
                 message.field.input(msg);
                 Vec::new()
             }
+            Some(Layer::GoTo(goto)) => {
+                goto.input(msg);
+                Vec::new()
+            }
             Some(Layer::Notices(scroll)) => {
                 if let Msg::Wheel(_, _, by) = msg {
                     *scroll = scroll.saturating_add_signed(isize::from(*by));
@@ -387,6 +404,7 @@ impl Ui {
             Screen::Run => self.run.input(msg, state, now),
             Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Time => self.time.timeline.input(msg),
             Screen::Events => self.events.input(msg),
             Screen::Other(_) => Vec::new(),
         }
@@ -473,6 +491,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
         Layer::Message(message) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,
             action => Some(message.update(action, state)),
+        },
+        Layer::GoTo(goto) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(goto.update(action)),
         },
         Layer::Notices(scroll) => {
             *scroll = match action {

@@ -12,7 +12,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Parted, Preset};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Opens, Parted, Preset};
 use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
@@ -23,6 +23,7 @@ use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
 use crate::interface::tui::terminal::{Bell, Stage};
 use crate::interface::tui::theme::{Depth, Theme, Themes};
+use crate::interface::tui::time::Reads;
 
 /// A client that says what a test tells it to, and keeps what it was sent.
 pub(crate) struct Told {
@@ -197,6 +198,9 @@ impl Harness {
             working_folder: folder.to_owned(),
             bell: Bell::Rings,
             notify: Notify::WhenAway,
+            opens: Opens::Live,
+            reads: Reads::Here,
+            forks: None,
             warnings: Vec::new(),
         };
         let mut console = Console::new(client, board, Signals::none(), options);
