@@ -6,6 +6,7 @@
 //! nothing is written; the engine is reached through the client alone.
 
 mod call;
+pub mod driven;
 mod look;
 mod outside;
 mod past;
@@ -144,7 +145,7 @@ pub async fn run<C: Client>(client: C, options: ConsoleOptions) -> Result<Consol
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Greeting {
     Ask,
-    #[cfg(test)]
+    /// It is not, or there is none.
     Trust,
 }
 
@@ -462,5 +463,7 @@ async fn next<E: futures_util::Stream<Item = io::Result<Event>> + Unpin>(
 mod harness;
 #[cfg(test)]
 mod look_tests;
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.keep_looks();
     }
 
-    async fn perform(&mut self, effect: UiEffect) {
+    pub(super) async fn perform(&mut self, effect: UiEffect) {
         let done = match effect {
             UiEffect::Send(command) if self.refuses(&command) => Ok(()),
             UiEffect::Send(command) => {

@@ -64,8 +64,17 @@ pub(super) struct Away {
     pub(super) due: Option<Instant>,
     /// The time a script gives in place of the clock.
     told: Option<Duration>,
+    /// Whether a text came after the last frame.
+    unread: Unread,
     /// Starts and ends of attempts, and of how many attempts and ends they are.
     markers: ((usize, usize), Arc<Vec<Micros>>),
+}
+
+/// Whether a text came after the last frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    No,
+    Yes,
 }
 
 impl Away {
@@ -79,8 +88,14 @@ impl Away {
             texts: Vec::new(),
             due: None,
             told: None,
+            unread: Unread::No,
             markers: Default::default(),
         }
+    }
+
+    /// The time is this, from now on until another is told.
+    pub(super) fn tell_time(&mut self, wall: Duration) {
+        self.told = Some(wall);
     }
 }
 
@@ -119,6 +134,25 @@ impl<C: Client, S: Stage> Console<C, S> {
         let wall = self.wall();
         self.away.player.play(wall);
         self.away.due = Some(Instant::now());
+    }
+
+    /// Goes to an instant, and reads what there is.
+    pub(super) fn head_for(&mut self, aim: Aim) {
+        self.pause();
+        self.head(aim);
+        self.read_on();
+    }
+
+    /// Plays all that is due at the time that was told.
+    pub(super) fn play_all(&mut self) {
+        self.play_on();
+        self.read_on();
+    }
+
+    /// Whether something of what is shown is still to be read.
+    pub(super) fn is_unread(&self) -> bool {
+        let reads = self.away.heading.is_some() || self.away.bound.is_some() || !self.away.texts.is_empty();
+        reads || self.eyes().2.wants_frame() || self.away.unread == Unread::Yes
     }
 
     /// The time that playing goes by.
@@ -350,6 +384,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             Found::Texts(seq, said) => {
                 if let Some(moved) = self.away.moved.as_deref_mut() {
                     moved.texts(seq, said);
+                    self.away.unread = Unread::Yes;
                 }
                 self.policy.want(Wish::Change);
             }
@@ -478,6 +513,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             // What a resize asks for outside is nothing.
             let _ = self.act(Msg::Resize(self.size.0, self.size.1));
         }
+        self.away.unread = Unread::No;
         self.tell_moment();
         let (now, end) = (self.client.now(), self.end_of_time());
         let body = view::body(Rect::new(0, 0, self.size.0, self.size.1));
@@ -490,8 +526,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let Moved { state, transcripts, ui, caches, .. } = moved;
                 let scene = Scene { state, transcripts, ui, theme, now: at };
                 let done = self.stage.draw(&mut |buf| shown = view::render(&scene, keymap, caches, buf.area, buf));
-                moved.ui.run.drawn(shown);
-                moved.keep();
+                moved.drawn(shown);
                 self.away.texts = moved.missing();
                 if moved.ui.wants_frame() {
                     self.away.due.get_or_insert(Instant::now() + FRAME);

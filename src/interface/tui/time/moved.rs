@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::seek::{Instant, LOG};
 use crate::domain::protocol::{AttemptId, GoalId, Micros, Outcome, Record};
 use crate::domain::state::{GoalPhase, State};
+use crate::interface::tui::model::run::Drawn;
 use crate::interface::tui::model::{Layer, Screen, Ui};
 use crate::interface::tui::scene::Transcripts;
 use crate::interface::tui::view::Caches;
@@ -116,6 +117,15 @@ impl Moved {
         if self.ui.screen != before {
             self.screen = self.ui.screen;
         }
+    }
+
+    /// A frame was drawn: what the user asked for has been done in it.
+    pub(crate) fn drawn(&mut self, drawn: Drawn) {
+        match self.touched {
+            Touched::Yes => self.ui.run.drawn(drawn),
+            Touched::No => self.ui.run.seen(drawn),
+        }
+        self.keep();
     }
 
     /// Keeps what the user chose, once a frame has shown what it comes to.

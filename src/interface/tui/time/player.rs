@@ -176,14 +176,12 @@ mod tests {
 
     #[test]
     fn speeds_double_and_stop_at_both_ends() {
-        let mut speed = Speed::default();
-        let up: Vec<String> = (0..7).map(|_| std::mem::replace(&mut speed, speed.faster()).words()).collect();
-        assert_eq!(up, ["1", "2", "4", "8", "16", "32", "64"]);
-        assert_eq!(speed.faster().words(), "64");
-        let mut speed = Speed::default();
-        let down: Vec<String> = (0..3).map(|_| std::mem::replace(&mut speed, speed.slower()).words()).collect();
-        assert_eq!(down, ["1", "0.5", "0.25"]);
-        assert_eq!(speed, Speed::times(0.0));
+        let all = |step: fn(Speed) -> Speed| {
+            let speeds = std::iter::successors(Some(Speed::default()), move |s| Some(step(*s)));
+            speeds.take(8).map(Speed::words).collect::<Vec<_>>()
+        };
+        assert_eq!(all(Speed::faster), ["1", "2", "4", "8", "16", "32", "64", "64"]);
+        assert_eq!(all(Speed::slower)[..4], ["1", "0.5", "0.25", "0.25"]);
         assert_eq!([f64::NAN, 1e9, 2.5, -3.0].map(|t| Speed::times(t).words()), ["0.25", "64", "2.5", "0.25"]);
     }
 
@@ -208,8 +206,8 @@ mod tests {
         assert_eq!(player.wait(secs(10), secs(100)), Duration::from_secs(1), "the second changes first");
         player.idle = IdleLimit(None);
         assert_eq!(player.toward(secs(10), secs(100), secs(1)).at, secs(11));
-        let all: Vec<String> =
-            (0..4).map(|_| std::mem::replace(&mut player.idle, player.idle.next()).words()).collect();
+        let limits = std::iter::successors(Some(player.idle), |limit| Some(limit.next()));
+        let all: Vec<String> = limits.take(4).map(IdleLimit::words).collect();
         assert_eq!(all[0], "gaps take as long as they took");
         assert_eq!(all[1..], ["gaps are cut to 0.5 s", "gaps are cut to 2 s", "gaps are cut to 5 s"]);
     }

@@ -158,9 +158,12 @@ fn bars(theme: &Theme, sheet: &Sheet, cells: &[Option<Cell>], area: Rect, buf: &
         if long >= TITLED
             && let Some(title) = sheet.titles.get(&cell.piece.attempt)
         {
-            let title = cut(title, long - 3, theme);
+            let title = cut(title, long - 2, theme);
+            // Underlined like the line goes on under the words: a bar is as long as it looks.
             let words = if picked { theme.style(Slot::Strong) } else { theme.style(Slot::Text) };
-            pen.gap(1).put(&title, words).gap(1);
+            let words = words.add_modifier(Modifier::UNDERLINED);
+            let rest = long.saturating_sub(width(&title) + 2);
+            pen.put(" ", words).put(&title, words).put(if rest > 0 { " " } else { "" }, words);
         }
         let left = pen.room();
         pen.repeat(line, left, style);
