@@ -538,6 +538,24 @@ fn a_terminal_that_goes_without_a_word_while_keys_come_is_parted_from() {
 }
 
 #[test]
+fn a_run_that_was_killed_is_taken_up_in_the_console_and_left_with_the_way_back() {
+    let mut command = CommandBuilder::new("sh");
+    let script = "\"$0\" run plan.yaml --headless --fleet sim 2>told & \
+                  until grep -qs attempt.output state/baton/sessions/*/journal.jsonl; do sleep 0.05; done; \
+                  kill -9 $!; wait; exec \"$0\" resume";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_baton")]);
+    let mut window = Window::open(command, &[("plan.yaml", &plan(600, 60_000))]);
+    window.until_text("● running");
+    eventually("the next attempt", || window.journal().matches("\"attempt.started\"").count() == 2);
+    let journal = window.journal();
+    assert!(journal.contains("\"interrupted\"") && journal.contains("\"endpoint.moved\""), "{journal}");
+    window.type_keys("\x03");
+    assert_eq!(window.ends(), 130);
+    window.until_text("take it up again with: baton resume 2");
+    assert_eq!(window.last_record(), "session.ended");
+}
+
+#[test]
 fn what_a_goal_and_a_model_say_never_steers_the_terminal() {
     // The title, the clipboard, a colour, the main screen, and the same in single bytes.
     let bomb = r"A\e]2;PWNED\aB\e]52;c;UFdORUQ=\aC\e[31mD\e[?1049lE\x9b31mF\x9d2;PWNED\x9cG\e[6nH\e[2JI";
