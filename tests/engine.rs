@@ -257,7 +257,7 @@ async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
     std::fs::remove_file(rig.folder.path().join("test/journal.jsonl")).unwrap();
     let raised = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Journal, .. });
     assert!(rig.until(|_, e| raised(e)).await);
-    assert_eq!(rig.state.gear, Gear::Paused);
+    assert!(rig.until(|s, _| s.gear == Gear::Paused && s.halted).await);
     rig.client.send(Command::Resume).unwrap();
     assert!(rig.until(|_, e| matches!(e, Event::CommandRefused { .. })).await);
     // What runs ends; nothing new starts.

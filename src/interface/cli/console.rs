@@ -3,18 +3,23 @@
 //! Not here: the console itself (`tui`). Invariant: a session lives exactly as long as the console that shows it, or,
 //! detached, as its work.
 
+mod attached;
 mod deferred;
+mod replayed;
 mod resumed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
+use tokio::runtime::Runtime;
+
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
+use super::serve::listen_if_possible;
 use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
@@ -22,11 +27,14 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
+use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
+use crate::interface::tui::time::Reads;
+use crate::interface::tui::time::player::Speed;
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
 
@@ -60,8 +68,8 @@ pub(crate) enum Opening {
     New(FleetWish, Option<Box<Command>>),
     /// A session taken up again, and what becomes of a pause.
     Resume(SessionId, Go),
-    /// A session's past.
-    Replay(SessionId),
+    /// A session's past, played so fast.
+    Replay(SessionId, Speed),
     /// A running session of another process.
     Attach(SessionId),
 }
@@ -81,6 +89,8 @@ type Starting = JoinHandle<Result<Running, CliError>>;
 /// What keeps a console's session going.
 struct Running {
     engine: Engine,
+    /// None when it can't be reached from outside.
+    _server: Option<Server>,
     _simulator: Option<Simulator>,
 }
 
@@ -95,9 +105,8 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
             Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
-            Opening::Replay(_) | Opening::Attach(_) => {
-                return Err(CliError::Usage("not built yet".to_owned()));
-            }
+            Opening::Attach(session) => attached::attached(&config, &session, global)?,
+            Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
         };
         opening = match left.exit {
             ConsoleExit::Next(next) => match next {
@@ -105,7 +114,7 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
                 Next::Resume(session) => Opening::Resume(session, Go::AsItWas),
-                Next::Replay(session) => Opening::Replay(session),
+                Next::Replay(session) => Opening::Replay(session, Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
@@ -148,8 +157,12 @@ fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config
 
 /// A console over any client, until it is left.
 fn show<C: Client>(client: C, config: &Config) -> Result<ConsoleExit, CliError> {
-    let runtime = runtime()?;
-    let shown = runtime.block_on(run(client, options(config)));
+    show_with(runtime()?, client, options(config))
+}
+
+/// The same, on a runtime, as these options say.
+fn show_with<C: Client>(runtime: Runtime, client: C, options: ConsoleOptions) -> Result<ConsoleExit, CliError> {
+    let shown = runtime.block_on(run(client, options));
     // The thread that reads the keyboard ends with its next key, and nobody waits for that.
     runtime.shutdown_background();
     shown.map_err(CliError::Console)
@@ -175,7 +188,8 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        Ok(Running { engine, _simulator: chosen.simulator })
+        let server = listen_if_possible(&engine, &config);
+        Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
 }
@@ -216,6 +230,9 @@ fn options(config: &Config) -> ConsoleOptions {
             Switch::On => Notify::WhenAway,
             Switch::Off => Notify::Never,
         },
+        opens: Opens::Live,
+        reads: Reads::Aside,
+        forks: None,
         warnings,
     }
 }
