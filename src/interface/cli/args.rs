@@ -48,6 +48,9 @@ pub(crate) struct Global {
     /// Don't end a goal with a synthesis.
     #[arg(long, global = true)]
     pub(crate) no_synthesis: bool,
+    /// Only look: nothing is commanded (`attach`).
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
     /// What chance is counted over, in decisions and in the simulated fleet: the same seed gives the same run.
     #[arg(long, global = true, value_name = "N", env = "BATON_SIM_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -115,6 +118,24 @@ pub(crate) enum Sub {
         /// A plan file (a path that exists or ends in .yaml, .yml or .json), else a goal.
         #[arg(value_name = "PLAN|GOAL")]
         what: String,
+        /// Without the console: stay, to be attached to, when only the operator can release what is left.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Show a running session, in the console or, with --jsonl, as lines of JSON. Leaving it ends nothing.
+    Attach {
+        /// The session; the latest that runs when absent.
+        session: Option<String>,
+    },
+    /// Give a running session a command.
+    Ctl(super::ctl::CtlArgs),
+    /// List the questions that wait for you in a running session, or answer one.
+    Answer(super::answer::AnswerArgs),
+    /// Serve: an engine without a console that waits for goals, over its socket and over loopback when asked.
+    Serve {
+        /// Listen on this address of this machine besides; a key is needed there.
+        #[arg(long, value_name = "127.0.0.1:PORT")]
+        tcp: Option<std::net::SocketAddr>,
     },
     /// Take up a session again: what is done stays done, what was under way runs again.
     ///
@@ -173,6 +194,8 @@ pub(crate) enum Sub {
     },
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
+    /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.
+    Survives,
     /// Print completions for a shell.
     Completions {
         /// The shell.

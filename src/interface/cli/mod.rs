@@ -4,11 +4,14 @@
 //! [`print::Printer`]; every way out has its exit code in [`error::Exit`].
 
 mod about;
+mod answer;
 mod args;
+mod attach;
 mod check;
 mod choose;
 mod config;
 mod console;
+mod ctl;
 mod doctor;
 mod error;
 mod export;
@@ -22,11 +25,13 @@ mod progress;
 mod report;
 mod resume;
 mod run;
+mod serve;
 mod session;
 mod sessions;
 mod simulate;
-mod stuck;
-mod summary;
+pub(crate) mod stuck;
+pub(crate) mod summary;
+mod survives;
 
 use std::process::ExitCode;
 
@@ -94,7 +99,13 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what }) => run::run(what, global, printer),
+        Some(Sub::Run { what, wait }) => {
+            run::run(what, if *wait { run::Stuck::Waits } else { run::Stuck::Ends }, global, printer)
+        }
+        Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
+        Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
+        Some(Sub::Answer(args)) => answer::answer(args, global, printer),
+        Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
         Some(Sub::Resume { session, go }) => {
             let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
             resume::resume(session.as_ref(), go, global, printer)
@@ -112,6 +123,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
+        Some(Sub::Survives) => Ok(survives::survives(printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
         Some(Sub::Man) => about::man(printer),
     }

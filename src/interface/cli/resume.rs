@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::headless::{Finished, Go, Headless, left_to_do, outcome};
 use super::print::Printer;
 use super::progress::tasks_of;
+use super::serve::listen_if_possible;
 use super::session::{Ends, configuration, latest, lock, runtime, take_up};
 use crate::config::Config;
 use crate::domain::protocol::{AttemptEnd, SessionId};
@@ -63,10 +64,12 @@ fn headless(
         let mut ends = Ends::listen()?;
         let taken = TakenUp::read(lock(config, session)?)?;
         let journal = Sessions::new(&config.paths.sessions).journal(session)?;
-        for sentence in taken.words().into_iter().chain([standing(session, taken.state(), go)]) {
+        let goals = left_to_do(taken.state());
+        // Where an engine starts, its record of the cut is told.
+        let torn = taken.torn_words().filter(|_| goals.is_empty());
+        for sentence in torn.into_iter().chain(taken.unknown_words()).chain([standing(session, taken.state(), go)]) {
             printer.words(&sentence);
         }
-        let goals = left_to_do(taken.state());
         if goals.is_empty() {
             let state = taken.state().clone();
             let Some(last) = state.goals().last().map(|g| g.id) else { return Ok(Exit::Operator) };
@@ -85,6 +88,8 @@ fn headless(
         for sentence in &again.words {
             printer.words(sentence);
         }
+        // Dropped after the engine's end, so that whoever watches sees that too.
+        let _server = listen_if_possible(&again.engine, config);
         let watching = Headless::again(&again.engine, before, go, form, printer)?;
         let finished = watching.finish(again.engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;

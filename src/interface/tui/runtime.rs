@@ -40,7 +40,7 @@ use crate::config::Motion;
 use crate::domain::protocol::{Command, Event as Fact, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, Leaving};
 use look::{Glance, Looks, and_more};
 
 pub use look::Preset;
@@ -206,6 +206,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
         let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
+        ui.leaving = client.leaving();
         ui.run.lights.motion = options.motion;
         ui.recall(memory.kept());
         let owner = |baton| if baton { Mouse::Baton } else { Mouse::Terminal };
@@ -319,6 +320,9 @@ impl<C: Client, S: Stage> Console<C, S> {
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);
+                while let Some(words) = self.client.notice() {
+                    self.ui.say(words, Tone::Warning, self.client.now());
+                }
                 self.apply().await;
                 if !more {
                     self.over();
@@ -556,7 +560,9 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// Asks the session to end, and waits for it a while.
     fn end(&mut self, exit: ConsoleExit) {
-        if !self.live || self.client.send(Command::EndSession).is_err() {
+        // A session of another process goes on without this console.
+        let closes = !self.live || self.client.leaving() == Leaving::OnlyCloses;
+        if closes || self.client.send(Command::EndSession).is_err() {
             self.course = Course::Over(exit);
             return;
         }

@@ -43,6 +43,7 @@ use super::action::{Action, Context};
 use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, SessionId, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
+use crate::engine::client::Leaving;
 
 pub use answer::AnswerUi;
 pub use attention::AttentionUi;
@@ -79,6 +80,8 @@ pub use welcome::WelcomeUi;
 /// `observe(&mut self, &State, &Record)` after each record.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
+    /// What becomes of the session when this console is left.
+    pub leaving: Leaving,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// What is shown.

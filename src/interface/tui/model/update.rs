@@ -10,6 +10,7 @@ use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, 
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::engine::client::Leaving;
 use crate::interface::tui::action::{Action, Context};
 
 /// How long after a ctrl-c a second one means at once.
@@ -218,6 +219,9 @@ impl Ui {
                 effects.extend(self.welcome.update(action, state, now));
                 effects
             }
+            // Nothing ends with a console that watches a session of another process.
+            Action::Quit if self.leaving == Leaving::OnlyCloses => vec![UiEffect::Quit(Leave::Idle)],
+            Action::Suspend if self.leaving == Leaving::OnlyCloses => vec![UiEffect::Suspend],
             Action::Quit => match Card::leave(state, now) {
                 Some(_)
                     if self.layers.iter().any(|l| matches!(l, Layer::Card(c) if c.kind == super::CardKind::Leave)) =>

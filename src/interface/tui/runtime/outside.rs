@@ -5,7 +5,7 @@ use super::{Console, ConsoleExit, Course, Parted};
 use crate::domain::protocol::{AttemptId, Channel, Command, TaskId};
 use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, Leaving};
 use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
@@ -297,6 +297,11 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.events = None;
         self.parted = Parted::Yes;
         launcher::tell_detached();
+        if self.client.leaving() == Leaving::OnlyCloses {
+            // What is watched lives elsewhere, and goes on there.
+            self.end(ConsoleExit::Detached);
+            return;
+        }
         self.log_what_goes_on();
         self.end_if_all_is_done();
     }
@@ -310,16 +315,22 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// Without a terminal: ends the session when nothing is left that can go on by itself.
     pub(super) fn end_if_all_is_done(&mut self) {
+        if self.parted == Parted::No {
+            return;
+        }
+        // Nobody looks here any more: who attaches next has control. (Again each time: a client may come late.)
+        self.client.part();
         let on = matches!(self.course, Course::On | Course::WhenIdle);
-        if self.parted == Parted::Yes && on && self.waiting.is_empty() && !self.goes_on() {
+        if on && self.waiting.is_empty() && !self.goes_on() {
             self.end(ConsoleExit::Detached);
         }
     }
 
-    /// Whether something runs, or will without the operator.
+    /// Whether something runs or will without the operator, waits for a review, or is watched from elsewhere.
     fn goes_on(&self) -> bool {
         let now = self.client.now();
-        if self.state.seq == 0 || self.state.running().len() > 0 {
+        let drafted = self.state.goals().iter().any(|g| g.phase == GoalPhase::Draft);
+        if self.state.seq == 0 || self.state.running().len() > 0 || drafted || !self.state.viewers.is_empty() {
             return true;
         }
         let will = |(i, task): (usize, &crate::domain::state::Task)| {
