@@ -22,9 +22,11 @@ mod logging;
 mod plan;
 mod print;
 mod progress;
+mod replay;
 mod report;
 mod resume;
 mod run;
+mod scripted;
 mod serve;
 mod session;
 mod sessions;
@@ -87,6 +89,12 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             true
         }
         Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        // A script has no terminal.
+        Some(Sub::Replay(args)) if args.script.is_some() => false,
+        Some(Sub::Replay(_)) => {
+            console::check_terminal(global)?;
+            true
+        }
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -114,6 +122,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let begins = if *run { Begins::Going } else { Begins::Held };
             fork::fork(session, *at, begins, global, printer)
         }
+        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),

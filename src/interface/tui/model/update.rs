@@ -152,6 +152,11 @@ impl Ui {
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
         }
+        if action.acts()
+            && let Some(words) = self.barred(state)
+        {
+            return vec![UiEffect::Notice(words)];
+        }
         if let Some(effects) = self.act_editing(action, state, now) {
             return effects;
         }
@@ -188,12 +193,16 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(4) => self.show(Screen::Time),
             Action::Screen(5) => self.show(Screen::Events),
             Action::Screen(6) => {
                 let mut effects = self.show(Screen::Sessions);
                 effects.push(UiEffect::ListSessions);
                 effects
             }
+            Action::GoTo => vec![open(Layer::GoTo(super::GoToUi::default()))],
+            Action::Fork => self.fork(state, now),
+            Action::Control => self.act_on_control(state, now),
             Action::Screen(2) => {
                 if let Some(task) = self.run.selected() {
                     self.graph.select(task);
@@ -299,7 +308,10 @@ impl Ui {
                 }
                 effects
             }
-            action => self.act_below(action, state, now),
+            action => match super::time::travel(action) {
+                Some(travel) => vec![UiEffect::Travel(travel)],
+                None => self.act_below(action, state, now),
+            },
         }
     }
 
@@ -326,6 +338,7 @@ impl Ui {
                 _ => self.graph.update(action, state, now),
             },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Time => self.time.timeline.update(action, state, now),
             Screen::Events => self.events.update(action, state, now),
             Screen::Sessions => self.sessions.update(action, state, now),
             Screen::Other(_) if action == Action::Back => Vec::new(),
@@ -381,6 +394,10 @@ impl Ui {
                 message.field.input(msg);
                 Vec::new()
             }
+            Some(Layer::GoTo(goto)) => {
+                goto.input(msg);
+                Vec::new()
+            }
             Some(Layer::Notices(scroll)) => {
                 if let Msg::Wheel(_, _, by) = msg {
                     *scroll = scroll.saturating_add_signed(isize::from(*by));
@@ -408,6 +425,7 @@ impl Ui {
             Screen::Run => self.run.input(msg, state, now),
             Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Time => self.time.timeline.input(msg),
             Screen::Events => self.events.input(msg),
             Screen::Sessions => self.sessions.input(msg),
             Screen::Other(_) => Vec::new(),
@@ -495,6 +513,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
         Layer::Message(message) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,
             action => Some(message.update(action, state)),
+        },
+        Layer::GoTo(goto) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(goto.update(action)),
         },
         Layer::Notices(scroll) => {
             *scroll = match action {

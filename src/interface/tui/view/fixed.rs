@@ -48,7 +48,10 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     if scene.ui.layers.is_empty() && other_field(scene, left, buf) {
         return;
     }
-    if here && !run.filter.is_empty() {
+    if let Some(moment) = &scene.ui.time.moment {
+        left = super::time::strip(scene, moment, left, buf);
+    }
+    if here && !run.filter.is_empty() && scene.ui.time.moment.is_none() {
         let most = if scene.ui.notice.is_some() { usize::from(left.width) / 2 } else { usize::from(left.width) };
         let after = said(scene);
         let text = format!("filter: {}", CleanText::one_line(run.filter.text.trim()));
@@ -61,7 +64,12 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
             put(buf, left, back, theme.style(Slot::Dim));
         }
     }
-    let Some(notice) = &scene.ui.notice else { return };
+    let Some(notice) = &scene.ui.notice else {
+        if let Some(words) = scene.ui.barred(scene.state).filter(|_| scene.ui.time.moment.is_none()) {
+            put(buf, left, &theme.cut(&words, usize::from(left.width)), theme.style(Slot::Notice));
+        }
+        return;
+    };
     let slot = match notice.tone {
         Tone::Plain => Slot::Notice,
         Tone::Warning => Slot::Warning,
