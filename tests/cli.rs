@@ -160,6 +160,19 @@ fn a_failing_task_is_told_by_the_exit_code() {
 }
 
 #[test]
+fn where_no_session_can_be_kept_nothing_starts_and_the_exit_code_says_so() {
+    let home = Home::new();
+    home.file("small.yaml", "version: 1\ngoal: g\ntasks:\n  - {id: a, agent: researcher, prompt: 'x [sim ms=1]'}\n");
+    std::fs::create_dir_all(home.path().join("state/baton")).unwrap();
+    // The superuser may write anywhere, so a folder that is closed to others would stop nobody here; a file does.
+    home.file("state/baton/sessions", "");
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(4), "{}", told.err);
+    assert!(told.err.contains("could not make the folder") && told.err.contains("sessions"), "{}", told.err);
+    assert_eq!(told.out, "");
+}
+
+#[test]
 fn a_goal_is_planned_and_printed_as_a_plan_that_can_be_checked() {
     let home = Home::new();
     let told = home.run(&["plan", "Compare two parsers [sim ms=5]", "--fleet", "sim"]);
@@ -179,6 +192,7 @@ fn the_small_commands_answer() {
     let schema: serde_json::Value = serde_json::from_str(&home.run(&["config", "schema", "plan"]).out).unwrap();
     assert!(schema["properties"]["tasks"].is_object());
     assert!(home.run(&["completions", "bash"]).out.contains("baton"));
+    assert!(home.run(&["survives"]).out.contains("kill -9"));
     assert!(home.run(&["man"]).out.contains(".TH baton"));
     assert_eq!(home.run(&["fleet", "status", "--fleet", "sim"]).code, Some(0));
     assert_eq!(home.run(&["doctor"]).code, Some(0));

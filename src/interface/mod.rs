@@ -2,5 +2,6 @@
 //! commands; it decides nothing about tasks.
 
 pub mod cli;
+pub mod report;
 pub mod script;
 pub mod tui;

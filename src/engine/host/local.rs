@@ -28,6 +28,8 @@ pub(super) struct Host {
     /// Unbounded, because a client that is dropped can't wait: each viewer says once that it left, and there are
     /// [`super::MAX_VIEWERS`] at most.
     pub left: mpsc::UnboundedSender<ViewerId>,
+    /// Which process life of the session this is: command ids differ by it, since process ids come again.
+    pub life: u64,
 }
 
 /// Clients of this process, counted so that their command ids differ.
@@ -113,7 +115,7 @@ impl LocalClient {
 
     fn envelope(&self, command: Command) -> CommandEnvelope {
         let n = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = Name::slug(&format!("{}-{}-{n}", std::process::id(), self.id));
+        let id = Name::slug(&format!("{}-{}-{}-{n}", self.host.life, std::process::id(), self.id));
         CommandEnvelope { id, author: self.author.clone(), role: self.role, viewer: self.viewer, command }
     }
 

@@ -12,15 +12,16 @@ use tokio::time::Instant;
 use super::clock::SessionClock;
 use super::expand::expand;
 use super::turn::{PhaseCell, Turn};
-use super::{Answer, Asked, EngineError, EngineOptions};
+use super::{Answer, Asked, Ended, EngineError};
 use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
+use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
     Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage, ViewerId,
 };
+use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{HOT_BYTES, TextStore, Writer};
+use crate::engine::journal::{TextStore, Writer};
 use crate::engine::machine::{Pace, Probe, Sampler, SystemProbe};
 use crate::engine::providers::{AnswerFormat, Client, Depth, Phase, Request, Traffic, drained, probe};
 
@@ -43,8 +44,17 @@ struct Live {
     pool: PoolKey,
 }
 
+/// Where a session begins in this process.
+pub(super) enum Beginning {
+    /// It is new.
+    New(SessionStarted),
+    /// It was another process's before.
+    Again { state: Box<State>, moved: Vec<(EndpointName, String)>, torn: Option<(Name, CleanText)> },
+}
+
 pub(super) struct Host {
-    options: EngineOptions,
+    /// The host's name, for the record.
+    name: CleanText,
     writer: Writer,
     client: Client,
     records: broadcast::Sender<Arc<Record>>,
@@ -67,16 +77,16 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(
-        options: EngineOptions,
+        name: CleanText,
         writer: Writer,
+        texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
         clock: SessionClock,
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
-        let texts = TextStore::new(writer.path(), HOT_BYTES);
         Self {
-            options,
+            name,
             writer,
             client,
             records,
@@ -98,12 +108,16 @@ impl Host {
     /// Runs the session until it ends by command, or is told to stop.
     pub(super) async fn run(
         mut self,
+        beginning: Beginning,
         mut commands: mpsc::Receiver<Asked>,
         mut left: mpsc::UnboundedReceiver<ViewerId>,
         mut stop: mpsc::Receiver<()>,
-    ) -> Result<(), EngineError> {
-        let started = SessionStarted { session: self.options.session.clone(), config: self.options.config.clone() };
-        let (mut orchestrator, first) = Orchestrator::start(started, self.opened());
+    ) -> Result<Ended, EngineError> {
+        let opened = self.opened();
+        let (mut orchestrator, first) = match beginning {
+            Beginning::New(started) => Orchestrator::start(started, opened),
+            Beginning::Again { state, moved, torn } => Orchestrator::resume(*state, Reopening { opened, moved, torn }),
+        };
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
         let mut memory = Memory::new();
@@ -175,7 +189,8 @@ impl Host {
         self.live.clear();
         self.tasks.abort_all();
         self.writer.sync_now()?;
-        Ok(())
+        let open = |g: &&crate::domain::state::Goal| !matches!(g.phase, GoalPhase::Ended(_));
+        Ok(Ended { unfinished: orchestrator.state().goals().iter().filter(open).count() })
     }
 
     fn opened(&self) -> SessionOpened {
@@ -184,7 +199,7 @@ impl Host {
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(0),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: self.options.host.clone(),
+            host: self.name.clone(),
         }
     }
 

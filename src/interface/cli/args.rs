@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::fork::At;
 use crate::config::{Flag, Flags};
+use crate::domain::protocol::SessionId;
 
 /// A terminal control console for a fleet of language models on your own machine.
 ///
@@ -114,6 +116,30 @@ pub(crate) enum Sub {
         #[arg(value_name = "PLAN|GOAL")]
         what: String,
     },
+    /// Take up a session again: what is done stays done, what was under way runs again.
+    ///
+    /// It runs under the configuration it was begun with: its fleet, its limits, whether its agents may ask (those of
+    /// `run --headless` may not). A simulated fleet is started anew.
+    Resume {
+        /// The session; the one written last when absent.
+        session: Option<SessionId>,
+        /// Let a paused session go on.
+        #[arg(long)]
+        go: bool,
+    },
+    /// Make a new session with another one's past, up to a record, and print its name.
+    ///
+    /// The other session is only read, and may be running. The fork is held until it is resumed.
+    Fork {
+        /// The session whose past it has.
+        session: SessionId,
+        /// Where: a record (120), a share of its time (50%), or a time (02:10).
+        #[arg(long, value_name = "SEQ|50%|02:10", default_value = "100%")]
+        at: At,
+        /// Let the fork go on at once, in the console or with --headless.
+        #[arg(long)]
+        run: bool,
+    },
     /// Let a model plan a goal and print the plan, without running it.
     Plan {
         /// The goal in words.
@@ -135,6 +161,12 @@ pub(crate) enum Sub {
         #[command(subcommand)]
         command: FleetSub,
     },
+    /// List the sessions there were and are, or search what was said in them.
+    Sessions(SessionsArgs),
+    /// What a session came to: figures, tables, answers, failures, what remains; Markdown, or JSON with --json.
+    Report(ReportArgs),
+    /// A session as one text: every record with --json, to be read from top to bottom with --markdown.
+    Export(ExportArgs),
     /// Look at the configuration.
     Config {
         /// What to do.
@@ -143,6 +175,8 @@ pub(crate) enum Sub {
     },
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
+    /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.
+    Survives,
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -155,12 +189,41 @@ pub(crate) enum Sub {
 /// What `baton replay` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The session's name; the latest when absent.
-    #[arg(value_name = "SESSION")]
-    pub(crate) session: Option<String>,
+    /// The session; the latest when absent.
+    pub(crate) session: Option<SessionId>,
     /// How much faster than it was, 0.25 to 64.
     #[arg(long, value_name = "TIMES", default_value_t = 1.0)]
     pub(crate) speed: f64,
+}
+
+/// What `baton sessions` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SessionsArgs {
+    /// Only those with this in their name, goal or state.
+    pub(crate) filter: Option<String>,
+    /// Look for this in everything that was said: goals, titles of tasks, answers, thinking.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+}
+
+/// What `baton report` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What `baton export` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Goals, plans, prompts, answers and conversations, as Markdown.
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
+    pub(crate) markdown: bool,
 }
 
 /// What `baton sim` takes.

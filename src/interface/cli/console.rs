@@ -4,7 +4,9 @@
 //! detached, as its work.
 
 mod deferred;
+mod forks;
 mod replayed;
+mod resumed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -15,8 +17,9 @@ use tokio::runtime::Runtime;
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
+use super::headless::Go;
 use super::print::Printer;
-use super::session::{engine, origin, runtime, user};
+use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
 use crate::domain::text::CleanText;
@@ -61,8 +64,8 @@ pub(crate) fn is_wanted(global: &Global) -> bool {
 pub(crate) enum Opening {
     /// A new session; the command is given to it as soon as there is one.
     New(FleetWish, Option<Box<Command>>),
-    /// A session taken up again.
-    Resume(SessionId),
+    /// A session taken up again, and what becomes of a pause.
+    Resume(SessionId, Go),
     /// A session's past, played so fast.
     Replay(SessionId, Speed),
     /// A running session of another process.
@@ -74,6 +77,8 @@ struct Left {
     exit: ConsoleExit,
     /// The journal of the session that ended with it.
     journal: Option<PathBuf>,
+    /// The session, when it can be taken up again.
+    unfinished: Option<SessionId>,
 }
 
 /// A session that is being started.
@@ -95,8 +100,9 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     loop {
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
+            Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
             Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
-            Opening::Resume(_) | Opening::Attach(_) => {
+            Opening::Attach(_) => {
                 return Err(CliError::Usage("not built yet".to_owned()));
             }
         };
@@ -105,13 +111,16 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
                 Next::Fleet(FleetChoice::Simulated) => Opening::New(FleetWish::Simulated, None),
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
-                Next::Resume(session) => Opening::Resume(session),
+                Next::Resume(session) => Opening::Resume(session, Go::AsItWas),
                 Next::Replay(session) => Opening::Replay(session, Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
                 if let (Some(journal), false) = (left.journal, left.exit == ConsoleExit::Detached) {
                     printer.words(&format!("journal: {}", journal.display()));
+                    if let Some(session) = left.unfinished {
+                        printer.words(&how_to_go_on(&session));
+                    }
                 }
                 return Ok(Exit::Code(left.exit.code()));
             }
@@ -129,13 +138,19 @@ fn configured(global: &Global) -> FleetWish {
 /// A console over a session of this process.
 fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
     let (client, starting) = start(config.clone(), wish, first, global.seed)?;
+    over(client, starting, config)
+}
+
+/// A console over a session of this process that is being started.
+fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config) -> Result<Left, CliError> {
     let shown = show(client, config);
     let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
     let exit = shown?;
     let running = started?;
     let journal = running.engine.journal().to_owned();
-    running.engine.end()?;
-    Ok(Left { exit, journal: Some(journal) })
+    let session = running.engine.connector().session().clone();
+    let ended = running.engine.end()?;
+    Ok(Left { exit, journal: Some(journal), unfinished: (ended.unfinished > 0).then_some(session) })
 }
 
 /// A console over any client, until it is left.
@@ -214,7 +229,7 @@ fn options(config: &Config) -> ConsoleOptions {
         },
         opens: Opens::Live,
         reads: Reads::Aside,
-        forks: None,
+        forks: Some(forks::forks(config)),
         warnings,
     }
 }

@@ -92,7 +92,11 @@ impl Card {
                 "finish what runs, start nothing new, then quit",
                 vec![UiEffect::Quit(Leave::AfterRunning)],
             ),
-            Choice::new('x', "cancel all, keeping partial answers, and quit", vec![UiEffect::Quit(Leave::CancelAll)]),
+            Choice::new(
+                'x',
+                "stop everything and quit; resume takes it up again",
+                vec![UiEffect::Quit(Leave::CancelAll)],
+            ),
             Choice::nothing("stay"),
         ];
         Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })

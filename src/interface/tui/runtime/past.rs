@@ -549,7 +549,7 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     /// Makes a new session with the past up to a record.
-    pub(super) fn fork(&mut self, seq: u64) {
+    pub(super) async fn fork(&mut self, seq: u64) {
         let now = self.client.now();
         let Some(forks) = self.options.forks.clone() else {
             self.remark("sessions can't be forked from here");
@@ -559,7 +559,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.remark("there is no session yet");
             return;
         };
-        match forks(&session, seq) {
+        let made = tokio::task::spawn_blocking(move || forks(&session, seq)).await;
+        match made.unwrap_or_else(|error| Err(format!("not forked: {error}").into())) {
             Err(why) => self.seen().say(why, Tone::Warning, now),
             Ok(new) => {
                 let runs = self.ui.time.kind == Kind::Live && self.state.running().len() > 0;
@@ -577,6 +578,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let choices = vec![Choice::nothing("stay"), Choice::new('g', "go there", go)];
                 let card = Card::confirm("Forked", body, choices, now);
                 self.seen().layers.push(Layer::Card(card));
+                self.policy.want(Wish::Key);
             }
         }
     }
