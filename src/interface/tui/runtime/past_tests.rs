@@ -224,13 +224,11 @@ async fn older_text_is_read_back_when_its_beginning_is_scrolled_to() {
     let (mut live, _) = Live::new(3_900).await;
     live.console.forget_text();
     live.console.pass(1_000).await;
-    let short = live.console.screen();
-    assert!(short.contains("of earlier text are in the journal"), "{short}");
     live.console.keys("z<home>").await;
     live.console.pass(100).await;
     let shown = live.console.screen();
     assert!(!shown.contains("of earlier text are in the journal"), "{shown}");
-    assert!(shown.contains("SIMULATED"), "its first line is there again\n{shown}");
+    assert!(shown.contains("The request is about a weather station kit"), "its first line is there again\n{shown}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,12 +42,12 @@ impl RunUi {
         self.drawn = drawn;
     }
 
-    /// Tasks whose panes are scrolled up to the first row there is.
+    /// Tasks whose panes show the first row there is: scrolled up to it, or with room for all.
     pub(crate) fn at_the_top(&self) -> Vec<TaskIx> {
         let top = |(i, pane): (usize, &Option<super::panes::Pane>)| {
             let shown = self.drawn.panes.get(i)?;
-            let pane = pane.as_ref().filter(|p| !p.follows() && shown.top == 0 && shown.rows > shown.height)?;
-            Some(pane.task)
+            let fits = shown.rows <= shown.height;
+            Some(pane.as_ref().filter(|p| shown.top == 0 && (fits || !p.follows()))?.task)
         };
         self.panes.list.iter().enumerate().filter_map(top).collect()
     }
