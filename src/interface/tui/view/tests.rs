@@ -144,7 +144,7 @@ fn with_ascii_glyphs_every_cell_is_ascii() {
 #[test]
 fn the_answers_of_a_card_stand_even_where_it_is_low() {
     let shown = text(&drawn(&leave(), &Theme::plain(), (40, 9)));
-    for words in ["detach", "finish", "stop", "stay"] {
+    for words in ["detach", "finish", "stop all", "stay"] {
         assert!(shown.contains(words), "{words}\n{shown}");
     }
 }
