@@ -193,7 +193,6 @@ async fn consoles_that_attach_see_what_the_host_sees_and_the_last_of_it() {
     });
     rig.until(|s, e| matches!(e, Event::GoalEnded { .. }) && s.viewers.len() == 2).await;
     let late = rig.console(Given::Nothing).await;
-    rig.until(|s, _| s.seq > 0).await;
     let late = tokio::spawn(async move {
         let (mut state, mut late) = (State::default(), late);
         follow(&mut late, &mut state, |_, _| false).await;

@@ -15,11 +15,16 @@ mod decisions;
 mod fleet;
 mod frames;
 mod runs;
+mod viewers;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|a| a == "--serve") {
         fleet::serve(&args[at + 1]);
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--watch") {
+        viewers::watch(&args[at + 1], &args[at + 2]);
         return;
     }
     // `cargo bench -- NAME` runs what has NAME in its title; `cargo test` passes `--test` and runs nothing.
@@ -32,6 +37,7 @@ fn main() {
     runs::makespan_mixed(&mut report);
     runs::makespan_chains(&mut report);
     runs::many_small_tasks(&mut report);
+    viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
     frames::frames(&mut report);
