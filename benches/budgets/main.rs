@@ -14,6 +14,7 @@
 mod decisions;
 mod fleet;
 mod frames;
+mod journals;
 mod runs;
 mod viewers;
 
@@ -25,6 +26,10 @@ fn main() {
     }
     if let Some(at) = args.iter().position(|a| a == "--watch") {
         viewers::watch(&args[at + 1], &args[at + 2]);
+        return;
+    }
+    if args.iter().any(|a| a == journals::MEMORY) {
+        journals::tokens_here();
         return;
     }
     // `cargo bench -- NAME` runs what has NAME in its title; `cargo test` passes `--test` and runs nothing.
@@ -40,6 +45,8 @@ fn main() {
     viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
+    journals::seek(&mut report);
+    journals::memory(&mut report);
     frames::frames(&mut report);
     println!("{}", if report.missed == 0 { "all within budget" } else { "over budget: see the lines marked OVER" });
 }

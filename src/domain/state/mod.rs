@@ -106,6 +106,8 @@ pub struct State {
     pub config: SessionConfig,
     /// Paused or not.
     pub gear: Gear,
+    /// It is paused because the journal can't be written, and goes on by itself when it can.
+    pub halted: bool,
     /// The session's reasoning level.
     pub level: Level,
     /// Levels set for agents while running.

@@ -60,14 +60,17 @@ impl TakenUp {
         &self.state
     }
 
-    /// What an operator is to know of the journal, a sentence each.
-    pub fn words(&self) -> Vec<String> {
-        let torn = self.torn.iter().map(torn_words);
-        let unknown = (self.unknown > 0).then(|| {
-            let n = self.unknown;
-            format!("{n} records are of a later version and were left out; update Baton to see what they say")
-        });
-        torn.chain(unknown).collect()
+    /// What is to be said of a last line that was cut. The engine says it too, in a record.
+    pub fn torn_words(&self) -> Option<String> {
+        self.torn.as_ref().map(torn_words)
+    }
+
+    /// What is to be said of records that were left out because they are of a later version.
+    pub fn unknown_words(&self) -> Option<String> {
+        let n = self.unknown;
+        let words =
+            || format!("{n} records are of a later version and were left out; update Baton to see what they say");
+        (n > 0).then(words)
     }
 
     /// A last line that was cut: the file that keeps it, and what is to be said of it.

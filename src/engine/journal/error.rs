@@ -149,7 +149,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// Wraps what the system said with the mend that fits it.
-    pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         let mend = mend(source.kind());
         Self::Io { what, path: path.to_path_buf(), source, mend }
     }

@@ -58,11 +58,11 @@ impl PartHeader {
         line.push(b'\n');
         Ok(line)
     }
+}
 
-    /// The name the part gets when it is closed.
-    pub(super) fn closed_name(&self) -> String {
-        format!("journal-{:012}-{:013}.jsonl", self.first_seq, self.start)
-    }
+/// The name a part gets when it is closed.
+pub(super) fn closed_name(first_seq: u64, start: u64) -> String {
+    format!("journal-{first_seq:012}-{start:013}.jsonl")
 }
 
 /// A closed part, as its name tells.

@@ -1,5 +1,6 @@
 //! The journal under ill treatment: killed at every byte, full disks, vanished folders, random bytes.
 
+mod failures;
 mod parts;
 mod past;
 

@@ -109,8 +109,9 @@ pub struct Writer {
     pending: Vec<u8>,
     /// How many bytes the kernel has taken, over all parts.
     offset: u64,
-    /// Where the open part begins.
+    /// Where the open part begins, and with which record.
     base: u64,
+    first_seq: u64,
     /// The open part is closed once there are so many bytes in all.
     close_at: u64,
     part_bytes: u64,
@@ -178,7 +179,8 @@ impl Writer {
         sync_folder(folder.path())?;
         let disk = RealDisk::over(&path, file);
         let mut writer = Self::over(path, Box::new(disk), head.start + len, Some(folder))?;
-        (writer.base, writer.close_at) = (head.start, head.start + PART_BYTES);
+        (writer.base, writer.first_seq) = (head.start, head.first_seq);
+        writer = writer.with_part_bytes(PART_BYTES);
         let (program, session) = (env!("CARGO_PKG_VERSION").to_owned(), head.header.session.clone());
         writer.header = Some(Header { baton_journal: FORMAT, program, session });
         Ok(Resumed { writer, header: head.header, torn })
@@ -199,6 +201,7 @@ impl Writer {
             pending,
             offset,
             base: 0,
+            first_seq: 1,
             close_at: PART_BYTES,
             part_bytes: PART_BYTES,
             header: None,
@@ -208,6 +211,13 @@ impl Writer {
             syncer,
             _folder: folder,
         })
+    }
+
+    /// Lets a writer over a disk of the tests close parts.
+    #[cfg(test)]
+    pub(super) fn in_parts(mut self, header: Header, bytes: u64) -> Self {
+        self.header = Some(header);
+        self.with_part_bytes(bytes)
     }
 
     /// Closes parts at another size than [`PART_BYTES`].
@@ -294,18 +304,12 @@ impl Writer {
         if self.syncer.failure().is_some() {
             return;
         }
-        // The part that is closed is named by its own header.
-        let closed = parts::open(&self.path).map(|opened| opened.head.closed_name());
+        let closed = parts::closed_name(self.first_seq, self.base);
         let next = PartHeader { header, first_seq: self.last_seq + 1, start: self.offset };
-        let line = next.line().map_err(|e| JournalError::io("serialise the header of", &self.path, e));
-        let done = closed.and_then(|closed| {
-            let line = line?;
-            self.disk.rotate(&closed, &line).map_err(|e| JournalError::io("close a part of", &self.path, e))?;
-            Ok(line.len() as u64)
-        });
-        match done {
+        let done = next.line().and_then(|line| self.disk.rotate(&closed, &line).map(|()| line.len() as u64));
+        match done.map_err(|e| JournalError::io("close a part of", &self.path, e)) {
             Ok(bytes) => {
-                self.base = self.offset;
+                (self.base, self.first_seq) = (self.offset, next.first_seq);
                 self.offset += bytes;
                 self.close_at = self.base.saturating_add(self.part_bytes);
                 self.syncer.replace(self.disk.sync());

@@ -172,6 +172,8 @@ pub(crate) enum Sub {
         #[arg(required = true, value_name = "PLAN")]
         plans: Vec<PathBuf>,
     },
+    /// Look at a session's past in the console: every screen at any moment of it.
+    Replay(ReplayArgs),
     /// Serve the simulated fleet on this machine until ctrl-c; the fleet file to use it goes to stdout.
     Sim(SimArgs),
     /// Look at the fleet.
@@ -194,6 +196,8 @@ pub(crate) enum Sub {
     },
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
+    /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.
+    Survives,
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -231,6 +235,17 @@ pub(crate) struct ExportArgs {
     /// Goals, plans, prompts, answers and conversations, as Markdown.
     #[arg(long, conflicts_with_all = ["json", "jsonl"])]
     pub(crate) markdown: bool,
+}
+
+/// What `baton replay` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The session's name; the latest when absent.
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// How much faster than it was, 0.25 to 64.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0)]
+    pub(crate) speed: f64,
 }
 
 /// What `baton sim` takes.

@@ -5,11 +5,14 @@
 
 mod attached;
 mod deferred;
+mod replayed;
 mod resumed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
+
+use tokio::runtime::Runtime;
 
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
@@ -27,9 +30,11 @@ use crate::engine::simulator::Simulator;
 use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
+use crate::interface::tui::time::Reads;
+use crate::interface::tui::time::player::Speed;
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
 
@@ -63,8 +68,8 @@ pub(crate) enum Opening {
     New(FleetWish, Option<Box<Command>>),
     /// A session taken up again, and what becomes of a pause.
     Resume(SessionId, Go),
-    /// A session's past.
-    Replay(SessionId),
+    /// A session's past, played so fast.
+    Replay(SessionId, Speed),
     /// A running session of another process.
     Attach(SessionId),
 }
@@ -101,9 +106,7 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
             Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
             Opening::Attach(session) => attached::attached(&config, &session, global)?,
-            Opening::Replay(_) => {
-                return Err(CliError::Usage("not built yet".to_owned()));
-            }
+            Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
         };
         opening = match left.exit {
             ConsoleExit::Next(next) => match next {
@@ -111,7 +114,7 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
                 Next::Resume(session) => Opening::Resume(session, Go::AsItWas),
-                Next::Replay(session) => Opening::Replay(session),
+                Next::Replay(session) => Opening::Replay(session, Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
@@ -154,8 +157,12 @@ fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config
 
 /// A console over any client, until it is left.
 fn show<C: Client>(client: C, config: &Config) -> Result<ConsoleExit, CliError> {
-    let runtime = runtime()?;
-    let shown = runtime.block_on(run(client, options(config)));
+    show_with(runtime()?, client, options(config))
+}
+
+/// The same, on a runtime, as these options say.
+fn show_with<C: Client>(runtime: Runtime, client: C, options: ConsoleOptions) -> Result<ConsoleExit, CliError> {
+    let shown = runtime.block_on(run(client, options));
     // The thread that reads the keyboard ends with its next key, and nobody waits for that.
     runtime.shutdown_background();
     shown.map_err(CliError::Console)
@@ -223,6 +230,9 @@ fn options(config: &Config) -> ConsoleOptions {
             Switch::On => Notify::WhenAway,
             Switch::Off => Notify::Never,
         },
+        opens: Opens::Live,
+        reads: Reads::Aside,
+        forks: None,
         warnings,
     }
 }

@@ -65,8 +65,19 @@ pub(crate) struct Headless<'a> {
     goals: Vec<GoalId>,
     /// Those of them that have ended and are to be taken up all the same: a message waits for one of their tasks.
     reopening: Vec<GoalId>,
+    awaited: Awaited,
     refused: Option<CleanText>,
     telling: Telling,
+}
+
+/// What has to be seen before the state tells how the session gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    /// That this process took it up.
+    Opening,
+    /// What became of a command.
+    Answer(CommandId),
 }
 
 /// How the watching ended.
@@ -111,7 +122,20 @@ impl<'a> Headless<'a> {
         let stuck = Stuck::Ends;
         let (goals, reopening) = (Vec::new(), Vec::new());
         let state = State::default();
-        Ok(Self { printer, form, until, stuck, state, client, command, goals, reopening, refused: None, telling })
+        Ok(Self {
+            printer,
+            form,
+            until,
+            stuck,
+            state,
+            client,
+            command,
+            goals,
+            reopening,
+            awaited: Awaited::Nothing,
+            refused: None,
+            telling,
+        })
     }
 
     /// Says what it does when only the operator can release what is left; it ends when this is not said.
@@ -133,8 +157,10 @@ impl<'a> Headless<'a> {
     ) -> Result<Self, CliError> {
         let mut client = engine.client(person(), Role::Control);
         client.begin_after(before.seq);
+        let (mut command, mut awaited) = (None, Awaited::Opening);
         if go == Go::Resumed && before.gear == Gear::Paused {
-            client.send(Command::Resume)?;
+            let id = client.send(Command::Resume)?;
+            (command, awaited) = (Some(id.clone()), Awaited::Answer(id));
         }
         let telling = if printer.words_on_terminal() { Telling::Trouble } else { Telling::All };
         let left = left_to_do(&before);
@@ -147,9 +173,10 @@ impl<'a> Headless<'a> {
             stuck: Stuck::Ends,
             state: before,
             client,
-            command: None,
+            command,
             goals: left,
             reopening,
+            awaited,
             refused: None,
             telling,
         })
@@ -247,7 +274,7 @@ impl<'a> Headless<'a> {
                     return Watched::Signal(number);
                 }
                 _ = beat.tick() => {
-                    if self.goals.is_empty() {
+                    if self.goals.is_empty() || self.awaited != Awaited::Nothing {
                         continue;
                     }
                     let now = self.client.now();
@@ -301,6 +328,15 @@ impl<'a> Headless<'a> {
                 _ => None,
             };
             self.state.apply(&record);
+            match (&record.event, &self.awaited) {
+                (Event::SessionOpened(_), Awaited::Opening) => self.awaited = Awaited::Nothing,
+                (Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. }, Awaited::Answer(answered))
+                    if id == answered =>
+                {
+                    self.awaited = Awaited::Nothing;
+                }
+                _ => {}
+            }
             match &record.event {
                 Event::GoalAdded(added) if self.goals.is_empty() => self.goals.push(added.goal),
                 Event::GoalReopened { goal } => self.reopening.retain(|g| g != goal),

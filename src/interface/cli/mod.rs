@@ -22,6 +22,7 @@ mod logging;
 mod plan;
 mod print;
 mod progress;
+mod replay;
 mod report;
 mod resume;
 mod run;
@@ -31,6 +32,7 @@ mod sessions;
 mod simulate;
 pub(crate) mod stuck;
 pub(crate) mod summary;
+mod survives;
 
 use std::process::ExitCode;
 
@@ -86,6 +88,10 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             true
         }
         Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        Some(Sub::Replay(_)) => {
+            console::check_terminal(global)?;
+            true
+        }
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -113,6 +119,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let begins = if *run { Begins::Going } else { Begins::Held };
             fork::fork(session, *at, begins, global, printer)
         }
+        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
@@ -122,6 +129,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
+        Some(Sub::Survives) => Ok(survives::survives(printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
         Some(Sub::Man) => about::man(printer),
     }

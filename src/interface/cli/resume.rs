@@ -64,10 +64,12 @@ fn headless(
         let mut ends = Ends::listen()?;
         let taken = TakenUp::read(lock(config, session)?)?;
         let journal = Sessions::new(&config.paths.sessions).journal(session)?;
-        for sentence in taken.words().into_iter().chain([standing(session, taken.state(), go)]) {
+        let goals = left_to_do(taken.state());
+        // Where an engine starts, its record of the cut is told.
+        let torn = taken.torn_words().filter(|_| goals.is_empty());
+        for sentence in torn.into_iter().chain(taken.unknown_words()).chain([standing(session, taken.state(), go)]) {
             printer.words(&sentence);
         }
-        let goals = left_to_do(taken.state());
         if goals.is_empty() {
             let state = taken.state().clone();
             let Some(last) = state.goals().last().map(|g| g.id) else { return Ok(Exit::Operator) };

@@ -86,9 +86,9 @@ impl TextPlace {
     }
 }
 
-/// Milliseconds say enough.
+/// Milliseconds say enough; a sum of nothing is 0, not -0.
 fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    (value * 1000.0).round() / 1000.0 + 0.0
 }
 
 impl<'a> Summary<'a> {

@@ -298,7 +298,7 @@ fn a_held_task_that_runs_ends_its_turn_keeps_its_answer_and_is_done_when_release
 }
 
 #[test]
-fn a_journal_that_fails_pauses_and_its_mending_lets_the_operator_resume() {
+fn a_journal_that_fails_pauses_and_its_mending_lets_the_session_go_on() {
     let mut world = started();
     world.input(Input::JournalFailed { reason: "no space left".into() });
     world.input(Input::JournalFailed { reason: "no space left".into() });
@@ -308,6 +308,20 @@ fn a_journal_that_fails_pauses_and_its_mending_lets_the_operator_resume() {
     }
     assert!(world.command(Command::Resume).unwrap_err().contains("journal"));
     world.input(Input::JournalMended);
+    assert!(world.state().attention.is_empty());
+    assert_eq!(world.state().gear, Gear::Running, "it goes on by itself");
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}
+
+#[test]
+fn what_the_operator_paused_stays_paused_when_the_journal_is_mended() {
+    let mut world = started();
+    world.command(Command::Pause).unwrap();
+    world.input(Input::JournalFailed { reason: "no space left".into() });
+    world.input(Input::JournalMended);
+    assert_eq!(world.state().gear, Gear::Paused);
     assert!(world.state().attention.is_empty());
     world.command(Command::Resume).unwrap();
     world.run(1_000);

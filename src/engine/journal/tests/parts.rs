@@ -85,7 +85,7 @@ fn killed_at_any_step_and_byte_of_closing_a_part_nothing_is_lost_and_nothing_twi
         std::fs::write(path.with_file_name("journal.next"), &header[..bytes]).unwrap();
         if linked {
             let open = std::fs::File::open(&path).unwrap();
-            parts::link(&path, &open, &path.with_file_name(head.closed_name())).unwrap();
+            parts::link(&path, &open, &path.with_file_name(parts::closed_name(1, 0))).unwrap();
         }
         let mut whole = before.to_vec();
         if let Some(more) = switched {

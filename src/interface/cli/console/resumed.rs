@@ -27,7 +27,7 @@ fn start(resumed: Resumed, go: Go, config: Config) -> Result<(DeferredClient<Loc
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
         let taken = TakenUp::read(resumed)?;
-        for words in taken.words() {
+        if let Some(words) = taken.unknown_words() {
             tracing::info!("{words}");
         }
         let paused = taken.state().gear == Gear::Paused;
