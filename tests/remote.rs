@@ -248,6 +248,26 @@ async fn control_goes_to_the_first_console_that_may_act_and_on_when_it_leaves() 
 }
 
 #[tokio::test]
+async fn a_run_folder_that_is_cleared_is_taken_again() {
+    let mut rig = Rig::new(1).await;
+    let key = rig.place().key().unwrap();
+    std::fs::remove_dir_all(rig.run()).unwrap();
+    // It looks every few seconds.
+    let socket = rig.place().socket();
+    for _ in 0..400 {
+        if UnixStream::connect(&socket).is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.place().key().unwrap(), key, "who had it can go on");
+    let call = Call::new(rig.place(), Given::Key).unwrap();
+    assert_eq!(call.command(None, &Command::Pause, None).await.unwrap().0, Verdict::Accepted);
+    rig.end().await;
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
 async fn who_asks_for_the_end_is_told_of_it() {
     let mut rig = Rig::new(1).await;
     let call = Call::new(rig.place(), Given::Key).unwrap();
