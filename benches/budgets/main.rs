@@ -28,8 +28,8 @@ fn main() {
         viewers::watch(&args[at + 1], &args[at + 2]);
         return;
     }
-    if args.iter().any(|a| a == journals::MEMORY) {
-        journals::tokens_here();
+    if let Some(at) = args.iter().position(|a| a == journals::MEMORY) {
+        journals::tokens_here(args[at + 1].parse().unwrap());
         return;
     }
     // `cargo bench -- NAME` runs what has NAME in its title; `cargo test` passes `--test` and runs nothing.

@@ -530,6 +530,50 @@ fn a_closed_window_leaves_the_work_going_to_its_end() {
     assert!(window.journal().contains(r#""outcome":"done""#) || window.journal().contains("task.done"));
 }
 
+/// No signal tells of it here, and the reading of a terminal that is gone never ends: what is written fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_without_a_word_while_keys_come_is_parted_from() {
+    for round in 0..3 {
+        // In a session of its own it has no controlling terminal, so nothing hangs it up.
+        let mut command = CommandBuilder::new("setsid");
+        command.args(["--wait", env!("CARGO_BIN_EXE_baton"), "run", "plan.yaml", "--fleet", "sim"]);
+        let mut window = Window::open(command, &[("plan.yaml", &plan(600, 60_000))]);
+        window.until_text("● running");
+        let worker = window.worker();
+        for _ in 0..100 {
+            window.type_keys("jk");
+        }
+        // The last who holds the other side lets go of it at the next frame: in the middle of what the keys do.
+        *window.typing.lock().unwrap() = None;
+        window.master = None;
+        window.seen.0.lock().unwrap().let_go = true;
+        let parted = || window.exit_code().is_some();
+        eventually_or(&format!("the end of the launcher in round {round}"), || window.log(), parted);
+        assert!(is_alive(worker), "{}", window.log());
+        let _ = kill_process(worker, Signal::KILL);
+        eventually("the worker's end", || !is_alive(worker));
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_is_taken_up_in_the_console_and_left_with_the_way_back() {
+    let mut command = CommandBuilder::new("sh");
+    let script = "\"$0\" run plan.yaml --headless --fleet sim 2>told & \
+                  until grep -qs attempt.output state/baton/sessions/*/journal.jsonl; do sleep 0.05; done; \
+                  kill -9 $!; wait; exec \"$0\" resume";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_baton")]);
+    let mut window = Window::open(command, &[("plan.yaml", &plan(600, 60_000))]);
+    window.until_text("● running");
+    eventually("the next attempt", || window.journal().matches("\"attempt.started\"").count() == 2);
+    let journal = window.journal();
+    assert!(journal.contains("\"interrupted\"") && journal.contains("\"endpoint.moved\""), "{journal}");
+    window.type_keys("\x03");
+    assert_eq!(window.ends(), 130);
+    window.until_text("take it up again with: baton resume 2");
+    assert_eq!(window.last_record(), "session.ended");
+}
+
 #[test]
 fn what_a_goal_and_a_model_say_never_steers_the_terminal() {
     // The title, the clipboard, a colour, the main screen, and the same in single bytes.

@@ -26,6 +26,7 @@ mod replay;
 mod report;
 mod resume;
 mod run;
+mod scripted;
 mod serve;
 mod session;
 mod sessions;
@@ -88,6 +89,8 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             true
         }
         Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        // A script has no terminal.
+        Some(Sub::Replay(args)) if args.script.is_some() => false,
         Some(Sub::Replay(_)) => {
             console::check_terminal(global)?;
             true

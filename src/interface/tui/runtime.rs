@@ -15,6 +15,7 @@ mod signalled;
 mod typed;
 
 pub use call::Notify;
+pub use driven::Driven;
 
 use std::collections::VecDeque;
 use std::io;
