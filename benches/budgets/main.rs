@@ -16,11 +16,16 @@ mod fleet;
 mod frames;
 mod journals;
 mod runs;
+mod viewers;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|a| a == "--serve") {
         fleet::serve(&args[at + 1]);
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--watch") {
+        viewers::watch(&args[at + 1], &args[at + 2]);
         return;
     }
     if let Some(at) = args.iter().position(|a| a == journals::MEMORY) {
@@ -37,6 +42,7 @@ fn main() {
     runs::makespan_mixed(&mut report);
     runs::makespan_chains(&mut report);
     runs::many_small_tasks(&mut report);
+    viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
     journals::seek(&mut report);

@@ -6,6 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attach;
 mod walk;
 
 use std::cell::RefCell;
@@ -92,8 +93,26 @@ impl Window {
     }
 
     /// The same, in a terminal that these variables describe.
-    fn open_in(mut command: CommandBuilder, files: &[(&str, &str)], terminal: &[(&str, &str)]) -> Self {
+    fn open_in(command: CommandBuilder, files: &[(&str, &str)], terminal: &[(&str, &str)]) -> Self {
+        Self::open_at(command, files, terminal, None)
+    }
+
+    /// Another window of the same user, with these arguments.
+    fn beside(&self, arguments: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_baton"));
+        command.args(arguments);
+        Self::open_at(command, &[], &[("TERM", "xterm-256color")], Some(self.home.path()))
+    }
+
+    /// The same, in the home of another window.
+    fn open_at(
+        mut command: CommandBuilder,
+        files: &[(&str, &str)],
+        terminal: &[(&str, &str)],
+        other: Option<&std::path::Path>,
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
+        let base = other.unwrap_or(home.path()).to_path_buf();
         for (name, text) in files {
             std::fs::write(home.path().join(name), text).unwrap();
         }
@@ -114,9 +133,9 @@ impl Window {
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_RUNTIME_DIR", "run"),
         ] {
-            command.env(name, home.path().join(folder));
+            command.env(name, base.join(folder));
         }
-        command.cwd(home.path());
+        command.cwd(&base);
         HELD.with(|held| {
             held.borrow_mut().get_or_insert_with(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         });
