@@ -74,7 +74,7 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     /// Requests that wait until the journal is written again; as many as there are slots at most.
-    held: Vec<Box<StartTurn>>,
+    held: Vec<StartTurn>,
     ended: bool,
     /// Answers on their way to who waits for them, once what was decided is on disk.
     answering: JoinSet<()>,
@@ -273,13 +273,13 @@ impl Host {
         }
         if failure.is_none() {
             for start in std::mem::take(&mut self.held) {
-                self.start_turn(orchestrator, *start);
+                self.start_turn(orchestrator, start);
             }
         }
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
             match effect {
                 // Decided before anybody knew that the journal fails; nothing is begun that is not written.
-                Effect::StartTurn(start) if failure.is_some() => self.held.push(start),
+                Effect::StartTurn(start) if failure.is_some() => self.held.push(*start),
                 effect => self.act(orchestrator, effect),
             }
         }
