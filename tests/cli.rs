@@ -324,6 +324,19 @@ fn an_escape_bomb_reaches_neither_a_terminal_nor_stderr() {
         clean(&text);
         clean(&home.run(args).err);
     }
+    for args in [
+        &["sessions"][..],
+        &["sessions", "--search", "fine"],
+        &["report"],
+        &["report", "--json"],
+        &["export", "--markdown"],
+        &["export", "--json"],
+    ] {
+        let (text, code) = on_terminal(&home, args);
+        assert!(!text.is_empty() && code == 0, "{args:?}: {text}");
+        clean(&text);
+        clean(&home.run(args).err);
+    }
     // Into a pipe the answer goes as it is: programs want the bytes.
     let told = home.run(&["run", "bomb.yaml", "--headless", "--fleet", "sim"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
@@ -375,4 +388,53 @@ fn a_key_is_never_written_anywhere() {
     everything.push_str(&std::fs::read_to_string(home.path().join("state/baton/baton.log")).unwrap());
     assert!(everything.contains("PLANTED_KEY"));
     assert!(!everything.contains(KEY));
+}
+
+/// A home with a recorded session in it.
+fn with_session() -> (Home, String) {
+    let home = Home::new();
+    let folder = home.path().join("state/baton/sessions/20261120-192323");
+    std::fs::create_dir_all(&folder).unwrap();
+    let journal = include_str!("journals/two-parsers.jsonl").to_owned();
+    std::fs::write(folder.join("journal.jsonl"), &journal).unwrap();
+    (home, journal)
+}
+
+#[test]
+fn sessions_are_listed_filtered_and_searched() {
+    let empty = Home::new().run(&["sessions"]);
+    assert_eq!((empty.code, empty.out.as_str()), (Some(0), ""));
+    assert!(empty.err.contains("no session yet"), "{}", empty.err);
+    let (home, _) = with_session();
+    let told = home.run(&["sessions"]);
+    let line = told.out.lines().nth(1).unwrap();
+    for word in ["20261120-192323", "Compare two parsers", "failed", "5/7", "simulated"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["sessions", "parsers", "--json"]).out).unwrap();
+    assert_eq!(json[0]["state"], "failed");
+    assert_eq!(json[0]["tasks"]["done"], 5);
+    assert!(home.run(&["sessions", "nobody asked"]).err.contains("No session"));
+    let found = home.run(&["sessions", "--search", "thread | say"]);
+    assert_eq!(found.out, "20261120-192323 g1/sources answer …Two papers and <b>one</b> thread | say it.…\n");
+    assert!(home.run(&["sessions", "--search", "heredoc"]).err.contains("none of them"));
+}
+
+#[test]
+fn a_session_is_reported_and_exported() {
+    let (home, journal) = with_session();
+    let report = home.run(&["report"]);
+    assert!(report.out.starts_with("# Session 20261120-192323\n"), "{}", report.err);
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["report", "--json"]).out).unwrap();
+    assert_eq!((json["baton_report"].as_u64(), json["metrics"]["done"].as_u64()), (Some(1), Some(5)));
+    let told = home.run(&["report", "20261120-192323", "--out", "report.md"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), ""));
+    assert_eq!(std::fs::read_to_string(home.path().join("report.md")).unwrap(), report.out);
+    assert_eq!(home.run(&["export", "--json"]).out, journal, "the one story, line for line");
+    assert!(home.run(&["export", "--markdown"]).out.contains("## Goal g1"));
+    for args in [&["export"][..], &["report", "nobody"], &["export", "../up", "--json"]] {
+        let told = home.run(args);
+        assert_eq!(told.code, Some(2), "{args:?}: {}", told.err);
+    }
+    assert_eq!(home.run(&["report", "--out", "no/such/folder"]).code, Some(4));
 }

@@ -32,6 +32,21 @@ pub(super) struct Host {
     pub life: u64,
 }
 
+impl Host {
+    /// Gives a command and waits for what became of it.
+    pub(super) fn ask(
+        &self,
+        envelope: CommandEnvelope,
+    ) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        let commands = self.commands.clone();
+        async move {
+            let (answer, answered) = oneshot::channel();
+            commands.send(Asked::Command(envelope, Some(answer))).await.map_err(|_| SendError::Closed)?;
+            answered.await.map_err(|_| SendError::Closed)
+        }
+    }
+}
+
 /// Clients of this process, counted so that their command ids differ.
 static CLIENTS: AtomicU64 = AtomicU64::new(1);
 
@@ -104,13 +119,7 @@ impl LocalClient {
     /// # Errors
     /// As [`Client::send`].
     pub fn ask(&self, command: Command) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
-        let envelope = self.envelope(command);
-        let commands = self.host.commands.clone();
-        async move {
-            let (answer, answered) = oneshot::channel();
-            commands.send(Asked::Command(envelope, Some(answer))).await.map_err(|_| SendError::Closed)?;
-            answered.await.map_err(|_| SendError::Closed)
-        }
+        self.host.ask(self.envelope(command))
     }
 
     fn envelope(&self, command: Command) -> CommandEnvelope {
@@ -264,13 +273,17 @@ impl Client for LocalClient {
     fn standing(&self) -> Standing {
         Standing { viewer: self.viewer, role: self.role }
     }
+
+    fn part(&mut self) {
+        if let Some(viewer) = self.viewer.take() {
+            // A host that is gone knows of no viewers.
+            let _ = self.host.left.send(viewer);
+        }
+    }
 }
 
 impl Drop for LocalClient {
     fn drop(&mut self) {
-        if let Some(viewer) = self.viewer {
-            // A host that is gone knows of no viewers.
-            let _ = self.host.left.send(viewer);
-        }
+        self.part();
     }
 }

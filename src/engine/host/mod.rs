@@ -60,6 +60,8 @@ pub enum Answer {
     Accepted,
     /// It is not, for this reason.
     Refused(CleanText),
+    /// A command of that id was given before: it acts once, and its answer is in the records.
+    Repeated,
 }
 
 /// What an engine is started with.
@@ -256,6 +258,20 @@ impl Connector {
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
         Ok(self.connect(Author::Person(name), role, Some(viewer)))
+    }
+
+    /// Gives a command as it stands in its envelope, for who speaks for others: who gives it and what they may do is
+    /// the caller's to know. The answer comes when it is on disk.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the session is over.
+    pub fn ask(&self, envelope: CommandEnvelope) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        self.host.ask(envelope)
+    }
+
+    /// Session time now.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
     }
 
     fn connect(&self, author: Author, role: Role, viewer: Option<ViewerId>) -> LocalClient {

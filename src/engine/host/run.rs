@@ -36,6 +36,9 @@ const BATCH: usize = 128;
 /// A journal that could not be written is tried again after this.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
+/// At the session's end: how long answers may take that wait for the disk, which has been written by then.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A request under way, until its end was acted on.
 struct Live {
     task: AbortHandle,
@@ -71,6 +74,8 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     ended: bool,
+    /// Answers on their way to who waits for them, once what was decided is on disk.
+    answering: JoinSet<()>,
     /// Who waits for the answer to a command; at most as many as commands are on their way.
     answers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
 }
@@ -101,6 +106,7 @@ impl Host {
             wake: None,
             journal_failed: false,
             ended: false,
+            answering: JoinSet::new(),
             answers: BTreeMap::new(),
         }
     }
@@ -146,7 +152,7 @@ impl Host {
                         // Every client and the engine's handle are gone.
                         batch.push(Input::Command(self.end_command()));
                     }
-                    batch.extend(asked.drain(..).map(|asked| self.take(asked)));
+                    batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
@@ -162,7 +168,7 @@ impl Host {
             }
             // Commands never wait behind a flood of output.
             while let Ok(asked) = commands.try_recv() {
-                batch.push(self.take(asked));
+                batch.extend(self.take(orchestrator.state(), asked));
             }
             while let Ok(viewer) = left.try_recv() {
                 batch.push(Input::ViewerLeft(viewer));
@@ -189,6 +195,9 @@ impl Host {
         self.live.clear();
         self.tasks.abort_all();
         self.writer.sync_now()?;
+        // Who asked for the end is told of it, too.
+        let told = async { while self.answering.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, told).await;
         let open = |g: &&crate::domain::state::Goal| !matches!(g.phase, GoalPhase::Ended(_));
         Ok(Ended { unfinished: orchestrator.state().goals().iter().filter(open).count() })
     }
@@ -268,15 +277,21 @@ impl Host {
         }
     }
 
-    /// What a client asks, as an input; who waits for an answer is kept.
-    fn take(&mut self, asked: Asked) -> Input {
+    /// What a client asks, as an input; who waits for an answer is kept. A command that was given before is answered
+    /// here: the orchestrator says nothing about it again.
+    fn take(&mut self, state: &State, asked: Asked) -> Option<Input> {
         match asked {
-            Asked::Joined(viewer) => Input::ViewerJoined(viewer),
+            Asked::Joined(viewer) => Some(Input::ViewerJoined(viewer)),
             Asked::Command(envelope, answer) => {
                 if let Some(answer) = answer {
+                    if state.saw_command(&envelope.id) || self.answers.contains_key(&envelope.id) {
+                        // Whoever asked may be gone.
+                        let _ = answer.send(Answer::Repeated);
+                        return None;
+                    }
                     self.answers.insert(envelope.id.clone(), answer);
                 }
-                Input::Command(envelope)
+                Some(Input::Command(envelope))
             }
         }
     }
@@ -285,7 +300,8 @@ impl Host {
     fn answer(&mut self, id: &CommandId, answer: Answer) {
         let Some(waits) = self.answers.remove(id) else { return };
         let durable = self.writer.barrier();
-        self.tasks.spawn(async move {
+        while self.answering.try_join_next().is_some() {}
+        self.answering.spawn(async move {
             let answer = match durable.await {
                 Ok(()) => answer,
                 Err(error) => Answer::Refused(CleanText::one_line(&error.to_string())),

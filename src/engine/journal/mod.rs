@@ -40,5 +40,5 @@ pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;
 pub use search::{Found, Searched, Where, search};
-pub use summary::{Glance, Halt, Runner, SessionSummary, Standing};
+pub use summary::{Glance, Halt, Runner, SessionSummary, Standing, TaskCounts};
 pub use writer::{MAX_PENDING, PART_BYTES, Resumed, Writer};

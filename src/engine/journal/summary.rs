@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JournalError, Reader, SessionFolder, Sessions};
+use super::{JournalError, Past, Reader, SessionFolder, Sessions};
 use crate::domain::protocol::{Forked, Micros, Outcome, SessionId};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
@@ -198,7 +198,7 @@ pub struct Runner {
 }
 
 /// A session as it is found without a look into its journal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Glance {
     /// The session.
     pub id: SessionId,
@@ -222,6 +222,21 @@ impl Glance {
             (None, Some(summary)) if summary.damage.is_some() => "damaged",
             (None, Some(summary)) => summary.standing.word(),
         }
+    }
+}
+
+#[cfg(test)]
+impl Glance {
+    /// One as it might be found, written at that wall time.
+    pub(crate) fn told(
+        id: SessionId,
+        written_ms: u64,
+        runner: Option<Runner>,
+        summary: Option<SessionSummary>,
+    ) -> Self {
+        let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(written_ms);
+        let stamp = Stamp { size: 0, seconds: 0, nanos: 0 };
+        Self { id, modified, runner, is_fresh: summary.is_some(), summary, stamp }
     }
 }
 
@@ -321,7 +336,11 @@ enum Folded {
 }
 
 fn fold(journal: &Path, state: &mut State, halt: &Halt) -> Result<Folded, JournalError> {
-    let mut reader = Reader::open(journal)?;
+    // What was once folded of a long journal is not folded again.
+    if let Some(checkpoint) = Past::open(journal)?.latest_checkpoint() {
+        *state = checkpoint;
+    }
+    let mut reader = Reader::open_from(journal, state.seq + 1)?;
     while let Some((_, record)) = reader.read()? {
         state.apply(&record);
         if record.seq.is_multiple_of(STRIDE) && halt.is_stopped() {

@@ -3,6 +3,7 @@
 //! Not here: the console itself (`tui`). Invariant: a session lives exactly as long as the console that shows it, or,
 //! detached, as its work.
 
+mod attached;
 mod deferred;
 mod forks;
 mod replayed;
@@ -19,6 +20,7 @@ use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
+use super::serve::listen_if_possible;
 use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
@@ -26,6 +28,7 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
+use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
@@ -87,6 +90,8 @@ type Starting = JoinHandle<Result<Running, CliError>>;
 /// What keeps a console's session going.
 struct Running {
     engine: Engine,
+    /// None when it can't be reached from outside.
+    _server: Option<Server>,
     _simulator: Option<Simulator>,
 }
 
@@ -101,10 +106,8 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
             Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
+            Opening::Attach(session) => attached::attached(&config, &session, global)?,
             Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
-            Opening::Attach(_) => {
-                return Err(CliError::Usage("not built yet".to_owned()));
-            }
         };
         opening = match left.exit {
             ConsoleExit::Next(next) => match next {
@@ -186,7 +189,8 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        Ok(Running { engine, _simulator: chosen.simulator })
+        let server = listen_if_possible(&engine, &config);
+        Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
 }

@@ -10,6 +10,7 @@ use crate::engine::host::EngineError;
 use crate::engine::journal::JournalError;
 use crate::engine::providers::ClientError;
 use crate::engine::simulator::{FaultError, SimulatorError};
+use crate::interface::remote::CallError;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,18 @@ pub(crate) enum CliError {
     /// The session was over before its goal was.
     #[error("the session broke off before its goal ended; the log ({}) says why", .0.display())]
     BrokeOff(PathBuf),
+    /// No session runs that could be reached.
+    #[error("no session is running; `baton` begins one, `baton resume` takes one up again")]
+    NoneRuns,
+    /// A running session did not do what it was asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The place of a running session.
+    #[error(transparent)]
+    Place(#[from] crate::interface::remote::PlaceError),
+    /// A session that can't be reached from outside.
+    #[error(transparent)]
+    Server(#[from] crate::interface::remote::ServerError),
     /// The console.
     #[error(transparent)]
     Console(crate::interface::tui::runtime::ConsoleError),
@@ -150,6 +163,7 @@ impl CliError {
             | Self::Refused(_)
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
+            Self::Call(CallError::Refused(_)) => Exit::TaskFailed,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

@@ -19,7 +19,12 @@ const BLOCK: usize = 64 * 1024;
 /// # Errors
 /// [`CliError::Usage`] when no form or no such session was named; [`CliError::Journal`], after all that can be read.
 pub(crate) fn export(args: &ExportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    let sessions = Sessions::new(configuration(global)?.paths.sessions);
+    let config = configuration(global)?;
+    if args.cast {
+        let journal = super::replay::journal_of(&config, args.session.as_deref())?;
+        return super::scripted::film(&journal, args, printer);
+    }
+    let sessions = Sessions::new(config.paths.sessions);
     let id = chosen(&sessions, args.session.as_deref())?;
     let journal = sessions.journal(&id)?;
     match (args.markdown, global.form()) {
@@ -29,7 +34,8 @@ pub(crate) fn export(args: &ExportArgs, global: &Global, printer: &mut Printer) 
         }
         (false, Form::Json | Form::JsonLines) => records(Reader::open(&journal)?, printer)?,
         (false, Form::Words) => {
-            let words = "export wants a form: --json for every record, a line each, or --markdown to read";
+            let words =
+                "export wants a form: --json for every record, a line each, --markdown to read, or --cast to watch";
             return Err(CliError::Usage(words.to_owned()));
         }
     }

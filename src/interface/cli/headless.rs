@@ -3,7 +3,6 @@
 //! Not here: what the figures and sentences say (`progress`, `summary`, `stuck`). Invariants: whatever ends the run,
 //! its journal is on disk before the exit code is given; a second signal ends at once.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +13,15 @@ use super::args::Form;
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::progress::{self, Telling};
+use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
-use super::summary::Summary;
-use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
+use super::summary::{Summary, result_text};
+use crate::domain::protocol::{Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
 use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
-use crate::engine::journal::Reader;
 use crate::interface::report::Metrics;
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.
@@ -57,6 +56,7 @@ pub(crate) struct Headless<'a> {
     printer: &'a mut Printer,
     form: Form,
     until: Until,
+    stuck: Stuck,
     state: State,
     client: LocalClient,
     /// What gave the goal; none: the goals were given in an earlier life of the session.
@@ -119,12 +119,14 @@ impl<'a> Headless<'a> {
             (Until::Ended, false) => Telling::All,
             _ => Telling::Trouble,
         };
+        let stuck = Stuck::Ends;
         let (goals, reopening) = (Vec::new(), Vec::new());
         let state = State::default();
         Ok(Self {
             printer,
             form,
             until,
+            stuck,
             state,
             client,
             command,
@@ -134,6 +136,12 @@ impl<'a> Headless<'a> {
             refused: None,
             telling,
         })
+    }
+
+    /// Says what it does when only the operator can release what is left; it ends when this is not said.
+    pub(crate) fn when_stuck(mut self, stuck: Stuck) -> Self {
+        self.stuck = stuck;
+        self
     }
 
     /// Watches a session that was taken up: `before` is what was true then. None: nothing of it is left to do.
@@ -162,6 +170,7 @@ impl<'a> Headless<'a> {
             printer,
             form,
             until: Until::Ended,
+            stuck: Stuck::Ends,
             state: before,
             client,
             command,
@@ -221,6 +230,11 @@ impl<'a> Headless<'a> {
                 }
                 Exit::Operator
             }
+            // Somebody who attached ended it.
+            Watched::Over if self.state.ended.is_some() => {
+                self.printer.words("the session was ended from outside before its goal was");
+                Exit::TaskFailed
+            }
             Watched::Over => {
                 self.tell_how_to_go_on();
                 return Err(CliError::BrokeOff(log.to_owned()));
@@ -243,6 +257,7 @@ impl<'a> Headless<'a> {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting_since: Option<Instant> = None;
+        let mut told: Option<Vec<String>> = None;
         loop {
             tokio::select! {
                 more = self.client.recv(&mut batch, BATCH) => {
@@ -268,7 +283,15 @@ impl<'a> Headless<'a> {
                         self.printer.bar(&progress::bar(&self.state, &self.goals, now), columns);
                     }
                     match outlook_of(&self.state, &self.goals, now) {
-                        Outlook::Moving => waiting_since = None,
+                        Outlook::Moving => (waiting_since, told) = (None, None),
+                        // With time, a server comes back by itself.
+                        Outlook::Servers(_) if self.stuck == Stuck::Waits => {}
+                        Outlook::Operator(sentences) if self.stuck == Stuck::Waits => {
+                            if told.as_ref() != Some(&sentences) {
+                                self.wait_for_the_operator(&sentences);
+                                told = Some(sentences);
+                            }
+                        }
                         Outlook::Operator(sentences) => return Watched::Stuck(sentences),
                         Outlook::Servers(sentences) => {
                             let since = *waiting_since.get_or_insert_with(|| {
@@ -284,6 +307,15 @@ impl<'a> Headless<'a> {
                 }
             }
         }
+    }
+
+    fn wait_for_the_operator(&mut self, sentences: &[String]) {
+        self.printer.words("nothing more can run without you:");
+        for sentence in sentences {
+            self.printer.words(&format!("  {sentence}"));
+        }
+        let session = self.state.session.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.printer.words(&format!("waiting; `baton attach {session}` or `baton answer {session}` reach it"));
     }
 
     fn take(&mut self, batch: &mut Vec<Arc<Record>>) {
@@ -391,25 +423,9 @@ impl Finished {
     /// A goal's answer, read back from the journal: state keeps no text.
     fn answer(&self, goal: GoalId, journal: &Path) -> Result<Option<String>, CliError> {
         let task = self.state.goal(goal).and_then(|g| g.answer.as_ref());
-        let Some(id) = task.and_then(|t| self.state.task_by_id(t)).and_then(|t| t.result) else { return Ok(None) };
-        let Some(attempt) = self.state.attempt(id) else { return Ok(None) };
-        let Some(turn) = attempt.result_turn() else { return Ok(Some(String::new())) };
-        let Some(said) = attempt.turns.get((turn.turn as usize).wrapping_sub(1)).map(|t| t.answer) else {
-            return Ok(None);
-        };
-        let (first, last) = (said.first_seq, said.last_seq);
-        let mut reader = Reader::open_from(journal, first)?;
-        let mut pieces: BTreeMap<u64, String> = BTreeMap::new();
-        while let Some((_, record)) = reader.read()? {
-            if record.seq > last {
-                break;
-            }
-            if let Some((said, Channel::Answer, text)) = record.said()
-                && said == turn
-            {
-                pieces.insert(record.seq, text.to_owned());
-            }
+        match task.and_then(|task| result_text(&self.state, task)) {
+            Some(place) => Ok(Some(place.read(journal)?)),
+            None => Ok(None),
         }
-        Ok(Some(pieces.into_values().collect()))
     }
 }

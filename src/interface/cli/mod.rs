@@ -4,11 +4,14 @@
 //! [`print::Printer`]; every way out has its exit code in [`error::Exit`].
 
 mod about;
+mod answer;
 mod args;
+mod attach;
 mod check;
 mod choose;
 mod config;
 mod console;
+mod ctl;
 mod doctor;
 mod error;
 mod export;
@@ -23,11 +26,13 @@ mod replay;
 mod report;
 mod resume;
 mod run;
+mod scripted;
+mod serve;
 mod session;
 mod sessions;
 mod simulate;
-mod stuck;
-mod summary;
+pub(crate) mod stuck;
+pub(crate) mod summary;
 mod survives;
 
 use std::process::ExitCode;
@@ -84,6 +89,8 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             true
         }
         Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        // A script has no terminal.
+        Some(Sub::Replay(args)) if args.script.is_some() => false,
         Some(Sub::Replay(_)) => {
             console::check_terminal(global)?;
             true
@@ -100,8 +107,13 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what }) => run::run(what, global, printer),
-        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
+        Some(Sub::Run { what, wait }) => {
+            run::run(what, if *wait { run::Stuck::Waits } else { run::Stuck::Ends }, global, printer)
+        }
+        Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
+        Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
+        Some(Sub::Answer(args)) => answer::answer(args, global, printer),
+        Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
         Some(Sub::Resume { session, go }) => {
             let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
             resume::resume(session.as_ref(), go, global, printer)
@@ -110,6 +122,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let begins = if *run { Begins::Going } else { Begins::Held };
             fork::fork(session, *at, begins, global, printer)
         }
+        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),

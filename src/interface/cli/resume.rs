@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::headless::{Finished, Go, Headless, left_to_do, outcome};
 use super::print::Printer;
 use super::progress::tasks_of;
+use super::serve::listen_if_possible;
 use super::session::{Ends, configuration, latest, lock, runtime, take_up};
 use crate::config::Config;
 use crate::domain::protocol::{AttemptEnd, SessionId};
@@ -87,6 +88,8 @@ fn headless(
         for sentence in &again.words {
             printer.words(sentence);
         }
+        // Dropped after the engine's end, so that whoever watches sees that too.
+        let _server = listen_if_possible(&again.engine, config);
         let watching = Headless::again(&again.engine, before, go, form, printer)?;
         let finished = watching.finish(again.engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;

@@ -35,7 +35,7 @@ pub(crate) fn outlook_of(state: &State, goals: &[GoalId], now: Micros) -> Outloo
 }
 
 /// How a goal stands at `now`.
-fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
+pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
     let Some(goal) = state.goal(goal) else { return Outlook::Moving };
     let works = state.running().any(|a| state.task(a.task).asking.is_none());
     if matches!(goal.phase, GoalPhase::Ended(_)) || works {

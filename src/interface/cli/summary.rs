@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::domain::protocol::{GoalId, Outcome, Work};
+use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::engine::journal::{JournalError, Reader};
 use crate::interface::report::Metrics;
 
 /// A finished goal.
@@ -39,6 +40,50 @@ struct TaskLine<'a> {
     endpoint: Option<&'a str>,
     tokens: u64,
     seconds: f64,
+}
+
+/// Where the text of a task's result stands in the journal: state keeps no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextPlace {
+    turn: TurnId,
+    first: u64,
+    last: u64,
+}
+
+/// Where a task's result is; none while it has none.
+pub(crate) fn result_text(state: &State, task: &TaskId) -> Option<TextPlace> {
+    let attempt = state.attempt(state.task_by_id(task)?.result?)?;
+    let Some(turn) = attempt.result_turn() else {
+        // It answered nothing.
+        return Some(TextPlace { turn: attempt.turn_id(), first: 0, last: 0 });
+    };
+    let said = attempt.turns.get((turn.turn as usize).checked_sub(1)?)?.answer;
+    Some(TextPlace { turn, first: said.first_seq, last: said.last_seq })
+}
+
+impl TextPlace {
+    /// Reads the text back. Blocks.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub(crate) fn read(self, journal: &Path) -> Result<String, JournalError> {
+        let mut text = String::new();
+        if self.last == 0 {
+            return Ok(text);
+        }
+        let mut reader = Reader::open_from(journal, self.first)?;
+        while let Some((_, record)) = reader.read()? {
+            if record.seq > self.last {
+                break;
+            }
+            if let Some((said, Channel::Answer, piece)) = record.said()
+                && said == self.turn
+            {
+                text.push_str(piece);
+            }
+        }
+        Ok(text)
+    }
 }
 
 /// Milliseconds say enough; a sum of nothing is 0, not -0.

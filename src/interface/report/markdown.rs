@@ -50,9 +50,12 @@ fn rate(share: Option<f64>) -> String {
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut space = false;
+    // What makes a list, a heading or a rule does so at the beginning only.
+    let mut beginning = true;
     for c in text.trim().chars() {
         if c.is_whitespace() || c.is_control() {
             space = true;
+            beginning = false;
             continue;
         }
         if std::mem::take(&mut space) {
@@ -61,12 +64,11 @@ pub(super) fn plain(text: &str) -> String {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' | '>' | '-' => {
-                out.push('\\');
-                out.push(c);
-            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '>' | '$' => out.extend(['\\', c]),
+            '#' | '+' | '-' | '=' | '.' | ')' if beginning => out.extend(['\\', c]),
             c => out.push(c),
         }
+        beginning &= c.is_ascii_digit();
     }
     out
 }

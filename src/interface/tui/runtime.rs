@@ -10,10 +10,12 @@ pub mod driven;
 mod look;
 mod outside;
 mod past;
+mod sessions;
 mod signalled;
 mod typed;
 
 pub use call::Notify;
+pub use driven::Driven;
 
 use std::collections::VecDeque;
 use std::io;
@@ -41,7 +43,7 @@ use crate::config::Motion;
 use crate::domain::protocol::{Command, Event as Fact, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, Leaving};
 use look::{Looks, and_more};
 use past::Away;
 
@@ -200,6 +202,8 @@ struct Console<C: Client, S: Stage> {
     resumed: Option<Instant>,
     /// Keys that came while the terminal was asked something.
     typed: Vec<Event>,
+    /// What looks for sessions beside the loop.
+    desk: sessions::Desk,
     /// The past, while it is shown.
     away: Away,
 }
@@ -215,6 +219,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
         let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
+        ui.leaving = client.leaving();
         ui.run.lights.motion = options.motion;
         ui.recall(memory.kept());
         let owner = |baton| if baton { Mouse::Baton } else { Mouse::Terminal };
@@ -227,6 +232,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         if let Some(first) = warnings.first() {
             ui.say(and_more(first, warnings.len() - 1), Tone::Warning, client.now());
         }
+        let desk = sessions::Desk::new(options.state_folder.join("sessions"));
         let reads = options.reads;
         let looks = Looks { kept, glanced: Instant::now(), memory, pins: None };
         Self {
@@ -253,6 +259,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             parted: Parted::No,
             resumed: None,
             typed: Vec::new(),
+            desk,
             away: Away::new(reads),
         }
     }
@@ -283,6 +290,10 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         self.events = Some(self.stage.events());
         self.typed = typed;
+        // The welcome says what was left unfinished.
+        if self.desk.has_sessions() {
+            self.desk.list();
+        }
         Ok(())
     }
 
@@ -325,9 +336,13 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.timed().await;
             }
             () = std::future::ready(()), if waiting => self.apply().await,
+            Some(news) = self.desk.next() => self.hear(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);
+                while let Some(words) = self.client.notice() {
+                    self.ui.say(words, Tone::Warning, self.client.now());
+                }
                 self.apply().await;
                 if !more {
                     self.over();
@@ -438,7 +453,9 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// Asks the session to end, and waits for it a while.
     fn end(&mut self, exit: ConsoleExit) {
-        if !self.live || self.client.send(Command::EndSession).is_err() {
+        // A session of another process goes on without this console.
+        let closes = !self.live || self.client.leaving() == Leaving::OnlyCloses;
+        if closes || self.client.send(Command::EndSession).is_err() {
             self.course = Course::Over(exit);
             return;
         }

@@ -10,6 +10,7 @@ use crate::engine::host::{LocalClient, TakenUp};
 use crate::engine::journal::Resumed;
 use crate::interface::cli::error::{CliError, system};
 use crate::interface::cli::headless::Go;
+use crate::interface::cli::serve::listen_if_possible;
 use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 
 /// Shows a session and lets it go on. What stands in the way is told before the terminal is taken over; only the journal's
@@ -18,11 +19,11 @@ use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 /// # Errors
 /// The session can't be had, or did not start.
 pub(super) fn resumed(config: &Config, session: &SessionId, go: Go) -> Result<Left, CliError> {
-    let (client, starting) = start(lock(config, session)?, go)?;
+    let (client, starting) = start(lock(config, session)?, go, config.clone())?;
     over(client, starting, config)
 }
 
-fn start(resumed: Resumed, go: Go) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
+fn start(resumed: Resumed, go: Go, config: Config) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
         let taken = TakenUp::read(resumed)?;
@@ -37,7 +38,8 @@ fn start(resumed: Resumed, go: Go) -> Result<(DeferredClient<LocalClient>, Start
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        Ok(Running { engine: again.engine, _simulator: again.simulator })
+        let server = listen_if_possible(&again.engine, &config);
+        Ok(Running { engine: again.engine, _server: server, _simulator: again.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
 }

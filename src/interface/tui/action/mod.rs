@@ -158,6 +158,12 @@ pub enum Action {
     Remove,
     /// Run the goal again.
     Again,
+    /// Take the selected session up again.
+    ResumeSession,
+    /// Begin a new session from the selected one's past.
+    ForkSession,
+    /// Delete the selected session (asks).
+    DeleteSession,
     /// Play what was recorded, or pause.
     Play,
     /// To the next record.
@@ -249,6 +255,8 @@ pub enum Context {
     Done,
     /// The list of what needs the operator.
     Attention,
+    /// The list of sessions.
+    Sessions,
     /// The timeline.
     Timeline,
     /// Time, on every screen.

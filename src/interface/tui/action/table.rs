@@ -240,6 +240,19 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Welcome, &["f"], "fleet")],
     ),
     entry(
+        Action::ResumeSession,
+        "resume_session",
+        "take the session up again",
+        &[on(Context::Sessions, &["r"], "resume"), on(Context::Welcome, &["r"], "resume")],
+    ),
+    entry(
+        Action::ForkSession,
+        "fork_session",
+        "a new session from this one's past",
+        &[on(Context::Sessions, &["F"], "fork")],
+    ),
+    entry(Action::DeleteSession, "delete_session", "delete the session", &[on(Context::Sessions, &["D"], "delete")]),
+    entry(
         Action::CopyAnswer,
         "copy_answer",
         "copy the answer",
@@ -248,8 +261,12 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         Action::SaveAnswer,
         "save_answer",
-        "save the answer to a file",
-        &[on(Context::Done, &["S"], "save"), on(Context::Everywhere, &["S"], "")],
+        "save the answer, a report, an export",
+        &[
+            on(Context::Done, &["S"], "save"),
+            on(Context::Everywhere, &["S"], ""),
+            on(Context::Sessions, &["S"], "save"),
+        ],
     ),
     entry(
         Action::Search,
@@ -449,6 +466,7 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Review, "review", "the plan review"),
     (Context::Done, "done", "the answer"),
     (Context::Attention, "attention", "the list of what needs you"),
+    (Context::Sessions, "sessions", "the list of sessions"),
     (Context::Timeline, "timeline", "the timeline"),
     (Context::Time, "time", "time, on every screen, live or past"),
     (Context::Card, "card", "cards that ask"),
@@ -509,7 +527,7 @@ mod tests {
     #[test]
     fn an_inner_context_hides_no_outer_key_but_those_meant() {
         use Context::{
-            Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Task, Time, Timeline, Welcome,
+            Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Sessions, Task, Time, Timeline, Welcome,
         };
         let chains: &[&[Context]] = &[
             &[Welcome, Time, Everywhere],
@@ -525,6 +543,7 @@ mod tests {
             &[Timeline, Task, List, Session, Time, Everywhere],
             &[List, Time, Everywhere],
             &[Attention, List, Time, Everywhere],
+            &[Sessions, List, Session, Time, Everywhere],
             &[Session, Time, Everywhere],
         ];
         let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow"), ("Z", "zoom_out")].into();
@@ -562,7 +581,8 @@ mod tests {
             (Context::Output, "f G / n N h l y z Z w v i"),
             (Context::Review, "enter E e c t D J K"),
             (Context::Done, "Y S r"),
-            (Context::Welcome, "f enter"),
+            (Context::Welcome, "f enter r"),
+            (Context::Sessions, "r F S D"),
             (Context::Card, "left right enter esc"),
             (Context::Text, "ctrl-s enter esc ctrl-o ctrl-/ ctrl-y ctrl-f"),
         ];

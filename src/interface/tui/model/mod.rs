@@ -31,6 +31,7 @@ pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod sessions;
 pub mod spots;
 mod task_edits;
 pub mod task_verbs;
@@ -45,7 +46,7 @@ use super::action::{Action, Context};
 use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, SessionId, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
-use crate::engine::client::Standing;
+use crate::engine::client::{Leaving, Standing};
 
 pub use answer::AnswerUi;
 pub use attention::AttentionUi;
@@ -69,6 +70,7 @@ pub use remembered::Remembered;
 pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use sessions::{SessionForm, SessionsNews, SessionsUi};
 pub use themes::ThemesUi;
 pub use time::{GoToUi, Moment, TimeUi, Travel};
 pub(crate) use update::needs_you;
@@ -82,6 +84,8 @@ pub use welcome::WelcomeUi;
 /// `observe(&mut self, &State, &Record)` after each record.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
+    /// What becomes of the session when this console is left.
+    pub leaving: Leaving,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// What is shown.
@@ -100,6 +104,8 @@ pub struct Ui {
     pub time: TimeUi,
     /// Screen 5.
     pub events: EventsUi,
+    /// Screen 6.
+    pub sessions: SessionsUi,
     /// What this console is to the session.
     pub standing: Standing,
     /// What lies on top, the last one uppermost; it has the keys.
@@ -166,6 +172,7 @@ impl Ui {
             Screen::Done(_) => self.done.contexts(state),
             Screen::Time => self.time.timeline.contexts(),
             Screen::Events => self.events.contexts(state),
+            Screen::Sessions => self.sessions.contexts(),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
@@ -226,6 +233,8 @@ pub enum Screen {
     Time,
     /// Screen 5: the journal.
     Events,
+    /// Screen 6: what ran and runs.
+    Sessions,
     /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
@@ -249,6 +258,8 @@ pub enum Msg {
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
+    /// Something was found out about sessions.
+    Sessions(Box<SessionsNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
     Tick,
 }
@@ -317,6 +328,25 @@ pub enum UiEffect {
     PreviewTheme(String),
     /// Wear a theme from now on, and at the next start.
     KeepTheme(String),
+    /// Look for sessions; what is found comes back with [`Msg::Sessions`].
+    ListSessions,
+    /// Look for a text in all that was said in these sessions; matches come back with [`Msg::Sessions`].
+    SearchSessions {
+        /// Which search it is: its matches carry the number.
+        number: u64,
+        /// The text.
+        text: String,
+        /// The sessions, in the order they are looked through.
+        sessions: Vec<SessionId>,
+    },
+    /// Stop looking for it.
+    StopSearch,
+    /// Delete a session.
+    DeleteSession(SessionId),
+    /// Make a new session with all of this one's past, held.
+    ForkSession(SessionId),
+    /// Save a session in a form to a file in the working folder.
+    SaveSession(SessionId, SessionForm),
     /// Show another moment, or play.
     Travel(Travel),
     /// Make a new session with the past up to a record.

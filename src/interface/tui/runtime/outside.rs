@@ -5,12 +5,11 @@ use super::{Console, ConsoleExit, Course, Parted};
 use crate::domain::protocol::{AttemptId, Channel, Command, TaskId};
 use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, Leaving};
 use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
 use crate::interface::tui::log::Entry;
-use crate::interface::tui::model::time::Kind;
 use crate::interface::tui::model::{Leave, Tone, Ui, UiEffect};
 use crate::interface::tui::terminal::Stage;
 
@@ -97,6 +96,30 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::KeepTheme(name) => {
                 self.keep_theme(&name);
+                Ok(())
+            }
+            UiEffect::ListSessions => {
+                self.desk.list();
+                Ok(())
+            }
+            UiEffect::SearchSessions { number, text, sessions } => {
+                self.desk.search(number, text, sessions);
+                Ok(())
+            }
+            UiEffect::StopSearch => {
+                self.desk.stop_search();
+                Ok(())
+            }
+            UiEffect::DeleteSession(id) => {
+                self.delete_session(&id);
+                Ok(())
+            }
+            UiEffect::ForkSession(id) => {
+                self.desk.fork(id);
+                Ok(())
+            }
+            UiEffect::SaveSession(id, form) => {
+                self.save_session(id, form);
                 Ok(())
             }
             UiEffect::Travel(travel) => {
@@ -216,10 +239,6 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     fn quit(&mut self, leave: Leave) {
-        if self.ui.time.kind == Kind::Replay {
-            self.leave_replay(ConsoleExit::Left(leave));
-            return;
-        }
         match leave {
             Leave::AfterRunning if self.state.running().len() > 0 => {
                 // Paused, so that a slot that comes free is not filled again.
@@ -305,6 +324,11 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.events = None;
         self.parted = Parted::Yes;
         launcher::tell_detached();
+        if self.client.leaving() == Leaving::OnlyCloses {
+            // What is watched lives elsewhere, and goes on there.
+            self.end(ConsoleExit::Detached);
+            return;
+        }
         self.log_what_goes_on();
         self.end_if_all_is_done();
     }
@@ -318,19 +342,22 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// Without a terminal: ends the session when nothing is left that can go on by itself.
     pub(super) fn end_if_all_is_done(&mut self) {
-        let on = matches!(self.course, Course::On | Course::WhenIdle);
-        if self.parted == Parted::Yes && on && self.ui.time.kind == Kind::Replay {
-            self.leave_replay(ConsoleExit::Detached);
+        if self.parted == Parted::No {
+            return;
         }
-        if self.parted == Parted::Yes && on && self.waiting.is_empty() && !self.goes_on() {
+        // Nobody looks here any more: who attaches next has control. (Again each time: a client may come late.)
+        self.client.part();
+        let on = matches!(self.course, Course::On | Course::WhenIdle);
+        if on && self.waiting.is_empty() && !self.goes_on() {
             self.end(ConsoleExit::Detached);
         }
     }
 
-    /// Whether something runs, or will without the operator.
+    /// Whether something runs or will without the operator, waits for a review, or is watched from elsewhere.
     fn goes_on(&self) -> bool {
         let now = self.client.now();
-        if self.state.seq == 0 || self.state.running().len() > 0 {
+        let drafted = self.state.goals().iter().any(|g| g.phase == GoalPhase::Draft);
+        if self.state.seq == 0 || self.state.running().len() > 0 || drafted || !self.state.viewers.is_empty() {
             return true;
         }
         let will = |(i, task): (usize, &crate::domain::state::Task)| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use tokio::time::Instant;
 
-use super::{Console, Course};
+use super::Console;
 use crate::domain::protocol::{AttemptId, Micros, Record, SessionId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
@@ -614,11 +614,6 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.policy.want(Wish::Key);
             }
         }
-    }
-
-    /// A replay has no session to end.
-    pub(super) fn leave_replay(&mut self, exit: super::ConsoleExit) {
-        self.course = Course::Over(exit);
     }
 }
 

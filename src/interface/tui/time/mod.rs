@@ -10,4 +10,4 @@ pub mod player;
 pub mod replay;
 pub mod seek;
 
-pub use seek::Reads;
+pub use seek::{Aim, Reads};

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Reads;
 use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Micros, Record};
 use crate::domain::text::CleanText;
-use crate::engine::client::{Client, SendError};
+use crate::engine::client::{Client, Leaving, SendError};
 use crate::engine::journal::{JournalError, Reader};
 
 /// Records read at once.
@@ -129,6 +129,10 @@ impl Client for ReplayClient {
                 Err(_) => None,
             }
         }
+    }
+
+    fn leaving(&self) -> Leaving {
+        Leaving::OnlyCloses
     }
 
     fn journal(&self) -> Option<PathBuf> {

@@ -100,6 +100,9 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
             let slot = if ui.events.filter().1.is_some() { Slot::Warning } else { Slot::Dim };
             super::events::field(&ui.events).map(|(text, says)| ("filter", text, says, slot))
         }
+        Screen::Sessions if ui.notice.is_none() || ui.sessions.is_typing() => {
+            ui.sessions.field().map(|(label, text, says)| (label, text, says, Slot::Dim))
+        }
         _ => None,
     };
     let Some((label, text, says, slot)) = typed else { return false };
@@ -108,7 +111,12 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
     let beside = width(&says).min(usize::from(left.width / 2)) + 4;
     let room = usize::from(left.width).saturating_sub(beside);
     left = put(buf, left, &cut_start(&text, room), theme.style(Slot::Input));
-    if ui.screen == Screen::Graph || ui.events.is_typing() {
+    let typing = match ui.screen {
+        Screen::Sessions => ui.sessions.is_typing(),
+        Screen::Events => ui.events.is_typing(),
+        _ => true,
+    };
+    if typing {
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
     }
     let says = theme.cut(&format!("  {}", CleanText::one_line(&says)), usize::from(left.width));

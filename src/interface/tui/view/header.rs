@@ -55,7 +55,7 @@ fn first(scene: &Scene<'_>) -> &'static str {
         Screen::Welcome => "Goal",
         Screen::Review(_) => "Plan",
         Screen::Done(_) => "Answer",
-        Screen::Run | Screen::Graph | Screen::Time | Screen::Events | Screen::Other(_) => "Run",
+        Screen::Run | Screen::Graph | Screen::Time | Screen::Events | Screen::Sessions | Screen::Other(_) => "Run",
     }
 }
 
@@ -65,6 +65,7 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let shown = match scene.ui.screen {
         Screen::Time => 3,
         Screen::Events => 4,
+        Screen::Sessions => 5,
         Screen::Graph => 1,
         Screen::Other(n) => usize::from(n.saturating_sub(1)),
         _ => 0,

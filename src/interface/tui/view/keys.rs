@@ -136,6 +136,20 @@ const EVENTS: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const SESSIONS: &[Words] = &[
+    (&[Action::Enter], "replay"),
+    (&[Action::ResumeSession], "resume"),
+    (&[Action::Search], "filter, search"),
+    (&[Action::ForkSession], "fork"),
+    (&[Action::SaveAnswer], "report, export"),
+    (&[Action::DeleteSession], "delete"),
+    (&[Action::Refresh], "look again"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const SESSIONS_FIELD: &[Words] =
+    &[(&[Action::Enter], "filter"), (&[Action::TextFind], "search all that was said"), (&[Action::Back], "as it was")];
 const GRAPH: &[Words] = &[
     (&[Action::Enter], "open"),
     (&[Action::Left, Action::Down, Action::Up, Action::Right], "move"),
@@ -212,6 +226,16 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
                 })
                 .collect(),
         ),
+        Screen::Sessions if scene.ui.sessions.is_typing() => Some(SESSIONS_FIELD.to_vec()),
+        Screen::Sessions => Some(
+            SESSIONS
+                .iter()
+                .map(|(actions, words)| match scene.ui.sessions.enters(scene.state) {
+                    Some(word) if *words == "replay" => (*actions, word),
+                    _ => (*actions, *words),
+                })
+                .collect(),
+        ),
         Screen::Time => Some(TIME.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
         Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
@@ -230,7 +254,8 @@ fn welcome(scene: &Scene<'_>) -> Vec<Words> {
                 (&[Action::ChooseFleet], fleet),
                 (&[Action::Refresh], "probe again"),
             ];
-            first.into_iter().chain(back).chain([COMMAND, LEAVE, HELP]).collect()
+            let resume = scene.ui.sessions.to_resume(scene.state).map(|_| (&[Action::ResumeSession] as &[_], "resume"));
+            first.into_iter().chain(resume).chain(back).chain([COMMAND, LEAVE, HELP]).collect()
         }
         WelcomeFocus::Goal => {
             let enter = if welcome.is_empty() { "run a demo" } else { "make a plan" };

@@ -29,6 +29,7 @@ mod retry;
 pub mod review;
 pub mod run;
 mod run_hints;
+mod sessions;
 mod sheet;
 mod themes;
 mod time;
@@ -84,6 +85,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Done(_) => done::render(scene, body, buf),
         Screen::Time => time::render(scene, body, buf),
         Screen::Events => events::render(scene, body, buf),
+        Screen::Sessions => sessions::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
