@@ -60,8 +60,9 @@ fn list_of<'a>(root: &'a mut Node, key: &str) -> &'a mut [Node] {
 fn over(into: &mut Vec<Entry>, entry: Entry) {
     match into.iter_mut().find(|e| e.key == entry.key) {
         Some(below) => match (&mut below.node.value, entry.node.value) {
-            // `key = {env = …}` is one value, not a group: its forms exclude each other.
-            (Value::Map(below), Value::Map(above)) if entry.key != "key" => {
+            // `key = {env = …}` is one value, not a group: its forms exclude each other. So is `launch`: the arguments of
+            // one command are none for another.
+            (Value::Map(below), Value::Map(above)) if entry.key != "key" && entry.key != "launch" => {
                 above.into_iter().for_each(|entry| over(below, entry));
             }
             (_, value) => *below = Entry { node: Node { value, ..entry.node }, ..entry },
@@ -178,6 +179,10 @@ fn secrets(endpoint: &mut Node, layer: Layer, below: &Node, errors: &mut Vec<Con
                 true
             }
         }
+        "launch" => match super::launch::refused(entry, layer) {
+            Some((place, what, mend)) => refuse(place, &what, mend),
+            None => true,
+        },
         _ => true,
     });
 }

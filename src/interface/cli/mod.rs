@@ -18,6 +18,7 @@ mod plan;
 mod print;
 mod progress;
 mod run;
+mod servers;
 mod session;
 mod simulate;
 mod stuck;
@@ -92,7 +93,14 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
-        Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
+        Some(Sub::Fleet { command }) => match command {
+            FleetSub::Status => fleet::status(global, printer),
+            FleetSub::Up { names, keep } => servers::up(names, *keep, global, printer),
+            FleetSub::Down { names, force } => servers::down(names, *force, global, printer),
+            FleetSub::Restart { names, keep } => servers::restart(names, *keep, global, printer),
+            FleetSub::Logs(args) => servers::logs(args, global, printer),
+        },
+        Some(Sub::Supervise) => servers::stand_around(),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
