@@ -60,9 +60,8 @@ fn list_of<'a>(root: &'a mut Node, key: &str) -> &'a mut [Node] {
 fn over(into: &mut Vec<Entry>, entry: Entry) {
     match into.iter_mut().find(|e| e.key == entry.key) {
         Some(below) => match (&mut below.node.value, entry.node.value) {
-            // `key = {env = …}` is one value, not a group: its forms exclude each other. So is `launch`: the arguments of
-            // one command are none for another.
-            (Value::Map(below), Value::Map(above)) if entry.key != "key" && entry.key != "launch" => {
+            // `key = {env = …}` is one value, not a group: its forms exclude each other.
+            (Value::Map(below), Value::Map(above)) if entry.key != "key" => {
                 above.into_iter().for_each(|entry| over(below, entry));
             }
             (_, value) => *below = Entry { node: Node { value, ..entry.node }, ..entry },

@@ -1,7 +1,7 @@
 //! Bringing servers up and down: what the command line and the console ask for.
 //!
 //! Not here: the watching (each server's own supervisor does it, and goes on without this). Nothing here needs an
-//! orchestrator or a session. Invariants: what is not held is never guessed: a server stands as its supervisor wrote it down,
+//! orchestrator or a session, only a tokio runtime with I/O and time. Invariants: what is not held is never guessed: a server stands as its supervisor wrote it down,
 //! as long as that lives; dropping [`Servers`] closes the pipes of its session's servers, which ends them.
 
 use std::collections::BTreeMap;
@@ -270,6 +270,8 @@ impl Servers {
         line.push(b'\n');
         let mut supervisor = Command::new(&self.options.program)
             .arg("supervise")
+            // It may live long, and must not keep the folder of whoever started it busy.
+            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

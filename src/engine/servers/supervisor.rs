@@ -268,6 +268,7 @@ impl Over<'_> {
     /// Waits before the next start; false when somebody wanted the end meanwhile.
     async fn rest(&self, wait: Duration, restarts: u32, book: &mut Book, asked: &mut Asked) -> bool {
         let at = SystemTime::now() + wait;
+        book.mark(&format!("starts it again in {:.1} s", wait.as_secs_f32()));
         book.record.server = None;
         book.record.restarts = restarts;
         book.record.restart_at = Some(millis(at));

@@ -165,8 +165,10 @@ async fn stay(
         {
             words(server, printer);
         }
-        if after.iter().all(|server| server.as_ref().is_none_or(|server| server.state.is_over())) {
-            return Ok(Exit::NotStarted);
+        if after.iter().flatten().all(|server| server.state.is_over()) {
+            // Stopped by another command is as it was wished.
+            let failed = after.iter().flatten().any(|server| matches!(server.state, ServerState::Failed { .. }));
+            return Ok(if failed { Exit::NotStarted } else { Exit::Done });
         }
         before = after;
     }
@@ -255,7 +257,7 @@ pub(crate) fn logs(args: &LogArgs, global: &Global, printer: &mut Printer) -> Re
         readers.push((endpoint.name.as_str(), servers.log(endpoint, args.grep.as_deref())?));
     }
     let several = endpoints.len() > 1;
-    let mut print = |name: &str, lines: Vec<String>, printer: &mut Printer| {
+    let print = |name: &str, lines: Vec<String>, printer: &mut Printer| {
         for line in lines {
             match (global.form(), several) {
                 (Form::Words, false) => printer.data_line(&line),
