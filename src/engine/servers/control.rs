@@ -119,7 +119,7 @@ impl Servers {
         let mut owned = self.supervisor(endpoint, lifetime).await?;
         let seat = Seat::new(&self.options.root, port);
         let deadline = Instant::now() + SUPERVISOR;
-        while !seat.record().is_some_and(|record| Some(record.supervisor.pid) == owned.pid) {
+        while seat.record().is_none_or(|record| Some(record.supervisor.pid) != owned.pid) {
             if let Ok(Some(status)) = owned.supervisor.try_wait() {
                 // Two were asked for the same port at once, and the other was faster.
                 if let Some(server) = self.look(endpoint).filter(|server| !server.state.is_over()) {
