@@ -3,6 +3,7 @@
 //! Not here: what is shown of a moment ([`Moved`]), the clock of playing ([`Player`]), reading ([`Seeker`]). Invariants:
 //! live records are folded meanwhile; what is live is as it was when one comes back; while nothing plays no timer runs.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use super::Console;
-use crate::domain::protocol::{AttemptId, Micros, SessionId};
+use crate::domain::protocol::{AttemptId, Micros, Record, SessionId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -60,6 +61,8 @@ pub(super) struct Away {
     bound: Option<Aim>,
     /// Texts that are to be read.
     texts: Vec<AttemptId>,
+    /// Live texts whose beginning was asked for, and how much of it was gone then.
+    older: BTreeMap<AttemptId, usize>,
     /// When playing goes on.
     pub(super) due: Option<Instant>,
     /// The time a script gives in place of the clock.
@@ -86,6 +89,7 @@ impl Away {
             heading: None,
             bound: None,
             texts: Vec::new(),
+            older: BTreeMap::new(),
             due: None,
             told: None,
             unread: Unread::No,
@@ -345,10 +349,11 @@ impl<C: Client, S: Stage> Console<C, S> {
             let (state, _, ui) = self.eyes();
             return Some(Ask::Instant(aim, shown(ui, state)));
         }
-        let moved = self.away.moved.as_deref()?;
         if !self.away.texts.is_empty() {
-            return Some(Ask::Texts(moved.state.seq, std::mem::take(&mut self.away.texts)));
+            let seq = self.eyes().0.seq;
+            return Some(Ask::Texts(seq, std::mem::take(&mut self.away.texts)));
         }
+        let moved = self.away.moved.as_deref()?;
         let runs_low = moved.ahead.len() < LOW && !moved.all_ahead;
         (self.away.player.plays() && runs_low).then(|| Ask::Ahead(moved.last_ahead()))
     }
@@ -382,9 +387,12 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.hasten();
             }
             Found::Texts(seq, said) => {
-                if let Some(moved) = self.away.moved.as_deref_mut() {
-                    moved.texts(seq, said);
-                    self.away.unread = Unread::Yes;
+                match self.away.moved.as_deref_mut() {
+                    Some(moved) => {
+                        moved.texts(seq, said);
+                        self.away.unread = Unread::Yes;
+                    }
+                    None => self.read_back(said),
                 }
                 self.policy.want(Wish::Change);
             }
@@ -395,6 +403,17 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.seen().say(CleanText::one_line(&words), Tone::Warning, now);
                 self.policy.want(Wish::Key);
             }
+        }
+    }
+
+    /// Older text of what is live was read: it is shown from its beginning.
+    fn read_back(&mut self, said: Vec<Arc<Record>>) {
+        let mut attempts: Vec<AttemptId> = said.iter().filter_map(|r| Some(r.said()?.0.attempt)).collect();
+        attempts.dedup();
+        self.transcripts.read_back(&self.state, said);
+        for attempt in attempts {
+            self.caches.run.forget(attempt);
+            self.away.older.insert(attempt, self.transcripts.gone(attempt));
         }
     }
 
@@ -540,6 +559,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let caches = &mut self.caches;
                 let done = self.stage.draw(&mut |buf| shown = view::render(&scene, keymap, caches, buf.area, buf));
                 self.ui.run.drawn(shown);
+                self.want_older();
                 done
             }
         };
@@ -548,8 +568,21 @@ impl<C: Client, S: Stage> Console<C, S> {
         done
     }
 
+    /// Text that is no longer at hand is read back when its beginning is scrolled to.
+    fn want_older(&mut self) {
+        for task in self.ui.run.at_the_top() {
+            let attempt = self.state.tasks().get(task.0 as usize).and_then(|t| t.attempts.last().copied());
+            let Some(attempt) = attempt else { continue };
+            let gone = self.transcripts.gone(attempt);
+            // What could not be had the last time is not asked for again.
+            if gone > 0 && self.away.older.insert(attempt, gone) != Some(gone) {
+                self.away.texts.push(attempt);
+            }
+        }
+    }
+
     /// Makes a new session with the past up to a record.
-    pub(super) fn fork(&mut self, seq: u64) {
+    pub(super) async fn fork(&mut self, seq: u64) {
         let now = self.client.now();
         let Some(forks) = self.options.forks.clone() else {
             self.remark("sessions can't be forked from here");
@@ -559,7 +592,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.remark("there is no session yet");
             return;
         };
-        match forks(&session, seq) {
+        let made = tokio::task::spawn_blocking(move || forks(&session, seq)).await;
+        match made.unwrap_or_else(|error| Err(format!("not forked: {error}").into())) {
             Err(why) => self.seen().say(why, Tone::Warning, now),
             Ok(new) => {
                 let runs = self.ui.time.kind == Kind::Live && self.state.running().len() > 0;
@@ -577,6 +611,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 let choices = vec![Choice::nothing("stay"), Choice::new('g', "go there", go)];
                 let card = Card::confirm("Forked", body, choices, now);
                 self.seen().layers.push(Layer::Card(card));
+                self.policy.want(Wish::Key);
             }
         }
     }
