@@ -138,6 +138,7 @@ fn endpoint(id: &str, title: &str, tiers: &[&str], protocol: Protocol, model: &s
         vision: false,
         tools: false,
         nature: Nature::Real,
+        launch: None,
     }
 }
 
