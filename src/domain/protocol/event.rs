@@ -204,9 +204,9 @@ pub enum Event {
         /// Its base URL.
         url: String,
     },
-    /// The machine's memory, sampled (on change beyond a step).
+    /// The machine, looked at (on change beyond a step).
     #[serde(rename = "machine.sampled")]
-    MachineSampled(MachineSampled),
+    MachineSampled(Box<MachineSampled>),
 
     /// A console began to watch.
     #[serde(rename = "viewer.joined")]
@@ -611,15 +611,4 @@ pub enum Health {
         /// Why, in words.
         reason: CleanText,
     },
-}
-
-/// The machine's memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineSampled {
-    /// All of it.
-    pub total: u64,
-    /// In use.
-    pub used: u64,
-    /// Swap in use.
-    pub swap: u64,
 }
