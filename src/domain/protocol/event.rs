@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentName, AttemptId, Author, CommandId, EndpointName, Failure, Forked, GoalId, GoalOptions, Level, LevelScope,
-    LevelSupport, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId, TurnId, Viewer,
-    ViewerId,
+    LevelSupport, MachineSampled, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId,
+    TurnId, Viewer, ViewerId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;

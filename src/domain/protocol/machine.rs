@@ -248,7 +248,8 @@ mod tests {
 
     #[test]
     fn figures_of_a_later_version_are_passed_over() {
-        let later = r#"{"total":8,"used":4,"swap":1,"fans":[1200],"gpus":[{"name":"G","neural":3}],"power":{"dram":9}}"#;
+        let later =
+            r#"{"total":8,"used":4,"swap":1,"fans":[1200],"gpus":[{"name":"G","neural":3}],"power":{"dram":9}}"#;
         let sample: MachineSampled = serde_json::from_str(later).unwrap();
         assert_eq!((sample.gpus[0].name.as_ref(), sample.power, sample.swap_used()), ("G", Power::default(), Some(1)));
     }

@@ -12,6 +12,7 @@ mod local;
 mod repeat;
 mod run;
 mod turn;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
