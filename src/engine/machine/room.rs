@@ -2,11 +2,12 @@
 //!
 //! It is asked, and answers when it can; an ask while one is under way is dropped, and of the answers only the latest is
 //! kept. Not here: when to ask, and what is worth a record (`policy`). Invariants: the room takes at most 1/200 of a
-//! processor on average, whatever its sources cost; dropping it ends the thread after the look it is at.
+//! processor on average, whatever its sources cost; dropping it ends the thread at once, or after the
+//! look it is at.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -40,19 +41,23 @@ impl Room {
     /// # Errors
     /// The thread could not be started.
     pub fn with(make: impl FnOnce() -> Option<Box<dyn Probe>> + Send + 'static) -> std::io::Result<Self> {
+        Self::resting(REST, make)
+    }
+
+    fn resting(rest: u32, make: impl FnOnce() -> Option<Box<dyn Probe>> + Send + 'static) -> std::io::Result<Self> {
         // One ask: who asks again before the answer wants the same.
         let (ask, asked) = sync_channel(1);
         let (tell, readings) = watch::channel(None);
         std::thread::Builder::new().name("machine".to_owned()).spawn(move || {
             if let Some(probe) = make() {
-                work(probe, &asked, &tell);
+                work(probe, rest, &asked, &tell);
             }
         })?;
         Ok(Self { ask, readings })
     }
 
     /// Asks for a look at the machine, with the servers that listen on `ports`. Returns whether the room takes it: not
-    /// while it has one to do, nor when it is closed.
+    /// while another waits to be done, nor when it is closed.
     pub fn ask(&self, ports: Vec<u16>) -> bool {
         self.ask.try_send(ports).is_ok()
     }
@@ -64,12 +69,11 @@ impl Room {
     }
 }
 
-fn work(mut probe: Box<dyn Probe>, asked: &Receiver<Vec<u16>>, tell: &watch::Sender<Option<Arc<Reading>>>) {
+fn work(mut probe: Box<dyn Probe>, rest: u32, asked: &Receiver<Vec<u16>>, tell: &watch::Sender<Option<Arc<Reading>>>) {
     let opened = Instant::now();
     let mut rested = opened;
     let mut known: Vec<Note> = Vec::new();
-    while let Ok(ports) = asked.recv() {
-        std::thread::sleep(rested.saturating_duration_since(Instant::now()));
+    while let Some(ports) = next(asked, rested) {
         let (wall, before) = (Instant::now(), thread_time());
         // A source that panics must not take the others with it for good: what it said is lost once.
         let looked = catch_unwind(AssertUnwindSafe(|| probe.sample(opened.elapsed(), &ports)));
@@ -79,13 +83,25 @@ fn work(mut probe: Box<dyn Probe>, asked: &Receiver<Vec<u16>>, tell: &watch::Sen
             Reading { notes: vec![note], ..Reading::default() }
         });
         let cost = thread_time().saturating_sub(before);
-        rested = wall + cost.saturating_mul(REST).min(LONGEST_REST);
+        rested = wall + cost.saturating_mul(rest).min(LONGEST_REST);
         for note in reading.notes.iter().filter(|n| !known.contains(n)) {
             tracing::info!(figure = note.figure.word(), source = note.source, why = note.why, "a source does not tell");
         }
         reading.notes.clone_into(&mut known);
         if tell.send(Some(Arc::new(reading))).is_err() {
             return;
+        }
+    }
+}
+
+/// The latest ask, not before `rested`; none when nobody can ask any more.
+fn next(asked: &Receiver<Vec<u16>>, rested: Instant) -> Option<Vec<u16>> {
+    let mut ports = asked.recv().ok()?;
+    loop {
+        match asked.recv_timeout(rested.saturating_duration_since(Instant::now())) {
+            Ok(later) => ports = later,
+            Err(RecvTimeoutError::Timeout) => return Some(ports),
+            Err(RecvTimeoutError::Disconnected) => return None,
         }
     }
 }
@@ -118,7 +134,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_probe_that_breaks_off_says_so_and_is_asked_again() {
-        let mut room = Room::with(|| Some(Box::new(Breaks(false)))).unwrap();
+        // To tell a panic costs so much that the rest after it would be long.
+        let mut room = Room::resting(0, || Some(Box::new(Breaks(false)))).unwrap();
         assert!(room.ask(vec![3]));
         let broken = room.next().await.unwrap();
         assert_eq!((broken.told(), broken.notes.len()), (None, 1));

@@ -58,7 +58,7 @@ fn words(figure: Figure, m: &MachineSampled) -> Option<String> {
         Figure::Free => m.free_percent.map(|p| format!("{p} %")),
         Figure::Cpu => m.cpu_percent.map(|p| format!("{p} % busy")),
         Figure::Gpu => list(m.gpus.iter().map(gpu)),
-        Figure::GpuLimit => m.gpu_limit().map(|l| format!("{}, by {}", gb(Some(l.bytes)), l.source.word())),
+        Figure::GpuLimit => m.gpu_limit().map(|l| gb(Some(l.bytes))),
         Figure::Power => power(m.power),
         Figure::Thermal => m.thermal.map(|t| t.word().to_owned()),
         Figure::Servers => list(m.servers.iter().map(server)),
@@ -90,7 +90,11 @@ fn power(power: Power) -> Option<String> {
 fn server(s: &ServerMemory) -> String {
     let held = format!("footprint {}, resident {}", gb(s.footprint), gb(s.resident));
     let card = s.gpu.map(|bytes| format!(", {} on the card", gb(Some(bytes)))).unwrap_or_default();
-    format!("port {}: {held}{card} (pid {}, {} processes)", s.port, s.pid, s.processes)
+    let below = match s.processes {
+        0 | 1 => String::new(),
+        n => format!(" and {} below it", n - 1),
+    };
+    format!("port {}: {held}{card}, pid {}{below}", s.port, s.pid)
 }
 
 fn gb(bytes: Option<u64>) -> String {
