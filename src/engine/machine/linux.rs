@@ -86,8 +86,7 @@ impl Probe for LinuxProbe {
                 let held: Vec<u64> = pids.filter_map(|pid| cards.held.get(pid).copied()).collect();
                 server.gpu = (!held.is_empty()).then(|| held.iter().fold(0, |sum: u64, b| sum.saturating_add(*b)));
             }
-            reading.sample.servers = servers;
-            reading.sources.insert(Figure::Servers, "/proc/net/tcp, /proc/<pid>/status".to_owned());
+            reading.serve("/proc/net/tcp, /proc/<pid>/status", ports, servers);
         }
         if reading.sample.power.is_unknown() {
             reading.untold(Figure::Power, "powercap", "only root may read what the processors draw");
@@ -210,7 +209,10 @@ mod tests {
         let m = reading.told().unwrap();
         assert_eq!((m.pressure, m.cpu_percent, m.servers.len()), (None, None, 0));
         let noted: Vec<_> = reading.notes.iter().map(|n| n.figure).collect();
-        assert_eq!(noted, [Figure::Cpu, Figure::Pressure, Figure::Gpu, Figure::Power, Figure::Thermal]);
+        assert_eq!(
+            noted,
+            [Figure::Cpu, Figure::Pressure, Figure::Gpu, Figure::Servers, Figure::Power, Figure::Thermal]
+        );
         std::fs::write(root.path().join("meminfo"), "MemTotal: 5 kB\n").unwrap();
         let reading = probe.sample(Duration::ZERO, &[]);
         assert!(reading.told().is_none() && !reading.sources.contains_key(&Figure::Memory));

@@ -232,8 +232,8 @@ impl Probe for MacProbe {
         self.graphics(now, &mut reading);
         self.power(now, &mut reading);
         if !ports.is_empty() {
-            reading.sample.servers = self.servers.sample(now, ports, &mut Libproc);
-            reading.sources.insert(Figure::Servers, "libproc: sockets, proc_pid_rusage".to_owned());
+            let servers = self.servers.sample(now, ports, &mut Libproc);
+            reading.serve("libproc: sockets, proc_pid_rusage", ports, servers);
         }
         reading
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fleet::Fleet;
-use crate::domain::protocol::MachineSampled;
+use crate::domain::protocol::{MachineSampled, ServerMemory};
 
 pub mod apple;
 #[cfg(any(target_os = "macos", test))]
@@ -145,8 +145,18 @@ impl Reading {
         }
     }
 
+    /// Takes what the servers hold.
+    fn serve(&mut self, source: &str, ports: &[u16], servers: Vec<ServerMemory>) {
+        if servers.len() < ports.len() {
+            self.untold(Figure::Servers, source, "on some ports nobody listens, or a process of another user does");
+        }
+        if !servers.is_empty() {
+            self.sources.insert(Figure::Servers, source.to_owned());
+        }
+        self.sample.servers = servers;
+    }
+
     /// Remembers that nothing tells this figure here.
-    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "every figure has a source on macOS"))]
     fn untold(&mut self, figure: Figure, source: &str, why: &str) {
         self.notes.push(Note { figure, source: source.to_owned(), why: why.to_owned() });
     }
