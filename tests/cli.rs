@@ -160,6 +160,19 @@ fn a_failing_task_is_told_by_the_exit_code() {
 }
 
 #[test]
+fn where_no_session_can_be_kept_nothing_starts_and_the_exit_code_says_so() {
+    let home = Home::new();
+    home.file("small.yaml", "version: 1\ngoal: g\ntasks:\n  - {id: a, agent: researcher, prompt: 'x [sim ms=1]'}\n");
+    std::fs::create_dir_all(home.path().join("state/baton")).unwrap();
+    // The superuser may write anywhere, so a folder that is closed to others would stop nobody here; a file does.
+    home.file("state/baton/sessions", "");
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(4), "{}", told.err);
+    assert!(told.err.contains("could not make the folder") && told.err.contains("sessions"), "{}", told.err);
+    assert_eq!(told.out, "");
+}
+
+#[test]
 fn a_goal_is_planned_and_printed_as_a_plan_that_can_be_checked() {
     let home = Home::new();
     let told = home.run(&["plan", "Compare two parsers [sim ms=5]", "--fleet", "sim"]);
@@ -179,6 +192,7 @@ fn the_small_commands_answer() {
     let schema: serde_json::Value = serde_json::from_str(&home.run(&["config", "schema", "plan"]).out).unwrap();
     assert!(schema["properties"]["tasks"].is_object());
     assert!(home.run(&["completions", "bash"]).out.contains("baton"));
+    assert!(home.run(&["survives"]).out.contains("kill -9"));
     assert!(home.run(&["man"]).out.contains(".TH baton"));
     assert_eq!(home.run(&["fleet", "status", "--fleet", "sim"]).code, Some(0));
     assert_eq!(home.run(&["doctor"]).code, Some(0));
@@ -310,6 +324,19 @@ fn an_escape_bomb_reaches_neither_a_terminal_nor_stderr() {
         clean(&text);
         clean(&home.run(args).err);
     }
+    for args in [
+        &["sessions"][..],
+        &["sessions", "--search", "fine"],
+        &["report"],
+        &["report", "--json"],
+        &["export", "--markdown"],
+        &["export", "--json"],
+    ] {
+        let (text, code) = on_terminal(&home, args);
+        assert!(!text.is_empty() && code == 0, "{args:?}: {text}");
+        clean(&text);
+        clean(&home.run(args).err);
+    }
     // Into a pipe the answer goes as it is: programs want the bytes.
     let told = home.run(&["run", "bomb.yaml", "--headless", "--fleet", "sim"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
@@ -361,4 +388,53 @@ fn a_key_is_never_written_anywhere() {
     everything.push_str(&std::fs::read_to_string(home.path().join("state/baton/baton.log")).unwrap());
     assert!(everything.contains("PLANTED_KEY"));
     assert!(!everything.contains(KEY));
+}
+
+/// A home with a recorded session in it.
+fn with_session() -> (Home, String) {
+    let home = Home::new();
+    let folder = home.path().join("state/baton/sessions/20261120-192323");
+    std::fs::create_dir_all(&folder).unwrap();
+    let journal = include_str!("journals/two-parsers.jsonl").to_owned();
+    std::fs::write(folder.join("journal.jsonl"), &journal).unwrap();
+    (home, journal)
+}
+
+#[test]
+fn sessions_are_listed_filtered_and_searched() {
+    let empty = Home::new().run(&["sessions"]);
+    assert_eq!((empty.code, empty.out.as_str()), (Some(0), ""));
+    assert!(empty.err.contains("no session yet"), "{}", empty.err);
+    let (home, _) = with_session();
+    let told = home.run(&["sessions"]);
+    let line = told.out.lines().nth(1).unwrap();
+    for word in ["20261120-192323", "Compare two parsers", "failed", "5/7", "simulated"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["sessions", "parsers", "--json"]).out).unwrap();
+    assert_eq!(json[0]["state"], "failed");
+    assert_eq!(json[0]["tasks"]["done"], 5);
+    assert!(home.run(&["sessions", "nobody asked"]).err.contains("No session"));
+    let found = home.run(&["sessions", "--search", "thread | say"]);
+    assert_eq!(found.out, "20261120-192323 g1/sources answer …Two papers and <b>one</b> thread | say it.…\n");
+    assert!(home.run(&["sessions", "--search", "heredoc"]).err.contains("none of them"));
+}
+
+#[test]
+fn a_session_is_reported_and_exported() {
+    let (home, journal) = with_session();
+    let report = home.run(&["report"]);
+    assert!(report.out.starts_with("# Session 20261120-192323\n"), "{}", report.err);
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["report", "--json"]).out).unwrap();
+    assert_eq!((json["baton_report"].as_u64(), json["metrics"]["done"].as_u64()), (Some(1), Some(5)));
+    let told = home.run(&["report", "20261120-192323", "--out", "report.md"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), ""));
+    assert_eq!(std::fs::read_to_string(home.path().join("report.md")).unwrap(), report.out);
+    assert_eq!(home.run(&["export", "--json"]).out, journal, "the one story, line for line");
+    assert!(home.run(&["export", "--markdown"]).out.contains("## Goal g1"));
+    for args in [&["export"][..], &["report", "nobody"], &["export", "../up", "--json"]] {
+        let told = home.run(args);
+        assert_eq!(told.code, Some(2), "{args:?}: {}", told.err);
+    }
+    assert_eq!(home.run(&["report", "--out", "no/such/folder"]).code, Some(4));
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    Author, Channel, Command, Event, GoalOptions, Name, Outcome, Partial, PlanSource, Record, Role, StopScope, Subject,
-    TaskId,
+    AttemptEnd, Author, Channel, Command, Event, GoalOptions, Level, LevelScope, Name, Outcome, Partial, PlanSource,
+    Record, Role, StopScope, Subject, TaskId,
 };
 use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
-use baton::engine::host::{Engine, EngineOptions, LocalClient};
-use baton::engine::journal::Journal;
+use baton::engine::host::{Answer, Engine, EngineError, EngineOptions, LocalClient, ResumeOptions, TakenUp};
+use baton::engine::journal::{Journal, JournalError, Sessions};
 use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
 
 struct Rig {
@@ -23,6 +23,7 @@ struct Rig {
     state: State,
     records: Vec<Arc<Record>>,
     folder: tempfile::TempDir,
+    endpoints: Vec<SimEndpoint>,
 }
 
 fn agent(name: &str, tier: &str, fallback: Option<&str>) -> Agent {
@@ -41,7 +42,8 @@ fn agent(name: &str, tier: &str, fallback: Option<&str>) -> Agent {
 
 impl Rig {
     async fn new(endpoints: Vec<SimEndpoint>, agents: Vec<Agent>) -> Self {
-        let simulator = Simulator::start(SimulatorConfig { seed: 1, speed: 20.0, endpoints }).await.unwrap();
+        let simulator =
+            Simulator::start(SimulatorConfig { seed: 1, speed: 20.0, endpoints: endpoints.clone() }).await.unwrap();
         let fleet = Fleet { name: "sim".into(), endpoints: simulator.endpoints(), agents };
         let settings =
             Settings { synthesis: false, backoff_ms: 10, planner: Name::slug("worker"), ..Settings::default() };
@@ -54,7 +56,34 @@ impl Rig {
         })
         .unwrap();
         let client = engine.client(Author::Person("tester".into()), Role::Control);
-        Self { simulator, engine: Some(engine), client, state: State::default(), records: Vec::new(), folder }
+        let (state, records) = (State::default(), Vec::new());
+        Self { simulator, engine: Some(engine), client, state, records, folder, endpoints }
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::new(self.folder.path())
+    }
+
+    async fn end(&mut self) {
+        let engine = self.engine.take().unwrap();
+        tokio::task::spawn_blocking(move || engine.end()).await.unwrap().unwrap();
+    }
+
+    /// The same session after its process: the servers are elsewhere, and a client sees it from its first record.
+    async fn again(mut self) -> Self {
+        if self.engine.is_some() {
+            self.end().await;
+        }
+        let config = SimulatorConfig { seed: 1, speed: 20.0, endpoints: self.endpoints.clone() };
+        self.simulator = Simulator::start(config).await.unwrap();
+        let moved = self.simulator.endpoints().into_iter().map(|e| (e.name, e.url)).collect();
+        let taken = TakenUp::open(&self.sessions(), &Name::slug("test")).unwrap();
+        let engine = Engine::resume(taken, ResumeOptions { host: "test".into(), moved }).unwrap();
+        self.client = engine.client(Author::Person("tester".into()), Role::Control);
+        self.engine = Some(engine);
+        self.state = State::default();
+        self.records.clear();
+        self
     }
 
     fn add(&self, tasks: Vec<TaskSpec>) {
@@ -228,7 +257,7 @@ async fn a_journal_that_is_lost_pauses_the_session_says_so_and_fails_its_end() {
     std::fs::remove_file(rig.folder.path().join("test/journal.jsonl")).unwrap();
     let raised = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Journal, .. });
     assert!(rig.until(|_, e| raised(e)).await);
-    assert_eq!(rig.state.gear, Gear::Paused);
+    assert!(rig.until(|s, _| s.gear == Gear::Paused && s.halted).await);
     rig.client.send(Command::Resume).unwrap();
     assert!(rig.until(|_, e| matches!(e, Event::CommandRefused { .. })).await);
     // What runs ends; nothing new starts.
@@ -315,12 +344,93 @@ async fn a_viewer_that_comes_late_sees_everything() {
         assert!(late.recv(&mut batch, 16).await);
         seen.append(&mut batch);
     }
-    late.send(Command::Pause).unwrap();
-    while !seen.iter().any(|r: &Arc<Record>| matches!(&r.event, Event::CommandRefused { .. })) {
-        assert!(late.recv(&mut batch, 16).await);
-        seen.append(&mut batch);
-    }
+    // Who only looks is answered, and leaves no record.
+    assert!(matches!(late.ask(Command::Pause).await, Ok(Answer::Refused(_))));
     assert!(seen.iter().enumerate().all(|(i, r)| r.seq == i as u64 + 1), "no gap");
-    assert!(seen.len() > rig.records.len());
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_taken_up_and_what_was_done_is_not_done_again() {
+    let tasks = || {
+        vec![
+            task("one", "worker", &[], "[sim ms=20 text=The first finding.]"),
+            task("two", "worker", &["one"], "[sim ms=400 tokens=40]"),
+            task("three", "worker", &["two"], "[sim ms=5]"),
+        ]
+    };
+    let fleet = || (vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]);
+    let digest = |rig: &Rig| {
+        let two = rig.state.task_by_id(&"g1/two".parse().unwrap()).unwrap();
+        rig.state.attempt(two.result.unwrap()).unwrap().turns[0].prompt_digest.clone()
+    };
+    let mut whole = Rig::new(fleet().0, fleet().1).await;
+    whole.add(tasks());
+    whole.reach_the_end().await;
+
+    let mut rig = Rig::new(fleet().0, fleet().1).await;
+    rig.add(tasks());
+    rig.client.send(Command::SetLevel { scope: LevelScope::Session, level: Some(Level::Low) }).unwrap();
+    assert!(rig.until(|s, _| s.attempts().get(1).is_some_and(|a| a.answer_bytes() > 0)).await);
+    let viewer = rig.engine.as_ref().unwrap().connector().viewer("ann".into(), "here".into(), Role::Control).unwrap();
+    assert!(rig.until(|_, e| matches!(e, Event::ViewerJoined(_))).await);
+    let (url, seen) = (rig.simulator.endpoints()[0].url.clone(), viewer.standing().viewer.unwrap());
+    drop(viewer);
+    let mut rig = rig.again().await;
+    assert!(rig.until(|_, e| matches!(e, Event::EndpointMoved { .. })).await);
+    assert_eq!((rig.state.lives.len(), rig.state.ended.is_none(), rig.state.level), (2, true, Level::Low));
+    assert_ne!(rig.state.endpoints()[0].config.url, url);
+    let viewer = rig.engine.as_ref().unwrap().connector().viewer("ben".into(), "here".into(), Role::Control).unwrap();
+    assert!(viewer.standing().viewer.unwrap() > seen, "a viewer's number is never used again");
+    rig.reach_the_end().await;
+    let ends = |rig: &Rig, id: &str| -> Vec<AttemptEnd> {
+        let task = rig.state.task_by_id(&id.parse().unwrap()).unwrap();
+        task.attempts.iter().map(|a| rig.state.attempt(*a).unwrap().ended.clone().unwrap().1).collect()
+    };
+    assert_eq!(ends(&rig, "g1/one"), [AttemptEnd::Completed]);
+    assert_eq!(ends(&rig, "g1/two"), [AttemptEnd::Interrupted, AttemptEnd::Completed]);
+    assert_eq!(ends(&rig, "g1/three"), [AttemptEnd::Completed]);
+    // What the task before it had said was read back from the journal: the prompt is the same to the byte.
+    assert_eq!(digest(&rig), digest(&whole));
+    drop(viewer);
+    rig.close().await;
+    whole.close().await;
+}
+
+#[tokio::test]
+async fn a_paused_session_stays_paused_and_a_question_open_and_commands_are_heard_again() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 2)], vec![agent("worker", "a", None)]).await;
+    let asks = "[sim ask=Keep the GPL sources?|keep them|drop them]";
+    rig.add(vec![task("asks", "worker", &[], asks)]);
+    assert!(rig.until(|_, e| matches!(e, Event::AttentionRaised { subject: Subject::Question(_), .. })).await);
+    rig.client.send(Command::Pause).unwrap();
+    assert!(rig.until(|s, _| s.gear == Gear::Paused).await);
+    let mut rig = rig.again().await;
+    assert!(rig.until(|s, e| matches!(e, Event::EndpointMoved { .. }) && s.lives.len() == 2).await);
+    let id: TaskId = "g1/asks".parse().unwrap();
+    assert_eq!(rig.state.gear, Gear::Paused);
+    assert!(rig.state.task_by_id(&id).unwrap().asking.is_some());
+    assert!(rig.state.attention.contains_key(&Subject::Question(id.clone())));
+    rig.client.send(Command::Answer { task: id.clone(), text: "[sim text=They stay.]".into() }).unwrap();
+    rig.client.send(Command::Resume).unwrap();
+    rig.reach_the_end().await;
+    assert_eq!(rig.state.task_by_id(&id).unwrap().attempts.len(), 1, "it went on with its conversation");
+    assert!(rig.state.task_by_id(&id).unwrap().is_done());
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_session_is_one_process_s_and_an_unfinished_line_is_cut_kept_and_told() {
+    let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
+    let open = |rig: &Rig| TakenUp::open(&rig.sessions(), &Name::slug("test"));
+    assert!(matches!(open(&rig), Err(EngineError::Journal(JournalError::Locked { .. }))));
+    rig.end().await;
+    let journal = rig.folder.path().join("test/journal.jsonl");
+    let whole = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, [&whole[..], br#"{"seq":99,"at":1,"ev"#].concat()).unwrap();
+    let mut rig = rig.again().await;
+    let told = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Other(_), text } if text.contains("torn-1.txt"));
+    assert!(rig.until(|_, e| told(e)).await);
+    assert_eq!(std::fs::read(rig.folder.path().join("test/torn-1.txt")).unwrap(), br#"{"seq":99,"at":1,"ev"#);
     rig.close().await;
 }

@@ -38,7 +38,7 @@ const FRAMES: usize = 400;
 const SIZE: Rect = Rect { x: 0, y: 0, width: 200, height: 60 };
 
 /// What models write: headings, lists, bold words, code.
-const TEXT: &str = "## Reading the samples\n\nThe **lexer** reads one token ahead, so `expr` is unambiguous: most \
+pub(crate) const TEXT: &str = "## Reading the samples\n\nThe **lexer** reads one token ahead, so `expr` is unambiguous: most \
 faults sit on that line, not on either side of it. What follows names them in the order in which they were met, with \
 the sample's number.\n\n- **Left recursion** is gone; precedence follows the nesting.\n- `ident` also covers wide \
 names, of which 37 samples make use.\n- The heredoc samples still fail, because the lexer gives up early.\n\n```rust\n\
@@ -230,7 +230,7 @@ impl Console {
 }
 
 /// Seconds of CPU time of this thread: what else the machine does is not counted.
-fn clock() -> f64 {
+pub(crate) fn clock() -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }

@@ -14,12 +14,17 @@
 mod decisions;
 mod fleet;
 mod frames;
+mod journals;
 mod runs;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|a| a == "--serve") {
         fleet::serve(&args[at + 1]);
+        return;
+    }
+    if args.iter().any(|a| a == journals::MEMORY) {
+        journals::tokens_here();
         return;
     }
     // `cargo bench -- NAME` runs what has NAME in its title; `cargo test` passes `--test` and runs nothing.
@@ -34,6 +39,8 @@ fn main() {
     runs::many_small_tasks(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
+    journals::seek(&mut report);
+    journals::memory(&mut report);
     frames::frames(&mut report);
     println!("{}", if report.missed == 0 { "all within budget" } else { "over budget: see the lines marked OVER" });
 }

@@ -13,7 +13,7 @@ use crate::domain::text::CleanText;
 /// Invariant: records come in order and without a gap, from the first one of the session (or from a checkpoint the
 /// client applied before). A viewer that lags re-reads the journal inside the client; it never sees it.
 pub trait Client: Send {
-    /// Waits for records and appends them to `batch`: at least one, at most `limit`. False: the session is over and no
+    /// Waits for records and appends them to `batch`: at least one unless there is a [`Client::notice`], at most `limit`. False: the session is over and no
     /// more will come. Dropping the future loses nothing.
     fn recv(&mut self, batch: &mut Vec<Arc<Record>>, limit: usize) -> impl Future<Output = bool> + Send;
 
@@ -39,8 +39,32 @@ pub trait Client: Send {
         Standing::default()
     }
 
+    /// The console that this client serves watches no more (its terminal is gone); the client goes on for the process.
+    fn part(&mut self) {}
+
+    /// What becomes of the session when its console is left.
+    fn leaving(&self) -> Leaving {
+        Leaving::EndsSession
+    }
+
+    /// What is to be told besides the records, oldest first: a command that never reached the session, a connection that
+    /// was lost. [`Client::recv`] returns with no record when there is something.
+    fn notice(&mut self) -> Option<CleanText> {
+        None
+    }
+
     /// Session time now, in the clock of the records: live it runs on between records.
     fn now(&self) -> crate::domain::protocol::Micros;
+}
+
+/// What becomes of a session when a console of it is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leaving {
+    #[default]
+    /// The console asks it to end: it is the session's own.
+    EndsSession,
+    /// Nothing: it lives elsewhere and goes on.
+    OnlyCloses,
 }
 
 /// What a client is to a session.

@@ -1,6 +1,8 @@
-//! The interface shows and asks: the console and the command line. It folds records into its own state and sends
+//! The interface shows and asks: the console, the command line, and the HTTP service of a running session. It folds records into its own state and sends
 //! commands; it decides nothing about tasks.
 
 pub mod cli;
+pub mod remote;
+pub mod report;
 pub mod script;
 pub mod tui;

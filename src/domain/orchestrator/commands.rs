@@ -224,8 +224,7 @@ impl Orchestrator {
             Command::Probe(None) => self.probe_all(),
             Command::TakeControl | Command::AskControl | Command::GiveControl(_) => {}
             Command::EndSession => {
-                self.stop(&StopScope::All, Partial::Kept);
-                self.settle();
+                self.interrupt();
                 let reason = CleanText::one_line(&format!("ended by {author}"));
                 self.emit(Event::SessionEnded { reason });
                 self.effect(Effect::End(EndReason::Command));

@@ -87,14 +87,18 @@ impl Orchestrator {
 
     /// A journal that can't be written stops new starts: work that is not recorded would be lost.
     pub(super) fn journal_failed(&mut self, reason: CleanText) {
+        // First why, then the pause: so state knows whose pause it is.
+        self.emit_attention(Subject::Journal, reason);
         if self.state.gear == Gear::Running {
             self.emit(Event::SessionPaused {});
         }
-        self.emit_attention(Subject::Journal, reason);
     }
 
-    /// The journal is written again; the operator resumes.
+    /// The journal is written again: what it stopped goes on by itself; what the operator paused stays paused.
     pub(super) fn journal_mended(&mut self) {
         self.emit_cleared(Subject::Journal);
+        if self.state.halted {
+            self.emit(Event::SessionResumed {});
+        }
     }
 }

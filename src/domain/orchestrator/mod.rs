@@ -30,6 +30,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use input::{Effect, EndReason, Input, ProbeReport, StartTurn, WantAnswer};
+pub use recover::Reopening;
 pub use talk::QUESTIONS;
 
 use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionStarted};
@@ -78,12 +79,11 @@ impl Orchestrator {
     }
 
     /// Takes up a session after its process ended: what was under way is marked interrupted and runs again.
-    pub fn resume(state: State, opened: SessionOpened) -> (Self, Decision) {
+    pub fn resume(state: State, reopening: Reopening) -> (Self, Decision) {
         let now = state.at;
         let index = Index::rebuild(&state);
         let mut this = Self { state, index, now, out: Decision::default(), late_inputs: 0, turned_away: 0 };
-        this.emit(Event::SessionOpened(opened));
-        this.recover();
+        this.recover(reopening);
         this.probe_all();
         this.settle();
         let decision = this.finish();

@@ -1,23 +1,62 @@
-//! Taking up a session after its process ended, at whatever record that was.
+//! Setting a session down, and taking it up after its process ended, at whatever record that was.
 //!
-//! A model request that was under way runs again and is no failure. Whatever a decision had begun and not finished is
+//! Neither is a cancel: what was under way is marked interrupted and runs again. A model request is no failure then. Whatever a decision had begun and not finished is
 //! finished here.
 
-use super::Orchestrator;
+use super::{Effect, Orchestrator};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, Event, FailureCount, GoalId, Micros, Outcome, Review, SlotAfter, Subject, TaskRetried,
-    TurnEnd, TurnEnded, TurnId, Usage, Work,
+    AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review, SessionOpened,
+    SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
+/// What a session is taken up with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reopening {
+    /// The process that does.
+    pub opened: SessionOpened,
+    /// Endpoints whose servers are at another address than the records say.
+    pub moved: Vec<(EndpointName, String)>,
+    /// The file that keeps a last line which the process before had not finished, and what is to be said of it.
+    pub torn: Option<(Name, CleanText)>,
+}
+
+/// What became of the process that had the connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    /// It is gone, and the servers have noticed.
+    Gone,
+    /// It is this one, and it ends: it closes them.
+    Ends,
+}
+
 impl Orchestrator {
-    pub(super) fn recover(&mut self) {
+    /// Finishes what the process before left in the middle.
+    pub(super) fn recover(&mut self, reopening: Reopening) {
+        self.emit(Event::SessionOpened(reopening.opened));
+        for (endpoint, url) in reopening.moved {
+            if self.state.find_endpoint(&endpoint).is_some_and(|ix| self.state.endpoint(ix).config.url != url) {
+                self.emit(Event::EndpointMoved { endpoint, url });
+            }
+        }
         self.free_slots();
-        self.close_attempts();
-        self.finish_tasks();
+        self.close_attempts(Holder::Gone);
+        self.finish_tasks(Holder::Gone);
         self.finish_goals();
         self.finish_attention();
+        // Whether the journal can be written is found out anew; one that can't is told again.
+        self.emit_cleared(Subject::Journal);
+        if let Some((file, words)) = reopening.torn {
+            self.emit_attention(Subject::Other(file), words);
+        }
+    }
+
+    /// Sets the session down: running turns are stopped with what they said kept, and their tasks wait to run again.
+    pub(super) fn interrupt(&mut self) {
+        self.close_attempts(Holder::Ends);
+        self.finish_tasks(Holder::Ends);
+        self.settle_for_the_end();
     }
 
     /// What needs the operator is said after the event that made it so, and may be missing, or out of date.
@@ -62,8 +101,8 @@ impl Orchestrator {
         }
     }
 
-    /// Open attempts end as interrupted.
-    fn close_attempts(&mut self) {
+    /// Open attempts end as interrupted; those between two turns, or with a question, stay.
+    fn close_attempts(&mut self, holder: Holder) {
         let open: Vec<AttemptId> = self.state.running().map(|a| a.id).collect();
         for id in open {
             let Some(attempt) = self.state.attempt(id) else { continue };
@@ -77,7 +116,7 @@ impl Orchestrator {
                 // It was taken out of the plan; that it was stopped with that may not have been written.
                 turn_now if task.removed => {
                     if turn_now.is_some_and(|t| t.ended.is_none()) {
-                        self.end_turn(turn, TurnEnd::Cancelled);
+                        self.end_turn(turn, TurnEnd::Cancelled, holder);
                     }
                     self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Cancelled });
                     continue;
@@ -85,7 +124,7 @@ impl Orchestrator {
                 Some(t) if task.asking.as_ref().is_some_and(|q| q.turn == turn) => {
                     // It asked; that its turn had ended may not have been written.
                     if t.ended.is_none() {
-                        self.end_turn(turn, TurnEnd::Stop);
+                        self.end_turn(turn, TurnEnd::Stop, holder);
                     }
                     if self.state.task(ix).held {
                         self.set_down(ix, id);
@@ -112,24 +151,31 @@ impl Orchestrator {
                 None => false,
             };
             if cut {
-                self.end_turn(turn, TurnEnd::Cancelled);
+                self.end_turn(turn, TurnEnd::Cancelled, holder);
             }
             self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Interrupted });
         }
     }
 
-    fn end_turn(&mut self, turn: TurnId, end: TurnEnd) {
+    fn end_turn(&mut self, turn: TurnId, end: TurnEnd, holder: Holder) {
+        let slot = match holder {
+            Holder::Gone => SlotAfter::Free,
+            Holder::Ends => {
+                self.effect(Effect::StopTurn(turn));
+                SlotAfter::Draining
+            }
+        };
         self.emit(Event::TurnEnded(Box::new(TurnEnded {
             turn,
             end,
-            slot: SlotAfter::Free,
+            slot,
             usage: Usage::default(),
             prompt_digest: String::new(),
         })));
     }
 
     /// Running tasks without a running attempt: finished as their last attempt says, or run again.
-    fn finish_tasks(&mut self) {
+    fn finish_tasks(&mut self, holder: Holder) {
         for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
             let task = self.state.task(ix);
             if task.is_done() && !task.removed && task.unsent().next().is_some() {
@@ -154,7 +200,10 @@ impl Orchestrator {
                 _ => self.emit(Event::TaskRetried(TaskRetried {
                     task: id,
                     not_before: Micros(0),
-                    reason: CleanText::from("interrupted: the program ended under it; it runs again"),
+                    reason: CleanText::from(match holder {
+                        Holder::Gone => "interrupted: the program ended under it; it runs again",
+                        Holder::Ends => "interrupted: the session ends; it runs again when that is taken up",
+                    }),
                     count,
                     route,
                 })),

@@ -7,6 +7,13 @@ use crate::domain::protocol::{
 };
 use crate::domain::state::{EndpointState, Gear, Grant, Life, TaskIx};
 
+/// Whether anything may start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Starts {
+    Allowed,
+    Over,
+}
+
 impl Orchestrator {
     /// Acts on deadlines that have come.
     pub(super) fn wake(&mut self) {
@@ -26,6 +33,15 @@ impl Orchestrator {
 
     /// Brings everything to rest: readiness, skips, goal ends, starts.
     pub(super) fn settle(&mut self) {
+        self.come_to_rest(Starts::Allowed);
+    }
+
+    /// The same without starting anything: the session ends.
+    pub(super) fn settle_for_the_end(&mut self) {
+        self.come_to_rest(Starts::Over);
+    }
+
+    fn come_to_rest(&mut self, starts: Starts) {
         loop {
             while self.index.is_touched() {
                 for ix in self.index.take_touched() {
@@ -36,7 +52,9 @@ impl Orchestrator {
                 }
             }
             self.index.refresh_paths(&self.state);
-            self.fill_slots();
+            if starts == Starts::Allowed {
+                self.fill_slots();
+            }
             if !self.advance_goals() && !self.index.is_touched() {
                 return;
             }

@@ -1,5 +1,7 @@
 //! A record: a fact with its place and time. The journal is a header line and then one record a line.
 
+mod exact;
+
 use std::fmt;
 
 use serde::de::{self, MapAccess, value::MapAccessDeserializer};
@@ -7,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Channel, Event, Micros, SessionId, TurnId};
 
-/// The journal format's version. A reader refuses a newer one in words.
-pub const FORMAT: u32 = 1;
+/// The journal format's version. A reader refuses a newer one in words. Format 1 had one part; 2 may have closed parts.
+pub const FORMAT: u32 = 2;
 
 /// The journal's first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +72,9 @@ impl Record {
         struct Tag {
             seq: u64,
             event: String,
+        }
+        if let Some(record) = exact::record(line) {
+            return Ok(record);
         }
         serde_json::from_str(line).map_err(|error| match serde_json::from_str::<Tag>(line) {
             Ok(Tag { seq, event }) if error.to_string().starts_with("unknown variant") => {

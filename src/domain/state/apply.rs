@@ -14,8 +14,8 @@ use super::{
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, EndpointName, Event, FailureCount, GoalAdded,
-    GoalId, Health, LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, TaskId,
-    TaskRetried, TurnEnd, TurnEnded, TurnId, TurnStarted,
+    GoalId, Health, LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, Subject,
+    TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -38,8 +38,11 @@ impl State {
                 self.asking_control = None;
                 self.lives.push((at, opened.clone()));
             }
-            Event::SessionPaused {} => self.gear = Gear::Paused,
-            Event::SessionResumed {} => self.gear = Gear::Running,
+            Event::SessionPaused {} => {
+                self.gear = Gear::Paused;
+                self.halted = self.attention.contains_key(&Subject::Journal);
+            }
+            Event::SessionResumed {} => (self.gear, self.halted) = (Gear::Running, false),
             Event::SessionEnded { reason } => self.ended = Some(reason.clone()),
             Event::SessionForked(forked) => {
                 self.session = Some(forked.session.clone());

@@ -13,6 +13,7 @@ mod attempt;
 mod dirty;
 mod edits;
 mod estimate;
+mod frozen;
 mod goal;
 mod pool;
 mod preview;
@@ -31,6 +32,7 @@ pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
+pub use frozen::Frozen;
 pub use goal::{Goal, GoalPhase};
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
 pub use preview::{ChangedTask, Preview};
@@ -104,6 +106,8 @@ pub struct State {
     pub config: SessionConfig,
     /// Paused or not.
     pub gear: Gear,
+    /// It is paused because the journal can't be written, and goes on by itself when it can.
+    pub halted: bool,
     /// The session's reasoning level.
     pub level: Level,
     /// Levels set for agents while running.

@@ -27,6 +27,8 @@ pub enum Why {
     Held,
     /// The session is paused.
     Paused,
+    /// The session has ended, with this left to do.
+    Ended,
     /// The goal's plan waits for review.
     Review(GoalId),
     /// It needs tasks that have not ended.
@@ -90,6 +92,7 @@ impl fmt::Display for Why {
             Self::NotWaiting => f.write_str("it does not wait"),
             Self::Held => f.write_str("held by you; p releases it"),
             Self::Paused => f.write_str("the session is paused; P resumes it"),
+            Self::Ended => f.write_str("the session has ended; `baton resume` takes it up again"),
             Self::Review(_) => f.write_str("the plan waits for your review; enter runs it"),
             Self::Needs { count: 1, first } => write!(f, "needs “{first}” to end"),
             Self::Needs { count, first } => write!(f, "needs {count} tasks to end, “{first}” first"),
@@ -188,7 +191,7 @@ impl State {
         let task = self.task(ix);
         if self.between_turns(task).is_some() {
             // Its needs, its hold and the limit were looked at when it started.
-            return if self.gear == Gear::Paused { Err(Why::Paused) } else { Ok(()) };
+            return self.is_open_to_work();
         }
         if task.life != Life::NotStarted || task.removed {
             return Err(Why::NotWaiting);
@@ -224,15 +227,22 @@ impl State {
             let seconds = task.not_before.since(now).0.div_ceil(1_000_000);
             return Err(Why::Backoff { until: task.not_before, seconds, reason: task.reason.clone() });
         }
-        if self.gear == Gear::Paused {
-            return Err(Why::Paused);
-        }
+        self.is_open_to_work()?;
         if let Some(max) = goal.and_then(|g| g.options.max_parallel)
             && goal.is_some_and(|g| g.running >= max)
         {
             return Err(Why::Limit { max });
         }
         Ok(())
+    }
+
+    /// Whether the session starts anything at all.
+    fn is_open_to_work(&self) -> Result<(), Why> {
+        match self.gear {
+            _ if self.ended.is_some() => Err(Why::Ended),
+            Gear::Paused => Err(Why::Paused),
+            Gear::Running => Ok(()),
+        }
     }
 
     /// Whether a task may start at `now`, and with what. The one function that decides it.

@@ -12,12 +12,7 @@ pub struct SessionClock {
 }
 
 impl SessionClock {
-    /// A session that begins now.
-    pub fn from_zero() -> Self {
-        Self { zero: Instant::now(), base: Micros(0) }
-    }
-
-    /// A session that goes on from `at` now.
+    /// A session that begins, or goes on, from `at` now.
     pub fn from(at: Micros) -> Self {
         Self { zero: Instant::now(), base: at }
     }

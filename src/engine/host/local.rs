@@ -28,6 +28,23 @@ pub(super) struct Host {
     /// Unbounded, because a client that is dropped can't wait: each viewer says once that it left, and there are
     /// [`super::MAX_VIEWERS`] at most.
     pub left: mpsc::UnboundedSender<ViewerId>,
+    /// Which process life of the session this is: command ids differ by it, since process ids come again.
+    pub life: u64,
+}
+
+impl Host {
+    /// Gives a command and waits for what became of it.
+    pub(super) fn ask(
+        &self,
+        envelope: CommandEnvelope,
+    ) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        let commands = self.commands.clone();
+        async move {
+            let (answer, answered) = oneshot::channel();
+            commands.send(Asked::Command(envelope, Some(answer))).await.map_err(|_| SendError::Closed)?;
+            answered.await.map_err(|_| SendError::Closed)
+        }
+    }
 }
 
 /// Clients of this process, counted so that their command ids differ.
@@ -102,18 +119,12 @@ impl LocalClient {
     /// # Errors
     /// As [`Client::send`].
     pub fn ask(&self, command: Command) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
-        let envelope = self.envelope(command);
-        let commands = self.host.commands.clone();
-        async move {
-            let (answer, answered) = oneshot::channel();
-            commands.send(Asked::Command(envelope, Some(answer))).await.map_err(|_| SendError::Closed)?;
-            answered.await.map_err(|_| SendError::Closed)
-        }
+        self.host.ask(self.envelope(command))
     }
 
     fn envelope(&self, command: Command) -> CommandEnvelope {
         let n = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = Name::slug(&format!("{}-{}-{n}", std::process::id(), self.id));
+        let id = Name::slug(&format!("{}-{}-{}-{n}", self.host.life, std::process::id(), self.id));
         CommandEnvelope { id, author: self.author.clone(), role: self.role, viewer: self.viewer, command }
     }
 
@@ -262,13 +273,17 @@ impl Client for LocalClient {
     fn standing(&self) -> Standing {
         Standing { viewer: self.viewer, role: self.role }
     }
+
+    fn part(&mut self) {
+        if let Some(viewer) = self.viewer.take() {
+            // A host that is gone knows of no viewers.
+            let _ = self.host.left.send(viewer);
+        }
+    }
 }
 
 impl Drop for LocalClient {
     fn drop(&mut self) {
-        if let Some(viewer) = self.viewer {
-            // A host that is gone knows of no viewers.
-            let _ = self.host.left.send(viewer);
-        }
+        self.part();
     }
 }

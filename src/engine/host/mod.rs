@@ -11,6 +11,7 @@ mod expand;
 mod local;
 mod repeat;
 mod run;
+mod taken_up;
 mod turn;
 mod watch;
 
@@ -23,12 +24,15 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use clock::SessionClock;
 pub use local::LocalClient;
+pub use taken_up::TakenUp;
 
 use crate::domain::fleet::SessionConfig;
-use crate::domain::protocol::{Author, CommandEnvelope, Record, Role, SessionId, Viewer, ViewerId};
+use crate::domain::protocol::{
+    Author, CommandEnvelope, EndpointName, Micros, Record, Role, SessionId, SessionStarted, Viewer, ViewerId,
+};
 use crate::domain::text::CleanText;
 use crate::engine::client::SendError;
-use crate::engine::journal::{JournalError, Sessions};
+use crate::engine::journal::{HOT_BYTES, JournalError, Sessions, TextStore, Writer};
 use crate::engine::providers::ClientError;
 
 /// Records that wait for a viewer before it has to re-read the journal: at 400 records a second, the busiest fleet's
@@ -57,6 +61,8 @@ pub enum Answer {
     Accepted,
     /// It is not, for this reason.
     Refused(CleanText),
+    /// A command of that id was given before: it acts once, and its answer is in the records.
+    Repeated,
 }
 
 /// What an engine is started with.
@@ -72,6 +78,22 @@ pub struct EngineOptions {
     pub host: CleanText,
 }
 
+/// What a session is taken up with.
+#[derive(Clone, Debug, Default)]
+pub struct ResumeOptions {
+    /// The host's name, for the record.
+    pub host: CleanText,
+    /// Endpoints whose servers are elsewhere than the journal says: those of a simulated fleet.
+    pub moved: Vec<(EndpointName, String)>,
+}
+
+/// How a session stood when its engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Goals that are not done: a later process can take them up.
+    pub unfinished: usize,
+}
+
 /// Why an engine did not start, or how it ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -84,16 +106,35 @@ pub enum EngineError {
     /// The engine's thread or runtime.
     #[error("the engine's thread could not be started: {0}; close other programs and try again")]
     Thread(#[from] std::io::Error),
+    /// A journal without a record.
+    #[error(
+        "the session {session} ended before its first record was written, so there is nothing to take up; start it anew"
+    )]
+    Empty {
+        /// The session.
+        session: SessionId,
+    },
     /// The engine's thread panicked.
     #[error("the engine broke off; the log says where, and the session can be taken up again from its journal")]
     Broken,
 }
 
-/// A running engine. Dropping it cancels what runs, keeps partials, and closes the journal.
+/// A running engine. Dropping it sets the session down as [`Engine::end`] does.
 pub struct Engine {
-    thread: Option<JoinHandle<Result<(), EngineError>>>,
+    thread: Option<JoinHandle<Result<Ended, EngineError>>>,
     connector: Connector,
     stop: mpsc::Sender<()>,
+}
+
+/// One process life of a session.
+struct Life {
+    session: SessionId,
+    /// Counted from 1.
+    number: u64,
+    /// The session time it begins at.
+    at: Micros,
+    /// The last number a viewer had before it.
+    viewers: u64,
 }
 
 /// A way to a running engine's session, for whoever brings clients: it keeps no engine alive.
@@ -114,8 +155,35 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the session's folder, the HTTP client or the thread can't be made.
     pub fn start(options: EngineOptions) -> Result<Self, EngineError> {
-        let folder = Sessions::new(&options.sessions).create(&options.session)?;
-        let writer = crate::engine::journal::Writer::create(folder, env!("CARGO_PKG_VERSION"))?;
+        let EngineOptions { session, config, sessions, host } = options;
+        let folder = Sessions::new(&sessions).create(&session)?;
+        let writer = Writer::create(folder, env!("CARGO_PKG_VERSION"))?;
+        let texts = TextStore::new(writer.path(), HOT_BYTES);
+        let beginning = run::Beginning::New(SessionStarted { session: session.clone(), config });
+        let life = Life { session, number: 1, at: Micros(0), viewers: 0 };
+        Self::launch(life, writer, texts, beginning, host)
+    }
+
+    /// Takes a session up on a thread of its own: what was under way is marked interrupted and runs again.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the HTTP client or the thread can't be made.
+    pub fn resume(taken: TakenUp, options: ResumeOptions) -> Result<Self, EngineError> {
+        let torn = taken.torn();
+        let TakenUp { session, writer, state, texts, .. } = taken;
+        let number = state.lives.len() as u64 + 1;
+        let life = Life { session, number, at: state.at, viewers: state.viewers_seen };
+        let beginning = run::Beginning::Again { state: Box::new(state), moved: options.moved, torn };
+        Self::launch(life, writer, texts, beginning, options.host)
+    }
+
+    fn launch(
+        life: Life,
+        writer: Writer,
+        texts: TextStore,
+        beginning: run::Beginning,
+        name: CleanText,
+    ) -> Result<Self, EngineError> {
         let client = crate::engine::providers::Client::new()?;
         let journal = writer.path().to_path_buf();
         let (commands, command_queue) = mpsc::channel(COMMAND_BACKLOG);
@@ -123,18 +191,20 @@ impl Engine {
         let (stop, stopped) = mpsc::channel(1);
         let (left, leaving) = mpsc::unbounded_channel();
         let weak = records.downgrade();
-        let session = options.session.clone();
-        let clock = SessionClock::from_zero();
+        let clock = SessionClock::from(life.at);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let host = run::Host::new(options, writer, client, records, clock);
+            let host = run::Host::new(name, writer, texts, client, records, clock);
             // Spawned: what wakes the future of `block_on` costs a system call each time, what wakes a task does not.
             runtime.block_on(async {
-                tokio::spawn(host.run(command_queue, leaving, stopped)).await.map_err(|_| EngineError::Broken)?
+                tokio::spawn(host.run(beginning, command_queue, leaving, stopped))
+                    .await
+                    .map_err(|_| EngineError::Broken)?
             })
         })?;
-        let host = local::Host { commands, left };
-        let connector = Connector { session, host, viewers: Arc::default(), records: weak, clock, journal };
+        let host = local::Host { commands, left, life: life.number };
+        let viewers = Arc::new(AtomicU64::new(life.viewers));
+        let connector = Connector { session: life.session, host, viewers, records: weak, clock, journal };
         Ok(Self { thread: Some(thread), connector, stop })
     }
 
@@ -153,19 +223,21 @@ impl Engine {
         self.connector.journal()
     }
 
-    /// Ends the session (cancels what runs, keeps partials) and waits until its journal is on disk.
+    /// Sets the session down (stops what runs, keeps partials; a later process takes it up) and waits until its journal
+    /// is on disk.
     ///
     /// # Errors
     /// How the engine ended, if not well.
-    pub fn end(mut self) -> Result<(), EngineError> {
-        self.join()
+    pub fn end(mut self) -> Result<Ended, EngineError> {
+        self.join()?.ok_or(EngineError::Broken)
     }
 
-    fn join(&mut self) -> Result<(), EngineError> {
-        let Some(thread) = self.thread.take() else { return Ok(()) };
+    /// None: it was waited for before.
+    fn join(&mut self) -> Result<Option<Ended>, EngineError> {
+        let Some(thread) = self.thread.take() else { return Ok(None) };
         // A full queue means that it was asked already.
         let _ = self.stop.try_send(());
-        thread.join().map_err(|_| EngineError::Broken)?
+        thread.join().map_err(|_| EngineError::Broken)?.map(Some)
     }
 }
 
@@ -187,6 +259,20 @@ impl Connector {
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
         Ok(self.connect(Author::Person(name), role, Some(viewer)))
+    }
+
+    /// Gives a command as it stands in its envelope, for who speaks for others: who gives it and what they may do is
+    /// the caller's to know. The answer comes when it is on disk.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the session is over.
+    pub fn ask(&self, envelope: CommandEnvelope) -> impl Future<Output = Result<Answer, SendError>> + Send + 'static {
+        self.host.ask(envelope)
+    }
+
+    /// Session time now.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
     }
 
     fn connect(&self, author: Author, role: Role, viewer: Option<ViewerId>) -> LocalClient {

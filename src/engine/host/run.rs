@@ -13,15 +13,16 @@ use super::clock::SessionClock;
 use super::expand::expand;
 use super::turn::{PhaseCell, Turn};
 use super::watch::Watch;
-use super::{Answer, Asked, EngineError, EngineOptions};
+use super::{Answer, Asked, Ended, EngineError};
 use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn};
+use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
     Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage, ViewerId,
 };
+use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{HOT_BYTES, TextStore, Writer};
+use crate::engine::journal::{TextStore, Writer};
 use crate::engine::machine::{Pace, local_ports};
 use crate::engine::providers::{AnswerFormat, Client, Depth, Phase, Request, Traffic, drained, probe};
 
@@ -38,6 +39,8 @@ const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
 /// Longer than any process lives.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// At the session's end: how long answers may take that wait for the disk, which has been written by then.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A request under way, until its end was acted on.
 struct Live {
@@ -47,8 +50,17 @@ struct Live {
     pool: PoolKey,
 }
 
+/// Where a session begins in this process.
+pub(super) enum Beginning {
+    /// It is new.
+    New(SessionStarted),
+    /// It was another process's before.
+    Again { state: Box<State>, moved: Vec<(EndpointName, String)>, torn: Option<(Name, CleanText)> },
+}
+
 pub(super) struct Host {
-    options: EngineOptions,
+    /// The host's name, for the record.
+    name: CleanText,
     writer: Writer,
     client: Client,
     records: broadcast::Sender<Arc<Record>>,
@@ -65,22 +77,24 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     ended: bool,
+    /// Answers on their way to who waits for them, once what was decided is on disk.
+    answering: JoinSet<()>,
     /// Who waits for the answer to a command; at most as many as commands are on their way.
     answers: BTreeMap<CommandId, oneshot::Sender<Answer>>,
 }
 
 impl Host {
     pub(super) fn new(
-        options: EngineOptions,
+        name: CleanText,
         writer: Writer,
+        texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
         clock: SessionClock,
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
-        let texts = TextStore::new(writer.path(), HOT_BYTES);
         Self {
-            options,
+            name,
             writer,
             client,
             records,
@@ -95,6 +109,7 @@ impl Host {
             wake: None,
             journal_failed: false,
             ended: false,
+            answering: JoinSet::new(),
             answers: BTreeMap::new(),
         }
     }
@@ -102,12 +117,16 @@ impl Host {
     /// Runs the session until it ends by command, or is told to stop.
     pub(super) async fn run(
         mut self,
+        beginning: Beginning,
         mut commands: mpsc::Receiver<Asked>,
         mut left: mpsc::UnboundedReceiver<ViewerId>,
         mut stop: mpsc::Receiver<()>,
-    ) -> Result<(), EngineError> {
-        let started = SessionStarted { session: self.options.session.clone(), config: self.options.config.clone() };
-        let (mut orchestrator, first) = Orchestrator::start(started, self.opened());
+    ) -> Result<Ended, EngineError> {
+        let opened = self.opened();
+        let (mut orchestrator, first) = match beginning {
+            Beginning::New(started) => Orchestrator::start(started, opened),
+            Beginning::Again { state, moved, torn } => Orchestrator::resume(*state, Reopening { opened, moved, torn }),
+        };
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
         let mut watch = Watch::new();
@@ -139,7 +158,7 @@ impl Host {
                         // Every client and the engine's handle are gone.
                         batch.push(Input::Command(self.end_command()));
                     }
-                    batch.extend(asked.drain(..).map(|asked| self.take(asked)));
+                    batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
@@ -158,7 +177,7 @@ impl Host {
             }
             // Commands never wait behind a flood of output.
             while let Ok(asked) = commands.try_recv() {
-                batch.push(self.take(asked));
+                batch.extend(self.take(orchestrator.state(), asked));
             }
             while let Ok(viewer) = left.try_recv() {
                 batch.push(Input::ViewerLeft(viewer));
@@ -181,7 +200,11 @@ impl Host {
         self.live.clear();
         self.tasks.abort_all();
         self.writer.sync_now()?;
-        Ok(())
+        // Who asked for the end is told of it, too.
+        let told = async { while self.answering.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, told).await;
+        let open = |g: &&crate::domain::state::Goal| !matches!(g.phase, GoalPhase::Ended(_));
+        Ok(Ended { unfinished: orchestrator.state().goals().iter().filter(open).count() })
     }
 
     fn opened(&self) -> SessionOpened {
@@ -190,7 +213,7 @@ impl Host {
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(0),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            host: self.options.host.clone(),
+            host: self.name.clone(),
         }
     }
 
@@ -259,15 +282,21 @@ impl Host {
         }
     }
 
-    /// What a client asks, as an input; who waits for an answer is kept.
-    fn take(&mut self, asked: Asked) -> Input {
+    /// What a client asks, as an input; who waits for an answer is kept. A command that was given before is answered
+    /// here: the orchestrator says nothing about it again.
+    fn take(&mut self, state: &State, asked: Asked) -> Option<Input> {
         match asked {
-            Asked::Joined(viewer) => Input::ViewerJoined(viewer),
+            Asked::Joined(viewer) => Some(Input::ViewerJoined(viewer)),
             Asked::Command(envelope, answer) => {
                 if let Some(answer) = answer {
+                    if state.saw_command(&envelope.id) || self.answers.contains_key(&envelope.id) {
+                        // Whoever asked may be gone.
+                        let _ = answer.send(Answer::Repeated);
+                        return None;
+                    }
                     self.answers.insert(envelope.id.clone(), answer);
                 }
-                Input::Command(envelope)
+                Some(Input::Command(envelope))
             }
         }
     }
@@ -276,7 +305,8 @@ impl Host {
     fn answer(&mut self, id: &CommandId, answer: Answer) {
         let Some(waits) = self.answers.remove(id) else { return };
         let durable = self.writer.barrier();
-        self.tasks.spawn(async move {
+        while self.answering.try_join_next().is_some() {}
+        self.answering.spawn(async move {
             let answer = match durable.await {
                 Ok(()) => answer,
                 Err(error) => Answer::Refused(CleanText::one_line(&error.to_string())),

@@ -75,6 +75,33 @@ pub enum JournalError {
         /// What is wrong with it.
         why: String,
     },
+    /// The parts of a journal are not one story.
+    #[error(
+        "the parts of the journal in {} don't fit together ({why}); restore what is missing from a copy, or copy the parts before it to a new session folder",
+        folder.display()
+    )]
+    Parts {
+        /// The session's folder.
+        folder: PathBuf,
+        /// Which part is wrong, and how.
+        why: String,
+    },
+    /// A session is to be forked where it has no record.
+    #[error("{} has no record {seq} to fork at; its last one read is {last}", path.display())]
+    NoRecord {
+        /// The journal.
+        path: PathBuf,
+        /// The record asked for.
+        seq: u64,
+        /// The last one before it that there is.
+        last: u64,
+    },
+    /// A session with records that this version can't copy is to be forked.
+    #[error("{} has records of a later version, which a fork would lose; update Baton", path.display())]
+    Later {
+        /// The journal.
+        path: PathBuf,
+    },
     /// A record is longer than a reader takes.
     #[error("record {seq} is {bytes} bytes long, more than the {max} a journal line may have; lower the answer limits")]
     TooLong {
@@ -98,6 +125,16 @@ pub enum JournalError {
         /// How to mend it.
         mend: &'static str,
     },
+    /// What was decided waits in memory for a disk that takes nothing: it holds as long as this process lives.
+    #[error("{} takes nothing now: {bytes} bytes wait in memory, what was decided is not on disk yet; {mend}", path.display())]
+    Waiting {
+        /// The journal.
+        path: PathBuf,
+        /// Bytes waiting.
+        bytes: usize,
+        /// How to mend it.
+        mend: &'static str,
+    },
     /// The disk took the bytes but could not keep them. Stays: after such an error a later success proves nothing.
     #[error("could not make {} durable: {why}; what came last may be lost after a power cut: {mend}", path.display())]
     Unsynced {
@@ -112,7 +149,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// Wraps what the system said with the mend that fits it.
-    pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         let mend = mend(source.kind());
         Self::Io { what, path: path.to_path_buf(), source, mend }
     }

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{JournalError, Reader};
+use super::{JournalError, parts};
 use crate::domain::protocol::{Header, SessionId};
 
 /// The folder all sessions live in.
@@ -36,7 +36,7 @@ pub struct Listed {
     pub header: Option<Header>,
     /// When its journal was last written.
     pub modified: SystemTime,
-    /// Its journal's size in bytes.
+    /// Its journal's size in bytes, over all parts.
     pub bytes: u64,
 }
 
@@ -44,6 +44,11 @@ impl Sessions {
     /// Names the folder; nothing is touched yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Where a session's folder is or would be.
@@ -117,8 +122,10 @@ impl Sessions {
                 let journal = self.journal(&id).ok()?;
                 // Whatever vanishes or has no journal while we look is no session.
                 let meta = std::fs::metadata(&journal).ok()?;
-                let header = Reader::open(&journal).ok().map(|r| r.header().clone());
-                Some(Listed { id, header, modified: meta.modified().ok()?, bytes: meta.len() })
+                let head = parts::open(&journal).ok().map(|part| part.head);
+                let before = head.as_ref().map_or(0, |head| head.start);
+                let header = head.map(|head| head.header);
+                Some(Listed { id, header, modified: meta.modified().ok()?, bytes: before + meta.len() })
             })
             .collect();
         listed.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.id.cmp(&b.id)));

@@ -137,13 +137,13 @@ impl TextStore {
     }
 }
 
-/// The text of one channel of an attempt, of the last turn that said something there, read from a journal from its
-/// beginning up to the attempt's end.
+/// The text of one channel of an attempt, of the last turn that said something there, read from a journal: from where
+/// the attempt began up to its end. The beginning is found by halving.
 ///
 /// # Errors
 /// When the journal can't be read.
 pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
-    let mut reader = Reader::open(journal)?;
+    let mut reader = Reader::open_attempt(journal, attempt)?;
     let (mut text, mut of) = (String::new(), None);
     while let Some((_, record)) = reader.read()? {
         if let Some((turn, said, piece)) = record.said()

@@ -1,21 +1,56 @@
 //! A session's past: its state after any record, what was said until then, and the way on from there.
 //!
-//! Not here: playing (the console's clock decides when the next record is due). Invariants: [`Past::state_at`] is the
-//! fold of the journal up to that record, whatever was asked before; a journal that is being written is read as far as
-//! it has come.
+//! States on the way are kept, in memory within a bound ([`KEPT_BYTES`]) and in the session's folder as checkpoints
+//! ([`super::checkpoint`]), so that a place that was passed once is found again in less than a tenth of a second. Not
+//! here: playing (the console's clock decides when the next record is due). Invariants: [`Past::state_at`] is the fold
+//! of the journal up to that record, whatever was asked before; a journal that is being written is read as far as it
+//! has come; the folder's writer is never waited for nor made to wait.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
+use super::checkpoint::{self, Named, Place};
+use super::reader::{seq_of, time_of};
 use super::{JournalError, Reader};
 use crate::domain::protocol::{AttemptId, Micros, Record};
-use crate::domain::state::State;
+use crate::domain::state::{Frozen, State};
+
+/// The most memory for states on the way: with the texts at hand it stays within the 80 MB the process may have.
+const KEPT_BYTES: usize = 24 << 20;
+
+/// States are kept at least this far apart in the journal: a fold of it takes a few hundredths of a second.
+const SPACING: u64 = 4 << 20;
+
+/// Checkpoints in the folder are this many times their size apart, so that all of them take an eighth of the journal.
+const SPARE: u64 = 8;
 
 /// A journal to be looked at, at any instant. Reading it blocks: keep it off threads that must not wait.
 pub struct Past {
     journal: PathBuf,
     /// The state asked for last: the next one is often a little later.
     last: State,
+    /// Behind the last record of `last`; none: at the journal's beginning.
+    reader: Option<Reader>,
+    /// Read, and later than what was asked for.
+    ahead: Option<(u64, Record)>,
+    /// States by their last record.
+    kept: BTreeMap<u64, Kept>,
+    kept_bytes: usize,
+    limit: usize,
+    spacing: u64,
+    /// A state is kept once the journal was read so far.
+    keep_at: u64,
+    /// A checkpoint is made once the journal was read so far.
+    save_at: u64,
+    saved: Vec<Named>,
+    saving: Option<JoinHandle<()>>,
+}
+
+struct Kept {
+    frozen: Arc<Frozen>,
+    place: Place,
 }
 
 impl Past {
@@ -24,8 +59,35 @@ impl Past {
     /// # Errors
     /// As [`Reader::open`].
     pub fn open(journal: &Path) -> Result<Self, JournalError> {
+        Self::with(journal, KEPT_BYTES, SPACING)
+    }
+
+    /// The same with other bounds.
+    pub(super) fn with(journal: &Path, limit: usize, spacing: u64) -> Result<Self, JournalError> {
         Reader::open(journal)?;
-        Ok(Self { journal: journal.to_path_buf(), last: State::default() })
+        let mut past = Self {
+            journal: journal.to_path_buf(),
+            last: State::default(),
+            reader: None,
+            ahead: None,
+            kept: BTreeMap::new(),
+            kept_bytes: 0,
+            limit,
+            spacing,
+            keep_at: spacing,
+            save_at: spacing,
+            saved: Vec::new(),
+            saving: None,
+        };
+        past.look_for_checkpoints();
+        Ok(past)
+    }
+
+    fn look_for_checkpoints(&mut self) {
+        self.saved = checkpoint::list(&self.journal);
+        if let Some(last) = self.saved.last() {
+            self.save_at = self.save_at.max(last.offset + (SPARE * last.bytes).max(self.spacing));
+        }
     }
 
     /// What was true just after record `seq`; after the last one, when there are not that many.
@@ -33,19 +95,177 @@ impl Past {
     /// # Errors
     /// As [`Reader::read`].
     pub fn state_at(&mut self, seq: u64) -> Result<State, JournalError> {
-        if self.last.seq > seq {
-            self.last = State::default();
+        self.go_to(seq)?;
+        Ok(self.last.clone())
+    }
+
+    /// The same, to be looked at in place.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn see(&mut self, seq: u64) -> Result<&State, JournalError> {
+        self.go_to(seq)?;
+        Ok(&self.last)
+    }
+
+    fn go_to(&mut self, seq: u64) -> Result<(), JournalError> {
+        let outcome = self.come_near(seq).and_then(|()| self.fold(seq));
+        if outcome.is_err() {
+            // Whatever was read so far is not to be gone on from.
+            (self.last, self.reader, self.ahead) = (State::default(), None, None);
         }
-        let mut reader = Reader::open_from(&self.journal, self.last.seq + 1)?;
-        while self.last.seq < seq
-            && let Some((_, record)) = reader.read()?
-        {
+        outcome
+    }
+
+    /// Goes to the last state at hand that is not after `seq`.
+    fn come_near(&mut self, seq: u64) -> Result<(), JournalError> {
+        let here = if self.last.seq <= seq { self.reader.as_ref().map_or(0, Reader::offset) } else { 0 };
+        let kept = self.kept.range(..=seq).next_back().map(|(_, kept)| kept.place.offset);
+        let best = kept.unwrap_or(0).max(here);
+        // To read a checkpoint costs as much as to fold twice as much of a journal.
+        let worth = |named: &&Named| named.seq <= seq && named.offset > best + 2 * named.bytes;
+        if let Some(at) = self.saved.iter().rposition(|named| worth(&named)) {
+            let named = self.saved[at].clone();
+            match checkpoint::load(&self.journal, &named) {
+                Some((state, place)) => return self.begin(state, place),
+                None => {
+                    self.saved.remove(at);
+                    return self.come_near(seq);
+                }
+            }
+        }
+        match self.kept.range(..=seq).next_back() {
+            Some((_, kept)) if kept.place.offset > here => {
+                let (state, place) = (kept.frozen.thaw(), kept.place);
+                self.begin(state, place)
+            }
+            _ if self.last.seq > seq => {
+                (self.last, self.reader, self.ahead) = (State::default(), None, None);
+                self.keep_at = self.spacing;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on from a state.
+    fn begin(&mut self, state: State, place: Place) -> Result<(), JournalError> {
+        self.reader = Some(Reader::open_at(&self.journal, place.offset)?);
+        self.ahead = None;
+        self.keep_at = place.offset + self.spacing;
+        self.last = state;
+        Ok(())
+    }
+
+    /// Applies what there is up to `seq`.
+    fn fold(&mut self, seq: u64) -> Result<(), JournalError> {
+        while self.last.seq < seq {
+            let (line, record) = match self.ahead.take() {
+                Some(ahead) => ahead,
+                None => {
+                    let reader = match &mut self.reader {
+                        Some(reader) => reader,
+                        none => none.insert(Reader::open(&self.journal)?),
+                    };
+                    let Some(read) = reader.read()? else { break };
+                    read
+                }
+            };
             if record.seq > seq {
+                // Those between are of a later version and were skipped.
+                self.ahead = Some((line, record));
                 break;
             }
             self.last.apply(&record);
+            let offset = self.reader.as_ref().map_or(0, Reader::offset);
+            if offset >= self.keep_at {
+                self.keep(Place { line, offset });
+            }
         }
-        Ok(self.last.clone())
+        Ok(())
+    }
+
+    /// Keeps the state where it stands, unless one is kept near.
+    fn keep(&mut self, place: Place) {
+        let before = self.kept.range(..=self.last.seq).next_back().map(|(_, kept)| kept);
+        if let Some(near) = before
+            && near.place.offset + self.spacing > place.offset
+        {
+            self.keep_at = near.place.offset + self.spacing;
+            return;
+        }
+        let before = before.map(|kept| Arc::clone(&kept.frozen));
+        let frozen = Arc::new(self.last.freeze(before.as_deref()));
+        self.kept_bytes += frozen.bytes_beside(before.as_deref());
+        self.keep_at = place.offset + self.spacing;
+        if place.offset >= self.save_at {
+            self.save(&frozen, place);
+        }
+        self.kept.insert(frozen.seq(), Kept { frozen, place });
+        while self.kept_bytes > self.limit && self.kept.len() > 1 {
+            self.thin();
+        }
+    }
+
+    /// Lets go of every second state, and keeps them twice as far apart from now on.
+    fn thin(&mut self) {
+        let mut odd = false;
+        self.kept.retain(|_, _| {
+            odd = !odd;
+            odd
+        });
+        self.spacing *= 2;
+        let mut before: Option<&Frozen> = None;
+        self.kept_bytes = 0;
+        for kept in self.kept.values() {
+            self.kept_bytes += kept.frozen.bytes_beside(before);
+            before = Some(&kept.frozen);
+        }
+    }
+
+    /// Makes a checkpoint on a thread of its own, unless one is being made.
+    fn save(&mut self, frozen: &Arc<Frozen>, place: Place) {
+        if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
+            return;
+        }
+        self.settle();
+        // Until its size is known; then it is looked at again.
+        self.save_at = place.offset + self.spacing;
+        let (journal, frozen) = (self.journal.clone(), Arc::clone(frozen));
+        let save = move || {
+            if let Err(error) = checkpoint::save(&journal, &frozen, place) {
+                tracing::debug!(%error, "no checkpoint could be made");
+            }
+        };
+        // Without a thread there is no checkpoint, which is no harm.
+        self.saving = std::thread::Builder::new().name("checkpoint".into()).spawn(save).ok();
+    }
+
+    /// Waits for a checkpoint that is being made.
+    fn settle(&mut self) {
+        if let Some(saving) = self.saving.take() {
+            // A panic there cost a checkpoint, no more.
+            let _ = saving.join();
+            self.look_for_checkpoints();
+        }
+    }
+
+    /// The newest state that is at hand without reading much: where a viewer that comes late may begin. None: the
+    /// journal is short, or nobody has looked at its past yet.
+    pub fn latest_checkpoint(&mut self) -> Option<State> {
+        self.settle();
+        self.look_for_checkpoints();
+        let kept = self.kept.last_key_value().map_or(0, |(seq, _)| *seq);
+        while let Some(named) = self.saved.last().filter(|named| named.seq > kept.max(self.last.seq)) {
+            if let Some((state, _)) = checkpoint::load(&self.journal, named) {
+                return Some(state);
+            }
+            self.saved.pop();
+        }
+        if self.last.seq > 0 && self.last.seq >= kept {
+            return Some(self.last.clone());
+        }
+        self.kept.last_key_value().map(|(_, kept)| kept.frozen.thaw())
     }
 
     /// The last record at or before a session time; 0 when there is none.
@@ -53,13 +273,13 @@ impl Past {
     /// # Errors
     /// As [`Reader::read`].
     pub fn seq_at(&self, at: Micros) -> Result<u64, JournalError> {
-        let mut reader = Reader::open(&self.journal)?;
+        let mut reader = Reader::open_near(&self.journal, at)?;
         let mut seq = 0;
-        while let Some((_, record)) = reader.read()? {
-            if record.at > at {
-                break;
+        while let Some((_, line)) = reader.look()? {
+            match (seq_of(line), time_of(line)) {
+                (Some(found), Some(time)) if time <= at => seq = found,
+                _ => break,
             }
-            seq = record.seq;
         }
         Ok(seq)
     }
@@ -69,8 +289,12 @@ impl Past {
     /// # Errors
     /// As [`Reader::read`].
     pub fn end(&mut self) -> Result<(u64, Micros), JournalError> {
-        let end = self.state_at(u64::MAX)?;
-        Ok((end.seq, end.at))
+        let mut end = (self.last.seq, self.last.at);
+        let mut reader = Reader::open_near(&self.journal, Micros::NEVER)?;
+        while let Some((_, record)) = reader.read()? {
+            end = end.max((record.seq, record.at));
+        }
+        Ok(end)
     }
 
     /// The records from `seq` on.
@@ -120,5 +344,11 @@ impl Past {
             }
         }
         Ok(records)
+    }
+}
+
+impl Drop for Past {
+    fn drop(&mut self) {
+        self.settle();
     }
 }

@@ -7,34 +7,58 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::JournalError;
-use crate::domain::protocol::{FORMAT, Header, Record, RecordError};
+use super::parts::{self, Closed, Opened, PartHeader};
+use crate::domain::protocol::{Header, Micros, Record, RecordError};
 
 /// The longest line a journal may have, in bytes: a plan answer reaches the journal whole but capped far below this.
 pub const MAX_LINE: usize = 8 << 20;
 
 /// Bytes asked of the kernel at once: with 256 KiB the calls cost nothing beside decoding.
-const BLOCK: usize = 256 * 1024;
+pub(super) const BLOCK: usize = 256 * 1024;
 
 /// Below this many bytes a search reads on rather than halve again.
-const NEAR: u64 = 64 * 1024;
+pub(super) const NEAR: u64 = 64 * 1024;
 
-/// A journal, record by record. As an iterator it ends at the file's present end; asked again later it goes on with what
-/// was written since. After an error it ends for good.
+/// A journal, record by record, over all its parts. As an iterator it ends at the present end; asked again later it goes
+/// on with what was written since, in whichever part. After an error it ends for good.
 pub struct Reader {
+    /// The open part.
     path: PathBuf,
+    /// The part that is read.
+    part: PathBuf,
+    place: Place,
+    /// Where the part's first byte stands in the whole story.
+    base: u64,
     file: BufReader<File>,
     header: Header,
     line: Vec<u8>,
-    /// Where `line` begins in the file.
+    /// Where `line` begins in the whole story.
     offset: u64,
     /// Records below this are left out.
     from: u64,
     last_seq: Option<u64>,
     unknown: u64,
     failed: bool,
+    /// `line` was only looked at and is done with.
+    looked: bool,
+}
+
+/// Which part is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// One that has its end.
+    Closed,
+    /// The one that is, or was a moment ago, written.
+    Open,
+}
+
+/// What is at the end of what was read.
+enum Next {
+    /// Something may be; look again.
+    Look,
+    /// Nothing yet.
+    None,
 }
 
 /// A whole journal in memory: for short ones, tests and reports.
@@ -66,33 +90,12 @@ impl Journal {
 }
 
 impl Reader {
-    /// Opens a journal and reads its header.
+    /// Opens a journal by its open part, at its first record.
     ///
     /// # Errors
-    /// [`JournalError::Header`], [`JournalError::Newer`], or what the system refused.
+    /// [`JournalError::Header`], [`JournalError::Newer`], [`JournalError::Parts`], or what the system refused.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
-        #[derive(Deserialize)]
-        struct Format {
-            baton_journal: u32,
-        }
-        let file = File::open(path).map_err(|e| JournalError::io("open", path, e))?;
-        let mut file = BufReader::with_capacity(BLOCK, file);
-        let mut line = Vec::new();
-        let end = fill(&mut file, &mut line).map_err(|e| JournalError::io("read", path, e))?;
-        let bad = |why: String| JournalError::Header { path: path.to_path_buf(), why };
-        if end != LineEnd::Whole {
-            return Err(bad("its first line has no end".into()));
-        }
-        // A later format may have changed the rest of the header, so the number is read first.
-        let Format { baton_journal } = serde_json::from_slice(&line).map_err(|e| bad(e.to_string()))?;
-        if baton_journal > FORMAT {
-            return Err(JournalError::Newer { path: path.to_path_buf(), found: baton_journal, known: FORMAT });
-        }
-        let header = serde_json::from_slice(&line).map_err(|e| bad(e.to_string()))?;
-        let offset = line.len() as u64;
-        line.clear();
-        let path = path.to_path_buf();
-        Ok(Self { path, file, header, line, offset, from: 0, last_seq: None, unknown: 0, failed: false })
+        Self::open_part(path, |_| true)
     }
 
     /// Opens a journal at the first record with `seq` or more, by halving: no index is needed.
@@ -100,15 +103,111 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub fn open_from(path: &Path, seq: u64) -> Result<Self, JournalError> {
-        let mut reader = Self::open(path)?;
-        reader.seek_near(seq).map_err(|e| JournalError::io("read", path, e))?;
+        let mut reader = Self::open_part(path, |part| part.first_seq > seq)?;
+        reader.halve(|line| seq_of(line).map(|found| found <= seq))?;
         reader.from = seq;
         Ok(reader)
     }
 
-    /// Moves to a line at or before the record, not far from it.
-    fn seek_near(&mut self, seq: u64) -> io::Result<()> {
-        let mut low = self.offset;
+    /// Opens a journal at the byte where a line begins, counted over all parts, as [`super::Writer::append`] told it. Where
+    /// one part ends and the next begins, that is the next one's first record.
+    pub(super) fn open_at(path: &Path, offset: u64) -> Result<Self, JournalError> {
+        let mut reader = Self::open_part(path, |part| part.start > offset)?;
+        if offset > reader.base {
+            reader.go(offset)?;
+        }
+        Ok(reader)
+    }
+
+    /// Opens the last part that does not stand too far.
+    pub(super) fn open_part(path: &Path, too_far: impl Fn(&PartHeader) -> bool) -> Result<Self, JournalError> {
+        let Opened { file, head, head_bytes } = parts::open(path)?;
+        let far = head.start > 0 && too_far(&head);
+        let mut reader = Self {
+            path: path.to_path_buf(),
+            part: path.to_path_buf(),
+            place: Place::Open,
+            base: head.start,
+            file,
+            offset: head.start + head_bytes,
+            header: head.header,
+            line: Vec::new(),
+            from: 0,
+            last_seq: None,
+            unknown: 0,
+            failed: false,
+            looked: false,
+        };
+        if far {
+            let closed = parts::closed_before(parts::folder_of(path), head.start)?;
+            let header = &reader.header;
+            let near = |part: &&Closed| {
+                let Closed { first_seq, start, .. } = **part;
+                start == 0 || !too_far(&PartHeader { header: header.clone(), first_seq, start })
+            };
+            let start = closed.iter().rev().find(near).map_or(0, |part| part.start);
+            reader.enter(start)?;
+        }
+        Ok(reader)
+    }
+
+    /// Goes to the part that begins at `start`.
+    fn enter(&mut self, start: u64) -> Result<(), JournalError> {
+        let folder = parts::folder_of(&self.path);
+        let fail = |why: String| JournalError::Parts { folder: folder.to_path_buf(), why };
+        // Between the two looks the open part may be closed; then it is found at the next try.
+        for _ in 0..3 {
+            let open = parts::open(&self.path)?;
+            let (part, place, opened) = if open.head.start == start {
+                (self.path.clone(), Place::Open, open)
+            } else {
+                let closed = parts::closed_before(folder, open.head.start)?;
+                let Some(closed) = closed.into_iter().find(|part| part.start == start) else { continue };
+                let opened = parts::open(&closed.path)?;
+                if (opened.head.start, opened.head.first_seq) != (closed.start, closed.first_seq) {
+                    return Err(fail(format!("{} is not what its name says", closed.path.display())));
+                }
+                (closed.path, Place::Closed, opened)
+            };
+            if let Some(last) = self.last_seq
+                && last.checked_add(1) != Some(opened.head.first_seq)
+            {
+                let first = opened.head.first_seq;
+                return Err(fail(format!("{} begins with record {first} after record {last}", part.display())));
+            }
+            (self.part, self.place, self.base, self.file) = (part, place, start, opened.file);
+            self.offset = start + opened.head_bytes;
+            return Ok(());
+        }
+        Err(fail(format!("none begins at byte {start} of the whole")))
+    }
+
+    /// At the end of what is there: goes on to the next part, if there is one.
+    fn turn_over(&mut self) -> Result<Next, JournalError> {
+        match self.place {
+            Place::Open if parts::is_still(&self.path, self.file.get_ref()) => Ok(Next::None),
+            Place::Open => {
+                // It was closed since; what was written before that may not have been read yet.
+                self.place = Place::Closed;
+                Ok(Next::Look)
+            }
+            Place::Closed if self.line.is_empty() => {
+                self.enter(self.offset)?;
+                Ok(Next::Look)
+            }
+            Place::Closed => Err(self.damaged("its end is missing".into())),
+        }
+    }
+
+    /// Moves within the part to a line for which `before` holds, not far from the last such; it is asked of whole lines
+    /// and says none of a line it can't judge.
+    pub(super) fn halve(&mut self, before: impl Fn(&[u8]) -> Option<bool>) -> Result<(), JournalError> {
+        let low = self.halved(before).map_err(|e| JournalError::io("read", &self.part, e))?;
+        self.go(low)
+    }
+
+    fn halved(&mut self, before: impl Fn(&[u8]) -> Option<bool>) -> io::Result<u64> {
+        let mut low = self.offset - self.base;
         let mut high = self.file.get_ref().metadata()?.len();
         let mut line = Vec::new();
         while high.saturating_sub(low) > NEAR {
@@ -119,26 +218,41 @@ impl Reader {
             let start = middle + line.len() as u64;
             line.clear();
             let whole = skipped == LineEnd::Whole && fill(&mut self.file, &mut line)? == LineEnd::Whole;
-            match seq_of(&line) {
-                Some(found) if whole && found <= seq => low = start,
+            match before(&line) {
+                Some(true) if whole => low = start,
                 // Too far; or no line, or one only a full read can judge: keep to what stands before it.
                 _ => high = middle,
             }
         }
-        self.file.seek(SeekFrom::Start(low))?;
-        self.offset = low;
+        Ok(self.base + low)
+    }
+
+    /// Goes to a line of this part.
+    fn go(&mut self, offset: u64) -> Result<(), JournalError> {
+        let within = SeekFrom::Start(offset.saturating_sub(self.base));
+        self.file.seek(within).map_err(|e| JournalError::io("read", &self.part, e))?;
+        self.offset = offset;
         Ok(())
     }
 
-    /// Opens a journal at a byte offset where a line begins, as [`super::Writer::append`] told it.
-    pub(super) fn open_at(path: &Path, offset: u64) -> Result<Self, JournalError> {
-        let mut reader = Self::open(path)?;
-        reader.file.seek(SeekFrom::Start(offset)).map_err(|e| JournalError::io("read", path, e))?;
-        reader.offset = offset;
-        Ok(reader)
+    /// Where the next line begins, counted over all parts.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
     }
 
-    /// The header.
+    /// Looks at the next line without decoding it; none at the present end. For searches through many lines.
+    pub(super) fn look(&mut self) -> Result<Option<(u64, &[u8])>, JournalError> {
+        let line = self.next_line()?;
+        if !line {
+            return Ok(None);
+        }
+        let start = self.offset;
+        self.offset += self.line.len() as u64;
+        self.looked = true;
+        Ok(Some((start, &self.line)))
+    }
+
+    /// The header of the open part: who wrote last.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -153,7 +267,7 @@ impl Reader {
         self.line.len() as u64
     }
 
-    /// The next record and the byte offset of its line; none at the present end.
+    /// The next record and the byte offset of its line over all parts; none at the present end.
     ///
     /// # Errors
     /// [`JournalError::Damaged`], or what the system refused.
@@ -166,13 +280,25 @@ impl Reader {
         outcome
     }
 
-    fn step(&mut self) -> Result<Option<(u64, Record)>, JournalError> {
+    /// Fills `line` with the next whole line. False: there is none yet.
+    fn next_line(&mut self) -> Result<bool, JournalError> {
+        if std::mem::take(&mut self.looked) {
+            self.line.clear();
+        }
         loop {
-            match fill(&mut self.file, &mut self.line).map_err(|e| JournalError::io("read", &self.path, e))? {
-                LineEnd::Whole => {}
-                LineEnd::NotYet => return Ok(None),
+            match fill(&mut self.file, &mut self.line).map_err(|e| JournalError::io("read", &self.part, e))? {
+                LineEnd::Whole => return Ok(true),
+                LineEnd::NotYet => match self.turn_over()? {
+                    Next::Look => {}
+                    Next::None => return Ok(false),
+                },
                 LineEnd::Never => return Err(self.damaged(format!("it is longer than {MAX_LINE} bytes"))),
             }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<(u64, Record)>, JournalError> {
+        while self.next_line()? {
             let start = self.offset;
             let skip = self.from > 0 && seq_of(&self.line).is_some_and(|seq| seq < self.from);
             let decoded = if skip { None } else { self.decode()? };
@@ -182,6 +308,7 @@ impl Reader {
                 return Ok(Some((start, record)));
             }
         }
+        Ok(None)
     }
 
     /// The record in `line`; none when it is skipped.
@@ -206,7 +333,8 @@ impl Reader {
 
     /// Damage at `offset`. The line's number is counted only now, so that reading need not.
     fn damaged(&self, why: String) -> JournalError {
-        JournalError::Damaged { path: self.path.clone(), line: line_at(&self.path, self.offset), why }
+        let line = line_at(&self.part, self.offset.saturating_sub(self.base));
+        JournalError::Damaged { path: self.part.clone(), line, why }
     }
 }
 
@@ -219,8 +347,8 @@ impl Iterator for Reader {
 }
 
 /// How reading a line ended.
-#[derive(Clone, Copy, PartialEq)]
-enum LineEnd {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineEnd {
     /// With a line end.
     Whole,
     /// At the end of the file.
@@ -230,7 +358,7 @@ enum LineEnd {
 }
 
 /// Reads on to the next line end, its byte included.
-fn fill(file: &mut BufReader<File>, line: &mut Vec<u8>) -> io::Result<LineEnd> {
+pub(super) fn fill(file: &mut BufReader<File>, line: &mut Vec<u8>) -> io::Result<LineEnd> {
     let room = (MAX_LINE + 1).saturating_sub(line.len()) as u64;
     file.take(room).read_until(b'\n', line)?;
     Ok(if line.last() == Some(&b'\n') {
@@ -243,10 +371,19 @@ fn fill(file: &mut BufReader<File>, line: &mut Vec<u8>) -> io::Result<LineEnd> {
 }
 
 /// The place of a record without decoding it; none for a line that does not begin as a record does.
-fn seq_of(line: &[u8]) -> Option<u64> {
+pub(super) fn seq_of(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(b"{\"seq\":")?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+}
+
+/// The session time of a record without decoding it.
+pub(super) fn time_of(line: &[u8]) -> Option<Micros> {
+    let rest = line.strip_prefix(b"{\"seq\":")?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = rest[digits..].strip_prefix(b",\"at\":")?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok().map(Micros)
 }
 
 /// The number of the line that begins at `offset`, from 1; 0 when the file can't be read any more.

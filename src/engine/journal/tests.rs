@@ -1,5 +1,9 @@
 //! The journal under ill treatment: killed at every byte, full disks, vanished folders, random bytes.
 
+mod failures;
+mod parts;
+mod past;
+
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -244,6 +248,9 @@ impl Disk for SmallDisk {
         small.bytes.truncate(len as usize);
         small.reopened += 1;
         Ok(())
+    }
+    fn rotate(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
     }
     fn sync(&self) -> SyncFn {
         let disk = self.clone();

@@ -10,17 +10,23 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::mend;
 use super::folder::sync_folder;
+use super::parts::{self, PartHeader};
 use super::recovery::{Torn, cut_torn};
 use super::sync::{SyncFn, Syncer};
-use super::{JournalError, MAX_LINE, Reader, SessionFolder};
+use super::{JournalError, MAX_LINE, SessionFolder};
 use crate::domain::protocol::{FORMAT, Header, Record};
 
 /// The most bytes that wait for a disk that takes nothing: minutes of a busy session (20 streams write about 100 KB/s),
 /// and little beside the memory budget of 80 MB.
 pub const MAX_PENDING: usize = 8 << 20;
+
+/// A part is closed at this size: small enough to be copied or looked into with ordinary tools, large enough that a
+/// journal of a gigabyte has sixteen.
+pub const PART_BYTES: u64 = 64 << 20;
 
 /// Where bytes go; a seam so that tests can fill the disk.
 pub(super) trait Disk: Send {
@@ -30,11 +36,22 @@ pub(super) trait Disk: Send {
     fn reopen(&mut self, len: u64) -> io::Result<()>;
     /// What makes the open file durable.
     fn sync(&self) -> SyncFn;
+    /// Closes the open part under a name and goes on in a new one that begins with this line. After an error nothing
+    /// has changed for who writes.
+    fn rotate(&mut self, closed: &str, header: &[u8]) -> io::Result<()>;
 }
 
 struct RealDisk {
     path: PathBuf,
     file: Arc<File>,
+    /// Whether the folder knows of the open file, durably: after a rotation that is left to the next sync.
+    entered: Arc<AtomicBool>,
+}
+
+impl RealDisk {
+    fn over(path: &Path, file: File) -> Self {
+        Self { path: path.to_path_buf(), file: Arc::new(file), entered: Arc::new(AtomicBool::new(true)) }
+    }
 }
 
 impl Disk for RealDisk {
@@ -59,14 +76,28 @@ impl Disk for RealDisk {
 
     fn sync(&self) -> SyncFn {
         let file = Arc::clone(&self.file);
+        let entered = Arc::clone(&self.entered);
+        let folder = parts::folder_of(&self.path).to_path_buf();
         Arc::new(move || {
             file.sync_data()?;
             // Writing to a removed file succeeds; only its link count tells that nobody will ever read it.
             if file.metadata()?.nlink() == 0 {
                 return Err(io::Error::new(ErrorKind::NotFound, "the file was removed while it was written"));
             }
+            if !entered.load(Ordering::Acquire) {
+                File::open(&folder)?.sync_all()?;
+                entered.store(true, Ordering::Release);
+            }
             Ok(())
         })
+    }
+
+    fn rotate(&mut self, closed: &str, header: &[u8]) -> io::Result<()> {
+        let next = parts::prepare(&self.path, header)?;
+        parts::link(&self.path, &self.file, &self.path.with_file_name(closed))?;
+        parts::switch(&self.path)?;
+        (self.file, self.entered) = (Arc::new(next), Arc::default());
+        Ok(())
     }
 }
 
@@ -76,8 +107,17 @@ pub struct Writer {
     disk: Box<dyn Disk>,
     /// Serialised and not yet taken by the kernel; its first byte belongs at `offset`.
     pending: Vec<u8>,
-    /// How many bytes the kernel has taken.
+    /// How many bytes the kernel has taken, over all parts.
     offset: u64,
+    /// Where the open part begins, and with which record.
+    base: u64,
+    first_seq: u64,
+    /// The open part is closed once there are so many bytes in all.
+    close_at: u64,
+    part_bytes: u64,
+    /// For the parts to come; none: there will be none.
+    header: Option<Header>,
+    last_seq: u64,
     /// The last write failed; the next one opens the file anew.
     broken: bool,
     /// The first record that was not kept.
@@ -112,9 +152,10 @@ impl Writer {
             .map_err(|e| JournalError::io("make", &path, e))?;
         let header = Header { baton_journal: FORMAT, program: program.into(), session: folder.id().clone() };
         let at = folder.path().to_path_buf();
-        let disk = RealDisk { path: path.clone(), file: Arc::new(file) };
+        let disk = RealDisk::over(&path, file);
         let mut writer = Self::over(path, Box::new(disk), 0, Some(folder))?;
         writer.line(&header)?;
+        writer.header = Some(header);
         writer.sync_now()?;
         sync_folder(&at)?;
         Ok(writer)
@@ -123,18 +164,26 @@ impl Writer {
     /// Takes up a session's journal; a torn last line is cut and kept aside.
     ///
     /// # Errors
-    /// [`JournalError::Header`], [`JournalError::Newer`], or what the system refused. Damage in the middle is for the reader to tell.
+    /// [`JournalError::Header`], [`JournalError::Newer`], [`JournalError::Parts`], or what the system refused. Damage in the
+    /// middle is for the reader to tell.
     pub fn resume(folder: SessionFolder) -> Result<Resumed, JournalError> {
         let path = folder.journal();
         // The header first: a file of a later version, or no journal at all, is not touched.
-        let header = Reader::open(&path)?.header().clone();
+        let head = parts::open(&path)?.head;
+        parts::tidy(&path, &head)?;
         let torn = cut_torn(folder.path(), &path)?;
         let file =
             OpenOptions::new().append(true).open(&path).map_err(|e| JournalError::io("open for writing", &path, e))?;
         let len = file.metadata().map_err(|e| JournalError::io("look at", &path, e))?.len();
-        let disk = RealDisk { path: path.clone(), file: Arc::new(file) };
-        let writer = Self::over(path, Box::new(disk), len, Some(folder))?;
-        Ok(Resumed { writer, header, torn })
+        // A rotation that a crash broke off may have left the folder as it was before it.
+        sync_folder(folder.path())?;
+        let disk = RealDisk::over(&path, file);
+        let mut writer = Self::over(path, Box::new(disk), head.start + len, Some(folder))?;
+        (writer.base, writer.first_seq) = (head.start, head.first_seq);
+        writer = writer.with_part_bytes(PART_BYTES);
+        let (program, session) = (env!("CARGO_PKG_VERSION").to_owned(), head.header.session.clone());
+        writer.header = Some(Header { baton_journal: FORMAT, program, session });
+        Ok(Resumed { writer, header: head.header, torn })
     }
 
     pub(super) fn over(
@@ -146,10 +195,39 @@ impl Writer {
         let syncer =
             Syncer::start(disk.sync(), offset).map_err(|e| JournalError::io("start the sync thread for", &path, e))?;
         let pending = Vec::with_capacity(64 * 1024);
-        Ok(Self { path, disk, pending, offset, broken: false, refused: None, syncer, _folder: folder })
+        Ok(Self {
+            path,
+            disk,
+            pending,
+            offset,
+            base: 0,
+            first_seq: 1,
+            close_at: PART_BYTES,
+            part_bytes: PART_BYTES,
+            header: None,
+            last_seq: 0,
+            broken: false,
+            refused: None,
+            syncer,
+            _folder: folder,
+        })
     }
 
-    /// Buffers a record and returns the byte offset its line will have. Nothing is written until [`Writer::commit`], unless
+    /// Lets a writer over a disk of the tests close parts.
+    #[cfg(test)]
+    pub(super) fn in_parts(mut self, header: Header, bytes: u64) -> Self {
+        self.header = Some(header);
+        self.with_part_bytes(bytes)
+    }
+
+    /// Closes parts at another size than [`PART_BYTES`].
+    #[must_use]
+    pub fn with_part_bytes(mut self, bytes: u64) -> Self {
+        (self.part_bytes, self.close_at) = (bytes, self.base.saturating_add(bytes));
+        self
+    }
+
+    /// Buffers a record and returns the byte offset its line will have, over all parts. Nothing is written until [`Writer::commit`], unless
     /// [`MAX_PENDING`] is reached.
     ///
     /// # Errors
@@ -174,6 +252,7 @@ impl Writer {
             self.refused = Some(record.seq);
             return Err(JournalError::TooLong { seq: record.seq, bytes, max: MAX_LINE });
         }
+        self.last_seq = record.seq;
         Ok(self.offset + start as u64)
     }
 
@@ -206,6 +285,9 @@ impl Writer {
                 JournalError::io("write", &self.path, e)
             })?;
             self.syncer.committed(self.offset);
+            if self.offset >= self.close_at {
+                self.close_part();
+            }
         }
         match self.syncer.failure() {
             Some((kind, why)) => Err(unsynced(&self.path, kind, why)),
@@ -213,9 +295,33 @@ impl Writer {
         }
     }
 
+    /// Goes on in a new part, once a part; what is in the old one is on disk before the new one is there, so that a power
+    /// cut never leaves a hole. What can't be closed goes on being written, and is closed when the next size is reached.
+    fn close_part(&mut self) {
+        self.close_at = self.offset.saturating_add(self.part_bytes);
+        let Some(header) = self.header.clone() else { return };
+        self.syncer.sync_here();
+        if self.syncer.failure().is_some() {
+            return;
+        }
+        let closed = parts::closed_name(self.first_seq, self.base);
+        let next = PartHeader { header, first_seq: self.last_seq + 1, start: self.offset };
+        let done = next.line().and_then(|line| self.disk.rotate(&closed, &line).map(|()| line.len() as u64));
+        match done.map_err(|e| JournalError::io("close a part of", &self.path, e)) {
+            Ok(bytes) => {
+                (self.base, self.first_seq) = (self.offset, next.first_seq);
+                self.offset += bytes;
+                self.close_at = self.base.saturating_add(self.part_bytes);
+                self.syncer.replace(self.disk.sync());
+                self.syncer.committed(self.offset);
+            }
+            Err(error) => tracing::warn!(%error, "a part of the journal stays open"),
+        }
+    }
+
     fn write_pending(&mut self) -> io::Result<()> {
         if self.broken {
-            self.disk.reopen(self.offset)?;
+            self.disk.reopen(self.offset - self.base)?;
             self.syncer.replace(self.disk.sync());
             self.broken = false;
         }
@@ -240,14 +346,23 @@ impl Writer {
     /// operators and exit codes. The future needs no borrow of the writer, and dropping it loses nothing.
     ///
     /// # Errors
-    /// [`JournalError::Unsynced`].
+    /// [`JournalError::Unsynced`], or at once [`JournalError::Waiting`] when the disk has not taken all of it: then it
+    /// can take any time.
     pub fn barrier(&self) -> impl Future<Output = Result<(), JournalError>> + Send + 'static {
         let (target, path) = (self.offset, self.path.clone());
+        let waiting = (!self.pending.is_empty() || self.refused.is_some()).then(|| JournalError::Waiting {
+            path: self.path.clone(),
+            bytes: self.pending.len(),
+            mend: mend(ErrorKind::StorageFull),
+        });
         let mut synced = self.syncer.watch();
         if synced.borrow().upto < target {
             self.syncer.hurry();
         }
         async move {
+            if let Some(waiting) = waiting {
+                return Err(waiting);
+            }
             let gone = || unsynced(&path, ErrorKind::Other, "the journal was closed".into());
             let now = synced.wait_for(|s| s.upto >= target || s.failed.is_some()).await.map_err(|_| gone())?;
             match &now.failed {
@@ -272,7 +387,7 @@ impl Writer {
         &self.path
     }
 
-    /// How many bytes the kernel has taken.
+    /// How many bytes the kernel has taken, over all parts.
     pub fn committed_bytes(&self) -> u64 {
         self.offset
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::fork::At;
 use crate::config::{Flag, Flags};
+use crate::domain::protocol::SessionId;
 
 /// A terminal control console for a fleet of language models on your own machine.
 ///
@@ -46,6 +48,9 @@ pub(crate) struct Global {
     /// Don't end a goal with a synthesis.
     #[arg(long, global = true)]
     pub(crate) no_synthesis: bool,
+    /// Only look: nothing is commanded (`attach`).
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
     /// What chance is counted over, in decisions and in the simulated fleet: the same seed gives the same run.
     #[arg(long, global = true, value_name = "N", env = "BATON_SIM_SEED", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -113,6 +118,48 @@ pub(crate) enum Sub {
         /// A plan file (a path that exists or ends in .yaml, .yml or .json), else a goal.
         #[arg(value_name = "PLAN|GOAL")]
         what: String,
+        /// Without the console: stay, to be attached to, when only the operator can release what is left.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Show a running session, in the console or, with --jsonl, as lines of JSON. Leaving it ends nothing.
+    Attach {
+        /// The session; the latest that runs when absent.
+        session: Option<String>,
+    },
+    /// Give a running session a command.
+    Ctl(super::ctl::CtlArgs),
+    /// List the questions that wait for you in a running session, or answer one.
+    Answer(super::answer::AnswerArgs),
+    /// Serve: an engine without a console that waits for goals, over its socket and over loopback when asked.
+    Serve {
+        /// Listen on this address of this machine besides; a key is needed there.
+        #[arg(long, value_name = "127.0.0.1:PORT")]
+        tcp: Option<std::net::SocketAddr>,
+    },
+    /// Take up a session again: what is done stays done, what was under way runs again.
+    ///
+    /// It runs under the configuration it was begun with: its fleet, its limits, whether its agents may ask (those of
+    /// `run --headless` may not). A simulated fleet is started anew.
+    Resume {
+        /// The session; the one written last when absent.
+        session: Option<SessionId>,
+        /// Let a paused session go on.
+        #[arg(long)]
+        go: bool,
+    },
+    /// Make a new session with another one's past, up to a record, and print its name.
+    ///
+    /// The other session is only read, and may be running. The fork is held until it is resumed.
+    Fork {
+        /// The session whose past it has.
+        session: SessionId,
+        /// Where: a record (120), a share of its time (50%), or a time (02:10).
+        #[arg(long, value_name = "SEQ|50%|02:10", default_value = "100%")]
+        at: At,
+        /// Let the fork go on at once, in the console or with --headless.
+        #[arg(long)]
+        run: bool,
     },
     /// Let a model plan a goal and print the plan, without running it.
     Plan {
@@ -125,6 +172,8 @@ pub(crate) enum Sub {
         #[arg(required = true, value_name = "PLAN")]
         plans: Vec<PathBuf>,
     },
+    /// Look at a session's past in the console: every screen at any moment of it.
+    Replay(ReplayArgs),
     /// Serve the simulated fleet on this machine until ctrl-c; the fleet file to use it goes to stdout.
     Sim(SimArgs),
     /// Look at the fleet.
@@ -133,6 +182,12 @@ pub(crate) enum Sub {
         #[command(subcommand)]
         command: FleetSub,
     },
+    /// List the sessions there were and are, or search what was said in them.
+    Sessions(SessionsArgs),
+    /// What a session came to: figures, tables, answers, failures, what remains; Markdown, or JSON with --json.
+    Report(ReportArgs),
+    /// A session as one text: every record with --json, to be read from top to bottom with --markdown.
+    Export(ExportArgs),
     /// Look at the configuration.
     Config {
         /// What to do.
@@ -141,6 +196,8 @@ pub(crate) enum Sub {
     },
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
+    /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.
+    Survives,
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -148,6 +205,79 @@ pub(crate) enum Sub {
     },
     /// Print the manual page (roff; as in `baton man | man -l -`).
     Man,
+}
+
+/// What `baton sessions` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SessionsArgs {
+    /// Only those with this in their name, goal or state.
+    pub(crate) filter: Option<String>,
+    /// Look for this in everything that was said: goals, titles of tasks, answers, thinking.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+}
+
+/// What `baton report` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Write to this file instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What `baton export` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The session; the latest when absent.
+    pub(crate) session: Option<String>,
+    /// Goals, plans, prompts, answers and conversations, as Markdown.
+    #[arg(long, conflicts_with_all = ["json", "jsonl"])]
+    pub(crate) markdown: bool,
+    /// A film of the console, as asciinema plays it (asciicast v3).
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "markdown"])]
+    pub(crate) cast: bool,
+    /// The film's columns and rows.
+    #[arg(long, value_name = "COLSxROWS", requires = "cast", value_parser = size)]
+    pub(crate) size: Option<(u16, u16)>,
+    /// How much faster the film is.
+    #[arg(long, value_name = "TIMES", requires = "cast", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// The longest pause of the film in seconds.
+    #[arg(long, value_name = "SECONDS", requires = "cast", default_value_t = 2.0)]
+    pub(crate) idle: f64,
+    /// The film's theme.
+    #[arg(long, value_name = "NAME", requires = "cast")]
+    pub(crate) theme: Option<String>,
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let read = text.split_once('x').and_then(|(c, r)| Some((c.parse().ok()?, r.parse().ok()?)));
+    match read {
+        Some((columns @ 20..=500, rows @ 5..=300)) => Ok((columns, rows)),
+        _ => Err("write columns x rows, as in 120x40".to_owned()),
+    }
+}
+
+/// What `baton replay` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The session's name, or the path of a journal; the latest session when absent.
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+    /// Do what this script says, without a terminal: the same frames every time (see README, Scripts).
+    #[arg(long, value_name = "FILE", conflicts_with = "speed")]
+    pub(crate) script: Option<PathBuf>,
+    /// Where the script's snapshots are; beside the script when absent.
+    #[arg(long, value_name = "FOLDER", requires = "script")]
+    pub(crate) snapshots: Option<PathBuf>,
+    /// Write snapshots anew instead of comparing with them.
+    #[arg(long, requires = "script")]
+    pub(crate) update: bool,
+    /// How much faster than it was, 0.25 to 64.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0)]
+    pub(crate) speed: f64,
 }
 
 /// What `baton sim` takes.

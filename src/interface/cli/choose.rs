@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use super::args::FleetWish;
 use super::error::CliError;
+use super::session::SIMULATED;
 use crate::config::Config;
 use crate::domain::fleet::{Api, Endpoint, Fleet, Nature};
 use crate::domain::protocol::{Health, Name, TierName};
@@ -143,7 +144,7 @@ async fn simulated(config: &Config, seed: u64, mut words: Vec<String>) -> Result
     }
     let simulator = Simulator::start(plan).await?;
     let fleet = simulator.fleet(&config.fleet);
-    words.push("SIMULATED: the answers of this fleet are made up; nothing is sent to any model".to_owned());
+    words.push(SIMULATED.to_owned());
     Ok(Chosen { fleet, source: FleetSource::Simulated, words, simulator: Some(simulator) })
 }
 

@@ -3,28 +3,38 @@
 //! Not here: the console itself (`tui`). Invariant: a session lives exactly as long as the console that shows it, or,
 //! detached, as its work.
 
+mod attached;
 mod deferred;
+mod replayed;
+mod resumed;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
+use tokio::runtime::Runtime;
+
 use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit, system};
+use super::headless::Go;
 use super::print::Printer;
-use super::session::{engine, origin, runtime, user};
+use super::serve::listen_if_possible;
+use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::simulator::Simulator;
+use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
 use crate::interface::tui::model::{FleetChoice, Mouse, Next};
-use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Preset, run};
+use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
+use crate::interface::tui::time::Reads;
+use crate::interface::tui::time::player::Speed;
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
 
@@ -56,10 +66,10 @@ pub(crate) fn is_wanted(global: &Global) -> bool {
 pub(crate) enum Opening {
     /// A new session; the command is given to it as soon as there is one.
     New(FleetWish, Option<Box<Command>>),
-    /// A session taken up again.
-    Resume(SessionId),
-    /// A session's past.
-    Replay(SessionId),
+    /// A session taken up again, and what becomes of a pause.
+    Resume(SessionId, Go),
+    /// A session's past, played so fast.
+    Replay(SessionId, Speed),
     /// A running session of another process.
     Attach(SessionId),
 }
@@ -69,6 +79,8 @@ struct Left {
     exit: ConsoleExit,
     /// The journal of the session that ended with it.
     journal: Option<PathBuf>,
+    /// The session, when it can be taken up again.
+    unfinished: Option<SessionId>,
 }
 
 /// A session that is being started.
@@ -77,6 +89,8 @@ type Starting = JoinHandle<Result<Running, CliError>>;
 /// What keeps a console's session going.
 struct Running {
     engine: Engine,
+    /// None when it can't be reached from outside.
+    _server: Option<Server>,
     _simulator: Option<Simulator>,
 }
 
@@ -90,22 +104,25 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     loop {
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global)?,
-            Opening::Resume(_) | Opening::Replay(_) | Opening::Attach(_) => {
-                return Err(CliError::Usage("not built yet".to_owned()));
-            }
+            Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
+            Opening::Attach(session) => attached::attached(&config, &session, global)?,
+            Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
         };
         opening = match left.exit {
             ConsoleExit::Next(next) => match next {
                 Next::Fleet(FleetChoice::Simulated) => Opening::New(FleetWish::Simulated, None),
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
-                Next::Resume(session) => Opening::Resume(session),
-                Next::Replay(session) => Opening::Replay(session),
+                Next::Resume(session) => Opening::Resume(session, Go::AsItWas),
+                Next::Replay(session) => Opening::Replay(session, Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {
                 if let (Some(journal), false) = (left.journal, left.exit == ConsoleExit::Detached) {
                     printer.words(&format!("journal: {}", journal.display()));
+                    if let Some(session) = left.unfinished {
+                        printer.words(&how_to_go_on(&session));
+                    }
                 }
                 return Ok(Exit::Code(left.exit.code()));
             }
@@ -123,19 +140,29 @@ fn configured(global: &Global) -> FleetWish {
 /// A console over a session of this process.
 fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
     let (client, starting) = start(config.clone(), wish, first, global.seed)?;
+    over(client, starting, config)
+}
+
+/// A console over a session of this process that is being started.
+fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config) -> Result<Left, CliError> {
     let shown = show(client, config);
     let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
     let exit = shown?;
     let running = started?;
     let journal = running.engine.journal().to_owned();
-    running.engine.end()?;
-    Ok(Left { exit, journal: Some(journal) })
+    let session = running.engine.connector().session().clone();
+    let ended = running.engine.end()?;
+    Ok(Left { exit, journal: Some(journal), unfinished: (ended.unfinished > 0).then_some(session) })
 }
 
 /// A console over any client, until it is left.
 fn show<C: Client>(client: C, config: &Config) -> Result<ConsoleExit, CliError> {
-    let runtime = runtime()?;
-    let shown = runtime.block_on(run(client, options(config)));
+    show_with(runtime()?, client, options(config))
+}
+
+/// The same, on a runtime, as these options say.
+fn show_with<C: Client>(runtime: Runtime, client: C, options: ConsoleOptions) -> Result<ConsoleExit, CliError> {
+    let shown = runtime.block_on(run(client, options));
     // The thread that reads the keyboard ends with its next key, and nobody waits for that.
     runtime.shutdown_background();
     shown.map_err(CliError::Console)
@@ -161,7 +188,8 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        Ok(Running { engine, _simulator: chosen.simulator })
+        let server = listen_if_possible(&engine, &config);
+        Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
 }
@@ -202,6 +230,9 @@ fn options(config: &Config) -> ConsoleOptions {
             Switch::On => Notify::WhenAway,
             Switch::Off => Notify::Never,
         },
+        opens: Opens::Live,
+        reads: Reads::Aside,
+        forks: None,
         warnings,
     }
 }

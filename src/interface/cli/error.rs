@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::domain::protocol::SessionId;
 use crate::domain::source::SourceError;
 use crate::domain::text::CleanText;
 use crate::engine::host::EngineError;
 use crate::engine::journal::JournalError;
 use crate::engine::providers::ClientError;
 use crate::engine::simulator::{FaultError, SimulatorError};
+use crate::interface::remote::CallError;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,14 @@ pub(crate) enum CliError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file can't be written.
+    #[error("can't write {}: {source}; check the path, or write elsewhere", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Something typed is wrong; the sentence says what and how to mend it.
     #[error("{0}")]
     Usage(String),
@@ -78,6 +88,27 @@ pub(crate) enum CliError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// No session of that name.
+    #[error("there is no session {session} in {}; `baton sessions` lists those there are", root.display())]
+    NoSession {
+        /// As typed.
+        session: SessionId,
+        /// The sessions folder.
+        root: PathBuf,
+    },
+    /// No session at all.
+    #[error("there is no session yet in {}; `baton run` begins one", .0.display())]
+    NoSessions(PathBuf),
+    /// Another process has the session.
+    #[error(
+        "the session {session} is in use by {holder}; `baton attach {session}` shows it, or end that process first"
+    )]
+    InUse {
+        /// The session.
+        session: SessionId,
+        /// Who, as far as its lock tells.
+        holder: String,
+    },
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -93,6 +124,18 @@ pub(crate) enum CliError {
     /// The session was over before its goal was.
     #[error("the session broke off before its goal ended; the log ({}) says why", .0.display())]
     BrokeOff(PathBuf),
+    /// No session runs that could be reached.
+    #[error("no session is running; `baton` begins one, `baton resume` takes one up again")]
+    NoneRuns,
+    /// A running session did not do what it was asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The place of a running session.
+    #[error(transparent)]
+    Place(#[from] crate::interface::remote::PlaceError),
+    /// A session that can't be reached from outside.
+    #[error(transparent)]
+    Server(#[from] crate::interface::remote::ServerError),
     /// The console.
     #[error(transparent)]
     Console(crate::interface::tui::runtime::ConsoleError),
@@ -113,9 +156,14 @@ impl CliError {
     /// The exit code that goes with it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Source(_) | Self::Read { .. } | Self::Usage(_) | Self::Faults { .. } | Self::Refused(_) => {
-                Exit::Usage
-            }
+            Self::Source(_)
+            | Self::Read { .. }
+            | Self::Usage(_)
+            | Self::Faults { .. }
+            | Self::Refused(_)
+            | Self::NoSession { .. }
+            | Self::NoSessions(_) => Exit::Usage,
+            Self::Call(CallError::Refused(_)) => Exit::TaskFailed,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

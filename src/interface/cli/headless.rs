@@ -3,7 +3,6 @@
 //! Not here: what the figures and sentences say (`progress`, `summary`, `stuck`). Invariants: whatever ends the run,
 //! its journal is on disk before the exit code is given; a second signal ends at once.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +13,16 @@ use super::args::Form;
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::progress::{self, Telling};
-use super::session::{Ends, person};
-use super::stuck::{Outlook, outlook};
-use super::summary::{Metrics, Summary};
-use crate::domain::protocol::{Channel, Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
-use crate::domain::state::{GoalPhase, State};
+use super::run::Stuck;
+use super::session::{Ends, how_to_go_on, person};
+use super::stuck::{Outlook, outlook_of};
+use super::summary::{Summary, result_text};
+use crate::domain::protocol::{Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
+use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
-use crate::engine::journal::Reader;
+use crate::interface::report::Metrics;
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.
 const BATCH: usize = 256;
@@ -32,6 +32,15 @@ const BEAT: Duration = Duration::from_millis(250);
 
 /// How long a goal waits for servers while nothing else can run, before the operator is needed.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What becomes of a pause when a session is taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Go {
+    /// It stays.
+    AsItWas,
+    /// It is over.
+    Resumed,
+}
 
 /// What a run is over with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +56,28 @@ pub(crate) struct Headless<'a> {
     printer: &'a mut Printer,
     form: Form,
     until: Until,
+    stuck: Stuck,
     state: State,
     client: LocalClient,
-    command: CommandId,
-    goal: Option<GoalId>,
+    /// What gave the goal; none: the goals were given in an earlier life of the session.
+    command: Option<CommandId>,
+    /// What is watched.
+    goals: Vec<GoalId>,
+    /// Those of them that have ended and are to be taken up all the same: a message waits for one of their tasks.
+    reopening: Vec<GoalId>,
+    awaited: Awaited,
     refused: Option<CleanText>,
     telling: Telling,
+}
+
+/// What has to be seen before the state tells how the session gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    /// That this process took it up.
+    Opening,
+    /// What became of a command.
+    Answer(CommandId),
 }
 
 /// How the watching ended.
@@ -71,8 +96,8 @@ enum Watched {
 pub(crate) struct Finished {
     /// What is true at the end.
     pub(crate) state: State,
-    /// The goal.
-    pub(crate) goal: GoalId,
+    /// The goals that were watched; at least one.
+    pub(crate) goals: Vec<GoalId>,
     /// The exit code.
     pub(crate) exit: Exit,
 }
@@ -89,23 +114,82 @@ impl<'a> Headless<'a> {
         printer: &'a mut Printer,
     ) -> Result<Self, CliError> {
         let client = engine.client(person(), Role::Control);
-        let command = client.send(command)?;
+        let command = Some(client.send(command)?);
         let telling = match (until, printer.words_on_terminal()) {
             (Until::Ended, false) => Telling::All,
             _ => Telling::Trouble,
         };
-        Ok(Self { printer, form, until, state: State::default(), client, command, goal: None, refused: None, telling })
+        let stuck = Stuck::Ends;
+        let (goals, reopening) = (Vec::new(), Vec::new());
+        let state = State::default();
+        Ok(Self {
+            printer,
+            form,
+            until,
+            stuck,
+            state,
+            client,
+            command,
+            goals,
+            reopening,
+            awaited: Awaited::Nothing,
+            refused: None,
+            telling,
+        })
     }
 
-    /// Watches until it is over, ends the session, and waits for its journal.
+    /// Says what it does when only the operator can release what is left; it ends when this is not said.
+    pub(crate) fn when_stuck(mut self, stuck: Stuck) -> Self {
+        self.stuck = stuck;
+        self
+    }
+
+    /// Watches a session that was taken up: `before` is what was true then. None: nothing of it is left to do.
+    ///
+    /// # Errors
+    /// [`CliError::Send`].
+    pub(crate) fn again(
+        engine: &Engine,
+        before: State,
+        go: Go,
+        form: Form,
+        printer: &'a mut Printer,
+    ) -> Result<Self, CliError> {
+        let mut client = engine.client(person(), Role::Control);
+        client.begin_after(before.seq);
+        let (mut command, mut awaited) = (None, Awaited::Opening);
+        if go == Go::Resumed && before.gear == Gear::Paused {
+            let id = client.send(Command::Resume)?;
+            (command, awaited) = (Some(id.clone()), Awaited::Answer(id));
+        }
+        let telling = if printer.words_on_terminal() { Telling::Trouble } else { Telling::All };
+        let left = left_to_do(&before);
+        let has_ended = |id: &GoalId| before.goal(*id).is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_)));
+        let reopening = left.iter().copied().filter(has_ended).collect();
+        Ok(Self {
+            printer,
+            form,
+            until: Until::Ended,
+            stuck: Stuck::Ends,
+            state: before,
+            client,
+            command,
+            goals: left,
+            reopening,
+            awaited,
+            refused: None,
+            telling,
+        })
+    }
+
+    /// Watches until it is over, ends the session, and waits for its journal. What is not done then can be taken up again,
+    /// and the command for it is told.
     ///
     /// # Errors
     /// The goal was refused, or the engine broke off.
     pub(crate) async fn finish(mut self, engine: Engine, ends: &mut Ends, log: &Path) -> Result<Finished, CliError> {
         let watched = self.watch(ends).await;
-        // As it is before the end cancels what is left.
-        let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| g.phase.clone());
-        if phase == Some(GoalPhase::Draft) {
+        if self.until == Until::Drafted {
             self.telling = Telling::Nothing;
         }
         // Sent rather than called, so that the last records are seen too.
@@ -122,22 +206,22 @@ impl<'a> Headless<'a> {
                     }
                     number = ends.next() => {
                         self.printer.words("ended at once; what was under way is in the journal as far as it came");
+                        self.tell_how_to_go_on();
                         return Err(CliError::Killed(number));
                     }
                 }
             }
         }
         self.printer.clear_bar();
-        engine.end()?;
+        let unfinished = engine.end()?.unfinished;
         if let Some(reason) = self.refused {
             return Err(CliError::Refused(reason));
         }
-        let Some(goal) = self.goal else { return Err(CliError::BrokeOff(log.to_owned())) };
+        if self.goals.is_empty() {
+            return Err(CliError::BrokeOff(log.to_owned()));
+        }
         let exit = match watched {
-            Watched::Reached => match phase {
-                Some(GoalPhase::Ended(Outcome::Failed | Outcome::Cancelled)) => Exit::TaskFailed,
-                _ => Exit::Done,
-            },
+            Watched::Reached => outcome(&self.state, &self.goals),
             Watched::Signal(number) => Exit::Signal(number),
             Watched::Stuck(sentences) => {
                 self.printer.words("nothing more can run without you:");
@@ -146,9 +230,26 @@ impl<'a> Headless<'a> {
                 }
                 Exit::Operator
             }
-            Watched::Over => return Err(CliError::BrokeOff(log.to_owned())),
+            // Somebody who attached ended it.
+            Watched::Over if self.state.ended.is_some() => {
+                self.printer.words("the session was ended from outside before its goal was");
+                Exit::TaskFailed
+            }
+            Watched::Over => {
+                self.tell_how_to_go_on();
+                return Err(CliError::BrokeOff(log.to_owned()));
+            }
         };
-        Ok(Finished { state: self.state, goal, exit })
+        if unfinished > 0 && self.until == Until::Ended {
+            self.tell_how_to_go_on();
+        }
+        Ok(Finished { state: self.state, goals: self.goals, exit })
+    }
+
+    fn tell_how_to_go_on(&mut self) {
+        if let Some(session) = &self.state.session {
+            self.printer.words(&how_to_go_on(session));
+        }
     }
 
     async fn watch(&mut self, ends: &mut Ends) -> Watched {
@@ -156,6 +257,7 @@ impl<'a> Headless<'a> {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting_since: Option<Instant> = None;
+        let mut told: Option<Vec<String>> = None;
         loop {
             tokio::select! {
                 more = self.client.recv(&mut batch, BATCH) => {
@@ -168,18 +270,28 @@ impl<'a> Headless<'a> {
                     }
                 }
                 number = ends.next() => {
-                    self.printer.words("ending: what runs is cancelled, partial answers are kept");
+                    self.printer.words("ending: what runs is stopped, partial answers are kept");
                     return Watched::Signal(number);
                 }
                 _ = beat.tick() => {
-                    let Some(goal) = self.goal else { continue };
+                    if self.goals.is_empty() || self.awaited != Awaited::Nothing {
+                        continue;
+                    }
                     let now = self.client.now();
                     if self.printer.words_on_terminal() {
                         let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-                        self.printer.bar(&progress::bar(&self.state, goal, now), columns);
+                        self.printer.bar(&progress::bar(&self.state, &self.goals, now), columns);
                     }
-                    match outlook(&self.state, goal, now) {
-                        Outlook::Moving => waiting_since = None,
+                    match outlook_of(&self.state, &self.goals, now) {
+                        Outlook::Moving => (waiting_since, told) = (None, None),
+                        // With time, a server comes back by itself.
+                        Outlook::Servers(_) if self.stuck == Stuck::Waits => {}
+                        Outlook::Operator(sentences) if self.stuck == Stuck::Waits => {
+                            if told.as_ref() != Some(&sentences) {
+                                self.wait_for_the_operator(&sentences);
+                                told = Some(sentences);
+                            }
+                        }
                         Outlook::Operator(sentences) => return Watched::Stuck(sentences),
                         Outlook::Servers(sentences) => {
                             let since = *waiting_since.get_or_insert_with(|| {
@@ -197,6 +309,15 @@ impl<'a> Headless<'a> {
         }
     }
 
+    fn wait_for_the_operator(&mut self, sentences: &[String]) {
+        self.printer.words("nothing more can run without you:");
+        for sentence in sentences {
+            self.printer.words(&format!("  {sentence}"));
+        }
+        let session = self.state.session.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.printer.words(&format!("waiting; `baton attach {session}` or `baton answer {session}` reach it"));
+    }
+
     fn take(&mut self, batch: &mut Vec<Arc<Record>>) {
         for record in batch.drain(..) {
             let before = match &record.event {
@@ -207,9 +328,21 @@ impl<'a> Headless<'a> {
                 _ => None,
             };
             self.state.apply(&record);
+            match (&record.event, &self.awaited) {
+                (Event::SessionOpened(_), Awaited::Opening) => self.awaited = Awaited::Nothing,
+                (Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. }, Awaited::Answer(answered))
+                    if id == answered =>
+                {
+                    self.awaited = Awaited::Nothing;
+                }
+                _ => {}
+            }
             match &record.event {
-                Event::GoalAdded(added) if self.goal.is_none() => self.goal = Some(added.goal),
-                Event::CommandRefused { id, reason, .. } if *id == self.command => self.refused = Some(reason.clone()),
+                Event::GoalAdded(added) if self.goals.is_empty() => self.goals.push(added.goal),
+                Event::GoalReopened { goal } => self.reopening.retain(|g| g != goal),
+                Event::CommandRefused { id, reason, .. } if Some(id) == self.command.as_ref() => {
+                    self.refused = Some(reason.clone());
+                }
                 _ => {}
             }
             let is_review = matches!(&record.event, Event::AttentionRaised { subject: Subject::Review(_), .. });
@@ -230,33 +363,51 @@ impl<'a> Headless<'a> {
         if self.refused.is_some() {
             return true;
         }
-        let phase = self.goal.and_then(|g| self.state.goal(g)).map(|g| &g.phase);
-        match phase {
-            Some(GoalPhase::Ended(_)) => true,
+        let is_over = |id: &GoalId| match self.state.goal(*id).map(|g| &g.phase) {
+            Some(GoalPhase::Ended(_)) => !self.reopening.contains(id),
             Some(GoalPhase::Draft) => self.until == Until::Drafted,
             _ => false,
-        }
+        };
+        !self.goals.is_empty() && self.goals.iter().all(is_over)
     }
+}
+
+/// The goals of a session that are not done: those that have not ended, and those with a task that a message waits for.
+pub(crate) fn left_to_do(state: &State) -> Vec<GoalId> {
+    let waits = |t: &Task| t.is_done() && !t.removed && t.unsent().next().is_some();
+    let is_left = |g: &&Goal| !matches!(g.phase, GoalPhase::Ended(_)) || g.tasks.iter().any(|t| waits(state.task(*t)));
+    state.goals().iter().filter(is_left).map(|g| g.id).collect()
+}
+
+/// The exit code that tells how ended goals ended.
+pub(crate) fn outcome(state: &State, goals: &[GoalId]) -> Exit {
+    let badly = |id: &GoalId| {
+        let phase = state.goal(*id).map(|g| &g.phase);
+        matches!(phase, Some(GoalPhase::Ended(Outcome::Failed | Outcome::Cancelled)))
+    };
+    if goals.iter().any(badly) { Exit::TaskFailed } else { Exit::Done }
 }
 
 impl Finished {
     /// Prints the result in the form asked for.
     pub(crate) fn tell(&self, journal: &Path, form: Form, printer: &mut Printer) -> Result<(), CliError> {
-        let answer = self.answer(journal)?;
-        match form {
-            Form::Json => {
-                if let Some(summary) = Summary::of(&self.state, self.goal, journal, answer) {
-                    printer.json(&summary);
+        for goal in &self.goals {
+            let answer = self.answer(*goal, journal)?;
+            match form {
+                Form::Json => {
+                    if let Some(summary) = Summary::of(&self.state, *goal, journal, answer) {
+                        printer.json(&summary);
+                    }
                 }
-            }
-            Form::JsonLines => {}
-            Form::Words => {
-                if let Some(answer) = answer {
-                    printer.data_line(answer.trim_end());
+                Form::JsonLines => {}
+                Form::Words => {
+                    if let Some(answer) = answer {
+                        printer.data_line(answer.trim_end());
+                    }
                 }
             }
         }
-        let progress = self.state.progress(Some(self.goal));
+        let progress = self.state.progress_of(&progress::tasks_of(&self.state, &self.goals));
         let mut counts = vec![format!("{} of {} done", progress.done, progress.total)];
         if progress.failed > 0 {
             counts.push(format!("{} failed", progress.failed));
@@ -269,28 +420,12 @@ impl Finished {
         Ok(())
     }
 
-    /// The goal's answer, read back from the journal: state keeps no text.
-    fn answer(&self, journal: &Path) -> Result<Option<String>, CliError> {
-        let task = self.state.goal(self.goal).and_then(|g| g.answer.as_ref());
-        let Some(id) = task.and_then(|t| self.state.task_by_id(t)).and_then(|t| t.result) else { return Ok(None) };
-        let Some(attempt) = self.state.attempt(id) else { return Ok(None) };
-        let Some(turn) = attempt.result_turn() else { return Ok(Some(String::new())) };
-        let Some(said) = attempt.turns.get((turn.turn as usize).wrapping_sub(1)).map(|t| t.answer) else {
-            return Ok(None);
-        };
-        let (first, last) = (said.first_seq, said.last_seq);
-        let mut reader = Reader::open_from(journal, first)?;
-        let mut pieces: BTreeMap<u64, String> = BTreeMap::new();
-        while let Some((_, record)) = reader.read()? {
-            if record.seq > last {
-                break;
-            }
-            if let Some((said, Channel::Answer, text)) = record.said()
-                && said == turn
-            {
-                pieces.insert(record.seq, text.to_owned());
-            }
+    /// A goal's answer, read back from the journal: state keeps no text.
+    fn answer(&self, goal: GoalId, journal: &Path) -> Result<Option<String>, CliError> {
+        let task = self.state.goal(goal).and_then(|g| g.answer.as_ref());
+        match task.and_then(|task| result_text(&self.state, task)) {
+            Some(place) => Ok(Some(place.read(journal)?)),
+            None => Ok(None),
         }
-        Ok(Some(pieces.into_values().collect()))
     }
 }

@@ -4,24 +4,36 @@
 //! [`print::Printer`]; every way out has its exit code in [`error::Exit`].
 
 mod about;
+mod answer;
 mod args;
+mod attach;
 mod check;
 mod choose;
 mod config;
 mod console;
+mod ctl;
 mod doctor;
 mod error;
+mod export;
 mod fleet;
+mod fork;
 mod headless;
 mod logging;
 mod plan;
 mod print;
 mod progress;
+mod replay;
+mod report;
+mod resume;
 mod run;
+mod scripted;
+mod serve;
 mod session;
+mod sessions;
 mod simulate;
-mod stuck;
-mod summary;
+pub(crate) mod stuck;
+pub(crate) mod summary;
+mod survives;
 
 use std::process::ExitCode;
 
@@ -29,6 +41,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::config::{Paths, Surroundings};
+use crate::engine::journal::Begins;
 use crate::interface::tui::launcher::{Launch, launch};
 use args::{Cli, FleetSub, Sub};
 use error::{CliError, Exit};
@@ -75,7 +88,13 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::check_terminal(global)?;
             true
         }
-        Some(Sub::Run { .. }) => console::is_wanted(global),
+        Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        // A script has no terminal.
+        Some(Sub::Replay(args)) if args.script.is_some() => false,
+        Some(Sub::Replay(_)) => {
+            console::check_terminal(global)?;
+            true
+        }
         Some(_) => false,
     };
     // Before any thread: the child is the one that works.
@@ -88,13 +107,32 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what }) => run::run(what, global, printer),
+        Some(Sub::Run { what, wait }) => {
+            run::run(what, if *wait { run::Stuck::Waits } else { run::Stuck::Ends }, global, printer)
+        }
+        Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
+        Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
+        Some(Sub::Answer(args)) => answer::answer(args, global, printer),
+        Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
+        Some(Sub::Resume { session, go }) => {
+            let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
+            resume::resume(session.as_ref(), go, global, printer)
+        }
+        Some(Sub::Fork { session, at, run }) => {
+            let begins = if *run { Begins::Going } else { Begins::Held };
+            fork::fork(session, *at, begins, global, printer)
+        }
+        Some(Sub::Replay(args)) => replay::replay(args, global, printer),
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
+        Some(Sub::Sessions(args)) => sessions::sessions(args, global, printer),
+        Some(Sub::Report(args)) => report::report(args, global, printer),
+        Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
+        Some(Sub::Survives) => Ok(survives::survives(printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
         Some(Sub::Man) => about::man(printer),
     }

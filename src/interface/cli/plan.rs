@@ -34,10 +34,16 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
         if finished.exit != Exit::Done {
             return Ok(finished.exit);
         }
-        let Some(plan) = planned(&finished.state, finished.goal) else {
+        let Some(plan) = finished.goals.first().and_then(|goal| planned(&finished.state, *goal)) else {
             return Err(CliError::BrokeOff(config.paths.log.clone()));
         };
-        for repair in finished.state.goal(finished.goal).map(|g| g.repairs.as_slice()).unwrap_or_default() {
+        for repair in finished
+            .goals
+            .first()
+            .and_then(|g| finished.state.goal(*g))
+            .map(|g| g.repairs.as_slice())
+            .unwrap_or_default()
+        {
             printer.words(&format!("mended: {repair}"));
         }
         if global.form() == Form::Words {

@@ -61,6 +61,11 @@ impl Printer {
         }
     }
 
+    /// Whether nobody reads stdout any more, so that what is long may stop.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Data and a line end.
     pub(crate) fn data_line(&mut self, raw: &str) {
         self.data(&format!("{raw}\n"));

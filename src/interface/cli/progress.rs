@@ -3,7 +3,7 @@
 //! Pure: text from state and records. Not here: printing.
 
 use crate::domain::protocol::{AttemptEnd, Event, GoalId, Health, Micros, Record, Work};
-use crate::domain::state::State;
+use crate::domain::state::{State, TaskIx};
 use crate::domain::text::CleanText;
 
 /// How much is told.
@@ -69,10 +69,15 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
     }
 }
 
+/// The tasks of some goals.
+pub(crate) fn tasks_of(state: &State, goals: &[GoalId]) -> Vec<TaskIx> {
+    goals.iter().filter_map(|g| state.goal(*g)).flat_map(|g| g.tasks.iter().copied()).collect()
+}
+
 /// The progress line.
-pub(crate) fn bar(state: &State, goal: GoalId, now: Micros) -> CleanText {
+pub(crate) fn bar(state: &State, goals: &[GoalId], now: Micros) -> CleanText {
     const CELLS: u32 = 10;
-    let progress = state.progress(Some(goal));
+    let progress = state.progress_of(&tasks_of(state, goals));
     let full = (progress.ended() * CELLS).checked_div(progress.total).unwrap_or(0);
     let bar: String = (0..CELLS).map(|i| if i < full { '▰' } else { '▱' }).collect();
     let (busy, slots) = state.slots();

@@ -8,17 +8,27 @@ use super::console::Opening;
 use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
 use super::print::Printer;
+use super::serve::listen_if_possible;
 use super::session::{Ends, configuration, engine, runtime};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
 use crate::domain::protocol::{Command, GoalOptions, PlanSource, Review};
 
+/// What a run without a console does when only the operator can release what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stuck {
+    /// It ends.
+    Ends,
+    /// It stays, to be attached to.
+    Waits,
+}
+
 /// Runs what was typed.
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+pub(crate) fn run(what: &str, stuck: Stuck, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let console = super::console::is_wanted(global);
     let config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
@@ -27,13 +37,14 @@ pub(crate) fn run(what: &str, global: &Global, printer: &mut Printer) -> Result<
         let opening = Opening::New(global.fleet.clone(), Some(Box::new(command)));
         return super::console::open(config, opening, global, printer);
     }
-    // Nobody is there to answer.
-    let settings = Settings { questions: false, ..config.settings.clone() };
-    headless(&Config { settings, ..config }, command, global, printer)
+    // Nobody is there to answer, unless it waits for somebody.
+    let questions = config.settings.questions && stuck == Stuck::Waits;
+    let settings = Settings { questions, ..config.settings.clone() };
+    headless(&Config { settings, ..config }, command, stuck, global, printer)
 }
 
 /// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.
-fn goal_of(what: &str, config: &Config, review: Review) -> Result<Command, CliError> {
+pub(crate) fn goal_of(what: &str, config: &Config, review: Review) -> Result<Command, CliError> {
     if is_plan(what) {
         let plan = read_plan(Path::new(what), config)?;
         let options = GoalOptions { review: Review::Auto, ..GoalOptions::default() };
@@ -72,7 +83,13 @@ fn read_text(path: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
-fn headless(config: &Config, command: Command, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+fn headless(
+    config: &Config,
+    command: Command,
+    stuck: Stuck,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
     let form = global.form();
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
@@ -85,7 +102,9 @@ fn headless(config: &Config, command: Command, global: &Global, printer: &mut Pr
         }
         let engine = engine(config, chosen.fleet.clone(), global.seed)?;
         let journal = engine.journal().to_owned();
-        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)?;
+        // Dropped after the engine's end, so that whoever watches sees that too.
+        let _server = listen_if_possible(&engine, config);
+        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)?.when_stuck(stuck);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;
         Ok(finished.exit)

@@ -8,10 +8,12 @@ use super::args::Global;
 use super::error::{CliError, system};
 use crate::config::Config;
 use crate::domain::fleet::{Fleet, SessionConfig};
-use crate::domain::protocol::{Author, Name, SessionId};
+use crate::domain::protocol::{Author, EndpointName, Name, SessionId};
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
-use crate::engine::host::{Engine, EngineError, EngineOptions};
-use crate::engine::journal::JournalError;
+use crate::engine::host::{Engine, EngineError, EngineOptions, ResumeOptions, TakenUp};
+use crate::engine::journal::{JournalError, Resumed, Sessions, Writer};
+use crate::engine::simulator::{Simulator, SimulatorConfig};
 
 /// The configuration as the flags change it.
 ///
@@ -44,8 +46,86 @@ pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64) -> Result<Engine,
     }
 }
 
+/// The session written last.
+///
+/// # Errors
+/// [`CliError::NoSessions`].
+pub(crate) fn latest(config: &Config) -> Result<SessionId, CliError> {
+    let listed = Sessions::new(&config.paths.sessions).list()?;
+    // A folder whose journal has no header is what a first write that never finished left behind.
+    let last = listed.into_iter().find(|l| l.header.is_some());
+    last.map(|l| l.id).ok_or_else(|| CliError::NoSessions(config.paths.sessions.clone()))
+}
+
+/// Locks a session that is to be taken up.
+///
+/// # Errors
+/// In words: there is none of that name, another process has it, its journal can't be taken up.
+pub(crate) fn lock(config: &Config, session: &SessionId) -> Result<Resumed, CliError> {
+    let sessions = Sessions::new(&config.paths.sessions);
+    sessions.open(session).and_then(Writer::resume).map_err(mistaken(&sessions, session))
+}
+
+/// For `map_err`: what can be done about a session that can't be had.
+pub(crate) fn mistaken(sessions: &Sessions, session: &SessionId) -> impl Fn(JournalError) -> CliError {
+    let root =
+        sessions.path(session).ok().and_then(|p| p.parent().map(std::path::Path::to_path_buf)).unwrap_or_default();
+    let none = sessions.list().is_ok_and(|listed| listed.iter().all(|l| l.header.is_none()));
+    let session = session.clone();
+    move |error| match error {
+        JournalError::Missing { .. } if none => CliError::NoSessions(root.clone()),
+        JournalError::Missing { .. } => CliError::NoSession { session: session.clone(), root: root.clone() },
+        JournalError::Locked { holder, .. } => CliError::InUse { session: session.clone(), holder },
+        error @ (JournalError::NoRecord { .. } | JournalError::Name(_)) => CliError::Usage(error.to_string()),
+        error => CliError::Journal(error),
+    }
+}
+
+/// A session that goes on.
+pub(crate) struct Again {
+    /// Its engine.
+    pub(crate) engine: Engine,
+    /// The servers behind a simulated fleet. Lives as long as the session.
+    pub(crate) simulator: Option<Simulator>,
+    /// What is to be said about the fleet, a sentence each.
+    pub(crate) words: Vec<String>,
+}
+
+/// Starts an engine over a session that was taken up. A simulated fleet went with its process: a new one takes its place.
+///
+/// # Errors
+/// [`CliError::Simulator`], [`CliError::Engine`].
+pub(crate) async fn take_up(taken: TakenUp) -> Result<Again, CliError> {
+    let mut words = Vec::new();
+    let simulator = simulator_for(taken.state()).await?;
+    let mut moved = Vec::new();
+    if let Some(simulator) = &simulator {
+        words.push(SIMULATED.to_owned());
+        let fleet = simulator.fleet(&taken.state().config.fleet);
+        moved = fleet.endpoints.into_iter().map(|e| (e.name, e.url)).collect::<Vec<(EndpointName, String)>>();
+    }
+    let engine = Engine::resume(taken, ResumeOptions { host: host(), moved })?;
+    Ok(Again { engine, simulator, words })
+}
+
+async fn simulator_for(state: &State) -> Result<Option<Simulator>, CliError> {
+    let config = &state.config;
+    if !config.fleet.is_simulated() {
+        return Ok(None);
+    }
+    Ok(Some(Simulator::start(SimulatorConfig::for_fleet(&config.fleet, config.seed)).await?))
+}
+
+/// What is said of a simulated fleet.
+pub(crate) const SIMULATED: &str = "SIMULATED: the answers of this fleet are made up; nothing is sent to any model";
+
+/// How a session that is not done is taken up again.
+pub(crate) fn how_to_go_on(session: &SessionId) -> String {
+    format!("it is not done; take it up again with: baton resume {session}")
+}
+
 /// A session's name: it sorts by time.
-fn stamp() -> String {
+pub(crate) fn stamp() -> String {
     let now = time::OffsetDateTime::from(SystemTime::now());
     let format = time::macros::format_description!("[year][month][day]-[hour][minute][second]");
     now.format(&format).unwrap_or_default()

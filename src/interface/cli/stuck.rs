@@ -16,6 +16,24 @@ pub(crate) enum Outlook {
     Operator(Vec<String>),
 }
 
+/// How some goals stand at `now`: they get on as long as one of them does.
+pub(crate) fn outlook_of(state: &State, goals: &[GoalId], now: Micros) -> Outlook {
+    let (mut operator, mut servers) = (Vec::new(), Vec::new());
+    let open = |g: &&GoalId| state.goal(**g).is_some_and(|g| !matches!(g.phase, GoalPhase::Ended(_)));
+    for goal in goals.iter().filter(open) {
+        match outlook(state, *goal, now) {
+            Outlook::Moving => return Outlook::Moving,
+            Outlook::Servers(sentences) => servers.extend(sentences),
+            Outlook::Operator(sentences) => operator.extend(sentences),
+        }
+    }
+    match (servers.is_empty(), operator.is_empty()) {
+        (false, _) => Outlook::Servers(servers),
+        (true, false) => Outlook::Operator(operator),
+        (true, true) => Outlook::Moving,
+    }
+}
+
 /// How a goal stands at `now`.
 pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
     let Some(goal) = state.goal(goal) else { return Outlook::Moving };
@@ -39,7 +57,13 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
         };
         let sentence = format!("{}: {why}", task.title);
         match why {
-            Why::Held | Why::Paused | Why::Review(_) | Why::Blocked { .. } | Why::NoEndpoint { .. } | Why::NoAgent => {
+            Why::Held
+            | Why::Paused
+            | Why::Ended
+            | Why::Review(_)
+            | Why::Blocked { .. }
+            | Why::NoEndpoint { .. }
+            | Why::NoAgent => {
                 operator.push(sentence);
             }
             Why::Down { .. } => servers.push(sentence),

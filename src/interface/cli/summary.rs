@@ -1,14 +1,16 @@
-//! A finished goal as JSON: what `run --json` prints, and the figures of its last line.
+//! A finished goal as JSON: what `run --json` prints.
 //!
-//! Not here: how the figures come about ([`State`]'s questions). The form is public: fields may be added, none change.
+//! Not here: how the figures come about ([`crate::interface::report`]). The form is public: fields may be added, none change.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::domain::protocol::{GoalId, Micros, Outcome, Work};
+use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::engine::journal::{JournalError, Reader};
+use crate::interface::report::Metrics;
 
 /// A finished goal.
 #[derive(Debug, Serialize)]
@@ -40,55 +42,53 @@ struct TaskLine<'a> {
     seconds: f64,
 }
 
-/// The figures of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Metrics {
-    /// From the first attempt's start to the last one's end.
-    pub(crate) seconds: f64,
-    /// The sum of attempt times: what one at a time would have taken.
-    pub(crate) sequential_seconds: f64,
-    /// How many times faster that was.
-    pub(crate) speed_up: f64,
-    /// The most attempts at once.
-    pub(crate) widest: u32,
-    /// The share of slot time used, 0..=1.
-    pub(crate) utilisation: f64,
-    /// Tokens generated.
-    pub(crate) output_tokens: u64,
+/// Where the text of a task's result stands in the journal: state keeps no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TextPlace {
+    turn: TurnId,
+    first: u64,
+    last: u64,
 }
 
-impl Metrics {
-    /// Of the whole session, at its last attempt's end.
-    pub(crate) fn of(state: &State) -> Self {
-        let ends = state.attempts().iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at));
-        let end = ends.max().unwrap_or(state.at);
-        let first = state.totals.first_start.unwrap_or(end);
-        Self {
-            seconds: rounded(end.since(first).secs_f64()),
-            sequential_seconds: rounded(Micros(state.totals.attempt_us).secs_f64()),
-            speed_up: rounded(f64::from(state.speed_up(end).unwrap_or(0.0))),
-            widest: state.totals.widest,
-            utilisation: rounded(f64::from(state.utilisation(end).unwrap_or(0.0))),
-            output_tokens: state.totals.output_tokens,
+/// Where a task's result is; none while it has none.
+pub(crate) fn result_text(state: &State, task: &TaskId) -> Option<TextPlace> {
+    let attempt = state.attempt(state.task_by_id(task)?.result?)?;
+    let Some(turn) = attempt.result_turn() else {
+        // It answered nothing.
+        return Some(TextPlace { turn: attempt.turn_id(), first: 0, last: 0 });
+    };
+    let said = attempt.turns.get((turn.turn as usize).checked_sub(1)?)?.answer;
+    Some(TextPlace { turn, first: said.first_seq, last: said.last_seq })
+}
+
+impl TextPlace {
+    /// Reads the text back. Blocks.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub(crate) fn read(self, journal: &Path) -> Result<String, JournalError> {
+        let mut text = String::new();
+        if self.last == 0 {
+            return Ok(text);
         }
-    }
-
-    /// One line for people.
-    pub(crate) fn words(&self) -> String {
-        format!(
-            "{:.1} s · ×{:.1} faster than one at a time · {} wide · {:.0} % of slots used · {} tokens",
-            self.seconds,
-            self.speed_up,
-            self.widest,
-            self.utilisation * 100.0,
-            self.output_tokens
-        )
+        let mut reader = Reader::open_from(journal, self.first)?;
+        while let Some((_, record)) = reader.read()? {
+            if record.seq > self.last {
+                break;
+            }
+            if let Some((said, Channel::Answer, piece)) = record.said()
+                && said == self.turn
+            {
+                text.push_str(piece);
+            }
+        }
+        Ok(text)
     }
 }
 
-/// Milliseconds say enough.
+/// Milliseconds say enough; a sum of nothing is 0, not -0.
 fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    (value * 1000.0).round() / 1000.0 + 0.0
 }
 
 impl<'a> Summary<'a> {

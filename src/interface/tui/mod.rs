@@ -17,6 +17,7 @@ pub mod scene;
 mod signal;
 pub mod terminal;
 pub mod theme;
+pub mod time;
 pub mod view;
 pub mod widget;
 

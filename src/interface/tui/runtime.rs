@@ -6,43 +6,49 @@
 //! nothing is written; the engine is reached through the client alone.
 
 mod call;
+pub mod driven;
 mod look;
 mod outside;
+mod past;
+mod sessions;
 mod signalled;
+mod typed;
 
 pub use call::Notify;
+pub use driven::Driven;
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use crossterm::event::{Event, KeyEventKind, MouseButton, MouseEventKind};
+use crossterm::event::Event;
 use futures_util::StreamExt;
-use ratatui::layout::Rect;
 use tokio::time::Instant;
 
-use super::action::{Action, Context, Keymap};
-use super::frame::{FramePolicy, Gaze, Wish};
-use super::model::run::Drawn;
-use super::model::{Leave, Mouse, Msg, Screen, Tone, Ui, UiEffect};
+use super::action::Keymap;
+use super::frame::{FramePolicy, Wish};
+use super::model::time::Kind;
+use super::model::{Leave, Mouse, Msg, Tone, Ui};
 use super::probe::{self, GlyphChoice};
 use super::remember::Memory;
-use super::scene::{Scene, Transcripts};
+use super::scene::Transcripts;
 use super::signal::Signals;
 use super::terminal::{Bell, Stage, Tty};
 use super::theme::{Depth, GlyphSet, Theme, Themes};
+use super::time::Reads;
 use crate::config::Motion;
 use crate::domain::protocol::{Command, Event as Fact, Record};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
-use look::{Glance, Looks, and_more};
+use crate::engine::client::{Client, Leaving};
+use look::{Looks, and_more};
+use past::Away;
 
 pub use look::Preset;
+pub use past::{Forks, Opens};
 
 /// How long records are applied before input has its turn.
 const BATCH: Duration = Duration::from_millis(4);
@@ -79,6 +85,12 @@ pub struct ConsoleOptions {
     pub bell: Bell,
     /// Whether a notification does.
     pub notify: Notify,
+    /// What is shown at first.
+    pub opens: Opens,
+    /// Where the journal is read.
+    pub reads: Reads,
+    /// Makes a new session of a past; none: it can't be done from here.
+    pub forks: Option<Forks>,
     /// Said at the start: mistakes in settings, themes and keys.
     pub warnings: Vec<CleanText>,
 }
@@ -135,7 +147,7 @@ pub async fn run<C: Client>(client: C, options: ConsoleOptions) -> Result<Consol
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Greeting {
     Ask,
-    #[cfg(test)]
+    /// It is not, or there is none.
     Trust,
 }
 
@@ -190,6 +202,10 @@ struct Console<C: Client, S: Stage> {
     resumed: Option<Instant>,
     /// Keys that came while the terminal was asked something.
     typed: Vec<Event>,
+    /// What looks for sessions beside the loop.
+    desk: sessions::Desk,
+    /// The past, while it is shown.
+    away: Away,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -203,15 +219,21 @@ impl<C: Client, S: Stage> Console<C, S> {
         let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
         let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
+        ui.leaving = client.leaving();
         ui.run.lights.motion = options.motion;
         ui.recall(memory.kept());
         let owner = |baton| if baton { Mouse::Baton } else { Mouse::Terminal };
+        if matches!(options.opens, Opens::Replay(_)) {
+            ui.time.kind = Kind::Replay;
+        }
         ui.mouse = options.mouse.clone().or_remembered(memory.kept().mouse.map(owner));
         let wrong = wrong.iter().map(ToString::to_string).chain(forgotten).map(CleanText::from);
         let warnings: Vec<CleanText> = options.warnings.iter().cloned().chain(wrong).collect();
         if let Some(first) = warnings.first() {
             ui.say(and_more(first, warnings.len() - 1), Tone::Warning, client.now());
         }
+        let desk = sessions::Desk::new(options.state_folder.join("sessions"));
+        let reads = options.reads;
         let looks = Looks { kept, glanced: Instant::now(), memory, pins: None };
         Self {
             client,
@@ -237,6 +259,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             parted: Parted::No,
             resumed: None,
             typed: Vec::new(),
+            desk,
+            away: Away::new(reads),
         }
     }
 
@@ -247,6 +271,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.stage.mouse(self.ui.mouse)?;
         }
         self.size = self.stage.size()?;
+        self.open_the_past();
         self.act(Msg::Resize(self.size.0, self.size.1));
         let ask = greeting == Greeting::Ask && self.options.glyphs == GlyphChoice::Auto;
         if ask {
@@ -265,6 +290,10 @@ impl<C: Client, S: Stage> Console<C, S> {
         }
         self.events = Some(self.stage.events());
         self.typed = typed;
+        // The welcome says what was left unfinished.
+        if self.desk.has_sessions() {
+            self.desk.list();
+        }
         Ok(())
     }
 
@@ -302,13 +331,18 @@ impl<C: Client, S: Stage> Console<C, S> {
                 // Nothing more comes from a terminal that is gone.
                 Some(Err(_)) | None => self.part(),
             },
+            found = self.away.seeker.found(), if self.away.seeker.is_busy() => self.found(found),
             () = async { tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)).await }, if deadline.is_some() => {
                 self.timed().await;
             }
             () = std::future::ready(()), if waiting => self.apply().await,
+            Some(news) = self.desk.next() => self.hear(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);
+                while let Some(words) = self.client.notice() {
+                    self.ui.say(words, Tone::Warning, self.client.now());
+                }
                 self.apply().await;
                 if !more {
                     self.over();
@@ -326,9 +360,9 @@ impl<C: Client, S: Stage> Console<C, S> {
             return end;
         }
         let now = self.client.now();
-        let ui = self.ui.deadline(now).map(|at| Instant::now() + Duration::from_micros(at.since(now).0));
+        let ui = self.eyes().2.deadline(now).map(|at| Instant::now() + Duration::from_micros(at.since(now).0));
         let frame = self.policy.deadline().map(|at| self.began + at);
-        [ui, frame, self.tick, end].into_iter().flatten().min()
+        [ui, frame, self.tick, end, self.away.due].into_iter().flatten().min()
     }
 
     /// A deadline came.
@@ -344,8 +378,11 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.tick = None;
             self.policy.want(Wish::Change);
         }
+        if self.away.due.is_some_and(|at| at <= now) {
+            self.play_on();
+        }
         let session = self.client.now();
-        if self.ui.deadline(session).is_some_and(|at| at <= session) {
+        if self.eyes().2.deadline(session).is_some_and(|at| at <= session) {
             let effects = self.act(Msg::Tick);
             self.policy.want(Wish::Change);
             self.perform_all(effects).await;
@@ -385,10 +422,12 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
         }
         self.recall_pins();
-        self.policy.want(Wish::Change);
+        if self.away.moved.is_none() {
+            self.policy.want(Wish::Change);
+        }
         self.plan_tick();
         self.retitle();
-        if let Some(subject) = raised {
+        if let Some(subject) = raised.filter(|_| self.ui.time.kind == Kind::Live) {
             self.call(&subject);
         }
         if self.course == Course::WhenIdle && self.state.running().len() == 0 {
@@ -405,152 +444,23 @@ impl<C: Client, S: Stage> Console<C, S> {
             _ if self.parted == Parted::Yes => self.course = Course::Over(ConsoleExit::Detached),
             Course::On | Course::WhenIdle => {
                 let text = "the session is over; what is shown stays, q leaves";
-                self.ui.say(text, Tone::Warning, self.client.now());
+                let now = self.client.now();
+                self.seen().say(text, Tone::Warning, now);
                 self.policy.want(Wish::Change);
             }
         }
-    }
-
-    fn act(&mut self, msg: Msg) -> Vec<UiEffect> {
-        self.ui.update(msg, &self.state, self.client.now())
-    }
-
-    /// One event and those that came with it: a paste without brackets, a window being dragged.
-    async fn input(&mut self, event: Event) {
-        let mut next = Some(event);
-        // The limit gives records their turn while a key is held down over a slow line.
-        for _ in 0..64 {
-            let Some(event) = next else { break };
-            let effects = self.event(&event);
-            self.perform_all(effects).await;
-            if self.course != Course::On && self.course != Course::WhenIdle {
-                return;
-            }
-            next = self.ready().await;
-        }
-    }
-
-    /// An event that has come already.
-    ///
-    /// Polled with this task's own waker: crossterm's stream keeps the first waker it is given, so one that wakes
-    /// nobody (`now_or_never`) would leave the console deaf.
-    async fn ready(&mut self) -> Option<Event> {
-        let events = self.events.as_mut()?;
-        std::future::poll_fn(|context| match events.poll_next_unpin(context) {
-            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(event)),
-            // An end or an error comes again to whoever waits.
-            Poll::Ready(_) | Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    }
-
-    fn event(&mut self, event: &Event) -> Vec<UiEffect> {
-        match event {
-            // Terminals that tell when a key is let go say everything twice otherwise.
-            Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
-            Event::Key(key) => {
-                self.policy.want(Wish::Key);
-                let contexts = self.ui.contexts(&self.state);
-                let action = self.options.keymap.lookup(&contexts, *key);
-                self.look_at_themes(if action == Some(Action::Refresh) { Glance::Now } else { Glance::InPassing });
-                match action {
-                    Some(Action::Quit) if super::action::Key::of(*key).to_string() == "ctrl-c" => {
-                        self.ui.interrupt(&self.state, self.client.now())
-                    }
-                    Some(action) => self.act(Msg::Action(action)),
-                    None if matches!(contexts.first(), Some(Context::Text | Context::Card)) => self.act(Msg::Key(*key)),
-                    None => {
-                        if let Some(words) = self.options.keymap.refusal(&contexts, *key) {
-                            self.ui.say(words, Tone::Plain, self.client.now());
-                        }
-                        Vec::new()
-                    }
-                }
-            }
-            Event::Paste(text) => {
-                self.policy.want(Wish::Key);
-                if self.ui.contexts(&self.state).first() == Some(&Context::Text) {
-                    return self.act(Msg::Paste(CleanText::new(text)));
-                }
-                let words = "a paste here would press keys, so nothing was done; open a text field first";
-                self.ui.say(words, Tone::Warning, self.client.now());
-                Vec::new()
-            }
-            Event::Mouse(mouse) if self.ui.mouse == Mouse::Baton => {
-                let msg = match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => Msg::Click(mouse.column, mouse.row),
-                    MouseEventKind::Drag(MouseButton::Left) => Msg::Drag(mouse.column, mouse.row),
-                    MouseEventKind::Up(MouseButton::Left) => Msg::Release(mouse.column, mouse.row),
-                    MouseEventKind::ScrollUp => Msg::Wheel(mouse.column, mouse.row, -NOTCH),
-                    MouseEventKind::ScrollDown => Msg::Wheel(mouse.column, mouse.row, NOTCH),
-                    _ => return Vec::new(),
-                };
-                self.policy.want(Wish::Key);
-                self.act(msg)
-            }
-            Event::Mouse(_) => Vec::new(),
-            Event::Resize(columns, rows) => {
-                self.size = (*columns, *rows);
-                self.resized = true;
-                // At the rate of changes: a window being dragged sends a flood.
-                self.policy.want(Wish::Change);
-                Vec::new()
-            }
-            Event::FocusGained => {
-                self.policy.gaze(Gaze::Here);
-                self.look_at_themes(Glance::Now);
-                self.policy.want(Wish::Change);
-                Vec::new()
-            }
-            Event::FocusLost => {
-                self.policy.gaze(Gaze::Away);
-                Vec::new()
-            }
-        }
-    }
-
-    fn draw(&mut self) -> io::Result<()> {
-        let began = self.began.elapsed();
-        // A size that changed without a word is met too.
-        if let Ok(size) = self.stage.size() {
-            self.size = size;
-        }
-        // A terminal that was made small and large again between two frames has lost what it cut off meanwhile.
-        if std::mem::take(&mut self.resized) && self.ui.size == self.size {
-            self.stage.clear()?;
-        }
-        if self.ui.size != self.size {
-            // What a resize asks for outside is nothing.
-            let _ = self.act(Msg::Resize(self.size.0, self.size.1));
-        }
-        let now = self.client.now();
-        let area = Rect::new(0, 0, self.size.0, self.size.1);
-        let body = super::view::body(area);
-        self.ui.run.tick(&self.state, now, body);
-        match self.ui.screen {
-            Screen::Graph => self.ui.graph.tick(&self.state, now, body),
-            Screen::Events => {
-                let height = super::view::events::height(body);
-                self.ui.events.tick(self.transcripts.log(), &self.state, now, height);
-            }
-            _ => {}
-        }
-        let scene = Scene { state: &self.state, transcripts: &self.transcripts, ui: &self.ui, theme: &self.theme, now };
-        let (keymap, caches) = (&self.options.keymap, &mut self.caches);
-        let mut shown = Drawn::default();
-        let done = self.stage.draw(&mut |buf| shown = super::view::render(&scene, keymap, caches, buf.area, buf));
-        self.ui.run.drawn(shown);
-        self.policy.drew(began, self.began.elapsed());
-        done
     }
 
     /// Asks the session to end, and waits for it a while.
     fn end(&mut self, exit: ConsoleExit) {
-        if !self.live || self.client.send(Command::EndSession).is_err() {
+        // A session of another process goes on without this console.
+        let closes = !self.live || self.client.leaving() == Leaving::OnlyCloses;
+        if closes || self.client.send(Command::EndSession).is_err() {
             self.course = Course::Over(exit);
             return;
         }
-        self.ui.say("ending the session", Tone::Plain, self.client.now());
+        let now = self.client.now();
+        self.seen().say("ending the session", Tone::Plain, now);
         self.policy.want(Wish::Key);
         self.course = Course::Ending(exit, Instant::now() + FAREWELL);
     }
@@ -570,5 +480,7 @@ async fn next<E: futures_util::Stream<Item = io::Result<Event>> + Unpin>(
 mod harness;
 #[cfg(test)]
 mod look_tests;
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,45 @@ impl Transcripts {
         Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
     }
 
+    /// Those of another instant: the newest records up to it, at most `keep`; no text yet.
+    pub(crate) fn of_the_past(log: &[Arc<Record>], keep: usize) -> Self {
+        let mut events = EventLog::with_limit(keep);
+        log.iter().for_each(|record| events.apply(record));
+        Self { log: events, ..Self::default() }
+    }
+
+    /// Takes in the whole text of attempts as it was read back from the journal, as of `state`: it takes the place of
+    /// what is at hand of them. What of it is more than a third of the limit stays in the journal, the first pieces.
+    pub(crate) fn read_back(&mut self, state: &State, records: Vec<Arc<Record>>) {
+        let mut texts: HashMap<AttemptId, Kept> = HashMap::new();
+        for record in records {
+            let Some((turn, _, text)) = record.said() else { continue };
+            let (attempt, bytes) = (turn.attempt, text.len() + RECORD);
+            let kept = texts.entry(attempt).or_default();
+            kept.bytes += bytes;
+            kept.pieces.push_back(record);
+            while kept.bytes > self.limit / 3
+                && let Some(first) = kept.pieces.pop_front()
+            {
+                let text = first.said().map_or(0, |(.., text)| text.len());
+                kept.bytes -= text + RECORD;
+                kept.gone_bytes += text as u64;
+                kept.gone += 1;
+            }
+        }
+        for (attempt, kept) in texts {
+            self.ended.retain(|a| *a != attempt);
+            if state.attempt(attempt).is_some_and(|a| a.ended.is_some()) {
+                self.ended.push_back(attempt);
+            }
+            self.bytes += kept.bytes;
+            if let Some(before) = self.texts.insert(attempt, kept) {
+                self.bytes -= before.bytes;
+            }
+        }
+        self.make_room();
+    }
+
     /// The newest records, without the text of outputs.
     pub fn log(&self) -> &EventLog {
         &self.log

@@ -48,8 +48,7 @@ impl Signals {
         Ok(Self { stop: Some(signal(stop)?), ..Self::listen()? })
     }
 
-    /// Hears nothing: for tests.
-    #[cfg(test)]
+    /// Hears nothing: where there is no terminal.
     pub(crate) fn none() -> Self {
         Self { streams: None, stop: None }
     }

@@ -4,10 +4,10 @@ use super::world::{World, config, plan, task};
 use crate::domain::orchestrator::Input;
 use crate::domain::plan::PlanEdit;
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, Event, FailureKind, GoalId, GoalOptions, Level, LevelScope, Name, Outcome,
-    Partial, PlanSource, Remedy, RetryScope, Role, StopScope, TaskId,
+    AttemptEnd, Author, Command, CommandEnvelope, Event, FailureKind, GoalId, GoalOptions, Level, LevelScope, Name,
+    Outcome, Partial, PlanSource, Remedy, RetryScope, Role, StopScope, TaskId,
 };
-use crate::domain::state::{End, Gear, GoalPhase, Life, PermitPhase};
+use crate::domain::state::{End, Gear, GoalPhase, Life, PermitPhase, TaskIx};
 
 fn id(text: &str) -> TaskId {
     text.parse().unwrap()
@@ -155,12 +155,23 @@ fn one_id_acts_once_and_a_viewer_may_not_act() {
 }
 
 #[test]
-fn ending_the_session_keeps_partials_and_ends_everything() {
+fn ending_the_session_is_no_cancel_what_runs_is_set_down_and_taken_up_again() {
     let mut world = started();
+    let running: Vec<_> = world.state().running().map(|a| a.id).collect();
+    assert!(!running.is_empty());
     world.command(Command::EndSession).unwrap();
-    assert!(world.ended);
-    assert!(world.state().tasks().iter().all(|t| t.has_ended()));
+    assert!(world.ended && world.live.is_empty());
+    assert_eq!(world.state().running().len(), 0);
+    for id in &running {
+        let ended = &world.state().attempt(*id).unwrap().ended;
+        assert!(matches!(ended, Some((_, AttemptEnd::Interrupted))), "{ended:?}");
+    }
+    assert!(world.state().tasks().iter().all(|t| t.life == Life::NotStarted && t.failures == 0));
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Running);
     assert!(world.state().ended.is_some());
+    let why = world.state().admit(TaskIx(0), world.now).unwrap_err();
+    assert!(why.to_string().contains("baton resume"), "{why}");
+    assert_eq!(world.records.last().unwrap().event.name(), "session.ended");
     assert!(world.command(Command::Pause).unwrap_err().contains("has ended"));
     world.assert_fold();
 }
@@ -287,7 +298,7 @@ fn a_held_task_that_runs_ends_its_turn_keeps_its_answer_and_is_done_when_release
 }
 
 #[test]
-fn a_journal_that_fails_pauses_and_its_mending_lets_the_operator_resume() {
+fn a_journal_that_fails_pauses_and_its_mending_lets_the_session_go_on() {
     let mut world = started();
     world.input(Input::JournalFailed { reason: "no space left".into() });
     world.input(Input::JournalFailed { reason: "no space left".into() });
@@ -297,6 +308,20 @@ fn a_journal_that_fails_pauses_and_its_mending_lets_the_operator_resume() {
     }
     assert!(world.command(Command::Resume).unwrap_err().contains("journal"));
     world.input(Input::JournalMended);
+    assert!(world.state().attention.is_empty());
+    assert_eq!(world.state().gear, Gear::Running, "it goes on by itself");
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}
+
+#[test]
+fn what_the_operator_paused_stays_paused_when_the_journal_is_mended() {
+    let mut world = started();
+    world.command(Command::Pause).unwrap();
+    world.input(Input::JournalFailed { reason: "no space left".into() });
+    world.input(Input::JournalMended);
+    assert_eq!(world.state().gear, Gear::Paused);
     assert!(world.state().attention.is_empty());
     world.command(Command::Resume).unwrap();
     world.run(1_000);

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod commands;
+mod control;
 mod edits;
 mod faults;
 mod properties;

@@ -392,7 +392,7 @@ proptest! {
     }
 
     #[test]
-    fn a_session_can_be_ended_whatever_goes_on(
+    fn a_session_can_be_set_down_whatever_goes_on_and_taken_up_to_its_end(
         plan in plans(16),
         happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..16),
         seed in any::<u64>(),
@@ -406,8 +406,10 @@ proptest! {
         }
         world.command(Command::EndSession).unwrap();
         prop_assert!(world.ended && world.live.is_empty());
-        prop_assert!(world.state().goals().iter().all(|g| matches!(g.phase, GoalPhase::Ended(_))));
-        prop_assert!(world.state().tasks().iter().all(|t| t.removed || t.has_ended()));
+        prop_assert_eq!(world.records.last().unwrap().event.name(), "session.ended");
+        // What asks, or has a message to come, is between two turns and stays so.
+        prop_assert!(world.state().running().all(|a| a.turn().is_some_and(|t| t.ended.is_some())));
+        prop_assert!(world.state().tasks().iter().all(|t| !matches!(t.life, Life::Running) || world.state().open_attempt(t).is_some()));
         let attempts = world.state().attempts().len();
         for _ in 0..200 {
             world.step();
@@ -415,6 +417,17 @@ proptest! {
         prop_assert_eq!(world.state().attempts().len(), attempts, "something started after the end");
         prop_assert_eq!(world.state().slots().0, 0, "a slot was lost");
         world.assert_fold();
+        let kept = |t: &&Task| t.is_done() && stands(world.state(), t) && t.work == Work::Ordinary;
+        let done: Vec<(TaskId, usize)> =
+            world.state().tasks().iter().filter(kept).map(|t| (t.id.clone(), t.attempts.len())).collect();
+        let mut again = World::resume(&world.records);
+        again.fate = fate(seed, 20);
+        again.says = asks(seed);
+        to_the_end(&mut again);
+        for (id, attempts) in done {
+            prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts, "{} ran again", id);
+        }
+        again.assert_fold();
     }
 
     #[test]

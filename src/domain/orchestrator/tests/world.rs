@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
-use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, StartTurn, WantAnswer};
+use crate::domain::orchestrator::{
+    Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn, WantAnswer,
+};
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
     Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, LevelSupport, Micros,
@@ -156,7 +158,8 @@ impl World {
         }
         let opened = SessionOpened { wall_ms: 1, pid: 2, version: "t".into(), host: CleanText::from("h") };
         let (now, fold) = (state.at, state.clone());
-        let (orchestrator, decision) = Orchestrator::resume(state, opened.clone());
+        let (orchestrator, decision) =
+            Orchestrator::resume(state, Reopening { opened: opened.clone(), moved: Vec::new(), torn: None });
         let mut world = Self::around(orchestrator, opened);
         world.now = now;
         world.fold = fold;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Micros, Record};
-use crate::engine::client::{Client, SendError, Standing};
+use crate::domain::text::CleanText;
+use crate::engine::client::{Client, Leaving, SendError, Standing};
 
 /// A client until then: no records, every command is told to come again, no time passes.
 pub(crate) struct DeferredClient<C> {
@@ -75,6 +76,26 @@ impl<C: Client + Sync> Client for DeferredClient<C> {
         match &self.stage {
             Stage::There(client) => client.standing(),
             Stage::Waiting(_) | Stage::Never => Standing::default(),
+        }
+    }
+
+    fn part(&mut self) {
+        if let Stage::There(client) = &mut self.stage {
+            client.part();
+        }
+    }
+
+    fn leaving(&self) -> Leaving {
+        match &self.stage {
+            Stage::There(client) => client.leaving(),
+            Stage::Waiting(_) | Stage::Never => Leaving::EndsSession,
+        }
+    }
+
+    fn notice(&mut self) -> Option<CleanText> {
+        match &mut self.stage {
+            Stage::There(client) => client.notice(),
+            Stage::Waiting(_) | Stage::Never => None,
         }
     }
 

@@ -273,16 +273,19 @@ impl Hint {
 
 /// The contexts that may stand around one when it has the focus. A card and a text field stand alone.
 const fn around(context: Context) -> &'static [Context] {
-    use Context::{Attention, Card, Done, Everywhere, List, Output, Review, Session, Task, Text, Welcome};
+    use Context::{
+        Attention, Card, Done, Everywhere, List, Output, Review, Session, Task, Text, Time, Timeline, Welcome,
+    };
     match context {
         Everywhere | Card | Text => &[],
-        Session => &[Everywhere],
-        Task => &[List, Session, Everywhere],
-        Output | Review => &[Task, List, Session, Everywhere],
-        Done => &[Output, List, Session, Everywhere],
-        List => &[Session, Everywhere],
-        Welcome | Attention => &[List, Everywhere],
-        _ => &[List, Session, Everywhere],
+        Time => &[Everywhere],
+        Session => &[Time, Everywhere],
+        Task => &[List, Session, Time, Everywhere],
+        Output | Review | Timeline => &[Task, List, Session, Time, Everywhere],
+        Done => &[Output, List, Session, Time, Everywhere],
+        List => &[Session, Time, Everywhere],
+        Welcome | Attention => &[List, Time, Everywhere],
+        _ => &[List, Session, Time, Everywhere],
     }
 }
 

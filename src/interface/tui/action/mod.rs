@@ -158,6 +158,78 @@ pub enum Action {
     Remove,
     /// Run the goal again.
     Again,
+    /// Take the selected session up again.
+    ResumeSession,
+    /// Begin a new session from the selected one's past.
+    ForkSession,
+    /// Delete the selected session (asks).
+    DeleteSession,
+    /// Play what was recorded, or pause.
+    Play,
+    /// To the next record.
+    NextRecord,
+    /// To the record before.
+    PreviousRecord,
+    /// Five seconds on.
+    Forward,
+    /// Five seconds back.
+    Rewind,
+    /// A tenth of the session on.
+    ForwardTenth,
+    /// A tenth of the session back.
+    RewindTenth,
+    /// To the next start or end of a task.
+    NextMarker,
+    /// To the start or end of a task before.
+    PreviousMarker,
+    /// Play twice as fast.
+    Faster,
+    /// Play half as fast.
+    Slower,
+    /// Cut gaps without records to another length while playing.
+    IdleLimit,
+    /// Ask where in the session to go.
+    GoTo,
+    /// Back to now; in a replay to its end.
+    Now,
+    /// A new session with the past up to here (asks).
+    Fork,
+    /// Take control of the session, ask for it, or give it (asks).
+    Control,
+    /// The timeline: show a longer part.
+    ZoomOut,
+}
+
+impl Action {
+    /// Whether it changes the session, at once or by what it opens: in the past and without control it is refused.
+    pub const fn acts(self) -> bool {
+        matches!(
+            self,
+            Self::NewGoal
+                | Self::Refresh
+                | Self::SessionLevel
+                | Self::Pause
+                | Self::RetryFailed
+                | Self::StopAll
+                | Self::Retry
+                | Self::Level
+                | Self::Hold
+                | Self::Stop
+                | Self::EditPlan
+                | Self::EditTask
+                | Self::NewTask
+                | Self::Undo
+                | Self::Redo
+                | Self::Raise
+                | Self::Lower
+                | Self::Message
+                | Self::Answer
+                | Self::Dismiss
+                | Self::ChooseFleet
+                | Self::Remove
+                | Self::Again
+        )
+    }
 }
 
 /// Where a key is looked up. The first context of the focus that has the key wins.
@@ -183,6 +255,12 @@ pub enum Context {
     Done,
     /// The list of what needs the operator.
     Attention,
+    /// The list of sessions.
+    Sessions,
+    /// The timeline.
+    Timeline,
+    /// Time, on every screen.
+    Time,
     /// A card that asks.
     Card,
     /// A text field.

@@ -118,7 +118,11 @@ pub const ENTRIES: &[Entry] = &[
         Action::Zoom,
         "zoom",
         "zoom the pane, or back",
-        &[on(Context::Output, &["z"], "zoom"), on(Context::Task, &["z"], "zoom")],
+        &[
+            on(Context::Output, &["z"], "zoom"),
+            on(Context::Task, &["z"], "zoom"),
+            on(Context::Timeline, &["z"], "zoom"),
+        ],
     ),
     entry(
         Action::Grid,
@@ -196,6 +200,38 @@ pub const ENTRIES: &[Entry] = &[
         "the next mistake in this text",
         &[on(Context::Text, &["ctrl-g", "f8"], "")],
     ),
+    entry(Action::Play, "play", "play what was recorded, or pause", &[on(Context::Time, &[";"], "")]),
+    entry(Action::PreviousRecord, "previous_record", "to the record before", &[on(Context::Time, &[","], "rewind")]),
+    entry(Action::NextRecord, "next_record", "to the next record", &[on(Context::Time, &["."], "")]),
+    entry(Action::Rewind, "rewind", "5 seconds back", &[on(Context::Time, &["<"], "")]),
+    entry(Action::Forward, "forward", "5 seconds on", &[on(Context::Time, &[">"], "")]),
+    entry(Action::RewindTenth, "rewind_tenth", "a tenth of the session back", &[on(Context::Time, &["{"], "")]),
+    entry(Action::ForwardTenth, "forward_tenth", "a tenth of the session on", &[on(Context::Time, &["}"], "")]),
+    entry(
+        Action::PreviousMarker,
+        "previous_marker",
+        "to where a task started or ended before",
+        &[on(Context::Time, &["["], "")],
+    ),
+    entry(Action::NextMarker, "next_marker", "to where a task starts or ends next", &[on(Context::Time, &["]"], "")]),
+    entry(Action::Faster, "faster", "play twice as fast", &[on(Context::Time, &["+"], "")]),
+    entry(Action::Slower, "slower", "play half as fast", &[on(Context::Time, &["-"], "")]),
+    entry(
+        Action::IdleLimit,
+        "idle_limit",
+        "play gaps without records no longer than: 2 s, 5 s, as they were, 0.5 s",
+        &[],
+    ),
+    entry(Action::GoTo, "go_to", "go to a time, a part, a record, a task", &[on(Context::Time, &["@"], "")]),
+    entry(Action::Now, "now", "back to now; in a replay to its end", &[on(Context::Time, &["0"], "")]),
+    entry(Action::Fork, "fork", "a new session with the past up to here", &[on(Context::Time, &["F"], "")]),
+    entry(
+        Action::Control,
+        "control",
+        "take control of the session, ask for it, or give it",
+        &[on(Context::Everywhere, &["C"], "")],
+    ),
+    entry(Action::ZoomOut, "zoom_out", "a longer part of the timeline", &[on(Context::Timeline, &["Z"], "")]),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,
@@ -203,6 +239,19 @@ pub const ENTRIES: &[Entry] = &[
         "choose the fleet: yours or the simulated one",
         &[on(Context::Welcome, &["f"], "fleet")],
     ),
+    entry(
+        Action::ResumeSession,
+        "resume_session",
+        "take the session up again",
+        &[on(Context::Sessions, &["r"], "resume"), on(Context::Welcome, &["r"], "resume")],
+    ),
+    entry(
+        Action::ForkSession,
+        "fork_session",
+        "a new session from this one's past",
+        &[on(Context::Sessions, &["F"], "fork")],
+    ),
+    entry(Action::DeleteSession, "delete_session", "delete the session", &[on(Context::Sessions, &["D"], "delete")]),
     entry(
         Action::CopyAnswer,
         "copy_answer",
@@ -212,8 +261,12 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         Action::SaveAnswer,
         "save_answer",
-        "save the answer to a file",
-        &[on(Context::Done, &["S"], "save"), on(Context::Everywhere, &["S"], "")],
+        "save the answer, a report, an export",
+        &[
+            on(Context::Done, &["S"], "save"),
+            on(Context::Everywhere, &["S"], ""),
+            on(Context::Sessions, &["S"], "save"),
+        ],
     ),
     entry(
         Action::Search,
@@ -413,6 +466,9 @@ pub const CONTEXTS: &[(Context, &str, &str)] = &[
     (Context::Review, "review", "the plan review"),
     (Context::Done, "done", "the answer"),
     (Context::Attention, "attention", "the list of what needs you"),
+    (Context::Sessions, "sessions", "the list of sessions"),
+    (Context::Timeline, "timeline", "the timeline"),
+    (Context::Time, "time", "time, on every screen, live or past"),
     (Context::Card, "card", "cards that ask"),
     (Context::Text, "text", "text fields"),
 ];
@@ -470,23 +526,27 @@ mod tests {
     /// The chains of contexts that the screens make. In them an inner key may hide an outer one only if it is listed.
     #[test]
     fn an_inner_context_hides_no_outer_key_but_those_meant() {
-        use Context::{Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Task, Welcome};
+        use Context::{
+            Attention, Done, Everywhere, Fleet, List, Output, Review, Session, Sessions, Task, Time, Timeline, Welcome,
+        };
         let chains: &[&[Context]] = &[
-            &[Welcome, Everywhere],
-            &[Welcome, List, Everywhere],
-            &[Review, List, Session, Everywhere],
-            &[Review, Task, List, Session, Everywhere],
-            &[Task, List, Session, Everywhere],
-            &[Output, Task, List, Session, Everywhere],
-            &[Task, Output, Session, Everywhere],
-            &[Fleet, List, Session, Everywhere],
-            &[Done, Output, Session, Everywhere],
-            &[Done, Output, List, Session, Everywhere],
-            &[List, Everywhere],
-            &[Attention, List, Everywhere],
-            &[Session, Everywhere],
+            &[Welcome, Time, Everywhere],
+            &[Welcome, List, Time, Everywhere],
+            &[Review, List, Session, Time, Everywhere],
+            &[Review, Task, List, Session, Time, Everywhere],
+            &[Task, List, Session, Time, Everywhere],
+            &[Output, Task, List, Session, Time, Everywhere],
+            &[Task, Output, Session, Time, Everywhere],
+            &[Fleet, List, Session, Time, Everywhere],
+            &[Done, Output, Session, Time, Everywhere],
+            &[Done, Output, List, Session, Time, Everywhere],
+            &[Timeline, Task, List, Session, Time, Everywhere],
+            &[List, Time, Everywhere],
+            &[Attention, List, Time, Everywhere],
+            &[Sessions, List, Session, Time, Everywhere],
+            &[Session, Time, Everywhere],
         ];
-        let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow")].into();
+        let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow"), ("Z", "zoom_out")].into();
         let at = |context: Context, key: &str| {
             ENTRIES.iter().find(|e| e.bindings.iter().any(|b| b.context == context && b.keys.contains(&key)))
         };
@@ -511,15 +571,18 @@ mod tests {
         let promised = [
             (
                 Context::Everywhere,
-                "1 2 3 4 5 6 tab shift-tab : ctrl-p ? f1 ! ctrl-n esc q ctrl-c ctrl-z ctrl-l ctrl-r M f10 Y S",
+                "1 2 3 4 5 6 tab shift-tab : ctrl-p ? f1 ! ctrl-n esc q ctrl-c ctrl-z ctrl-l ctrl-r M f10 Y S C",
             ),
+            (Context::Time, "; , . < > { } [ ] + - @ 0 F"),
+            (Context::Timeline, "z Z"),
             (Context::Session, "E T P R X u U"),
             (Context::List, "j k h l up down left right g G home end ctrl-d ctrl-u pgdn pgup / enter y space v o"),
             (Context::Task, "i a r e t p x w d c D J K"),
             (Context::Output, "f G / n N h l y z Z w v i"),
             (Context::Review, "enter E e c t D J K"),
             (Context::Done, "Y S r"),
-            (Context::Welcome, "f enter"),
+            (Context::Welcome, "f enter r"),
+            (Context::Sessions, "r F S D"),
             (Context::Card, "left right enter esc"),
             (Context::Text, "ctrl-s enter esc ctrl-o ctrl-/ ctrl-y ctrl-f"),
         ];

@@ -3,8 +3,8 @@
 
 use super::many::{Fates, listed, span};
 use super::reruns::{self, reruns};
-use super::{Leave, UiEffect};
-use crate::domain::protocol::{Command, Micros, Partial, RetryScope, StopScope, TaskId, Work};
+use super::{Leave, Next, SessionForm, UiEffect};
+use crate::domain::protocol::{Command, Micros, Partial, RetryScope, SessionId, StopScope, TaskId, Work};
 use crate::domain::state::{End, Life, State};
 use crate::domain::text::CleanText;
 
@@ -92,10 +92,59 @@ impl Card {
                 "finish what runs, start nothing new, then quit",
                 vec![UiEffect::Quit(Leave::AfterRunning)],
             ),
-            Choice::new('x', "cancel all, keeping partial answers, and quit", vec![UiEffect::Quit(Leave::CancelAll)]),
+            Choice::new(
+                'x',
+                "stop everything and quit; resume takes it up again",
+                vec![UiEffect::Quit(Leave::CancelAll)],
+            ),
             Choice::nothing("stay"),
         ];
         Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })
+    }
+
+    /// Leaving this session for something else; none when nothing runs that would be ended by it.
+    pub(super) fn leave_for(state: &State, next: &Next, now: Micros) -> Option<Self> {
+        let agents = match state.running().len() {
+            0 => return None,
+            1 => "1 agent is at work here.".to_owned(),
+            n => format!("{n} agents are at work here."),
+        };
+        let what = match next {
+            Next::Fleet(_) | Next::New => "begin anew",
+            Next::Resume(_) => "take the other session up",
+            Next::Replay(_) => "look at the other session's past",
+            Next::Attach(_) => "go to the other session",
+        };
+        let body = vec![agents.into(), "To leave this session ends it; r on the list takes it up again.".into()];
+        let choices = vec![
+            Choice::nothing("stay"),
+            Choice::new(
+                'x',
+                format!("cancel what runs, keeping partial answers, and {what}"),
+                vec![UiEffect::Go(next.clone())],
+            ),
+        ];
+        Some(Self::confirm("Leave this session", body, choices, now))
+    }
+
+    /// What to save of a session; none when there is neither an answer nor a session.
+    pub(super) fn save(answer: Option<UiEffect>, session: Option<&SessionId>, now: Micros) -> Option<Self> {
+        let mut choices: Vec<Choice> = answer.map(|a| Choice::new('a', "the answer", vec![a])).into_iter().collect();
+        let forms = [
+            ('r', "a report: figures, tables, answers, failures, what remains", SessionForm::Report),
+            ('t', "the transcript: plans, prompts, all that was answered", SessionForm::Transcript),
+            ('j', "every record, a line of JSON each", SessionForm::Records),
+        ];
+        for (key, words, form) in forms.into_iter().filter(|_| session.is_some()) {
+            let save = session.map(|id| UiEffect::SaveSession(id.clone(), form));
+            choices.push(Choice::new(key, words, save.into_iter().collect()));
+        }
+        if choices.is_empty() {
+            return None;
+        }
+        choices.push(Choice::nothing("nothing"));
+        let body = vec![CleanText::from_static("It goes to a new file in the folder Baton was started in.")];
+        Some(Self::confirm("Save", body, choices, now))
     }
 
     /// Suspending while something runs; none when nothing does.

@@ -61,7 +61,8 @@ impl Ui {
                     Screen::Review(goal) => self.review.select_row(goal, row, state),
                     Screen::Welcome => self.welcome.point_at_example(row),
                     Screen::Events => return self.events.click(row, state),
-                    Screen::Run | Screen::Graph | Screen::Done(_) | Screen::Other(_) => {}
+                    Screen::Sessions => return self.sessions.click(row, state, now),
+                    Screen::Run | Screen::Graph | Screen::Time | Screen::Done(_) | Screen::Other(_) => {}
                 }
                 Vec::new()
             }

@@ -89,10 +89,6 @@ impl DoneUi {
             Action::CopyAnswer | Action::Copy => {
                 return vec![answer_of(state, goal).map_or_else(no_answer, UiEffect::CopyAnswer)];
             }
-            Action::SaveAnswer => {
-                let save = |attempt| UiEffect::SaveAnswer { attempt, name: file_name(state, goal) };
-                return vec![answer_of(state, goal).map_or_else(no_answer, save)];
-            }
             Action::Again | Action::Retry => return again(state, goal, now),
             Action::Back | Action::Enter => {
                 let words = CleanText::new("1 shows the answer again; ctrl-n asks for another goal.");
@@ -124,7 +120,7 @@ fn again(state: &State, id: GoalId, now: Micros) -> Vec<UiEffect> {
 }
 
 /// A name for the answer's file, from the goal's first words.
-fn file_name(state: &State, goal: GoalId) -> String {
+pub(super) fn file_name(state: &State, goal: GoalId) -> String {
     let words: String = state.goal(goal).map(|g| g.text.chars().take(40).collect()).unwrap_or_default();
     format!("{}.md", Name::slug(&words))
 }
@@ -143,12 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_copied_and_saved_under_the_goals_words() {
+    fn the_answer_is_copied_and_has_a_name_of_the_goals_words() {
         let story = story::done();
         let answer = answer_of(&story.state, GoalId(1)).unwrap();
         assert_eq!(act(&story, Action::CopyAnswer), vec![UiEffect::CopyAnswer(answer)]);
-        let name = "compare-three-ways-to-parse-a-configurat.md".to_owned();
-        assert_eq!(act(&story, Action::SaveAnswer), vec![UiEffect::SaveAnswer { attempt: answer, name }]);
+        assert_eq!(file_name(&story.state, GoalId(1)), "compare-three-ways-to-parse-a-configurat.md");
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl EventsUi {
             self.look(log, state);
         }
         if let Some(cursor) = self.cursor {
-            let kept = cursor.max(log.first());
+            let kept = cursor.min(log.end().saturating_sub(1)).max(log.first());
             self.cursor = if self.is_shown(kept) { Some(kept) } else { self.nearest(kept) };
         }
         let (rows, at) = (self.rows(), self.position());
@@ -124,6 +124,13 @@ impl EventsUi {
             Some(_) => self.top.min(at).max((at + 1).saturating_sub(self.height)).min(last_top),
         };
         self.task = self.selected().and_then(|seq| log.get(seq)).and_then(|e| e.about(state).task).cloned();
+    }
+
+    /// Takes over what another frame looked through with the same filter: a record stays what it is.
+    pub(super) fn adopt(&mut self, other: Self) {
+        if self.filter == other.filter {
+            (self.found, self.looked) = (other.found, other.looked);
+        }
     }
 
     /// Looks at the records that came since, then at a slice of those before.

@@ -128,6 +128,30 @@ impl GraphUi {
         self.standing.weigh(state, &shown);
     }
 
+    /// What the user chose, without what frames worked out.
+    pub(super) fn choices(&self) -> Self {
+        Self {
+            chosen: self.chosen,
+            centre: self.centre,
+            at: self.at,
+            open: self.open.clone(),
+            filter: self.filter.clone(),
+            finding: self.finding.clone(),
+            board: self.board.clone(),
+            top: self.top,
+            ..Self::default()
+        }
+    }
+
+    /// Takes over what another frame worked out of the same plan and folds: it need not be worked out again.
+    pub(super) fn adopt(&mut self, other: Self) {
+        if self.open == other.open {
+            (self.plan, self.plot, self.folded) = (other.plan, other.plot, other.folded);
+            (self.dag, self.layer_of, self.opened) = (other.dag, other.layer_of, other.opened);
+            (self.layout, self.rails) = (other.layout, other.rails);
+        }
+    }
+
     fn follow_plan(&mut self, state: &State) {
         let plan =
             PlanKey { revisions: state.goals().iter().map(|g| g.revision).collect(), tasks: state.tasks().len() };

@@ -221,6 +221,7 @@ fn places(story: &Story) -> Vec<(&'static str, Ui)> {
         ("events", ui(Screen::Events)),
         ("review", ui(Screen::Review(goal))),
         ("done", ui(Screen::Done(goal))),
+        ("sessions", ui(Screen::Sessions)),
         ("other", ui(Screen::Other(3))),
         ("inspector", on(Screen::Run, Layer::Inspector(super::InspectorUi::new(task)))),
         ("attention", on(Screen::Run, Layer::Attention(super::AttentionUi::default()))),

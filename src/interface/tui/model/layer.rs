@@ -2,8 +2,8 @@
 
 use super::answer::Hand;
 use super::{
-    AnswerUi, AttentionUi, Card, EditorUi, FormUi, InspectorUi, MessageUi, PaletteUi, PreviewUi, RetryUi, ThemesUi,
-    UiEffect,
+    AnswerUi, AttentionUi, Card, EditorUi, FormUi, GoToUi, InspectorUi, MessageUi, PaletteUi, PreviewUi, RetryUi,
+    ThemesUi, UiEffect,
 };
 use crate::domain::protocol::Micros;
 use crate::domain::state::State;
@@ -38,6 +38,8 @@ pub enum Layer {
     Message(MessageUi),
     /// What was said on the notice line.
     Notices(usize),
+    /// Where in the session to go.
+    GoTo(GoToUi),
 }
 
 /// What a layer does with an action.
@@ -66,7 +68,9 @@ impl Layer {
         match self {
             Self::Help(_) | Self::Notices(_) | Self::Themes(_) => vec![Context::List, Context::Everywhere],
             Self::Attention(_) => vec![Context::Attention, Context::List, Context::Everywhere],
-            Self::Palette(_) | Self::Message(_) | Self::Editor(_) | Self::Form(_) => vec![Context::Text],
+            Self::Palette(_) | Self::Message(_) | Self::Editor(_) | Self::Form(_) | Self::GoTo(_) => {
+                vec![Context::Text]
+            }
             Self::Retry(retry) => retry.contexts(),
             Self::Answer(answer) => answer.contexts(),
             Self::Card(_) | Self::Preview(_) => vec![Context::Card],

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod attention;
 mod card;
 mod clicks;
+pub mod control;
 pub mod done;
 mod editing;
 pub mod editor;
@@ -15,6 +16,7 @@ pub mod field;
 pub mod form;
 pub mod graph;
 pub mod inspector;
+mod instant;
 mod layer;
 pub(crate) mod level;
 pub mod many;
@@ -29,10 +31,12 @@ pub mod retry;
 pub mod review;
 pub mod run;
 pub(crate) mod scroll;
+pub mod sessions;
 pub mod spots;
 mod task_edits;
 pub mod task_verbs;
 pub mod themes;
+pub mod time;
 mod update;
 pub mod welcome;
 
@@ -42,6 +46,7 @@ use super::action::{Action, Context};
 use crate::domain::protocol::{AttemptId, Channel, Command, EndpointName, GoalId, Micros, SessionId, Subject, TaskId};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
+use crate::engine::client::{Leaving, Standing};
 
 pub use answer::AnswerUi;
 pub use attention::AttentionUi;
@@ -65,7 +70,9 @@ pub use remembered::Remembered;
 pub use retry::RetryUi;
 pub use review::ReviewUi;
 pub use run::RunUi;
+pub use sessions::{SessionForm, SessionsNews, SessionsUi};
 pub use themes::ThemesUi;
+pub use time::{GoToUi, Moment, TimeUi, Travel};
 pub(crate) use update::needs_you;
 pub use welcome::WelcomeUi;
 
@@ -77,6 +84,8 @@ pub use welcome::WelcomeUi;
 /// `observe(&mut self, &State, &Record)` after each record.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
+    /// What becomes of the session when this console is left.
+    pub leaving: Leaving,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// What is shown.
@@ -91,8 +100,14 @@ pub struct Ui {
     pub review: ReviewUi,
     /// An answer.
     pub done: DoneUi,
+    /// Screen 4, and the moment that is shown.
+    pub time: TimeUi,
     /// Screen 5.
     pub events: EventsUi,
+    /// Screen 6.
+    pub sessions: SessionsUi,
+    /// What this console is to the session.
+    pub standing: Standing,
     /// What lies on top, the last one uppermost; it has the keys.
     pub layers: Vec<Layer>,
     /// What the notice line says.
@@ -143,7 +158,11 @@ impl Ui {
     /// A text field or a card stands alone: plain letters belong to it.
     pub fn contexts(&self, state: &State) -> Vec<Context> {
         if let Some(layer) = self.layers.last() {
-            return layer.contexts(state);
+            let mut contexts = layer.contexts(state);
+            if let Some(at) = contexts.iter().position(|c| *c == Context::Everywhere) {
+                contexts.insert(at, Context::Time);
+            }
+            return contexts;
         }
         let mut contexts = match self.screen {
             Screen::Welcome => self.welcome.contexts(state),
@@ -151,13 +170,16 @@ impl Ui {
             Screen::Run => self.run.contexts(state),
             Screen::Graph => self.graph.contexts(state),
             Screen::Done(_) => self.done.contexts(state),
+            Screen::Time => self.time.timeline.contexts(),
             Screen::Events => self.events.contexts(state),
+            Screen::Sessions => self.sessions.contexts(),
             Screen::Other(_) => Vec::new(),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
             if !matches!(self.screen, Screen::Welcome) {
                 contexts.push(Context::Session);
             }
+            contexts.push(Context::Time);
             contexts.push(Context::Everywhere);
         }
         contexts
@@ -168,6 +190,10 @@ impl Ui {
         let notice = self.notice.as_ref().map(|n| n.until);
         let card = self.layers.last().and_then(Layer::listens_at).filter(|at| *at > now);
         let layer = self.layers.last().and_then(Layer::deadline);
+        // Of the past, nothing changes by itself but what was said.
+        if self.time.moment.is_some() {
+            return [notice, card, layer].into_iter().flatten().min();
+        }
         let events = (self.screen == Screen::Events).then(|| self.events.deadline()).flatten();
         [notice, card, layer, self.run.deadline(), events].into_iter().flatten().min()
     }
@@ -203,8 +229,12 @@ pub enum Screen {
     Graph,
     /// A goal's answer.
     Done(GoalId),
+    /// Screen 4: who worked when.
+    Time,
     /// Screen 5: the journal.
     Events,
+    /// Screen 6: what ran and runs.
+    Sessions,
     /// The other screens: they say what they will show and which key leads back.
     Other(u8),
 }
@@ -228,6 +258,8 @@ pub enum Msg {
     Wheel(u16, u16, i16),
     /// The terminal has this size.
     Resize(u16, u16),
+    /// Something was found out about sessions.
+    Sessions(Box<SessionsNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
     Tick,
 }
@@ -296,6 +328,29 @@ pub enum UiEffect {
     PreviewTheme(String),
     /// Wear a theme from now on, and at the next start.
     KeepTheme(String),
+    /// Look for sessions; what is found comes back with [`Msg::Sessions`].
+    ListSessions,
+    /// Look for a text in all that was said in these sessions; matches come back with [`Msg::Sessions`].
+    SearchSessions {
+        /// Which search it is: its matches carry the number.
+        number: u64,
+        /// The text.
+        text: String,
+        /// The sessions, in the order they are looked through.
+        sessions: Vec<SessionId>,
+    },
+    /// Stop looking for it.
+    StopSearch,
+    /// Delete a session.
+    DeleteSession(SessionId),
+    /// Make a new session with all of this one's past, held.
+    ForkSession(SessionId),
+    /// Save a session in a form to a file in the working folder.
+    SaveSession(SessionId, SessionForm),
+    /// Show another moment, or play.
+    Travel(Travel),
+    /// Make a new session with the past up to a record.
+    Fork(u64),
     /// Leave this session for something else.
     Go(Next),
 }

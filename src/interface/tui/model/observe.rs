@@ -120,6 +120,8 @@ impl Ui {
             }
         }
         self.observe_editing(record);
+        self.observe_control(state, record);
+        self.time.observe(state, record);
         self.welcome.observe(state, record);
         self.review.observe(state, record);
         self.run.observe(state, record);

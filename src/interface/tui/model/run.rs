@@ -8,6 +8,7 @@ pub mod areas;
 pub mod figures;
 pub mod filter;
 pub mod groups;
+mod instant;
 mod lights;
 pub mod marks;
 pub mod order;
@@ -217,7 +218,11 @@ impl RunUi {
         self.zoom = self.zoom.filter(|t| (t.0 as usize) < state.tasks().len());
         self.areas = divide(area, self.wish(state));
         let capacity = if self.zoom.is_some() { self.panes.list.len().max(1) } else { self.areas.panes.len() };
-        self.panes.assign(state, now, capacity, self.preview(state));
+        let first = self.zoom.filter(|_| self.panes.past).or_else(|| self.preview(state));
+        self.panes.assign(state, now, capacity, first);
+        if let Some(at) = self.zoom.filter(|_| self.panes.past).and_then(|t| self.panes.of(t)) {
+            self.panes.focus = at;
+        }
         // A zoomed pane is all there is to see, so keys mean it.
         if let Some(at) = self.zoom.and_then(|t| self.panes.of(t))
             && self.focus != Focus::Pane

@@ -20,6 +20,11 @@ impl Scroll {
         self.top.get()
     }
 
+    /// How many rows were shown.
+    pub(crate) fn page(&self) -> usize {
+        self.page.get()
+    }
+
     /// Whether an action scrolls; if so it was done.
     pub(crate) fn act(&mut self, action: Action) -> bool {
         let (top, page) = (self.top.get(), self.page.get().max(1));

@@ -10,6 +10,7 @@ use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, 
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::engine::client::Leaving;
 use crate::interface::tui::action::{Action, Context};
 
 /// How long after a ctrl-c a second one means at once.
@@ -32,6 +33,7 @@ impl Ui {
                 self.give_screen(&msg, state, now)
             }
             Msg::Action(action) => self.act(action, state, now),
+            Msg::Sessions(news) => self.sessions.hear(*news),
             Msg::Click(x, y) => self.click(x, y, state, now),
             Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
                 self.input(&msg, state, now)
@@ -150,6 +152,11 @@ impl Ui {
         if self.is_deaf(now) && action != Action::Redraw {
             return Vec::new();
         }
+        if action.acts()
+            && let Some(words) = self.barred(state)
+        {
+            return vec![UiEffect::Notice(words)];
+        }
         if let Some(effects) = self.act_editing(action, state, now) {
             return effects;
         }
@@ -186,7 +193,16 @@ impl Ui {
                 }
                 _ => self.show(home(state)),
             },
+            Action::Screen(4) => self.show(Screen::Time),
             Action::Screen(5) => self.show(Screen::Events),
+            Action::Screen(6) => {
+                let mut effects = self.show(Screen::Sessions);
+                effects.push(UiEffect::ListSessions);
+                effects
+            }
+            Action::GoTo => vec![open(Layer::GoTo(super::GoToUi::default()))],
+            Action::Fork => self.fork(state, now),
+            Action::Control => self.act_on_control(state, now),
             Action::Screen(2) => {
                 if let Some(task) = self.run.selected() {
                     self.graph.select(task);
@@ -212,6 +228,9 @@ impl Ui {
                 effects.extend(self.welcome.update(action, state, now));
                 effects
             }
+            // Nothing ends with a console that watches a session of another process.
+            Action::Quit if self.leaving == Leaving::OnlyCloses => vec![UiEffect::Quit(Leave::Idle)],
+            Action::Suspend if self.leaving == Leaving::OnlyCloses => vec![UiEffect::Suspend],
             Action::Quit => match Card::leave(state, now) {
                 Some(_)
                     if self.layers.iter().any(|l| matches!(l, Layer::Card(c) if c.kind == super::CardKind::Leave)) =>
@@ -232,7 +251,10 @@ impl Ui {
             },
             Action::Redraw => vec![UiEffect::Redraw],
             // There it also looks for the real fleet again.
-            Action::Refresh if self.screen == Screen::Welcome => self.screen_acts(action, state, now),
+            Action::Refresh if matches!(self.screen, Screen::Welcome | Screen::Sessions) => {
+                self.screen_acts(action, state, now)
+            }
+            Action::ResumeSession if self.screen == Screen::Welcome => self.sessions.resume_last(state, now),
             Action::Refresh => {
                 let mut effects = notice("asking every endpoint");
                 effects.push(UiEffect::Send(Command::Probe(None)));
@@ -264,14 +286,21 @@ impl Ui {
                 Some((_, attempt)) => vec![UiEffect::CopyAnswer(attempt)],
                 None => notice("there is no answer yet"),
             },
-            Action::SaveAnswer => match self.answer(state) {
-                Some((goal, attempt)) => {
-                    vec![UiEffect::SaveAnswer { attempt, name: format!("baton-answer-{goal}.md") }]
-                }
-                None => notice("there is no answer yet"),
-            },
+            Action::SaveAnswer if self.screen == Screen::Sessions => self.screen_acts(action, state, now),
+            Action::SaveAnswer => {
+                let answer = self.answer(state).map(|(goal, attempt)| {
+                    let name = match self.screen {
+                        Screen::Done(shown) if shown == goal => super::done::file_name(state, goal),
+                        _ => format!("baton-answer-{goal}.md"),
+                    };
+                    UiEffect::SaveAnswer { attempt, name }
+                });
+                Card::save(answer, state.session.as_ref(), now)
+                    .map_or_else(|| notice("there is no session yet to save"), |card| vec![open(Layer::Card(card))])
+            }
             Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
             Action::Back if self.screen == Screen::Events && self.events.back() => Vec::new(),
+            Action::Back if self.screen == Screen::Sessions && self.sessions.is_inside() => self.sessions.back(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
                 if effects.is_empty() && !matches!(self.screen, Screen::Run | Screen::Welcome) {
@@ -279,7 +308,10 @@ impl Ui {
                 }
                 effects
             }
-            action => self.act_below(action, state, now),
+            action => match super::time::travel(action) {
+                Some(travel) => vec![UiEffect::Travel(travel)],
+                None => self.act_below(action, state, now),
+            },
         }
     }
 
@@ -306,7 +338,9 @@ impl Ui {
                 _ => self.graph.update(action, state, now),
             },
             Screen::Done(goal) => self.done.update(goal, action, state, now),
+            Screen::Time => self.time.timeline.update(action, state, now),
             Screen::Events => self.events.update(action, state, now),
+            Screen::Sessions => self.sessions.update(action, state, now),
             Screen::Other(_) if action == Action::Back => Vec::new(),
             Screen::Other(_) => not_here(action),
         }
@@ -360,6 +394,10 @@ impl Ui {
                 message.field.input(msg);
                 Vec::new()
             }
+            Some(Layer::GoTo(goto)) => {
+                goto.input(msg);
+                Vec::new()
+            }
             Some(Layer::Notices(scroll)) => {
                 if let Msg::Wheel(_, _, by) = msg {
                     *scroll = scroll.saturating_add_signed(isize::from(*by));
@@ -387,7 +425,9 @@ impl Ui {
             Screen::Run => self.run.input(msg, state, now),
             Screen::Graph => self.graph.input(msg, state, now),
             Screen::Done(goal) => self.done.input(goal, msg, state, now),
+            Screen::Time => self.time.timeline.input(msg),
             Screen::Events => self.events.input(msg),
+            Screen::Sessions => self.sessions.input(msg),
             Screen::Other(_) => Vec::new(),
         }
     }
@@ -473,6 +513,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
         Layer::Message(message) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,
             action => Some(message.update(action, state)),
+        },
+        Layer::GoTo(goto) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(goto.update(action)),
         },
         Layer::Notices(scroll) => {
             *scroll = match action {

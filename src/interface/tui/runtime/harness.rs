@@ -12,7 +12,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tokio::sync::mpsc;
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Parted, Preset};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Opens, Parted, Preset};
 use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
@@ -23,6 +23,7 @@ use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
 use crate::interface::tui::terminal::{Bell, Stage};
 use crate::interface::tui::theme::{Depth, Theme, Themes};
+use crate::interface::tui::time::Reads;
 
 /// A client that says what a test tells it to, and keeps what it was sent.
 pub(crate) struct Told {
@@ -146,6 +147,27 @@ impl Stage for Board {
     }
 }
 
+/// What a console is started with in tests: everything of it in `folder`.
+pub(crate) fn options(folder: &std::path::Path) -> ConsoleOptions {
+    ConsoleOptions {
+        themes: Themes::default().with_folder(&folder.join("themes")),
+        theme: Preset::Given("mono".into()),
+        mouse: Preset::Given(Mouse::Terminal),
+        motion: Motion::Full,
+        depth: Depth::None,
+        glyphs: GlyphChoice::Unicode,
+        keymap: Keymap::default(),
+        state_folder: folder.to_owned(),
+        working_folder: folder.to_owned(),
+        bell: Bell::Rings,
+        notify: Notify::WhenAway,
+        opens: Opens::Live,
+        reads: Reads::Here,
+        forks: None,
+        warnings: Vec::new(),
+    }
+}
+
 /// A console that a test types at.
 pub(crate) struct Harness {
     console: Console<Told, Board>,
@@ -185,20 +207,7 @@ impl Harness {
         let client = Told { records, sent: Arc::clone(&sent), now: Arc::clone(&now) };
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let board = Board { terminal, events: Some(events), log: Rc::clone(&log) };
-        let options = ConsoleOptions {
-            themes: Themes::default().with_folder(&folder.join("themes")),
-            theme,
-            mouse,
-            motion: Motion::Full,
-            depth,
-            glyphs: GlyphChoice::Unicode,
-            keymap: Keymap::default(),
-            state_folder: folder.to_owned(),
-            working_folder: folder.to_owned(),
-            bell: Bell::Rings,
-            notify: Notify::WhenAway,
-            warnings: Vec::new(),
-        };
+        let options = ConsoleOptions { theme, mouse, depth, ..options(folder) };
         let mut console = Console::new(client, board, Signals::none(), options);
         console.begin(Greeting::Trust).unwrap();
         Self { console, typing, telling: Some(telling), seq: 0, sent, now, log, _folder: None }

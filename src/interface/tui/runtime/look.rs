@@ -73,7 +73,8 @@ impl<C: Client, S: Stage> Console<C, S> {
     fn tell(&mut self, warnings: &[ThemeWarning]) {
         if let Some(first) = warnings.first() {
             let words = and_more(&first.to_string(), warnings.len() - 1);
-            self.ui.say(words, Tone::Warning, self.client.now());
+            let now = self.client.now();
+            self.seen().say(words, Tone::Warning, now);
         }
     }
 
@@ -85,7 +86,7 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// The theme that is to be seen now: the one tried on, else the one kept.
     fn worn(&self) -> String {
-        let picker = self.ui.layers.iter().find_map(|l| match l {
+        let picker = self.eyes().2.layers.iter().find_map(|l| match l {
             Layer::Themes(picker) => picker.chosen(),
             _ => None,
         });
@@ -105,7 +106,8 @@ impl<C: Client, S: Stage> Console<C, S> {
                 Preset::Given(set) if set != name => format!("theme {name} until you leave: your settings say {set}"),
                 _ => format!("theme {name}"),
             };
-            self.ui.say(words, Tone::Plain, self.client.now());
+            let now = self.client.now();
+            self.seen().say(words, Tone::Plain, now);
         }
         let mut kept = self.looks.memory.kept().clone();
         kept.theme = Some(name.to_owned());
@@ -120,10 +122,10 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Opens the picker.
     pub(super) fn choose_theme(&mut self) {
         self.look_at_themes(Glance::Now);
-        self.ui.layers.retain(|l| !matches!(l, Layer::Themes(_)));
+        self.seen().layers.retain(|l| !matches!(l, Layer::Themes(_)));
         let picker = ThemesUi::new(self.theme_rows(), &self.theme.name);
         // A name that is no theme is not what going back is to bring.
-        self.ui.layers.push(Layer::Themes(picker));
+        self.seen().layers.push(Layer::Themes(picker));
     }
 
     fn theme_rows(&self) -> Vec<ThemeRow> {
@@ -142,7 +144,7 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.looks.glanced = Instant::now();
         let Look::Changed(names) = self.options.themes.look_again() else { return };
         let rows = self.theme_rows();
-        for layer in &mut self.ui.layers {
+        for layer in &mut self.seen().layers {
             if let Layer::Themes(picker) = layer {
                 picker.refresh(rows.clone());
             }
@@ -153,14 +155,15 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.tell(&unread);
         if wrong + unread.len() == 0 {
             let words = format!("themes read again: {}", names.join(", "));
-            self.ui.say(words, Tone::Plain, self.client.now());
+            let now = self.client.now();
+            self.seen().say(words, Tone::Plain, now);
         }
     }
 
     /// The user switched the mouse: from now on that is kept.
     pub(super) fn keep_mouse(&mut self) {
         let mut kept = self.looks.memory.kept().clone();
-        kept.mouse = Some(self.ui.mouse == Mouse::Baton);
+        kept.mouse = Some(self.eyes().2.mouse == Mouse::Baton);
         self.keep(kept);
     }
 
@@ -191,7 +194,8 @@ impl<C: Client, S: Stage> Console<C, S> {
     fn unkept(&mut self, error: &std::io::Error) {
         tracing::warn!(%error, "console.toml was not written");
         let words = format!("how the console looks is not kept: {error}");
-        self.ui.say(words, Tone::Warning, self.client.now());
+        let now = self.client.now();
+        self.seen().say(words, Tone::Warning, now);
     }
 
     /// Pins again what was pinned when this session was seen last, as its tasks come.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crossterm::event::Event;
+use crossterm::event::{Event, MouseButton, MouseEventKind};
 use ratatui::style::Color;
 
 use super::harness::{Happened, Harness};

@@ -5,12 +5,12 @@ use super::{Console, ConsoleExit, Course, Parted};
 use crate::domain::protocol::{AttemptId, Channel, Command, TaskId};
 use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
 use crate::domain::text::CleanText;
-use crate::engine::client::Client;
+use crate::engine::client::{Client, Leaving};
 use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
 use crate::interface::tui::log::Entry;
-use crate::interface::tui::model::{Leave, Tone, UiEffect};
+use crate::interface::tui::model::{Leave, Tone, Ui, UiEffect};
 use crate::interface::tui::terminal::Stage;
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -21,8 +21,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.keep_looks();
     }
 
-    async fn perform(&mut self, effect: UiEffect) {
+    pub(super) async fn perform(&mut self, effect: UiEffect) {
         let done = match effect {
+            UiEffect::Send(command) if self.refuses(&command) => Ok(()),
             UiEffect::Send(command) => {
                 if let Err(error) = self.client.send(command) {
                     self.say((error.to_string().into(), Tone::Warning));
@@ -44,7 +45,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 }
             },
             UiEffect::CopyText(attempt, channel) => {
-                let text = self.transcripts.text(attempt, channel);
+                let text = self.eyes().1.text(attempt, channel);
                 self.copy(&text)
             }
             UiEffect::CopySelection => self.copy_selection(),
@@ -79,7 +80,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::ToggleMouse => {
                 self.keep_mouse();
-                self.stage.mouse(self.ui.mouse)
+                self.stage.mouse(self.eyes().2.mouse)
             }
             UiEffect::NextTheme => {
                 self.next_theme();
@@ -95,6 +96,38 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::KeepTheme(name) => {
                 self.keep_theme(&name);
+                Ok(())
+            }
+            UiEffect::ListSessions => {
+                self.desk.list();
+                Ok(())
+            }
+            UiEffect::SearchSessions { number, text, sessions } => {
+                self.desk.search(number, text, sessions);
+                Ok(())
+            }
+            UiEffect::StopSearch => {
+                self.desk.stop_search();
+                Ok(())
+            }
+            UiEffect::DeleteSession(id) => {
+                self.delete_session(&id);
+                Ok(())
+            }
+            UiEffect::ForkSession(id) => {
+                self.desk.fork(id);
+                Ok(())
+            }
+            UiEffect::SaveSession(id, form) => {
+                self.save_session(id, form);
+                Ok(())
+            }
+            UiEffect::Travel(travel) => {
+                self.travel(travel);
+                Ok(())
+            }
+            UiEffect::Fork(seq) => {
+                self.fork(seq);
                 Ok(())
             }
             UiEffect::Go(next) => {
@@ -115,7 +148,19 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     fn say(&mut self, (text, tone): effect::Said) {
-        self.ui.say(text, tone, self.now());
+        let now = self.now();
+        self.seen().say(text, tone, now);
+    }
+
+    /// Whether a command can't be given from here; then it is said why.
+    fn refuses(&mut self, command: &Command) -> bool {
+        let (state, _, ui) = self.eyes();
+        let Some(words) = ui.barred(state) else { return false };
+        if self.away.moved.is_none() && Ui::is_of_control(command) {
+            return false;
+        }
+        self.say((words, Tone::Plain));
+        true
     }
 
     /// The whole answer of an attempt: raw into files, clean where a terminal or another program pastes it. What is no
@@ -126,15 +171,17 @@ impl<C: Client, S: Stage> Console<C, S> {
             None => {
                 let words = "the beginning is gone from memory and could not be read back: this is the rest";
                 self.say((CleanText::from_static(words), Tone::Warning));
-                self.transcripts.text(attempt, Channel::Answer)
+                self.eyes().1.text(attempt, Channel::Answer)
             }
         }
     }
 
     /// The same; none when its beginning can't be read back.
     async fn whole_answer(&mut self, attempt: AttemptId) -> Option<String> {
-        if self.transcripts.gone(attempt) == 0 {
-            return Some(self.transcripts.text(attempt, Channel::Answer));
+        let transcripts = self.eyes().1;
+        let all_there = self.away.moved.is_none() || transcripts.count(attempt) > 0;
+        if transcripts.gone(attempt) == 0 && all_there {
+            return Some(transcripts.text(attempt, Channel::Answer));
         }
         self.say((CleanText::from_static("reading the journal"), Tone::Plain));
         // A frame that can't be drawn is met by the next one.
@@ -145,8 +192,12 @@ impl<C: Client, S: Stage> Console<C, S> {
     fn copy_selection(&mut self) -> std::io::Result<()> {
         // Keys that came together are met by the view first: it knows the rows.
         self.draw()?;
-        let text = crate::interface::tui::view::run::selected(&self.state, &self.ui.run, &mut self.caches.run);
-        self.ui.run.end_selection();
+        let (state, run, caches) = match self.away.moved.as_deref_mut() {
+            Some(moved) => (&moved.state, &mut moved.ui.run, &mut moved.caches),
+            None => (&self.state, &mut self.ui.run, &mut self.caches),
+        };
+        let text = crate::interface::tui::view::run::selected(state, run, &mut caches.run);
+        run.end_selection();
         match text {
             Some(text) => self.copy(&text),
             None => {
@@ -158,7 +209,7 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// The record at a place as JSON, where all of it is kept.
     fn record(&self, seq: u64) -> Option<String> {
-        match self.transcripts.log().get(seq)? {
+        match self.eyes().1.log().get(seq)? {
             Entry::Whole(record) => serde_json::to_string_pretty(record).ok(),
             Entry::Output { .. } => None,
         }
@@ -273,6 +324,11 @@ impl<C: Client, S: Stage> Console<C, S> {
         self.events = None;
         self.parted = Parted::Yes;
         launcher::tell_detached();
+        if self.client.leaving() == Leaving::OnlyCloses {
+            // What is watched lives elsewhere, and goes on there.
+            self.end(ConsoleExit::Detached);
+            return;
+        }
         self.log_what_goes_on();
         self.end_if_all_is_done();
     }
@@ -286,16 +342,22 @@ impl<C: Client, S: Stage> Console<C, S> {
 
     /// Without a terminal: ends the session when nothing is left that can go on by itself.
     pub(super) fn end_if_all_is_done(&mut self) {
+        if self.parted == Parted::No {
+            return;
+        }
+        // Nobody looks here any more: who attaches next has control. (Again each time: a client may come late.)
+        self.client.part();
         let on = matches!(self.course, Course::On | Course::WhenIdle);
-        if self.parted == Parted::Yes && on && self.waiting.is_empty() && !self.goes_on() {
+        if on && self.waiting.is_empty() && !self.goes_on() {
             self.end(ConsoleExit::Detached);
         }
     }
 
-    /// Whether something runs, or will without the operator.
+    /// Whether something runs or will without the operator, waits for a review, or is watched from elsewhere.
     fn goes_on(&self) -> bool {
         let now = self.client.now();
-        if self.state.seq == 0 || self.state.running().len() > 0 {
+        let drafted = self.state.goals().iter().any(|g| g.phase == GoalPhase::Draft);
+        if self.state.seq == 0 || self.state.running().len() > 0 || drafted || !self.state.viewers.is_empty() {
             return true;
         }
         let will = |(i, task): (usize, &crate::domain::state::Task)| {

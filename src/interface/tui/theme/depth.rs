@@ -156,6 +156,11 @@ pub fn looks(cell: &ratatui::buffer::Cell) -> [Option<(u8, u8, u8)>; 2] {
     [look(cell.fg), look(cell.bg)]
 }
 
+/// What the text and the ground of a style look like; none: the terminal's own.
+pub fn grounds(style: ratatui::style::Style) -> [Option<(u8, u8, u8)>; 2] {
+    [style.fg.and_then(look), style.bg.and_then(look)]
+}
+
 fn ansi(i: u8) -> Color {
     match i {
         0 => Color::Black,

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use ratatui::style::Style;
 
-pub use depth::{ColorChoice, Depth, looks};
+pub use depth::{ColorChoice, Depth, grounds, looks};
 pub use file::{Origin, ThemeWarning};
 pub use load::{Listed, Look, Themes};
 

@@ -48,7 +48,10 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     if scene.ui.layers.is_empty() && other_field(scene, left, buf) {
         return;
     }
-    if here && !run.filter.is_empty() {
+    if let Some(moment) = &scene.ui.time.moment {
+        left = super::time::strip(scene, moment, left, buf);
+    }
+    if here && !run.filter.is_empty() && scene.ui.time.moment.is_none() {
         let most = if scene.ui.notice.is_some() { usize::from(left.width) / 2 } else { usize::from(left.width) };
         let after = said(scene);
         let text = format!("filter: {}", CleanText::one_line(run.filter.text.trim()));
@@ -61,7 +64,12 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
             put(buf, left, back, theme.style(Slot::Dim));
         }
     }
-    let Some(notice) = &scene.ui.notice else { return };
+    let Some(notice) = &scene.ui.notice else {
+        if let Some(words) = scene.ui.barred(scene.state).filter(|_| scene.ui.time.moment.is_none()) {
+            put(buf, left, &theme.cut(&words, usize::from(left.width)), theme.style(Slot::Notice));
+        }
+        return;
+    };
     let slot = match notice.tone {
         Tone::Plain => Slot::Notice,
         Tone::Warning => Slot::Warning,
@@ -79,6 +87,9 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
             let slot = if ui.events.filter().1.is_some() { Slot::Warning } else { Slot::Dim };
             super::events::field(&ui.events).map(|(text, says)| ("filter", text, says, slot))
         }
+        Screen::Sessions if ui.notice.is_none() || ui.sessions.is_typing() => {
+            ui.sessions.field().map(|(label, text, says)| (label, text, says, Slot::Dim))
+        }
         _ => None,
     };
     let Some((label, text, says, slot)) = typed else { return false };
@@ -87,7 +98,12 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
     let beside = width(&says).min(usize::from(left.width / 2)) + 4;
     let room = usize::from(left.width).saturating_sub(beside);
     left = put(buf, left, &cut_start(&text, room), theme.style(Slot::Input));
-    if ui.screen == Screen::Graph || ui.events.is_typing() {
+    let typing = match ui.screen {
+        Screen::Sessions => ui.sessions.is_typing(),
+        Screen::Events => ui.events.is_typing(),
+        _ => true,
+    };
+    if typing {
         left = put(buf, left, theme.glyph(Glyph::Caret), theme.style(Slot::Input));
     }
     let says = theme.cut(&format!("  {}", CleanText::one_line(&says)), usize::from(left.width));

@@ -13,10 +13,12 @@ use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::Screen;
+use crate::interface::tui::model::control::Control;
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::model::spots::Spot;
+use crate::interface::tui::model::time::Kind;
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::theme::{Glyph, GlyphSet, Slot};
 use crate::interface::tui::widget::bar::filled;
 use crate::interface::tui::widget::figure::{clock, gigabytes, seconds_clock};
 use crate::interface::tui::widget::pen::{Pen, put_right};
@@ -53,7 +55,7 @@ fn first(scene: &Scene<'_>) -> &'static str {
         Screen::Welcome => "Goal",
         Screen::Review(_) => "Plan",
         Screen::Done(_) => "Answer",
-        Screen::Run | Screen::Graph | Screen::Events | Screen::Other(_) => "Run",
+        Screen::Run | Screen::Graph | Screen::Time | Screen::Events | Screen::Sessions | Screen::Other(_) => "Run",
     }
 }
 
@@ -61,7 +63,9 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let end = area.right().saturating_sub(1);
     let shown = match scene.ui.screen {
+        Screen::Time => 3,
         Screen::Events => 4,
+        Screen::Sessions => 5,
         Screen::Graph => 1,
         Screen::Other(n) => usize::from(n.saturating_sub(1)),
         _ => 0,
@@ -100,6 +104,15 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     }
     if !fleet.is_empty() {
         parts.push(format!("fleet {fleet}"));
+    }
+    match scene.ui.control(scene.state) {
+        Control::Alone => {}
+        Control::Yours => parts.push("control: you".to_owned()),
+        Control::Free => parts.push("control: nobody".to_owned()),
+        Control::Of(name) => parts.push(format!("control: {}", theme.cut(&name, 16))),
+    }
+    if scene.state.viewers.len() > 1 {
+        parts.push(format!("{} watch", scene.state.viewers.len()));
     }
     let tail = parts.join(&dot);
     let goal = goal(scene);
@@ -220,6 +233,15 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let mut out = Vec::new();
     let field =
         |text: String, slot: Slot, keep: Keep| Field { text, style: theme.style(slot), keep, short: None, least: None };
+    let badge = |words: &str| field(format!(" {words} "), Slot::Badge, Keep::Always);
+    if scene.ui.time.kind == Kind::Replay {
+        out.push(badge("REPLAY"));
+    } else if let Some(moment) = &scene.ui.time.moment {
+        let back = format!("{} {}", if theme.glyphs == GlyphSet::Unicode { "‹" } else { "<" }, clock(moment.at));
+        out.push(badge(&back));
+    } else if scene.ui.only_looks(state) {
+        out.push(badge("VIEWER"));
+    }
     if state.config.fleet.is_simulated() {
         let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
         out.push(Field { least: Some(" SIM ".to_owned()), ..badge });

@@ -136,6 +136,20 @@ const EVENTS: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const SESSIONS: &[Words] = &[
+    (&[Action::Enter], "replay"),
+    (&[Action::ResumeSession], "resume"),
+    (&[Action::Search], "filter, search"),
+    (&[Action::ForkSession], "fork"),
+    (&[Action::SaveAnswer], "report, export"),
+    (&[Action::DeleteSession], "delete"),
+    (&[Action::Refresh], "look again"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const SESSIONS_FIELD: &[Words] =
+    &[(&[Action::Enter], "filter"), (&[Action::TextFind], "search all that was said"), (&[Action::Back], "as it was")];
 const GRAPH: &[Words] = &[
     (&[Action::Enter], "open"),
     (&[Action::Left, Action::Down, Action::Up, Action::Right], "move"),
@@ -152,6 +166,26 @@ const GRAPH: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const TIME: &[Words] = &[
+    (&[Action::Enter], "open"),
+    (&[Action::Left, Action::Right], "time"),
+    (&[Action::Down, Action::Up], "lane"),
+    (&[Action::PreviousMatch, Action::NextMatch], "in lane"),
+    (&[Action::Zoom, Action::ZoomOut], "zoom"),
+    (&[Action::Play], "play"),
+    (&[Action::GoTo], "go to"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+/// What works on every screen at another moment, before what the screen itself says.
+const PAST: &[Words] = &[
+    (&[Action::Play], "play"),
+    (&[Action::PreviousRecord, Action::NextRecord], "record"),
+    (&[Action::Rewind, Action::Forward], "5 s"),
+    (&[Action::Now], "now"),
+    (&[Action::Fork], "fork"),
+];
 const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
 
 /// The hints in the words of what has the focus; none: those of the table.
@@ -167,6 +201,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Answer(_) | Layer::Message(_) => Some(WRITE.to_vec()),
             Layer::Inspector(inspector) if inspector.field().is_some() => Some(SEEK.to_vec()),
             Layer::Inspector(_) => Some(INSPECTOR.to_vec()),
+            Layer::GoTo(_) => Some(vec![(&[Action::Enter], "go"), (&[Action::Back], "stay")]),
             Layer::Palette(_) => None,
             Layer::Editor(editor) if editor.find.is_some() => Some(FIND.to_vec()),
             Layer::Editor(_) => Some(EDITOR.to_vec()),
@@ -191,6 +226,17 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
                 })
                 .collect(),
         ),
+        Screen::Sessions if scene.ui.sessions.is_typing() => Some(SESSIONS_FIELD.to_vec()),
+        Screen::Sessions => Some(
+            SESSIONS
+                .iter()
+                .map(|(actions, words)| match scene.ui.sessions.enters(scene.state) {
+                    Some(word) if *words == "replay" => (*actions, word),
+                    _ => (*actions, *words),
+                })
+                .collect(),
+        ),
+        Screen::Time => Some(TIME.to_vec()),
         Screen::Other(_) => Some(OTHER.to_vec()),
         Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
         Screen::Run | Screen::Graph => None,
@@ -208,7 +254,8 @@ fn welcome(scene: &Scene<'_>) -> Vec<Words> {
                 (&[Action::ChooseFleet], fleet),
                 (&[Action::Refresh], "probe again"),
             ];
-            first.into_iter().chain(back).chain([COMMAND, LEAVE, HELP]).collect()
+            let resume = scene.ui.sessions.to_resume(scene.state).map(|_| (&[Action::ResumeSession] as &[_], "resume"));
+            first.into_iter().chain(resume).chain(back).chain([COMMAND, LEAVE, HELP]).collect()
         }
         WelcomeFocus::Goal => {
             let enter = if welcome.is_empty() { "run a demo" } else { "make a plan" };
@@ -243,18 +290,27 @@ fn arrow(theme: &Theme, key: &str) -> String {
 }
 
 fn hints(scene: &Scene<'_>, keymap: &Keymap, contexts: &[Context], cells: usize) -> Vec<Hint> {
-    let mut hints = if matches!(scene.ui.layers.last(), Some(Layer::Palette(_))) {
+    let key = |a: &Action| Some(arrow(scene.theme, &keymap.key(contexts, *a)?.to_string()));
+    let hint = |(actions, words): Words| {
+        let keys: Vec<String> = actions.iter().filter_map(key).collect();
+        (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words, action: actions.first().copied() })
+    };
+    let mut hints: Vec<Hint> = if matches!(scene.ui.layers.last(), Some(Layer::Palette(_))) {
         palette(scene.theme)
     } else if let Some(words) = words(scene) {
-        let key = |a: &Action| Some(arrow(scene.theme, &keymap.key(contexts, *a)?.to_string()));
-        let hint = |(actions, words): Words| {
-            let keys: Vec<String> = actions.iter().filter_map(key).collect();
-            (!keys.is_empty()).then(|| Hint { key: keys.join(" "), words, action: actions.first().copied() })
-        };
         words.into_iter().filter_map(hint).collect()
     } else {
         run_hints::hints(scene, keymap, contexts)
     };
+    // What can't be done is not offered.
+    if scene.ui.barred(scene.state).is_some() {
+        hints.retain(|h| !h.action.is_some_and(Action::acts));
+    }
+    if scene.ui.time.moment.is_some() && contexts.contains(&Context::Time) {
+        let told = |h: &Hint| PAST.iter().any(|(actions, _)| h.action == actions.first().copied());
+        hints.retain(|h| !told(h));
+        hints.splice(0..0, PAST.iter().copied().filter_map(hint));
+    }
     Hint::fit(&mut hints, cells);
     hints
 }

@@ -29,8 +29,10 @@ mod retry;
 pub mod review;
 pub mod run;
 mod run_hints;
+mod sessions;
 mod sheet;
 mod themes;
+mod time;
 pub mod welcome;
 
 use ratatui::buffer::Buffer;
@@ -81,7 +83,9 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Run => drawn = run::render(scene, &mut caches.run, body, buf),
         Screen::Graph => graph::render(scene, body, buf),
         Screen::Done(_) => done::render(scene, body, buf),
+        Screen::Time => time::render(scene, body, buf),
         Screen::Events => events::render(scene, body, buf),
+        Screen::Sessions => sessions::render(scene, body, buf),
         Screen::Other(n) => other::render(scene.theme, n, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
@@ -113,6 +117,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Retry(retry) => retry::render(scene, retry, body, buf),
             Layer::Answer(answer) => answer::render(scene, answer, body, buf),
             Layer::Message(message) => message::render(scene, message, body, buf),
+            Layer::GoTo(goto) => time::goto(scene, goto, body, buf),
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}
         }

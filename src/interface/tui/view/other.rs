@@ -11,8 +11,7 @@ use crate::interface::tui::theme::{Slot, Theme};
 pub(super) fn render(theme: &Theme, n: u8, area: Rect, buf: &mut Buffer) {
     let (title, shows) = match n {
         3 => ("Fleet", "every endpoint and slot, its speed, queue and memory"),
-        4 => ("Time", "who worked when, and the whole console at any instant of the past"),
-        _ => ("Sessions", "what ran before, to replay, resume or fork"),
+        _ => ("Time", "who worked when, and the whole console at any instant of the past"),
     };
     let lines = [
         (Slot::Heading, format!("{title} comes with a later version; 1 goes back.")),

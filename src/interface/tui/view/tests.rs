@@ -76,7 +76,7 @@ fn leave() -> Ui {
         choices: vec![
             Choice::new('d', "detach: give the shell back, keep working", Vec::new()),
             Choice::new('w', "finish what runs, start nothing new, then quit", Vec::new()),
-            Choice::new('x', "cancel all, keeping partial answers, and quit", Vec::new()),
+            Choice::new('x', "stop everything and quit; resume takes it up again", Vec::new()),
             Choice::nothing("stay"),
         ],
         focused: 0,

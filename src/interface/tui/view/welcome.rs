@@ -46,6 +46,8 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
     scene.ui.spots.add(page::upper(rest, used), Spot::Goal);
     let rest = page::below(rest, used);
+    let used = left_off(scene, welcome, rest, buf);
+    let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
     let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 0 };
     let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
@@ -133,6 +135,31 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         paint(page::upper(page::below(padded(inside), inside.height - 1), 1), &lines, buf);
     }
     area.height
+}
+
+/// The session that was left unfinished last; returns the rows used.
+fn left_off(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) -> u16 {
+    let theme = scene.theme;
+    let Some(glance) = scene.ui.sessions.to_resume(scene.state) else { return 0 };
+    let Some(s) = &glance.summary else { return 0 };
+    let written = glance.modified.duration_since(std::time::UNIX_EPOCH);
+    let written = written.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    let when = crate::interface::report::ago(scene.ui.sessions.now_ms, written);
+    let tail = format!(" stopped {when} at {}/{}: ", s.tasks.done, s.tasks.total);
+    let (key, does) = match welcome.focus() {
+        WelcomeFocus::Fleet => ("r", " resumes it"),
+        WelcomeFocus::Goal => ("tab r", " resumes it"),
+    };
+    let room = usize::from(area.width).saturating_sub(1 + tail.len() + key.len() + does.len());
+    let goal = s.goal.to_one_line();
+    let goal = crate::domain::text::width::cut_end(&goal, room.min(48)).into_owned();
+    let line = Line::from(vec![
+        word(theme, Slot::Strong, format!(" {goal}")),
+        word(theme, Slot::Text, tail),
+        word(theme, Slot::Key, key),
+        word(theme, Slot::KeyHint, does),
+    ]);
+    paint(page::upper(area, 1), &[line], buf) + u16::from(area.height >= 20)
 }
 
 /// Goals to start from; returns the rows used.

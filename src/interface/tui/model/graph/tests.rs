@@ -193,7 +193,10 @@ fn run_and_graph_select_the_same_task() {
     assert_eq!((ui.screen, title(&ui.graph, state)), (Screen::Graph, "Sum it up".into()));
     let _ = ui.update(Msg::Action(Action::Left), state, NOW);
     let _ = ui.update(Msg::Action(Action::Left), state, NOW);
-    assert_eq!(ui.contexts(state), [Context::Task, Context::List, Context::Session, Context::Everywhere]);
+    assert_eq!(
+        ui.contexts(state),
+        [Context::Task, Context::List, Context::Session, Context::Time, Context::Everywhere]
+    );
     let _ = ui.update(Msg::Action(Action::Back), state, NOW);
     assert_eq!((ui.screen, ui.run.selected().map(|t| t.0)), (Screen::Run, Some(0)));
 }

@@ -31,7 +31,7 @@ pub struct Pane {
 }
 
 impl Pane {
-    fn new(task: TaskIx) -> Self {
+    pub(super) fn new(task: TaskIx) -> Self {
         Self { task, anchor: Anchor::Tail, by: 0, seen: None, fold: None, ended_since: None }
     }
 }
@@ -57,6 +57,10 @@ pub struct Panes {
     /// Tasks whose end was never on the screen.
     pub unread: BTreeSet<TaskIx>,
     known_running: BTreeSet<TaskIx>,
+    /// Whether an instant of the past is shown: then places follow from the attempts there were.
+    pub(super) past: bool,
+    /// What the user did with panes, by task; only for instants of the past.
+    pub(super) handled: super::instant::Handled,
 }
 
 impl Panes {
@@ -77,6 +81,9 @@ impl Panes {
 
     /// How many tasks want a pane: those that run, are pinned or are shown.
     pub fn wanted(&self, state: &State) -> usize {
+        if self.past {
+            return self.places(state);
+        }
         let shown = self.list.iter().flatten().filter(|p| !is_running(state, p.task) && !self.pins.contains(&p.task));
         let pinned = self.pins.iter().filter(|t| !is_running(state, **t)).count();
         (state.running().len() + pinned + shown.count()).max(self.most).max(1)
@@ -85,7 +92,15 @@ impl Panes {
     /// Fills the panes. `selected` is the task of the tree's cursor: it is always shown, in the first pane that may
     /// change when it has none.
     pub fn assign(&mut self, state: &State, now: Micros, capacity: usize, selected: Option<TaskIx>) {
-        self.shrink(capacity);
+        if self.past {
+            // Made anew at each instant; until then the user's own doing stays in it.
+            if self.list.len() != capacity {
+                self.keep_handled();
+                self.seat(state, now, capacity);
+            }
+        } else {
+            self.shrink(capacity);
+        }
         self.list.resize(capacity, None);
         let running: BTreeSet<TaskIx> = state.running().map(|a| a.task).collect();
         for pane in self.list.iter_mut().flatten() {
@@ -161,6 +176,11 @@ impl Panes {
         all.truncate(capacity);
         self.list = all.into_iter().map(Some).collect();
         self.focus = focus.and_then(|t| self.of(t)).unwrap_or(0);
+    }
+
+    /// Nothing was seen running.
+    pub(super) fn forget_running(&mut self) {
+        self.known_running.clear();
     }
 
     /// Running tasks without a pane.

@@ -35,6 +35,12 @@ impl RunUi {
         self.drawn = drawn;
     }
 
+    /// Takes in what the last frame showed, but not where the panes stand: nothing was asked for, and at another moment
+    /// they stand where the user left them.
+    pub(crate) fn seen(&mut self, drawn: Drawn) {
+        self.drawn = drawn;
+    }
+
     /// When the panes want another frame though nothing came: to read or search on.
     pub(super) fn wants_frame(&self) -> Option<Micros> {
         let busy = |shown: &Shown| shown.reading.is_some() || shown.found.as_ref().is_some_and(|f| f.busy.is_some());

@@ -1,0 +1,319 @@
+//! `baton ctl`: one command for a running session, answered in words.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use super::args::{Form, Global};
+use super::attach::the_one;
+use super::error::{CliError, Exit};
+use super::print::Printer;
+use super::run::goal_of;
+use super::session::{configuration, runtime};
+use crate::config::Config;
+use crate::domain::protocol::{
+    Command, EndpointName, GoalId, Level, LevelScope, Name, Partial, RetryScope, Review, StopScope, TaskId,
+};
+use crate::interface::remote::{Given, SessionInfo, Verdict};
+
+/// What `baton ctl` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CtlArgs {
+    /// The session; the one that runs when absent.
+    #[arg(long, global = true, value_name = "SESSION")]
+    session: Option<String>,
+    #[command(subcommand)]
+    what: What,
+}
+
+/// The commands. A task is written g1/NAME, or NAME while there is one goal.
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Start nothing new.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Run a task again, or everything that failed.
+    Retry {
+        /// The task.
+        #[arg(required_unless_present = "failed")]
+        task: Option<String>,
+        /// Everything that failed.
+        #[arg(long, conflicts_with = "task")]
+        failed: bool,
+        /// What needs the task, too.
+        #[arg(long, requires = "task")]
+        dependants: bool,
+    },
+    /// Stop a task, a goal, or all.
+    Stop {
+        /// The task, or a goal as in g1.
+        #[arg(required_unless_present = "all")]
+        task: Option<String>,
+        /// Everything.
+        #[arg(long, conflicts_with = "task")]
+        all: bool,
+        /// Don't keep partial answers.
+        #[arg(long)]
+        discard: bool,
+    },
+    /// Hold a task after its turn.
+    Hold {
+        /// The task.
+        task: String,
+    },
+    /// Let a held task start again.
+    Release {
+        /// The task.
+        task: String,
+    },
+    /// Don't run a task.
+    Skip {
+        /// The task.
+        task: String,
+    },
+    /// Set how hard models are asked to think, from the next request on.
+    Level {
+        /// How hard.
+        level: LevelChoice,
+        /// For this task only.
+        #[arg(long)]
+        task: Option<String>,
+        /// For this agent only.
+        #[arg(long, conflicts_with = "task")]
+        agent: Option<String>,
+    },
+    /// Answer the question of a task.
+    Answer {
+        /// The task.
+        task: String,
+        /// The words.
+        text: String,
+    },
+    /// Say something to the agent of a task.
+    Message {
+        /// The task.
+        task: String,
+        /// The words.
+        text: String,
+    },
+    /// Let a drafted plan run.
+    Approve {
+        /// The goal.
+        #[arg(default_value = "g1")]
+        goal: String,
+    },
+    /// Give a new goal: words, or a plan file. It runs at once.
+    Goal {
+        /// The words, or the file.
+        #[arg(value_name = "PLAN|GOAL")]
+        text: String,
+        /// Let its plan wait for approval.
+        #[arg(long)]
+        review: bool,
+    },
+    /// Ask an endpoint how it is, or all of them.
+    Probe {
+        /// The endpoint.
+        endpoint: Option<String>,
+    },
+    /// End the session; `baton resume` takes it up again.
+    End,
+    /// Say what is true now.
+    State,
+    /// Give a command as JSON, as the service takes it.
+    Raw {
+        /// As in {"command":"hold","with":"g1/sources"}.
+        json: String,
+    },
+}
+
+/// A reasoning level, or none of one's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LevelChoice {
+    /// Think little.
+    Low,
+    /// Think as usual.
+    Medium,
+    /// Think hard.
+    High,
+    /// As the agent or the session has it.
+    Inherited,
+}
+
+/// Gives one command.
+///
+/// # Errors
+/// [`CliError`]; a refusal is exit code 1 with its words.
+pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let config = configuration(global)?;
+    runtime()?.block_on(async {
+        let given = if matches!(args.what, What::State) { Given::Nothing } else { super::attach::given(global) };
+        let (call, info) = the_one(&config, args.session.as_deref(), given).await?;
+        if let What::State = args.what {
+            let state: Value = call.get("/v1/state").await?;
+            match global.form() {
+                Form::Words => tell(&state, printer),
+                Form::Json => printer.json(&state),
+                Form::JsonLines => printer.data_line(&state.to_string()),
+            }
+            return Ok(Exit::Done);
+        }
+        let command = command(&args.what, &info, &config)?;
+        let (verdict, id) = call.command(None, &command, None).await?;
+        Ok(answer(&command, &verdict, id.as_str(), global, printer))
+    })
+}
+
+/// Tells what became of a command.
+pub(super) fn answer(command: &Command, verdict: &Verdict, id: &str, global: &Global, printer: &mut Printer) -> Exit {
+    let (word, reason, exit) = match verdict {
+        Verdict::Accepted => ("accepted", None, Exit::Done),
+        Verdict::Refused(reason) => ("refused", Some(reason.as_str()), Exit::TaskFailed),
+    };
+    if global.form() == Form::Words {
+        printer.words(&match reason {
+            Some(reason) => format!("refused: {command}: {reason}"),
+            None => format!("accepted: {command}"),
+        });
+    } else {
+        let mut value = serde_json::json!({"answer": word, "id": id});
+        if let Some(reason) = reason {
+            value["reason"] = reason.into();
+        }
+        printer.data_line(&value.to_string());
+    }
+    exit
+}
+
+fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, CliError> {
+    let task = |word: &str| task(word, info);
+    Ok(match what {
+        What::Pause => Command::Pause,
+        What::Resume => Command::Resume,
+        What::Retry { task: Some(word), dependants: true, .. } => {
+            Command::Retry(RetryScope::WithDependants(task(word)?))
+        }
+        What::Retry { task: Some(word), .. } => Command::Retry(RetryScope::Task(task(word)?)),
+        What::Retry { task: None, .. } => Command::Retry(RetryScope::Failed),
+        What::Stop { task: word, discard, .. } => {
+            let scope = match word.as_deref() {
+                None => StopScope::All,
+                Some(word) => match word.parse::<GoalId>() {
+                    Ok(goal) => StopScope::Goal(goal),
+                    Err(_) => StopScope::Task(task(word)?),
+                },
+            };
+            Command::Stop { scope, partial: if *discard { Partial::Discarded } else { Partial::Kept } }
+        }
+        What::Hold { task: word } => Command::Hold(task(word)?),
+        What::Release { task: word } => Command::Release(task(word)?),
+        What::Skip { task: word } => Command::Skip(task(word)?),
+        What::Level { level, task: of_task, agent } => {
+            let scope = match (of_task, agent) {
+                (Some(word), _) => LevelScope::Task(task(word)?),
+                (None, Some(agent)) => LevelScope::Agent(name("agent", agent)?),
+                (None, None) => LevelScope::Session,
+            };
+            let level = match level {
+                LevelChoice::Low => Some(Level::Low),
+                LevelChoice::Medium => Some(Level::Medium),
+                LevelChoice::High => Some(Level::High),
+                LevelChoice::Inherited => None,
+            };
+            Command::SetLevel { scope, level }
+        }
+        What::Answer { task: word, text } => Command::Answer { task: task(word)?, text: text.clone() },
+        What::Message { task: word, text } => Command::Message { task: task(word)?, text: text.clone() },
+        What::Approve { goal } => {
+            let goal = goal.parse().map_err(|error| CliError::Usage(format!("{goal:?} is no goal: {error}")))?;
+            Command::Approve(goal)
+        }
+        What::Goal { text, review } => goal_of(text, config, if *review { Review::Ask } else { Review::Auto })?,
+        What::Probe { endpoint } => {
+            let endpoint: Option<EndpointName> = endpoint.as_deref().map(|e| name("endpoint", e)).transpose()?;
+            Command::Probe(endpoint)
+        }
+        What::End => Command::EndSession,
+        What::Raw { json } => {
+            serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
+        }
+        // Asked, not given.
+        What::State => return Err(CliError::Usage("state is asked for without a command".to_owned())),
+    })
+}
+
+fn name(what: &str, word: &str) -> Result<Name, CliError> {
+    word.parse().map_err(|error| CliError::Usage(format!("{word:?} is no {what}'s name: {error}")))
+}
+
+/// A task as it is written: with its goal, or without while there is one.
+pub(super) fn task(word: &str, info: &SessionInfo) -> Result<TaskId, CliError> {
+    if word.contains('/') {
+        return word.parse().map_err(|error| CliError::Usage(format!("{word:?} is no task: {error}")));
+    }
+    if info.goals.len() > 1 {
+        let what = format!("there are {} goals: write the task as g1/{word}", info.goals.len());
+        return Err(CliError::Usage(what));
+    }
+    Ok(TaskId::new(GoalId(1), name("task", word)?))
+}
+
+/// The state in a few lines, a task a line.
+fn tell(state: &Value, printer: &mut Printer) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let seconds = state["at"].as_u64().unwrap_or_default() / 1_000_000;
+    let gear = text(&state["gear"]);
+    let simulated = if state["simulated"] == true { "  SIMULATED" } else { "" };
+    printer.data_line(&format!("{}  {gear}  {seconds} s{simulated}", text(&state["session"])));
+    for goal in list(&state["goals"]) {
+        printer.data_line(&format!("{}  {}", text(&goal["id"]), text(&goal["text"])));
+        for task in list(&goal["tasks"]) {
+            let why = text(&task["why"]);
+            let why = if why.is_empty() { text(&task["question"]) } else { why };
+            let line =
+                format!("  {:<9} {:<24} {}  {why}", text(&task["status"]), text(&task["id"]), text(&task["title"]));
+            printer.data_line(line.trim_end());
+        }
+    }
+    for endpoint in list(&state["endpoints"]) {
+        let (busy, slots) = (&endpoint["busy"], &endpoint["slots"]);
+        printer.data_line(&format!("{}  {busy}/{slots} slots", text(&endpoint["name"])));
+    }
+    for viewer in list(&state["viewers"]) {
+        let has = if viewer["viewer"] == state["control"] { ", has control" } else { "" };
+        printer.data_line(&format!("{} from {}{has}", text(&viewer["name"]), text(&viewer["origin"])));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::protocol::Micros;
+    use crate::domain::state::Gear;
+
+    fn info(goals: usize) -> SessionInfo {
+        SessionInfo {
+            session: Name::slug("s"),
+            journal: String::new(),
+            program: String::new(),
+            pid: 1,
+            seq: 1,
+            at: Micros(0),
+            gear: Gear::Running,
+            simulated: true,
+            goals: vec!["a goal".into(); goals],
+            open: 0,
+            viewers: Vec::new(),
+            control: None,
+        }
+    }
+
+    #[test]
+    fn a_task_needs_its_goal_only_where_there_are_several() {
+        assert_eq!(task("x", &info(1)).unwrap().to_string(), "g1/x");
+        assert_eq!(task("g2/x", &info(2)).unwrap().to_string(), "g2/x");
+        assert!(task("x", &info(2)).unwrap_err().to_string().contains("g1/x"));
+        assert!(task("../x", &info(1)).is_err() && task("a b", &info(1)).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! `baton survives`: what is left when something dies.
+
+use super::error::Exit;
+use super::print::Printer;
+
+/// What survives; the README has the same text.
+pub(crate) const TABLE: &str = "\
+what          finished   running            edits and  the            what you
+happens       results    answers            levels     journal        do
+------------  ---------  -----------------  ---------  -------------  ----------
+kill -9 of    all kept   what they said is  all kept   whole; a torn  baton
+Baton                    kept; asked again             last line is   resume
+                                                       set aside
+terminal      all kept   go on              all kept   goes on        baton
+closed, SSH                                                           attach
+dropped
+power cut     all but    kept but for the   all that   whole up to    baton
+              those of   last 20 ms; asked  were       20 ms before   resume
+              the last   again              answered
+              20 ms
+disk full     kept; in   go on to their     taken, in  waits in       free some
+              memory,    end; nothing new   memory:    memory, 8 MiB  space; it
+              until it   starts             not yet    at most        goes on by
+              has room                      durable                   itself
+folder read-  as for a   as for a full      as for a   as for a full  make it
+only while    full disk  disk               full disk  disk           writable
+it runs
+folder read-  it does not start: it says why and ends with exit   make it
+only before   code 4                                              writable
+folder gone   gone with  go on to their     gone with  gone: nothing  restore
+              the        end; nothing new   the        is written     the folder
+              folder     starts             folder     elsewhere      or start
+                                                                      anew
+";
+
+/// What stands below it.
+pub(crate) const NOTES: &str = "\
+A result is durable at most 20 ms after it came; what is answered to an
+operator, and the exit code, wait until it is. \"Asked again\": an interrupted
+model request runs again when the session is resumed and is no failure. With
+a full disk or a read-only or vanished folder the session pauses by itself,
+the list of what needs you says why, and what can't be kept any more is
+refused rather than left out in the middle. Should Baton be killed while
+records wait in memory, those are lost. What a running answer had said and
+what was decided before stays readable in any case with the journal's folder.
+";
+
+/// Prints it.
+pub(crate) fn survives(printer: &mut Printer) -> Exit {
+    printer.data(&format!("What survives\n\n{TABLE}\n{NOTES}"));
+    Exit::Done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_says_the_same_and_it_fits_any_terminal() {
+        let readme = include_str!("../../../README.md");
+        let (_, section) = readme.split_once("\n## What survives\n").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        assert!(section.contains(&format!("```text\n{TABLE}```\n")), "the table in README.md is another one");
+        assert!(section.contains(NOTES), "the notes in README.md are others");
+        for line in TABLE.lines().chain(NOTES.lines()) {
+            assert!(line.len() <= 80 && line.is_ascii(), "{line}");
+            assert_eq!(line.trim_end(), line);
+        }
+    }
+}

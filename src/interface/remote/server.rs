@@ -1,0 +1,241 @@
+//! The listening thread: connections in, one task each, on a runtime of its own.
+//!
+//! Not here: what is answered (`routes`). Invariants: nothing here runs on the engine's thread; dropping the server ends
+//! every connection, after those that still have records to get had a moment for it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::{Extension, Router};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+
+use super::connection::{raw, serve};
+use super::guard::{Key, Way};
+use super::place::{Place, PlaceError, own_uid};
+use super::refusal::Refusal;
+use super::routes::{House, Peer, router};
+use crate::domain::protocol::{Author, Role};
+use crate::domain::text::CleanText;
+use crate::engine::host::Connector;
+
+/// Connections at once: the consoles a session takes, and some for questions.
+const MOST_CONNECTIONS: usize = 64;
+
+/// How long consoles have at the end to get what is left.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// After an error of the system while accepting: it has no descriptor left.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The run folder.
+    pub run: PathBuf,
+    /// An address of this machine to listen on besides; port 0 takes any free one.
+    pub tcp: Option<SocketAddr>,
+    /// The user's name: who comes over the socket.
+    pub user: CleanText,
+}
+
+/// Why a session can't be reached from outside.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Its socket.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The address is reachable from other machines.
+    #[error(
+        "{0} can be reached from other machines; only loopback is served, as in 127.0.0.1:8420 (ssh -L brings it further)"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address can't be had.
+    #[error("can't listen on {address}: {source}; choose another port")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The thread, the runtime, or the key.
+    #[error("can't {what}: {source}; close other programs and try again")]
+    System {
+        /// What was attempted.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A session that can be reached from outside, as long as this lives.
+#[derive(Debug)]
+pub struct Server {
+    thread: Option<JoinHandle<()>>,
+    stop: Option<oneshot::Sender<()>>,
+    place: Place,
+    tcp: Option<SocketAddr>,
+}
+
+/// What is listened on.
+struct Doors {
+    socket: UnixListener,
+    tcp: Option<TcpListener>,
+}
+
+impl Server {
+    /// Listens for a session on a thread of its own.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn start(connector: Connector, options: ServerOptions) -> Result<Self, ServerError> {
+        let system = |what| move |source| ServerError::System { what, source };
+        if let Some(address) = options.tcp.filter(|a| !a.ip().is_loopback()) {
+            return Err(ServerError::NotLoopback(address));
+        }
+        let key = Key::random().map_err(system("make a key"))?;
+        let place = Place::of(connector.session(), &options.run)?;
+        let tcp = options.tcp.map(|address| {
+            let bound = std::net::TcpListener::bind(address).and_then(|l| l.set_nonblocking(true).map(|()| l));
+            bound.map_err(|source| ServerError::Address { address, source })
+        });
+        let tcp = tcp.transpose()?;
+        let address = tcp.as_ref().and_then(|l| l.local_addr().ok());
+        let (socket, seat) = place.listen(&key)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("start a runtime"))?;
+        let doors = {
+            let _inside = runtime.enter();
+            let socket = UnixListener::from_std(socket).map_err(system("listen on the socket"))?;
+            let tcp = tcp.map(TcpListener::from_std).transpose().map_err(system("listen on loopback"))?;
+            Doors { socket, tcp }
+        };
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("remote".into()).spawn(move || {
+            let house = Arc::new(House::new(connector, key, options.user));
+            runtime.block_on(listen(doors, house, stopped));
+            drop(seat);
+        });
+        let thread = Some(thread.map_err(system("start a thread"))?);
+        Ok(Self { thread, stop: Some(stop), place, tcp: address })
+    }
+
+    /// Where it is found.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The address on loopback, if it listens on one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A thread that is gone has stopped.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the listening thread broke off");
+        }
+    }
+}
+
+async fn listen(doors: Doors, house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
+    let watcher = house.connector.client(Author::Baton, Role::Viewer);
+    let following = tokio::spawn(Arc::clone(&house.watched).follow(watcher));
+    let router = router(Arc::clone(&house));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            biased;
+            // Also when the server's handle is gone.
+            _ = &mut stopped => break,
+            accepted = doors.socket.accept() => accepted.map(|(io, _)| Came::Socket(io)),
+            accepted = accept(doors.tcp.as_ref()) => accepted.map(Came::Tcp),
+        };
+        match accepted {
+            Ok(came) => came.serve(&house, &router, &mut connections),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+    drop(doors);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    // Whoever does not read any more gets nothing more.
+    let _ = tokio::time::timeout(FAREWELL, drained).await;
+    following.abort();
+}
+
+async fn accept(tcp: Option<&TcpListener>) -> std::io::Result<TcpStream> {
+    match tcp {
+        Some(tcp) => {
+            let (io, _) = tcp.accept().await?;
+            // Each write is a piece that somebody waits for.
+            let _ = io.set_nodelay(true);
+            Ok(io)
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// A connection that came.
+enum Came {
+    Socket(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Came {
+    fn serve(self, house: &Arc<House>, router: &Router, connections: &mut JoinSet<()>) {
+        if connections.len() >= MOST_CONNECTIONS {
+            house.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+            let words = format!("{MOST_CONNECTIONS} connections are open, and no more are taken; close one, or wait");
+            self.send_away(&Refusal::new(StatusCode::SERVICE_UNAVAILABLE, words));
+            return;
+        }
+        let cut = Arc::new(Notify::new());
+        match self {
+            Self::Socket(io) => {
+                let uid = io.peer_cred().map(|c| c.uid());
+                let user = match uid {
+                    Ok(uid) if uid == own_uid() => house.user.clone(),
+                    Ok(0) => CleanText::from_static("root"),
+                    _ => {
+                        house.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+                        let words = "this session belongs to another user of this machine";
+                        Self::Socket(io).send_away(&Refusal::new(StatusCode::FORBIDDEN, words));
+                        return;
+                    }
+                };
+                let peer = Peer { user, way: Way::Socket, cut: Arc::clone(&cut) };
+                connections.spawn(serve(io, router.clone().layer(Extension(peer)), cut));
+            }
+            Self::Tcp(io) => {
+                let peer = Peer { user: house.user.clone(), way: Way::Tcp, cut: Arc::clone(&cut) };
+                connections.spawn(serve(io, router.clone().layer(Extension(peer)), cut));
+            }
+        }
+    }
+
+    /// Says why not, as far as it can be said without a wait.
+    fn send_away(self, refusal: &Refusal) {
+        let text = raw(refusal);
+        let _ = match &self {
+            Self::Socket(io) => io.try_write(text.as_bytes()),
+            Self::Tcp(io) => io.try_write(text.as_bytes()),
+        };
+    }
+}

@@ -1,0 +1,193 @@
+//! The figures of a session as a whole: time, tokens, width, and how far from the best the time was.
+//!
+//! Not here: tables by phase, agent or endpoint ([`super::lines`]). Invariant: a session in which nothing ran has
+//! figures too, all zero.
+
+use serde::Serialize;
+
+use crate::domain::graph::{Dag, NodeIx};
+use crate::domain::protocol::{AttemptEnd, Micros, Work};
+use crate::domain::state::State;
+
+/// The figures of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Metrics {
+    /// From the first attempt's start to the last one's end.
+    pub seconds: f64,
+    /// The sum of attempt times: what one at a time would have taken.
+    pub sequential_seconds: f64,
+    /// How many times faster that was.
+    pub speed_up: f64,
+    /// The most attempts at once.
+    pub widest: u32,
+    /// The share of slot time used, 0..=1.
+    pub utilisation: f64,
+    /// Tokens generated.
+    pub output_tokens: u64,
+}
+
+impl Metrics {
+    /// Of the whole session, at its last attempt's end.
+    pub fn of(state: &State) -> Self {
+        let end = last_end(state);
+        let first = state.totals.first_start.unwrap_or(end);
+        Self {
+            seconds: rounded(end.since(first).secs_f64()),
+            sequential_seconds: rounded(Micros(state.totals.attempt_us).secs_f64()),
+            speed_up: rounded(f64::from(state.speed_up(end).unwrap_or(0.0))),
+            widest: state.totals.widest,
+            utilisation: rounded(f64::from(state.utilisation(end).unwrap_or(0.0))),
+            output_tokens: state.totals.output_tokens,
+        }
+    }
+
+    /// One line for people.
+    pub fn words(&self) -> String {
+        format!(
+            "{:.1} s · ×{:.1} faster than one at a time · {} wide · {:.0} % of slots used · {} tokens",
+            self.seconds,
+            self.speed_up,
+            self.widest,
+            self.utilisation * 100.0,
+            self.output_tokens
+        )
+    }
+}
+
+/// The last attempt's end; while one runs, and when there is none, the last record.
+pub(super) fn last_end(state: &State) -> Micros {
+    if state.running().len() > 0 {
+        return state.at;
+    }
+    state.attempts().iter().filter_map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().unwrap_or(state.at)
+}
+
+/// Milliseconds say enough.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// How soon the work could have been over at best, by the times that were measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Bound {
+    /// The longest chain of tasks that need each other.
+    pub critical_path_seconds: f64,
+    /// The fullest pool's slot time over its slots, by where the attempts ran.
+    pub slot_seconds: f64,
+    /// The larger of the two: nothing could have been faster.
+    pub seconds: f64,
+}
+
+impl Bound {
+    fn of(state: &State) -> Self {
+        let tasks = state.tasks();
+        let took = |i: usize| -> u64 {
+            let attempts = tasks[i].attempts.iter().filter_map(|id| state.attempt(*id));
+            attempts.filter(|a| a.by.is_none()).map(|a| a.worked(state.at).0).sum()
+        };
+        // What a model planned could not begin before the plan.
+        let plan_of = |goal| tasks.iter().position(|t| t.id.goal == goal && t.work == Work::Planning);
+        let needs: Vec<Vec<NodeIx>> = tasks
+            .iter()
+            .map(|t| {
+                let planned = plan_of(t.id.goal).filter(|_| t.work != Work::Planning);
+                t.needs.iter().map(|n| NodeIx(n.0)).chain(planned.map(|p| NodeIx(p as u32))).collect()
+            })
+            .collect();
+        let dag = Dag::new(needs);
+        let mut until = vec![0_u64; tasks.len()];
+        for node in dag.order() {
+            let i = node.0 as usize;
+            let before = dag.needs(*node).iter().map(|n| until[n.0 as usize]).max().unwrap_or(0);
+            until[i] = before + if tasks[i].removed { 0 } else { took(i) };
+        }
+        let mut busy = vec![0_u64; state.pools().len()];
+        for attempt in state.attempts().iter().filter(|a| a.by.is_none()) {
+            let pool = state.endpoint(attempt.endpoint).pool;
+            busy[pool.0 as usize] += attempt.worked(state.at).0;
+        }
+        let slots = busy.iter().zip(state.pools()).map(|(us, pool)| us / u64::from(pool.ceiling.max(1)));
+        let (path, slots) = (until.into_iter().max().unwrap_or(0), slots.max().unwrap_or(0));
+        let seconds = |us: u64| rounded(Micros(us).secs_f64());
+        Self { critical_path_seconds: seconds(path), slot_seconds: seconds(slots), seconds: seconds(path.max(slots)) }
+    }
+}
+
+/// The figures of all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Overall {
+    /// Those that a run prints too.
+    #[serde(flatten)]
+    pub work: Metrics,
+    /// From the first record to the last, without the time in which no process had the session.
+    pub open_seconds: f64,
+    /// Tasks, removed ones aside.
+    pub tasks: u32,
+    /// Of them done.
+    pub done: u32,
+    /// Of them failed.
+    pub failed: u32,
+    /// Of them cancelled or skipped.
+    pub dropped: u32,
+    /// Attempts of models.
+    pub attempts: u32,
+    /// Of the attempts that ended well or failed, the share that ended well; none when none has.
+    pub success_rate: Option<f64>,
+    /// Prompt tokens read, as servers told.
+    pub prompt_tokens: u64,
+    /// Tokens generated a second, over the time in which anything ran.
+    pub tokens_per_second: f64,
+    /// Tasks done an hour, over the same time.
+    pub tasks_per_hour: f64,
+    /// The share of the sequential estimate that was saved, 0..=1.
+    pub saved: f64,
+    /// The best there could have been.
+    pub bound: Bound,
+    /// The time over the best there could have been; none when nothing ran.
+    pub times_bound: Option<f64>,
+}
+
+impl Overall {
+    /// Of a session at its last record.
+    pub(super) fn of(state: &State) -> Self {
+        let work = Metrics::of(state);
+        let progress = state.progress(None);
+        let attempts = || state.attempts().iter().filter(|a| a.by.is_none());
+        let began = state.lives.first().map_or(Micros(0), |(at, _)| *at);
+        let over = |value: f64, by: f64| if by > 0.0 { rounded(value / by) } else { 0.0 };
+        let bound = Bound::of(state);
+        Self {
+            open_seconds: rounded(state.at.since(began).secs_f64()),
+            tasks: progress.total,
+            done: progress.done,
+            failed: progress.failed,
+            dropped: progress.dropped,
+            attempts: attempts().count() as u32,
+            success_rate: success_rate(attempts().filter_map(|a| a.ended.as_ref().map(|(_, end)| end))),
+            prompt_tokens: state.totals.prompt_tokens,
+            tokens_per_second: over(work.output_tokens as f64, work.seconds),
+            tasks_per_hour: over(f64::from(progress.done) * 3600.0, work.seconds),
+            saved: if work.sequential_seconds > 0.0 {
+                rounded((1.0 - work.seconds / work.sequential_seconds).max(0.0))
+            } else {
+                0.0
+            },
+            bound,
+            times_bound: (bound.seconds > 0.0).then(|| rounded(work.seconds / bound.seconds)),
+            work,
+        }
+    }
+}
+
+/// Of attempts that ended well or failed, the share that ended well: others say nothing of the work.
+pub(super) fn success_rate<'a>(ends: impl Iterator<Item = &'a AttemptEnd>) -> Option<f64> {
+    let (mut well, mut badly) = (0_u32, 0_u32);
+    for end in ends {
+        match end {
+            AttemptEnd::Completed => well += 1,
+            AttemptEnd::Failed(_) => badly += 1,
+            AttemptEnd::Cancelled | AttemptEnd::Moved | AttemptEnd::Interrupted => {}
+        }
+    }
+    (well + badly > 0).then(|| rounded(f64::from(well) / f64::from(well + badly)))
+}
