@@ -144,7 +144,7 @@ impl MacProbe {
         });
         let mut told = told.unwrap_or_default();
         let sysctl_mb = whole(c"iogpu.wired_limit_mb").ok();
-        if self.metal.is_none() && !sysctl_mb.is_some_and(|mb| mb > 0) && !self.server_asked {
+        if self.metal.is_none() && sysctl_mb.is_none_or(|mb| mb <= 0) && !self.server_asked {
             self.server_asked = true;
             let said = printed("llama-server", &["--list-devices"], SERVER_LIMIT);
             let bytes = said.map(|t| listed_devices(&t).first().map(|(_, bytes)| *bytes));
