@@ -255,7 +255,70 @@ fn sigterm_ends_in_order() {
     assert!(journal.ends_with('\n'));
     let last = Record::from_json(journal.lines().last().unwrap()).unwrap();
     assert!(matches!(last.event, Event::SessionEnded { .. }), "{last:?}");
-    assert!(journal.contains("\"task.cancelled\""));
+    assert!(journal.contains("\"interrupted\"") && !journal.contains("\"task.cancelled\""));
+}
+
+#[test]
+fn a_session_that_was_ended_is_taken_up_and_forked_by_name() {
+    let home = Home::new();
+    let told = home.run(&["resume", "--headless"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("no session yet") && told.err.contains("baton run"), "{}", told.err);
+    home.file(
+        "two.yaml",
+        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: researcher, title: A, prompt: 'x [sim ms=5]'}\n  - {id: b, agent: researcher, title: B, needs: [a], prompt: 'x [sim ms=600 tokens=40 text=It is done.]'}\n",
+    );
+    let mut child = home
+        .baton(&["run", "two.yaml", "--headless", "--fleet", "sim"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("started    B") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut err, &mut line).unwrap() > 0, "it ended by itself");
+    }
+    // In use: the words name the process.
+    let pid = child.id();
+    let told = home.run(&["resume", "--headless"]);
+    assert_eq!(told.code, Some(4), "{}", told.err);
+    assert!(told.err.contains(&format!("process {pid}")) && told.err.contains("baton attach"), "{}", told.err);
+    // A fork of a session that another process writes.
+    let sessions = home.path().join("state/baton/sessions");
+    let id = std::fs::read_dir(&sessions).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let forked = home.run(&["fork", &id, "--at", "3"]);
+    assert_eq!(forked.code, Some(0), "{}", forked.err);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(rest.contains(&format!("baton resume {id}")), "{rest}");
+    let told = home.run(&["resume", &id, "--headless"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "It is done.\n"), "{}", told.err);
+    assert!(told.err.contains("1 of 2 tasks have ended") && !told.err.contains("started    A"), "{}", told.err);
+    // Once more there is nothing left to do, and nothing is written.
+    let journal = || std::fs::read(sessions.join(&id).join("journal.jsonl")).unwrap();
+    let before = journal();
+    let told = home.run(&["resume", &id, "--headless"]);
+    assert_eq!((told.code, told.out.as_str()), (Some(0), "It is done.\n"), "{}", told.err);
+    assert_eq!(journal(), before);
+    // The fork is held until it is let go; record 3 is before its goal.
+    let fork = forked.out.trim();
+    let told = home.run(&["resume", fork, "--headless"]);
+    assert_eq!(told.code, Some(3), "{}", told.err);
+    let told = home.run(&["fork", &id, "--at", "50%"]);
+    let held = home.run(&["resume", told.out.trim(), "--headless"]);
+    assert_eq!(held.code, Some(3), "{}", held.err);
+    assert!(held.err.contains("paused and stays so") && held.err.contains("--go"), "{}", held.err);
+    let let_go = home.run(&["resume", told.out.trim(), "--headless", "--go"]);
+    assert_eq!((let_go.code, let_go.out.as_str()), (Some(0), "It is done.\n"), "{}", let_go.err);
+    for wrong in
+        [&["resume", "none"][..], &["fork", "none"], &["fork", &id, "--at", "99999"], &["fork", &id, "--at", "x"]]
+    {
+        assert_eq!(home.run(wrong).code, Some(2), "{wrong:?}");
+    }
 }
 
 /// Runs in a terminal and returns all that came on it, and the exit code.

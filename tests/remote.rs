@@ -193,7 +193,6 @@ async fn consoles_that_attach_see_what_the_host_sees_and_the_last_of_it() {
     });
     rig.until(|s, e| matches!(e, Event::GoalEnded { .. }) && s.viewers.len() == 2).await;
     let late = rig.console(Given::Nothing).await;
-    rig.until(|s, _| s.seq > 0).await;
     let late = tokio::spawn(async move {
         let (mut state, mut late) = (State::default(), late);
         follow(&mut late, &mut state, |_, _| false).await;
@@ -246,6 +245,26 @@ async fn control_goes_to_the_first_console_that_may_act_and_on_when_it_leaves() 
     let (verdict, _) = call.command(None, &Command::Pause, None).await.unwrap();
     assert!(matches!(verdict, Verdict::Refused(words) if words.contains("paused already")));
     rig.end().await;
+}
+
+#[tokio::test]
+async fn a_run_folder_that_is_cleared_is_taken_again() {
+    let mut rig = Rig::new(1).await;
+    let key = rig.place().key().unwrap();
+    std::fs::remove_dir_all(rig.run()).unwrap();
+    // It looks every few seconds.
+    let socket = rig.place().socket();
+    for _ in 0..400 {
+        if UnixStream::connect(&socket).is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rig.place().key().unwrap(), key, "who had it can go on");
+    let call = Call::new(rig.place(), Given::Key).unwrap();
+    assert_eq!(call.command(None, &Command::Pause, None).await.unwrap().0, Verdict::Accepted);
+    rig.end().await;
+    assert!(!socket.exists());
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ fn config() -> SessionConfig {
 /// The output of one turn in a run of [`run_through`].
 #[derive(Clone, Copy)]
 pub(crate) struct Pieces<'a> {
+    /// Of how many tasks.
+    pub(crate) tasks: usize,
     /// How many.
     pub(crate) count: usize,
     /// The text of each.
@@ -52,9 +54,9 @@ pub(crate) struct Pieces<'a> {
 }
 
 /// One short answer.
-const SHORT: Pieces<'static> = Pieces { count: 1, text: "an answer of some words", tokens: 5 };
+const SHORT: Pieces<'static> = Pieces { tasks: 10_000, count: 1, text: "an answer of some words", tokens: 5 };
 
-/// 10,000 tasks in 100 layers, run through in virtual time; every input is timed, every record goes to `sink`.
+/// Tasks in layers of 100, run through in virtual time; every input is timed, every record goes to `sink`.
 pub(crate) fn run_through(
     pieces: Pieces<'_>,
     mut timed: impl FnMut(std::time::Duration, usize),
@@ -65,7 +67,7 @@ pub(crate) fn run_through(
     let (mut o, first) = Orchestrator::start(started, opened);
     first.records.into_iter().for_each(&mut sink);
     let mut tasks = Vec::new();
-    for i in 0..10_000usize {
+    for i in 0..pieces.tasks {
         let agent = ["a", "b", "c", "d", "e"][i % 5];
         let mut t = TaskSpec::new(Name::slug(&format!("t{i}")), Name::slug(agent), "do it");
         if i >= 100 {
@@ -139,7 +141,7 @@ pub(crate) fn run_through(
             queue.extend(decision.effects);
         }
     }
-    assert_eq!(o.state().progress(None).done, 10_000);
+    assert_eq!(o.state().progress(None).done as usize, pieces.tasks);
 }
 
 pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {

@@ -67,7 +67,7 @@ fn best(journal: &Path) -> f64 {
 
 pub(crate) fn replay(report: &mut Report) {
     // The standard mix: 20 streams of 100 tokens a second, answers of 500 tokens.
-    let written = write(Pieces { count: 100, text: PIECE, tokens: 5 });
+    let written = write(Pieces { tasks: 10_000, count: 100, text: PIECE, tokens: 5 });
     let took = best(&written.journal);
     let rate = written.records as f64 / took / 1e6;
     report.at_least("replay without drawing, the standard mix, from its file", rate, 1.0, "M rec/s");
@@ -81,7 +81,7 @@ pub(crate) fn replay(report: &mut Report) {
     // What comes when a fast server sends much at once: lines, quotes, and letters beyond ASCII.
     let page = format!("{} — “naïve”, \"plain\"\n", crate::frames::TEXT).repeat(5);
     let page = &page[..page.floor_char_boundary(4096)];
-    let written = write(Pieces { count: 8, text: page, tokens: 1000 });
+    let written = write(Pieces { tasks: 10_000, count: 8, text: page, tokens: 1000 });
     let took = best(&written.journal);
     let rate = written.bytes as f64 / took / 1e6;
     report.at_least("replay without drawing, much text, from its file", rate, 300.0, "MB/s");
@@ -94,7 +94,7 @@ pub(crate) fn seek(report: &mut Report) {
         return;
     }
     let begun = Instant::now();
-    let written = write(Pieces { count: 890, text: PIECE, tokens: 5 });
+    let written = write(Pieces { tasks: 10_000, count: 890, text: PIECE, tokens: 5 });
     let made = begun.elapsed().as_secs_f64();
     println!("     {} records, {} MB, made in {made:.0} s", written.records, written.bytes / 1_000_000);
     let mut past = Past::open(&written.journal).unwrap();
@@ -168,17 +168,22 @@ pub(crate) fn memory(report: &mut Report) {
     if !report.wants("memory after 10,000,000 tokens") || !Path::new("/proc/self/status").exists() {
         return;
     }
-    let out = Command::new(std::env::current_exe().unwrap()).arg(MEMORY).output().unwrap();
-    let text = String::from_utf8(out.stdout).unwrap();
-    let mut figures = text.split_whitespace().map(|n| n.parse::<f64>().unwrap());
-    let (now, peak) = (figures.next().unwrap(), figures.next().unwrap());
-    report.at_most("memory after 10,000,000 tokens: engine and console", now / 1e3, 80.0, "MB");
-    println!("     at its peak {:.1} MB, 10,000 tasks", peak / 1e3);
+    let run = |tasks: &str| {
+        let out = Command::new(std::env::current_exe().unwrap()).args([MEMORY, tasks]).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let mut figures = text.split_whitespace().map(|n| n.parse::<f64>().unwrap() / 1e3);
+        (figures.next().unwrap(), figures.next().unwrap())
+    };
+    let (now, peak) = run("2000");
+    report.at_most("memory after 10,000,000 tokens: engine and console", now, 80.0, "MB");
+    println!("     at its peak {peak:.1} MB, 2,000 answers of 5,000 tokens");
+    let (now, peak) = run("10000");
+    println!("     10,000 answers of 1,000 tokens: {now:.1} MB, at its peak {peak:.1} MB");
 }
 
 /// 10,000,000 tokens through what the engine and the console keep of them. Prints the memory in use and at its peak, in
 /// kB.
-pub(crate) fn tokens_here() {
+pub(crate) fn tokens_here(tasks: usize) {
     let folder = tempfile::tempdir().unwrap();
     let session = Sessions::new(folder.path()).create(&Name::slug("bench")).unwrap();
     let mut writer = Writer::create(session, "bench").unwrap();
@@ -186,7 +191,7 @@ pub(crate) fn tokens_here() {
     let (mut state, mut transcripts) = (State::default(), Transcripts::default());
     let mut batch: Vec<(Arc<Record>, u64)> = Vec::new();
     run_through(
-        Pieces { count: 200, text: PIECE, tokens: 5 },
+        Pieces { tasks, count: 2_000_000 / tasks, text: PIECE, tokens: 5 },
         |_, _| {},
         |record| {
             let offset = writer.append(&record).unwrap();

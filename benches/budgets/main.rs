@@ -16,6 +16,7 @@ mod fleet;
 mod frames;
 mod journals;
 mod runs;
+mod viewers;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -23,8 +24,12 @@ fn main() {
         fleet::serve(&args[at + 1]);
         return;
     }
-    if args.iter().any(|a| a == journals::MEMORY) {
-        journals::tokens_here();
+    if let Some(at) = args.iter().position(|a| a == "--watch") {
+        viewers::watch(&args[at + 1], &args[at + 2]);
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == journals::MEMORY) {
+        journals::tokens_here(args[at + 1].parse().unwrap());
         return;
     }
     // `cargo bench -- NAME` runs what has NAME in its title; `cargo test` passes `--test` and runs nothing.
@@ -37,6 +42,7 @@ fn main() {
     runs::makespan_mixed(&mut report);
     runs::makespan_chains(&mut report);
     runs::many_small_tasks(&mut report);
+    viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);
     journals::seek(&mut report);

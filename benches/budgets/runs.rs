@@ -14,15 +14,15 @@ use crate::Report;
 use crate::fleet::{Served, start};
 
 /// A run's outcome.
-struct Ran {
+pub(crate) struct Ran {
     /// First attempt's start to last attempt's end, seconds.
-    makespan: f64,
+    pub(crate) makespan: f64,
     /// CPU time of this process over the run, seconds.
     cpu: f64,
-    state: State,
+    pub(crate) state: State,
 }
 
-fn spec(id: &str, agent: &str, needs: &[String], ms: f64, tokens: u32) -> TaskSpec {
+pub(crate) fn spec(id: &str, agent: &str, needs: &[String], ms: f64, tokens: u32) -> TaskSpec {
     let prompt = format!("Work on {id}. [sim ms={ms:.3} tokens={tokens}]");
     let mut spec = TaskSpec::new(Name::slug(id), Name::slug(agent), prompt);
     spec.needs = needs.iter().map(|n| Name::slug(n)).collect();
@@ -38,6 +38,11 @@ fn cpu_seconds() -> f64 {
 
 /// Runs a plan to its end.
 fn run(config: &SessionConfig, tasks: Vec<TaskSpec>) -> Ran {
+    run_with(config, tasks, |_| ()).0
+}
+
+/// The same beside something that is begun before the plan is given, and still there when the engine has ended.
+pub(crate) fn run_with<T>(config: &SessionConfig, tasks: Vec<TaskSpec>, beside: impl FnOnce(&Engine) -> T) -> (Ran, T) {
     let folder = tempfile::tempdir().unwrap();
     let engine = Engine::start(EngineOptions {
         session: Name::slug("bench"),
@@ -54,6 +59,7 @@ fn run(config: &SessionConfig, tasks: Vec<TaskSpec>) -> Ran {
     runtime.block_on(async {
         // Endpoints are probed first, so that probing is no part of the run.
         tokio::time::sleep(Duration::from_millis(300)).await;
+        let beside = beside(&engine);
         let before = cpu_seconds();
         let plan = Plan { version: 1, goal: "bench".into(), max_parallel: None, synthesis: Some(false), tasks };
         let plan = PlanSource::Given(Box::new(plan));
@@ -70,11 +76,13 @@ fn run(config: &SessionConfig, tasks: Vec<TaskSpec>) -> Ran {
         }
         let cpu = cpu_seconds() - before;
         engine.end().unwrap();
+        while client.recv(&mut batch, 4_096).await {}
+        batch.drain(..).for_each(|record| state.apply(&record));
         let attempts = state.attempts();
         assert_eq!(attempts.len(), goal, "every task once");
         let first = attempts.iter().map(|a| a.started_at).min().unwrap();
         let last = attempts.iter().map(|a| a.ended.as_ref().unwrap().0).max().unwrap();
-        Ran { makespan: last.since(first).secs_f64(), cpu, state }
+        (Ran { makespan: last.since(first).secs_f64(), cpu, state }, beside)
     })
 }
 

@@ -6,6 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attach;
 mod walk;
 
 use std::cell::RefCell;
@@ -92,8 +93,26 @@ impl Window {
     }
 
     /// The same, in a terminal that these variables describe.
-    fn open_in(mut command: CommandBuilder, files: &[(&str, &str)], terminal: &[(&str, &str)]) -> Self {
+    fn open_in(command: CommandBuilder, files: &[(&str, &str)], terminal: &[(&str, &str)]) -> Self {
+        Self::open_at(command, files, terminal, None)
+    }
+
+    /// Another window of the same user, with these arguments.
+    fn beside(&self, arguments: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_baton"));
+        command.args(arguments);
+        Self::open_at(command, &[], &[("TERM", "xterm-256color")], Some(self.home.path()))
+    }
+
+    /// The same, in the home of another window.
+    fn open_at(
+        mut command: CommandBuilder,
+        files: &[(&str, &str)],
+        terminal: &[(&str, &str)],
+        other: Option<&std::path::Path>,
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
+        let base = other.unwrap_or(home.path()).to_path_buf();
         for (name, text) in files {
             std::fs::write(home.path().join(name), text).unwrap();
         }
@@ -114,9 +133,9 @@ impl Window {
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_RUNTIME_DIR", "run"),
         ] {
-            command.env(name, home.path().join(folder));
+            command.env(name, base.join(folder));
         }
-        command.cwd(home.path());
+        command.cwd(&base);
         HELD.with(|held| {
             held.borrow_mut().get_or_insert_with(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         });
@@ -509,6 +528,50 @@ fn a_closed_window_leaves_the_work_going_to_its_end() {
     eventually_or("the worker's end", || window.log(), || !is_alive(worker));
     assert_eq!(window.last_record(), "session.ended");
     assert!(window.journal().contains(r#""outcome":"done""#) || window.journal().contains("task.done"));
+}
+
+/// No signal tells of it here, and the reading of a terminal that is gone never ends: what is written fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_without_a_word_while_keys_come_is_parted_from() {
+    for round in 0..3 {
+        // In a session of its own it has no controlling terminal, so nothing hangs it up.
+        let mut command = CommandBuilder::new("setsid");
+        command.args(["--wait", env!("CARGO_BIN_EXE_baton"), "run", "plan.yaml", "--fleet", "sim"]);
+        let mut window = Window::open(command, &[("plan.yaml", &plan(600, 60_000))]);
+        window.until_text("● running");
+        let worker = window.worker();
+        for _ in 0..100 {
+            window.type_keys("jk");
+        }
+        // The last who holds the other side lets go of it at the next frame: in the middle of what the keys do.
+        *window.typing.lock().unwrap() = None;
+        window.master = None;
+        window.seen.0.lock().unwrap().let_go = true;
+        let parted = || window.exit_code().is_some();
+        eventually_or(&format!("the end of the launcher in round {round}"), || window.log(), parted);
+        assert!(is_alive(worker), "{}", window.log());
+        let _ = kill_process(worker, Signal::KILL);
+        eventually("the worker's end", || !is_alive(worker));
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_is_taken_up_in_the_console_and_left_with_the_way_back() {
+    let mut command = CommandBuilder::new("sh");
+    let script = "\"$0\" run plan.yaml --headless --fleet sim 2>told & \
+                  until grep -qs attempt.output state/baton/sessions/*/journal.jsonl; do sleep 0.05; done; \
+                  kill -9 $!; wait; exec \"$0\" resume";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_baton")]);
+    let mut window = Window::open(command, &[("plan.yaml", &plan(600, 60_000))]);
+    window.until_text("● running");
+    eventually("the next attempt", || window.journal().matches("\"attempt.started\"").count() == 2);
+    let journal = window.journal();
+    assert!(journal.contains("\"interrupted\"") && journal.contains("\"endpoint.moved\""), "{journal}");
+    window.type_keys("\x03");
+    assert_eq!(window.ends(), 130);
+    window.until_text("take it up again with: baton resume 2");
+    assert_eq!(window.last_record(), "session.ended");
 }
 
 #[test]

@@ -107,9 +107,9 @@ fn start() -> Window {
     window
 }
 
-/// Leaves with the card: cancels what runs.
+/// Leaves with the card: what runs is stopped.
 fn leave(mut window: Window) {
-    window.shows("q", "cancel all, keeping partial answers");
+    window.shows("q", "stop all and quit");
     std::thread::sleep(DEAF);
     window.type_keys("x");
     assert_eq!(window.ends(), 0);

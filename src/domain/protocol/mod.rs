@@ -7,6 +7,7 @@
 mod about;
 mod command;
 mod conversation;
+mod endpoint;
 mod event;
 mod failure;
 mod filter;
@@ -23,6 +24,7 @@ pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
 pub use conversation::{MessageSent, ResultEdited, TaskAsked};
+pub use endpoint::{EndpointChanged, Health};
 pub use event::*;
 pub use failure::{Failure, FailureKind, Remedy};
 pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};

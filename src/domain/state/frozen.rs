@@ -14,10 +14,16 @@ use crate::domain::protocol::Part;
 pub struct Frozen {
     /// All but the long lists.
     rest: Box<State>,
-    goals: Vec<Arc<Goal>>,
-    tasks: Vec<Arc<Task>>,
-    attempts: Vec<Arc<Attempt>>,
+    goals: Items<Goal>,
+    tasks: Items<Task>,
+    attempts: Items<Attempt>,
 }
+
+/// A list in pieces, so that one that hardly changes costs hardly more than a pointer a piece.
+type Items<T> = Vec<Arc<Vec<Arc<T>>>>;
+
+/// How many items a piece has: with 64 a list of ten thousand is shared by some hundred pointers.
+const PIECE: usize = 64;
 
 impl State {
     /// Keeps this state; what is as it was in `before` is shared with it. The state itself is the same afterwards.
@@ -38,10 +44,25 @@ impl State {
     }
 }
 
-fn shared<T: Clone + PartialEq>(now: &[T], before: Option<&[Arc<T>]>) -> Vec<Arc<T>> {
+fn shared<T: Clone + PartialEq>(now: &[T], before: Option<&[Arc<Vec<Arc<T>>>]>) -> Items<T> {
     let before = before.unwrap_or_default();
-    let same = |i: usize, item: &T| before.get(i).filter(|was| ***was == *item).cloned();
-    now.iter().enumerate().map(|(i, item)| same(i, item).unwrap_or_else(|| Arc::new(item.clone()))).collect()
+    let piece = |(i, items): (usize, &[T])| {
+        let was = before.get(i);
+        let same = |n: usize, item: &T| was.and_then(|was| was.get(n)).filter(|was| ***was == *item).cloned();
+        let piece: Vec<Arc<T>> =
+            items.iter().enumerate().map(|(n, item)| same(n, item).unwrap_or_else(|| Arc::new(item.clone()))).collect();
+        let is_same = |was: &&Arc<Vec<Arc<T>>>| {
+            was.len() == piece.len() && was.iter().zip(&piece).all(|(was, now)| Arc::ptr_eq(was, now))
+        };
+        was.filter(is_same).cloned().unwrap_or_else(|| Arc::new(piece))
+    };
+    now.chunks(PIECE).enumerate().map(piece).collect()
+}
+
+fn thawed<T: Clone>(items: &Items<T>) -> Vec<T> {
+    let mut list = Vec::with_capacity(items.len() * PIECE);
+    list.extend(items.iter().flat_map(|piece| piece.iter()).map(|item| (**item).clone()));
+    list
 }
 
 impl Frozen {
@@ -53,9 +74,9 @@ impl Frozen {
     /// The state it was made of.
     pub fn thaw(&self) -> State {
         let mut state = (*self.rest).clone();
-        state.goals = self.goals.iter().map(|g| (**g).clone()).collect();
-        state.tasks = self.tasks.iter().map(|t| (**t).clone()).collect();
-        state.attempts = self.attempts.iter().map(|a| (**a).clone()).collect();
+        state.goals = thawed(&self.goals);
+        state.tasks = thawed(&self.tasks);
+        state.attempts = thawed(&self.attempts);
         state.reindex();
         state
     }
@@ -70,11 +91,21 @@ impl Frozen {
     }
 }
 
-fn own<T>(items: &[Arc<T>], before: Option<&[Arc<T>]>, bytes: impl Fn(&T) -> usize) -> usize {
+fn own<T>(items: &[Arc<Vec<Arc<T>>>], before: Option<&[Arc<Vec<Arc<T>>>]>, bytes: impl Fn(&T) -> usize) -> usize {
     let before = before.unwrap_or_default();
-    let is_new = |(i, item): &(usize, &Arc<T>)| !before.get(*i).is_some_and(|was| Arc::ptr_eq(was, item));
-    let new: usize = items.iter().enumerate().filter(is_new).map(|(_, item)| bytes(item)).sum();
-    new + size_of_val(items)
+    let mut sum = size_of_val(items);
+    for (i, piece) in items.iter().enumerate() {
+        let was = before.get(i);
+        if was.is_some_and(|was| Arc::ptr_eq(was, piece)) {
+            continue;
+        }
+        sum += size_of_val(piece.as_slice()) + 64;
+        for (n, item) in piece.iter().enumerate() {
+            let is_shared = was.and_then(|was| was.get(n)).is_some_and(|was| Arc::ptr_eq(was, item));
+            sum += if is_shared { 0 } else { bytes(item) };
+        }
+    }
+    sum
 }
 
 fn goal_bytes(goal: &Goal) -> usize {

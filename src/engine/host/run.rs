@@ -18,7 +18,7 @@ use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
-    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage, ViewerId,
+    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Subject, TurnEnd, TurnId, Usage, ViewerId,
 };
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
@@ -76,6 +76,8 @@ pub(super) struct Host {
     retry: Option<Instant>,
     wake: Option<Micros>,
     journal_failed: bool,
+    /// Requests that wait until the journal is written again; as many as there are slots at most.
+    held: Vec<StartTurn>,
     ended: bool,
     /// Answers on their way to who waits for them, once what was decided is on disk.
     answering: JoinSet<()>,
@@ -108,6 +110,7 @@ impl Host {
             retry: None,
             wake: None,
             journal_failed: false,
+            held: Vec::new(),
             ended: false,
             answering: JoinSet::new(),
             answers: BTreeMap::new(),
@@ -127,6 +130,8 @@ impl Host {
             Beginning::New(started) => Orchestrator::start(started, opened),
             Beginning::Again { state, moved, torn } => Orchestrator::resume(*state, Reopening { opened, moved, torn }),
         };
+        // A process that ended while its journal failed left the session halted; it is written again now.
+        self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
         let mut watch = Watch::new();
@@ -271,8 +276,17 @@ impl Host {
                 }
             }
         }
+        if failure.is_none() {
+            for start in std::mem::take(&mut self.held) {
+                self.start_turn(orchestrator, start);
+            }
+        }
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
-            self.act(orchestrator, effect);
+            match effect {
+                // Decided before anybody knew that the journal fails; nothing is begun that is not written.
+                Effect::StartTurn(start) if failure.is_some() => self.held.push(*start),
+                effect => self.act(orchestrator, effect),
+            }
         }
         let before = std::mem::replace(&mut self.journal_failed, failure.is_some());
         match failure {
@@ -387,6 +401,7 @@ impl Host {
 
     /// Closes a request's connection and waits, beside everything else, until the server's slot is free.
     fn stop_turn(&mut self, turn: TurnId) {
+        self.held.retain(|start| start.turn != turn);
         let Some(live) = self.live.remove(&turn) else {
             // It was never sent: its prompt could not be put together. A slot that nobody frees drains for ever.
             self.say(Input::SlotFreed { turn });

@@ -70,6 +70,10 @@ impl TextStore {
         if let Some((_, _, text)) = record.said() {
             self.hot -= cost(text);
         }
+        if pieces.hot.is_empty() {
+            // Its room too: thousands of attempts that ended long ago would keep more of it than all text that is hot.
+            pieces.hot = VecDeque::new();
+        }
         match pieces.cold.last_mut() {
             Some(run) if offset - run.first <= SPAN => run.last = offset,
             _ => pieces.cold.push(Run { first: offset, last: offset }),

@@ -21,7 +21,7 @@ use crate::domain::state::{Frozen, State};
 const KEPT_BYTES: usize = 24 << 20;
 
 /// States are kept at least this far apart in the journal: a fold of it takes a few hundredths of a second.
-const SPACING: u64 = 4 << 20;
+const SPACING: u64 = 8 << 20;
 
 /// Checkpoints in the folder are this many times their size apart, so that all of them take an eighth of the journal.
 const SPARE: u64 = 8;
@@ -134,8 +134,10 @@ impl Past {
                 }
             }
         }
+        // From not far before it is quicker to read on than to thaw.
+        let near = if self.last.seq <= seq { here + self.spacing / 2 } else { 0 };
         match self.kept.range(..=seq).next_back() {
-            Some((_, kept)) if kept.place.offset > here => {
+            Some((_, kept)) if kept.place.offset > near => {
                 let (state, place) = (kept.frozen.thaw(), kept.place);
                 self.begin(state, place)
             }
@@ -198,7 +200,11 @@ impl Past {
         let frozen = Arc::new(self.last.freeze(before.as_deref()));
         self.kept_bytes += frozen.bytes_beside(before.as_deref());
         self.keep_at = place.offset + self.spacing;
-        if place.offset >= self.save_at {
+        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
+            // Now its size is known, and with it where the next one is due.
+            self.settle();
+        }
+        if place.offset >= self.save_at && self.saving.is_none() {
             self.save(&frozen, place);
         }
         self.kept.insert(frozen.seq(), Kept { frozen, place });
@@ -223,14 +229,8 @@ impl Past {
         }
     }
 
-    /// Makes a checkpoint on a thread of its own, unless one is being made.
+    /// Makes a checkpoint on a thread of its own.
     fn save(&mut self, frozen: &Arc<Frozen>, place: Place) {
-        if self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
-            return;
-        }
-        self.settle();
-        // Until its size is known; then it is looked at again.
-        self.save_at = place.offset + self.spacing;
         let (journal, frozen) = (self.journal.clone(), Arc::clone(frozen));
         let save = move || {
             if let Err(error) = checkpoint::save(&journal, &frozen, place) {

@@ -5,6 +5,7 @@
 
 mod attached;
 mod deferred;
+mod forks;
 mod replayed;
 mod resumed;
 
@@ -232,7 +233,7 @@ fn options(config: &Config) -> ConsoleOptions {
         },
         opens: Opens::Live,
         reads: Reads::Aside,
-        forks: None,
+        forks: Some(forks::forks(config)),
         warnings,
     }
 }

@@ -124,6 +124,7 @@ fn folders(paths: &Paths, findings: &mut Vec<Finding>) {
     let config = if paths.config.is_dir() { "" } else { " (not there: only what is built in is used)" };
     findings.push(Finding::ok("config folder", format!("{}{config}", paths.config.display())));
     findings.push(Finding::ok("log", paths.log.display().to_string()));
+    findings.push(Finding::ok("sockets", paths.run.display().to_string()));
     findings.push(match writable(&paths.sessions) {
         Ok(()) => Finding::ok("journals", paths.sessions.display().to_string()),
         Err(error) => {

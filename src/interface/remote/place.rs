@@ -71,8 +71,8 @@ pub struct Place {
 #[derive(Debug)]
 pub(super) struct Seat {
     place: Place,
-    /// The socket's inode: what another process put there since stays.
-    inode: u64,
+    /// The socket's inode: what another process put there since stays. None while there is no socket.
+    inode: Option<u64>,
 }
 
 impl Place {
@@ -165,14 +165,30 @@ impl Place {
         std::fs::set_permissions(&socket, mode).map_err(PlaceError::system("close", &socket))?;
         listener.set_nonblocking(true).map_err(PlaceError::system("listen on", &socket))?;
         let inode = std::fs::symlink_metadata(&socket).map_err(PlaceError::system("look at", &socket))?.ino();
-        Ok((listener, Seat { place: self.clone(), inode }))
+        Ok((listener, Seat { place: self.clone(), inode: Some(inode) }))
+    }
+}
+
+impl Seat {
+    /// Whether nothing is where the socket was.
+    pub(super) fn is_lost(&self) -> bool {
+        std::fs::symlink_metadata(self.place.socket()).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Listens anew after the socket was lost, with the same key.
+    pub(super) fn take_again(&mut self, key: &Key) -> Result<UnixListener, PlaceError> {
+        // An inode may be used again: what is to come is not what was.
+        self.inode = None;
+        let (listener, mut seat) = self.place.listen(key)?;
+        self.inode = seat.inode.take();
+        Ok(listener)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let socket = self.place.socket();
-        if std::fs::symlink_metadata(&socket).is_ok_and(|meta| meta.ino() == self.inode) {
+        if std::fs::symlink_metadata(&socket).is_ok_and(|meta| Some(meta.ino()) == self.inode) {
             // What can't be removed is swept away by the next process.
             let _ = std::fs::remove_file(&socket);
             let _ = std::fs::remove_file(self.place.key_file());
@@ -268,7 +284,7 @@ mod tests {
         let mode = |path: &Path| std::fs::symlink_metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&run), mode(&place.socket()), mode(&place.key_file())), (0o700, 0o600, 0o600));
         assert_eq!(place.key().unwrap(), key.reveal());
-        assert_eq!(Place::all(&run), [place.clone()]);
+        assert_eq!(Place::all(&run), std::slice::from_ref(&place));
         // One that answers is not taken away from its process.
         assert!(matches!(place.listen(&key), Err(PlaceError::Answered(_))));
         drop((listener, seat));

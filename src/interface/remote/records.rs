@@ -41,6 +41,10 @@ const STUCK: Duration = Duration::from_secs(60);
 const BATCH: usize = 512;
 const PIECE: usize = 64 * 1024;
 
+/// Records of a session that is watched as it goes are gathered for this long, less than a frame: each piece costs a write
+/// here and a wake-up there.
+const GATHER: Duration = Duration::from_millis(25);
+
 /// The longest label of where a console is.
 const MOST_ORIGIN: usize = 64;
 
@@ -153,6 +157,7 @@ async fn feed(
             _ = beat.tick() => true,
         };
         let mut over = !more;
+        let behind = batch.len() >= BATCH;
         let mut piece = Vec::with_capacity(1024);
         for record in batch.drain(..) {
             if until.is_some_and(|until| record.seq > until) {
@@ -176,6 +181,9 @@ async fn feed(
         }
         if over {
             return;
+        }
+        if !behind {
+            tokio::time::sleep(GATHER).await;
         }
     }
 }

@@ -15,10 +15,11 @@ use axum::{Extension, Router};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::connection::{raw, serve};
 use super::guard::{Key, Way};
-use super::place::{Place, PlaceError, own_uid};
+use super::place::{Place, PlaceError, Seat, own_uid};
 use super::refusal::Refusal;
 use super::routes::{House, Peer, router};
 use crate::domain::protocol::{Author, Role};
@@ -30,6 +31,9 @@ const MOST_CONNECTIONS: usize = 64;
 
 /// How long consoles have at the end to get what is left.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the socket is still there.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// After an error of the system while accepting: it has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
@@ -95,7 +99,6 @@ impl Server {
     /// # Errors
     /// [`ServerError`].
     pub fn start(connector: Connector, options: ServerOptions) -> Result<Self, ServerError> {
-        let system = |what| move |source| ServerError::System { what, source };
         if let Some(address) = options.tcp.filter(|a| !a.ip().is_loopback()) {
             return Err(ServerError::NotLoopback(address));
         }
@@ -119,8 +122,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("remote".into()).spawn(move || {
             let house = Arc::new(House::new(connector, key, options.user));
-            runtime.block_on(listen(doors, house, stopped));
-            drop(seat);
+            runtime.block_on(listen(doors, seat, house, stopped));
         });
         let thread = Some(thread.map_err(system("start a thread"))?);
         Ok(Self { thread, stop: Some(stop), place, tcp: address })
@@ -151,11 +153,18 @@ impl Drop for Server {
     }
 }
 
-async fn listen(doors: Doors, house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
+/// For `map_err`: what was attempted.
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
+    move |source| ServerError::System { what, source }
+}
+
+async fn listen(mut doors: Doors, mut seat: Seat, house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
     let watcher = house.connector.client(Author::Baton, Role::Viewer);
     let following = tokio::spawn(Arc::clone(&house.watched).follow(watcher));
     let router = router(Arc::clone(&house));
     let mut connections = JoinSet::new();
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
@@ -164,6 +173,18 @@ async fn listen(doors: Doors, house: Arc<House>, mut stopped: oneshot::Receiver<
             _ = &mut stopped => break,
             accepted = doors.socket.accept() => accepted.map(|(io, _)| Came::Socket(io)),
             accepted = accept(doors.tcp.as_ref()) => accepted.map(Came::Tcp),
+            _ = look.tick() => {
+                // A system clears the run folder when its user has left, and makes it anew when they come again.
+                if seat.is_lost() {
+                    let again = seat.take_again(&house.key).map_err(ServerError::from);
+                    let again = again.and_then(|l| UnixListener::from_std(l).map_err(system("listen on the socket")));
+                    match again {
+                        Ok(socket) => doors.socket = socket,
+                        Err(error) => tracing::debug!(%error, "the socket is gone and can't be had again yet"),
+                    }
+                }
+                continue;
+            }
         };
         match accepted {
             Ok(came) => came.serve(&house, &router, &mut connections),
@@ -173,7 +194,7 @@ async fn listen(doors: Doors, house: Arc<House>, mut stopped: oneshot::Receiver<
             }
         }
     }
-    drop(doors);
+    drop((doors, seat));
     let drained = async { while connections.join_next().await.is_some() {} };
     // Whoever does not read any more gets nothing more.
     let _ = tokio::time::timeout(FAREWELL, drained).await;

@@ -52,7 +52,8 @@ pub(super) fn plain(text: &str) -> String {
     let mut space = false;
     // What makes a list, a heading or a rule does so at the beginning only.
     let mut beginning = true;
-    for c in text.trim().chars() {
+    let mut chars = text.trim().chars().peekable();
+    while let Some(c) = chars.next() {
         if c.is_whitespace() || c.is_control() {
             space = true;
             beginning = false;
@@ -65,7 +66,8 @@ pub(super) fn plain(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '>' | '$' => out.extend(['\\', c]),
-            '#' | '+' | '-' | '=' | '.' | ')' if beginning => out.extend(['\\', c]),
+            '#' | '+' | '-' | '=' if out.is_empty() => out.extend(['\\', c]),
+            '.' | ')' if beginning && chars.peek().is_none_or(|next| next.is_whitespace()) => out.extend(['\\', c]),
             c => out.push(c),
         }
         beginning &= c.is_ascii_digit();
@@ -146,7 +148,7 @@ impl Page {
         }
         self.0.push_str(&quote(&plain_lines(&goal.text)));
         self.line(format!(
-            "\nIt is {}.",
+            "\nOutcome: {}.",
             if goal.outcome == "draft" { "a draft that waits for review" } else { goal.outcome }
         ));
         if !goal.repairs.is_empty() {

@@ -1,7 +1,7 @@
 //! A frame as an SVG picture: what README shows and what a PNG can be made of.
 //!
 //! Not here: what is drawn. Invariants: the same frame and theme give the same bytes; every letter stands in its own
-//! cell whatever font there is (`textLength`); text is escaped.
+//! cell whatever font there is, and lines join; text is escaped.
 
 use std::fmt::Write as _;
 
@@ -66,26 +66,22 @@ fn row(buffer: &Buffer, y: u16, ground: Ground, svg: &mut String) {
     let area = buffer.area;
     let top = MARGIN + f32::from(y - area.top()) * CELL.1;
     let mut x = area.left();
-    let mut letters = String::new();
+    let (mut letters, mut lines) = (String::new(), String::new());
     while x < area.right() {
         let look = look(&buffer[(x, y)], ground);
-        let (start, mut run) = (x, String::new());
-        let mut wide = false;
-        // One run for cells that look the same; a wide letter is a run of its own, so that it keeps its two cells.
-        while x < area.right() {
-            let cell = &buffer[(x, y)];
-            let cells = (cell.symbol().width().max(1) as u16).min(area.right() - x);
-            let fits = self::look(cell, ground) == look && (x == start || (cells == 1 && !wide));
-            if !fits {
-                break;
+        let start = x;
+        let mut run = Run::default();
+        while x < area.right() && self::look(&buffer[(x, y)], ground) == look {
+            let symbol = buffer[(x, y)].symbol();
+            let left = MARGIN + f32::from(x - area.left()) * CELL.0;
+            if !look.modifier.contains(Modifier::HIDDEN) && !drawn(symbol, left, top, look.text, &mut lines) {
+                run.push(symbol, left);
             }
-            wide = cells > 1;
-            run.push_str(cell.symbol());
-            x += cells;
+            x += (symbol.width().max(1) as u16).min(area.right() - x);
         }
-        let left = MARGIN + f32::from(start - area.left()) * CELL.0;
-        let width = f32::from(x - start) * CELL.0;
         if look.back != ground.back {
+            let left = MARGIN + f32::from(start - area.left()) * CELL.0;
+            let width = f32::from(x - start) * CELL.0;
             let _ = writeln!(
                 svg,
                 "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{}\"/>",
@@ -93,32 +89,123 @@ fn row(buffer: &Buffer, y: u16, ground: Ground, svg: &mut String) {
                 hex(look.back)
             );
         }
-        if !run.trim().is_empty() && !look.modifier.contains(Modifier::HIDDEN) {
-            let base = top + CELL.1 - BASELINE;
-            let _ = write!(
-                letters,
-                "<text x=\"{left:.1}\" y=\"{base:.1}\" textLength=\"{width:.1}\" lengthAdjust=\"spacingAndGlyphs\" \
-                 xml:space=\"preserve\" fill=\"{}\"",
-                hex(look.text)
-            );
-            for (modifier, attribute) in [
-                (Modifier::BOLD, " font-weight=\"700\""),
-                (Modifier::ITALIC, " font-style=\"italic\""),
-                (Modifier::UNDERLINED, " text-decoration=\"underline\""),
-                (Modifier::CROSSED_OUT, " text-decoration=\"line-through\""),
-                (Modifier::DIM, " opacity=\"0.65\""),
-            ] {
-                if look.modifier.contains(modifier) {
-                    letters.push_str(attribute);
-                }
-            }
-            letters.push('>');
-            escape(&run, &mut letters);
-            letters.push_str("</text>\n");
-        }
+        run.write(top + CELL.1 - BASELINE, look, &mut letters);
     }
     // Over all backgrounds of the row, so that no neighbour cuts a letter that hangs over.
+    svg.push_str(&lines);
     svg.push_str(&letters);
+}
+
+/// Letters that look the same, each with where it stands.
+#[derive(Default)]
+struct Run {
+    text: String,
+    places: String,
+}
+
+impl Run {
+    fn push(&mut self, symbol: &str, left: f32) {
+        // A letter and its marks have one place.
+        for c in symbol.chars() {
+            if c == ' ' && self.text.is_empty() {
+                continue;
+            }
+            let _ = write!(self.places, "{}{left:.1}", if self.places.is_empty() { "" } else { " " });
+            escape(c, &mut self.text);
+        }
+    }
+
+    fn write(&self, base: f32, look: Look, out: &mut String) {
+        if self.text.trim().is_empty() {
+            return;
+        }
+        let _ = write!(
+            out,
+            "<text x=\"{}\" y=\"{base:.1}\" xml:space=\"preserve\" fill=\"{}\"",
+            self.places,
+            hex(look.text)
+        );
+        for (modifier, attribute) in [
+            (Modifier::BOLD, " font-weight=\"700\""),
+            (Modifier::ITALIC, " font-style=\"italic\""),
+            (Modifier::UNDERLINED, " text-decoration=\"underline\""),
+            (Modifier::CROSSED_OUT, " text-decoration=\"line-through\""),
+            (Modifier::DIM, " opacity=\"0.65\""),
+        ] {
+            if look.modifier.contains(modifier) {
+                out.push_str(attribute);
+            }
+        }
+        let _ = writeln!(out, ">{}</text>", self.text.trim_end());
+    }
+}
+
+/// Lines and blocks are drawn, so that they join in any font. False: it is a letter.
+fn drawn(symbol: &str, left: f32, top: f32, color: (u8, u8, u8), out: &mut String) -> bool {
+    let mut chars = symbol.chars();
+    let (Some(c), None) = (chars.next(), chars.next()) else { return false };
+    if let Some(eighths) = "▁▂▃▄▅▆▇█".chars().position(|b| b == c) {
+        let height = CELL.1 * (eighths + 1) as f32 / 8.0;
+        let y = top + CELL.1 - height;
+        let fill = hex(color);
+        let _ = writeln!(
+            out,
+            "<rect x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\" fill=\"{fill}\"/>",
+            CELL.0
+        );
+        return true;
+    }
+    let Some(arms) = arms(c) else { return false };
+    let (cx, cy) = (left + CELL.0 / 2.0, top + CELL.1 / 2.0);
+    let ends = [(left, cy), (left + CELL.0, cy), (cx, top), (cx, top + CELL.1)];
+    for weight in [1, 2] {
+        let path: String = (arms.iter().zip(ends))
+            .filter(|(arm, _)| **arm == weight)
+            .map(|(_, (x, y))| format!("M{cx:.1} {cy:.1}L{x:.1} {y:.1}"))
+            .collect();
+        if !path.is_empty() {
+            let width = if weight == 1 { "1.1" } else { "2.4" };
+            let _ = writeln!(
+                out,
+                "<path d=\"{path}\" stroke=\"{}\" stroke-width=\"{width}\" stroke-linecap=\"square\"/>",
+                hex(color)
+            );
+        }
+    }
+    true
+}
+
+/// The arms of a box line, to the left, right, top and bottom: none, light or heavy.
+fn arms(c: char) -> Option<[u8; 4]> {
+    Some(match c {
+        '─' => [1, 1, 0, 0],
+        '│' => [0, 0, 1, 1],
+        '┌' | '╭' => [0, 1, 0, 1],
+        '┐' | '╮' => [1, 0, 0, 1],
+        '└' | '╰' => [0, 1, 1, 0],
+        '┘' | '╯' => [1, 0, 1, 0],
+        '├' => [0, 1, 1, 1],
+        '┤' => [1, 0, 1, 1],
+        '┬' => [1, 1, 0, 1],
+        '┴' => [1, 1, 1, 0],
+        '┼' => [1, 1, 1, 1],
+        '╷' => [0, 0, 0, 1],
+        '╵' => [0, 0, 1, 0],
+        '╴' => [1, 0, 0, 0],
+        '╶' => [0, 1, 0, 0],
+        '━' => [2, 2, 0, 0],
+        '┃' => [0, 0, 2, 2],
+        '┏' => [0, 2, 0, 2],
+        '┓' => [2, 0, 0, 2],
+        '┗' => [0, 2, 2, 0],
+        '┛' => [2, 0, 2, 0],
+        '┣' => [0, 2, 2, 2],
+        '┫' => [2, 0, 2, 2],
+        '┳' => [2, 2, 0, 2],
+        '┻' => [2, 2, 2, 0],
+        '╋' => [2, 2, 2, 2],
+        _ => return None,
+    })
 }
 
 fn look(cell: &Cell, ground: Ground) -> Look {
@@ -134,16 +221,14 @@ fn hex((r, g, b): (u8, u8, u8)) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
 }
 
-fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            // XML has no place for them, escaped or not.
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
+fn escape(c: char, out: &mut String) {
+    match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        // XML has no place for them, escaped or not.
+        c if c.is_control() => out.push(' '),
+        c => out.push(c),
     }
 }
 
@@ -162,8 +247,9 @@ mod tests {
         buffer.set_string(0, 1, "r", Style::new().add_modifier(Modifier::REVERSED));
         let svg = picture(&buffer, Ground::DARK);
         assert!(svg.contains("fill=\"#010203\" font-weight=\"700\">a&lt;b</text>"), "{svg}");
-        // Two cells for the wide letter, in a text of its own.
-        assert!(svg.contains(&format!("textLength=\"{:.1}\"", 2.0 * CELL.0)) && svg.contains(">全</text>"), "{svg}");
+        // The letter after a wide one stands two cells on.
+        let places = |cells: [f32; 2]| cells.map(|c| format!("{:.1}", MARGIN + c * CELL.0)).join(" ");
+        assert!(svg.contains(&format!("<text x=\"{}\"", places([4.0, 6.0]))) && svg.contains(">全x</text>"), "{svg}");
         assert!(svg.contains("fill=\"#ff0000\""), "{svg}");
         assert!(svg.contains(&format!("fill=\"{}\">r</text>", hex(Ground::DARK.back))), "{svg}");
         assert_eq!(svg, picture(&buffer, Ground::DARK));

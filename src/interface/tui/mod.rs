@@ -7,6 +7,7 @@
 pub mod action;
 mod effect;
 mod frame;
+pub mod keyboard;
 pub mod launcher;
 pub mod log;
 pub mod model;

@@ -65,6 +65,14 @@ impl Transcripts {
         Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
     }
 
+    /// From now on about `limit` bytes are kept, and what is more goes; for a text read back there is room again.
+    #[cfg(test)]
+    pub(crate) fn keep_less(&mut self, limit: usize) {
+        let before = std::mem::replace(&mut self.limit, limit);
+        self.make_room();
+        self.limit = before;
+    }
+
     /// Those of another instant: the newest records up to it, at most `keep`; no text yet.
     pub(crate) fn of_the_past(log: &[Arc<Record>], keep: usize) -> Self {
         let mut events = EventLog::with_limit(keep);
@@ -91,7 +99,14 @@ impl Transcripts {
                 kept.gone += 1;
             }
         }
-        for (attempt, kept) in texts {
+        for (attempt, mut kept) in texts {
+            // What came while it was read goes on behind it.
+            let read = kept.pieces.back().map_or(0, |p| p.seq);
+            let later = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces).filter(|p| p.seq > read);
+            for piece in later {
+                kept.bytes += piece.said().map_or(0, |(.., text)| text.len()) + RECORD;
+                kept.pieces.push_back(Arc::clone(piece));
+            }
             self.ended.retain(|a| *a != attempt);
             if state.attempt(attempt).is_some_and(|a| a.ended.is_some()) {
                 self.ended.push_back(attempt);

@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event, EventStream,
-};
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event};
 use crossterm::style::Print;
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
@@ -23,6 +21,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
+use super::keyboard::Keyboard;
 use super::model::Mouse;
 use crate::domain::text::CleanText;
 
@@ -221,7 +220,7 @@ pub fn install_panic_hook() {
 }
 
 impl Stage for Tty {
-    type Events = EventStream;
+    type Events = Keyboard;
 
     fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
@@ -236,8 +235,8 @@ impl Stage for Tty {
         restore(self.terminal.backend_mut())
     }
 
-    fn events(&mut self) -> EventStream {
-        EventStream::new()
+    fn events(&mut self) -> Keyboard {
+        Keyboard::listen()
     }
 
     fn size(&self) -> io::Result<(u16, u16)> {

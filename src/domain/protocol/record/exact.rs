@@ -6,9 +6,10 @@
 
 use super::Record;
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Channel, Event, GoalId, Level, MachineSampled, Micros, Name,
-    Recipe, Route, SlotAfter, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted, Usage,
+    AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Channel, Cut, Event, GoalId, Level, MachineSampled, Message,
+    Micros, Name, Part, Recipe, Route, SlotAfter, Speaker, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted, Usage,
 };
+use crate::domain::text::CleanText;
 
 /// The record of a line, with or without its line end; none for a line of another shape.
 pub(super) fn record(line: &str) -> Option<Record> {
@@ -32,7 +33,7 @@ pub(super) fn record(line: &str) -> Option<Record> {
             let attempt = c.key("attempt\":\"a")?.attempt()?;
             Event::AttemptEnded { attempt, end: c.key(",\"end\":\"")?.end()? }
         }
-        "turn.started" => return Some(Record { seq, at, event: c.turn_started()? }),
+        "turn.started" => c.turn_started()?,
         "turn.ended" => c.turn_ended()?,
         "turn.progressed" => {
             let turn = c.key("turn\":\"a")?.turn()?;
@@ -157,7 +158,6 @@ impl<'a> Cursor<'a> {
         Some(Event::AttemptStarted(AttemptStarted { attempt, task, version, agent, endpoint, route }))
     }
 
-    /// The recipe, which comes last, is left to `serde`.
     fn turn_started(&mut self) -> Option<Event> {
         let turn = self.key("turn\":\"a")?.turn()?;
         let slot = u16::try_from(self.key(",\"slot\":")?.number()?).ok()?;
@@ -168,8 +168,88 @@ impl<'a> Cursor<'a> {
             _ => return None,
         };
         let max_tokens = self.key(",\"max_tokens\":")?.small()?;
-        let recipe: Recipe = serde_json::from_str(self.key(",\"recipe\":")?.rest.strip_suffix("}}")?).ok()?;
+        let recipe = self.key(",\"recipe\":")?.recipe()?;
         Some(Event::TurnStarted(TurnStarted { turn, slot, level, max_tokens, recipe }))
+    }
+
+    fn recipe(&mut self) -> Option<Recipe> {
+        let mut messages = Vec::with_capacity(2);
+        self.list(|c| {
+            c.word("{\"role\":\"")?;
+            let role = match c.plain()? {
+                "system" => Speaker::System,
+                "user" => Speaker::User,
+                "assistant" => Speaker::Assistant,
+                "tool" => Speaker::Tool,
+                _ => return None,
+            };
+            c.word(",\"parts\":")?;
+            let mut parts = Vec::new();
+            c.list(|c| {
+                parts.push(c.part()?);
+                Some(())
+            })?;
+            messages.push(Message { role, parts });
+            c.word("}")
+        })?;
+        Some(Recipe { messages })
+    }
+
+    /// Items between brackets, with commas between them.
+    fn list(&mut self, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.word("[")?;
+        if self.word("]").is_some() {
+            return Some(());
+        }
+        loop {
+            item(self)?;
+            if self.word(",").is_none() {
+                return self.word("]");
+            }
+        }
+    }
+
+    fn part(&mut self) -> Option<Part> {
+        if self.word("\"may_ask\"").is_some() {
+            return Some(Part::MayAsk);
+        }
+        self.word("{\"")?;
+        let part = match self.plain()? {
+            "agent_prompt" => Part::AgentPrompt(self.key(":\"")?.name()?),
+            "literal" => Part::Literal(CleanText::new(&self.key(":\"")?.text()?)),
+            "goal" => {
+                let goal = GoalId(self.key(":\"g")?.small()?);
+                self.word("\"")?;
+                Part::Goal(goal)
+            }
+            "task_prompt" => Part::TaskPrompt(self.key(":\"")?.task()?),
+            "result_of" => {
+                let attempt = self.key(":{\"attempt\":\"a")?.attempt()?;
+                Part::ResultOf { attempt, cut: self.cut()? }
+            }
+            "answer_of" => {
+                let turn = self.key(":{\"turn\":\"a")?.turn()?;
+                Part::AnswerOf { turn, cut: self.cut()? }
+            }
+            _ => return None,
+        };
+        self.word("}")?;
+        Some(part)
+    }
+
+    /// The last field of a piece, with its closing brace.
+    fn cut(&mut self) -> Option<Cut> {
+        self.word(",\"cut\":")?;
+        let cut = if self.word("\"whole\"").is_some() {
+            Cut::Whole
+        } else {
+            let head = self.key("{\"middle\":{\"head\":")?.number()?;
+            let tail = self.key(",\"tail\":")?.number()?;
+            self.word("}}")?;
+            Cut::Middle { head, tail }
+        };
+        self.word("}")?;
+        Some(cut)
     }
 
     fn turn_ended(&mut self) -> Option<Event> {
@@ -266,6 +346,9 @@ mod tests {
 
     use super::*;
 
+    /// One of each piece.
+    const RECIPE: &str = r#"[{"role":"system","parts":[{"agent_prompt":"x"}]},{"role":"user","parts":["may_ask",{"literal":"é\n\"\\"},{"goal":"g1"},{"task_prompt":"g1/x"},{"result_of":{"attempt":"a1","cut":"whole"}},{"answer_of":{"turn":"a2.1","cut":{"middle":{"head":1,"tail":2}}}}]},{"role":"assistant","parts":[]},{"role":"tool","parts":[]}]"#;
+
     fn by_serde(line: &str) -> Option<Record> {
         serde_json::from_str(line).ok()
     }
@@ -297,8 +380,7 @@ mod tests {
                 Event::AttemptStarted(AttemptStarted { attempt: AttemptId(a), task, version, agent, endpoint, route })
             }),
             (turns(), any::<u16>(), any::<u32>()).prop_map(|(turn, slot, max_tokens)| {
-                let recipe = serde_json::from_str(r#"[{"role":"user","parts":["may_ask",{"literal":"é\n"}]}]"#);
-                let (level, recipe) = (Level::High, recipe.unwrap());
+                let (level, recipe) = (Level::High, serde_json::from_str(RECIPE).unwrap());
                 Event::TurnStarted(TurnStarted { turn, slot, level, max_tokens, recipe })
             }),
             (turns(), stop, slot, [count.clone(), count.clone(), count], "[0-9a-f]{0,16}").prop_map(
@@ -335,7 +417,8 @@ mod tests {
             r#"{"seq":7,"at":12,"event":"slot.freed","data":{"turn":"a1.1"}}"#,
             r#"{"seq":7,"at":12,"event":"machine.sampled","data":{"total":1,"used":2,"swap":0}}"#,
         ];
-        for line in lines {
+        let asked = lines[5].replace("\"recipe\":[]", &format!("\"recipe\":{RECIPE}"));
+        for line in lines.into_iter().chain([asked.as_str()]) {
             let found = record(line);
             assert!(found.is_some(), "{line}");
             assert_eq!(found, by_serde(line), "{line}");

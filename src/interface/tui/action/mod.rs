@@ -160,8 +160,6 @@ pub enum Action {
     Again,
     /// Take the selected session up again.
     ResumeSession,
-    /// Begin a new session from the selected one's past.
-    ForkSession,
     /// Delete the selected session (asks).
     DeleteSession,
     /// Play what was recorded, or pause.

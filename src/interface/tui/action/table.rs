@@ -224,7 +224,12 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(Action::GoTo, "go_to", "go to a time, a part, a record, a task", &[on(Context::Time, &["@"], "")]),
     entry(Action::Now, "now", "back to now; in a replay to its end", &[on(Context::Time, &["0"], "")]),
-    entry(Action::Fork, "fork", "a new session with the past up to here", &[on(Context::Time, &["F"], "")]),
+    entry(
+        Action::Fork,
+        "fork",
+        "a new session with the past up to here",
+        &[on(Context::Time, &["F"], ""), on(Context::Sessions, &["F"], "fork")],
+    ),
     entry(
         Action::Control,
         "control",
@@ -244,12 +249,6 @@ pub const ENTRIES: &[Entry] = &[
         "resume_session",
         "take the session up again",
         &[on(Context::Sessions, &["r"], "resume"), on(Context::Welcome, &["r"], "resume")],
-    ),
-    entry(
-        Action::ForkSession,
-        "fork_session",
-        "a new session from this one's past",
-        &[on(Context::Sessions, &["F"], "fork")],
     ),
     entry(Action::DeleteSession, "delete_session", "delete the session", &[on(Context::Sessions, &["D"], "delete")]),
     entry(
@@ -546,7 +545,8 @@ mod tests {
             &[Sessions, List, Session, Time, Everywhere],
             &[Session, Time, Everywhere],
         ];
-        let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow"), ("Z", "zoom_out")].into();
+        let meant: HashSet<(&str, &str)> =
+            [("G", "follow"), ("end", "follow"), ("Z", "zoom_out"), ("F", "fork_session")].into();
         let at = |context: Context, key: &str| {
             ENTRIES.iter().find(|e| e.bindings.iter().any(|b| b.context == context && b.keys.contains(&key)))
         };

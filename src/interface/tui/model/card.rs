@@ -92,11 +92,7 @@ impl Card {
                 "finish what runs, start nothing new, then quit",
                 vec![UiEffect::Quit(Leave::AfterRunning)],
             ),
-            Choice::new(
-                'x',
-                "stop everything and quit; resume takes it up again",
-                vec![UiEffect::Quit(Leave::CancelAll)],
-            ),
+            Choice::new('x', "stop all and quit; resume takes it up again", vec![UiEffect::Quit(Leave::CancelAll)]),
             Choice::nothing("stay"),
         ];
         Some(Self { kind: CardKind::Leave, title: "Leave".into(), body, choices, focused: 0, opened: now })

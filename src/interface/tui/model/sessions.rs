@@ -423,7 +423,7 @@ fn chosen(action: Action, glance: &Glance, state: &State, now: Micros) -> Vec<Ui
             Some(damage) => notice(&format!("its journal can't be read to its end: {damage}")),
             None => go(Next::Resume(id()), state, now),
         },
-        Action::ForkSession => fork(glance, state, now),
+        Action::Fork => fork(glance, state, now),
         Action::SaveAnswer => {
             let card = Card::save(None, Some(&glance.id), now);
             card.map(|card| UiEffect::Open(Box::new(Layer::Card(card)))).into_iter().collect()

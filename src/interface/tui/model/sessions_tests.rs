@@ -103,7 +103,7 @@ fn what_ends_work_here_asks_first_with_the_harmless_choice_focused() {
 #[test]
 fn a_fork_is_made_where_a_session_ends_or_from_its_past() {
     let mut ui = ui();
-    let effects = press(&mut ui, Action::ForkSession);
+    let effects = press(&mut ui, Action::Fork);
     let asks = card(&effects);
     assert!(asks.choices[asks.focused].effects.is_empty());
     let does: Vec<_> = asks.choices.iter().flat_map(|c| c.effects.clone()).collect();

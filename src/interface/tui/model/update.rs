@@ -201,6 +201,7 @@ impl Ui {
                 effects
             }
             Action::GoTo => vec![open(Layer::GoTo(super::GoToUi::default()))],
+            Action::Fork if self.screen == Screen::Sessions => self.screen_acts(action, state, now),
             Action::Fork => self.fork(state, now),
             Action::Control => self.act_on_control(state, now),
             Action::Screen(2) => {

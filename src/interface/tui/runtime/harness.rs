@@ -30,6 +30,8 @@ pub(crate) struct Told {
     records: mpsc::UnboundedReceiver<Arc<Record>>,
     pub(crate) sent: Arc<Mutex<Vec<Command>>>,
     now: Arc<Mutex<Micros>>,
+    /// Where the records are too, if they are.
+    journal: Option<std::path::PathBuf>,
 }
 
 impl Client for Told {
@@ -40,6 +42,10 @@ impl Client for Told {
     fn send(&self, command: Command) -> Result<CommandId, SendError> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(command);
         Ok(Name::slug("c1"))
+    }
+
+    fn journal(&self) -> Option<std::path::PathBuf> {
+        self.journal.clone()
     }
 
     fn now(&self) -> Micros {
@@ -204,7 +210,7 @@ impl Harness {
         let (typing, events) = mpsc::unbounded_channel();
         let (telling, records) = mpsc::unbounded_channel();
         let (sent, now, log) = (Arc::default(), Arc::<Mutex<Micros>>::default(), Rc::default());
-        let client = Told { records, sent: Arc::clone(&sent), now: Arc::clone(&now) };
+        let client = Told { records, sent: Arc::clone(&sent), now: Arc::clone(&now), journal: None };
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let board = Board { terminal, events: Some(events), log: Rc::clone(&log) };
         let options = ConsoleOptions { theme, mouse, depth, ..options(folder) };
@@ -220,6 +226,29 @@ impl Harness {
             let at = *self.now.lock().unwrap();
             let record = Arc::new(Record { seq: self.seq, at, event });
             self.telling.as_ref().unwrap().send(record).unwrap();
+        }
+        self.settle().await;
+        self
+    }
+
+    /// The records are in this journal too.
+    pub(crate) fn keep_journal(&mut self, journal: &std::path::Path) {
+        self.console.client.journal = Some(journal.to_owned());
+    }
+
+    /// Of what was said little stays at hand.
+    pub(crate) fn forget_text(&mut self) {
+        self.console.transcripts.keep_less(2_000);
+        self.console.caches = Default::default();
+        self.console.policy.want(crate::interface::tui::frame::Wish::Change);
+    }
+
+    /// Says what happened, at its own time.
+    pub(crate) async fn tell_records(&mut self, records: &[Arc<Record>]) -> &mut Self {
+        for record in records {
+            self.seq = record.seq;
+            *self.now.lock().unwrap() = record.at;
+            self.telling.as_ref().unwrap().send(Arc::clone(record)).unwrap();
         }
         self.settle().await;
         self

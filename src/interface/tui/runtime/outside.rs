@@ -127,7 +127,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 Ok(())
             }
             UiEffect::Fork(seq) => {
-                self.fork(seq);
+                self.fork(seq).await;
                 Ok(())
             }
             UiEffect::Go(next) => {

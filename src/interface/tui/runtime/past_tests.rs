@@ -78,11 +78,11 @@ async fn an_instant_looks_the_same_whichever_way_one_came_there() {
             deck.at(chosen);
             deck.keys(place).await;
         }
-        for _ in 0..6 {
+        for _ in 0..2 {
             // By records: there at once, from before step by step, and back from after.
             let seq = 1 + dice.roll(last - 1);
             let there = one.at(Aim::Record(seq));
-            other.at(Aim::Record(seq.saturating_sub(1 + dice.roll(60))));
+            other.at(Aim::Record(seq.saturating_sub(1 + dice.roll(25))));
             while other.driven.state().seq < seq {
                 other.driven.travel(Travel::Records(1));
             }
@@ -97,7 +97,7 @@ async fn an_instant_looks_the_same_whichever_way_one_came_there() {
             }
             one.driven.quiet();
             other.driven.travel(Travel::Play);
-            for _ in 0..=dice.roll(30) {
+            for _ in 0..=dice.roll(12) {
                 other.driven.pass(Duration::from_millis(dice.roll(200)));
                 other.driven.frame();
             }
@@ -161,4 +161,80 @@ async fn markers_are_gone_through_and_playing_stops_at_the_end() {
     }
     assert!(!deck.driven.plays());
     assert_eq!(deck.driven.state(), deck.driven.whole());
+}
+
+/// A console of a session that goes on, and its journal, as far as it has come.
+struct Live {
+    console: harness::Harness,
+    journal: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Live {
+    /// With so many records of the demo.
+    async fn new(records: usize) -> (Self, Vec<std::sync::Arc<crate::domain::protocol::Record>>) {
+        let text = std::fs::read_to_string(journal()).unwrap();
+        let all: Vec<_> = text
+            .lines()
+            .skip(1)
+            .map(|l| std::sync::Arc::new(crate::domain::protocol::Record::from_json(l).unwrap()))
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let part: Vec<&str> = text.lines().take(records + 1).collect();
+        std::fs::write(&path, part.join("\n") + "\n").unwrap();
+        let mut console = harness::Harness::new(120, 40);
+        console.keep_journal(&path);
+        console.tell_records(&all[..records]).await;
+        (Self { console, journal: path, _folder: folder }, all)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_session_is_looked_back_at_and_comes_back_as_it_is_by_then() {
+    let (mut live, all) = Live::new(2_000).await;
+    let before = live.console.screen();
+    live.console.keys("<<>").await;
+    let shown = live.console.screen();
+    assert!(shown.contains("‹ 00:0") && shown.contains("0 returns to now"), "{shown}");
+    live.console.keys("X").await;
+    assert!(live.console.screen().contains("0 returns to now, F forks here"), "{}", live.console.screen());
+    assert_eq!(live.console.sent(), Vec::<String>::new());
+    // What happens meanwhile is taken in and does not move what is shown.
+    live.console.pass(7_000).await;
+    let past = live.console.screen();
+    live.console.tell_records(&all[2_000..2_400]).await;
+    assert_eq!(live.console.screen().lines().nth(10), past.lines().nth(10));
+    live.console.keys("0").await;
+    assert!(!live.console.screen().contains("‹"), "{}", live.console.screen());
+    assert_ne!(live.console.screen(), before);
+    // Leaving is about now.
+    live.console.keys("<").await;
+    live.console.keys("q").await;
+    assert!(live.console.screen().contains("detach: give the shell back"), "{}", live.console.screen());
+    assert!(live.journal.is_file());
+}
+
+#[tokio::test(start_paused = true)]
+async fn older_text_is_read_back_when_its_beginning_is_scrolled_to() {
+    let (mut live, _) = Live::new(3_900).await;
+    live.console.forget_text();
+    live.console.pass(1_000).await;
+    live.console.keys("z<home>").await;
+    live.console.pass(100).await;
+    let shown = live.console.screen();
+    assert!(!shown.contains("of earlier text are in the journal"), "{shown}");
+    assert!(shown.contains("The request is about a weather station kit"), "its first line is there again\n{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_past_stands_still_no_timer_runs() {
+    let (mut live, _) = Live::new(2_000).await;
+    live.console.hang_up().await;
+    live.console.keys("<").await;
+    live.console.pass(20_000).await;
+    let frames = live.console.frames();
+    live.console.keys(";").await;
+    live.console.pass(500).await;
+    assert!(live.console.frames() > frames, "it plays");
 }

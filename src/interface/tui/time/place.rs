@@ -48,7 +48,7 @@ pub fn read(text: &str, whole: &State, end: Micros) -> Result<Aim, CleanText> {
             Some(at) => Ok(Aim::Time(at)),
             None => Err(format!("{} has not started yet", task.title).into()),
         },
-        None => Err(format!("{text}: no time, record or task of that name; type 50%, 02:10, #4211 or a task").into()),
+        None => Err(format!("{text}: no time, record or task of that name").into()),
     }
 }
 

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::put;
+use super::time::Beside;
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::run::Focus;
@@ -45,13 +46,16 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
         }
         return;
     }
+    if let Some(moment) = &scene.ui.time.moment {
+        let filters = here && !run.filter.is_empty();
+        let other = scene.ui.layers.is_empty() && has_other_field(scene);
+        let beside = if scene.ui.notice.is_some() || filters || other { Beside::Words } else { Beside::Nothing };
+        left = super::time::strip(scene, moment, beside, left, buf);
+    }
     if scene.ui.layers.is_empty() && other_field(scene, left, buf) {
         return;
     }
-    if let Some(moment) = &scene.ui.time.moment {
-        left = super::time::strip(scene, moment, left, buf);
-    }
-    if here && !run.filter.is_empty() && scene.ui.time.moment.is_none() {
+    if here && !run.filter.is_empty() {
         let most = if scene.ui.notice.is_some() { usize::from(left.width) / 2 } else { usize::from(left.width) };
         let after = said(scene);
         let text = format!("filter: {}", CleanText::one_line(run.filter.text.trim()));
@@ -76,6 +80,15 @@ pub(super) fn render(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) {
     };
     let text = CleanText::one_line(&notice.text);
     put(buf, left, &theme.cut(&text, usize::from(left.width)), theme.style(slot));
+}
+
+/// Whether another screen has something to say here.
+fn has_other_field(scene: &Scene<'_>) -> bool {
+    match scene.ui.screen {
+        Screen::Graph => scene.ui.graph.field().is_some(),
+        Screen::Events => super::events::field(&scene.ui.events).is_some(),
+        _ => false,
+    }
 }
 
 /// What is typed on the other screens, and the filter that is set on the journal. False: nothing was drawn.

@@ -111,8 +111,13 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
         Control::Free => parts.push("control: nobody".to_owned()),
         Control::Of(name) => parts.push(format!("control: {}", theme.cut(&name, 16))),
     }
+    // What says least gives way: the screens' names stand before it.
+    let wide = |parts: &[String]| width(&parts.join(&dot)) > cells;
     if scene.state.viewers.len() > 1 {
         parts.push(format!("{} watch", scene.state.viewers.len()));
+        if wide(&parts) && parts.len() > 3 {
+            parts.remove(1);
+        }
     }
     let tail = parts.join(&dot);
     let goal = goal(scene);

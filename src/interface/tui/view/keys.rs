@@ -140,7 +140,7 @@ const SESSIONS: &[Words] = &[
     (&[Action::Enter], "replay"),
     (&[Action::ResumeSession], "resume"),
     (&[Action::Search], "filter, search"),
-    (&[Action::ForkSession], "fork"),
+    (&[Action::Fork], "fork"),
     (&[Action::SaveAnswer], "report, export"),
     (&[Action::DeleteSession], "delete"),
     (&[Action::Refresh], "look again"),

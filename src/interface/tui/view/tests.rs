@@ -76,7 +76,7 @@ fn leave() -> Ui {
         choices: vec![
             Choice::new('d', "detach: give the shell back, keep working", Vec::new()),
             Choice::new('w', "finish what runs, start nothing new, then quit", Vec::new()),
-            Choice::new('x', "stop everything and quit; resume takes it up again", Vec::new()),
+            Choice::new('x', "stop all and quit; resume takes it up again", Vec::new()),
             Choice::nothing("stay"),
         ],
         focused: 0,
@@ -144,7 +144,7 @@ fn with_ascii_glyphs_every_cell_is_ascii() {
 #[test]
 fn the_answers_of_a_card_stand_even_where_it_is_low() {
     let shown = text(&drawn(&leave(), &Theme::plain(), (40, 9)));
-    for words in ["detach", "finish", "cancel", "stay"] {
+    for words in ["detach", "finish", "stop all", "stay"] {
         assert!(shown.contains(words), "{words}\n{shown}");
     }
 }

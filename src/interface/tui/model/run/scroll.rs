@@ -5,6 +5,7 @@ use super::place::Anchor;
 use super::rows::Fold;
 use super::{Drawn, Focus, Found, RunUi, Search, Shown};
 use crate::domain::protocol::Micros;
+use crate::domain::state::TaskIx;
 
 /// While something is read or searched, the next frame is wanted after this long.
 const SOON: Micros = Micros::from_millis(30);
@@ -39,6 +40,16 @@ impl RunUi {
     /// they stand where the user left them.
     pub(crate) fn seen(&mut self, drawn: Drawn) {
         self.drawn = drawn;
+    }
+
+    /// Tasks whose panes show the first row there is: scrolled up to it, or with room for all.
+    pub(crate) fn at_the_top(&self) -> Vec<TaskIx> {
+        let top = |(i, pane): (usize, &Option<super::panes::Pane>)| {
+            let shown = self.drawn.panes.get(i)?;
+            let fits = shown.rows <= shown.height;
+            Some(pane.as_ref().filter(|p| shown.top == 0 && (fits || !p.follows()))?.task)
+        };
+        self.panes.list.iter().enumerate().filter_map(top).collect()
     }
 
     /// When the panes want another frame though nothing came: to read or search on.

@@ -129,6 +129,11 @@ impl RunCaches {
         text
     }
 
+    /// An attempt's text is read anew: more of it is at hand.
+    pub fn forget(&mut self, attempt: AttemptId) {
+        self.texts.remove(&attempt);
+    }
+
     /// An attempt's text as it was last drawn.
     pub fn drawn(&mut self, attempt: AttemptId) -> Option<&mut AttemptText> {
         self.texts.get_mut(&attempt)

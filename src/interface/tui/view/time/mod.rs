@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 pub(super) use self::goto::render as goto;
-pub(super) use self::strip::render as strip;
+pub(super) use self::strip::{Beside, render as strip};
 use super::page;
 use crate::domain::protocol::{AttemptEnd, Micros};
 use crate::domain::text::CleanText;

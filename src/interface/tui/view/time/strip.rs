@@ -12,10 +12,24 @@ use crate::interface::tui::theme::{Glyph, Slot, Theme};
 use crate::interface::tui::widget::figure::clock;
 use crate::interface::tui::widget::pen::Pen;
 
+/// What stands beside the strip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::interface::tui::view) enum Beside {
+    /// It has the line to itself.
+    Nothing,
+    /// A notice, a filter, what is typed.
+    Words,
+}
+
 /// Draws the strip; what comes back is the place for a notice, if one is to stand there.
-pub(in crate::interface::tui::view) fn render(scene: &Scene<'_>, moment: &Moment, row: Rect, buf: &mut Buffer) -> Rect {
+pub(in crate::interface::tui::view) fn render(
+    scene: &Scene<'_>,
+    moment: &Moment,
+    beside: Beside,
+    row: Rect,
+    buf: &mut Buffer,
+) -> Rect {
     let theme = scene.theme;
-    let says = scene.ui.notice.is_some();
     let mut pen = Pen::new(buf, row.x, row.y, row.right());
     let word = match (moment.plays, moment.reads) {
         (true, _) => "playing",
@@ -30,7 +44,7 @@ pub(in crate::interface::tui::view) fn render(scene: &Scene<'_>, moment: &Moment
         pen.put(&format!(" {}{}", theme.glyph(Glyph::Times), moment.speed.words()), theme.style(Slot::Text));
     }
     let at = pen.x;
-    if says {
+    if beside == Beside::Words {
         let gap = 3.min(row.right().saturating_sub(at));
         return Rect { x: at + gap, width: row.right() - at - gap, ..row };
     }
