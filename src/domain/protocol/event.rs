@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AgentName, AttemptId, Author, CommandId, EndpointChanged, EndpointName, Failure, Forked, GoalId, GoalOptions,
-    Level, LevelScope, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked, TaskId, TurnId,
-    Viewer, ViewerId,
+    Level, LevelScope, MachineSampled, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked,
+    TaskId, TurnId, Viewer, ViewerId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -204,9 +204,9 @@ pub enum Event {
         /// Its base URL.
         url: String,
     },
-    /// The machine's memory, sampled (on change beyond a step).
+    /// The machine, looked at (on change beyond a step).
     #[serde(rename = "machine.sampled")]
-    MachineSampled(MachineSampled),
+    MachineSampled(Box<MachineSampled>),
 
     /// A console began to watch.
     #[serde(rename = "viewer.joined")]
@@ -568,15 +568,4 @@ pub struct Usage {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
-}
-
-/// The machine's memory in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineSampled {
-    /// All of it.
-    pub total: u64,
-    /// In use.
-    pub used: u64,
-    /// Swap in use.
-    pub swap: u64,
 }

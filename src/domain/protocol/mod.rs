@@ -13,6 +13,7 @@ mod failure;
 mod filter;
 mod id;
 mod level;
+mod machine;
 mod recipe;
 mod record;
 mod subject;
@@ -32,6 +33,7 @@ pub use id::{
     ViewerId,
 };
 pub use level::{Level, LevelSupport};
+pub use machine::{Gpu, GpuLimit, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{FORMAT, Header, Record, RecordError};
 pub use subject::Subject;

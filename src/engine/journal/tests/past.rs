@@ -18,7 +18,7 @@ fn long() -> Vec<Record> {
         let event = match i % 50 {
             0 => Event::SessionPaused {},
             1 => Event::SessionResumed {},
-            2 => Event::MachineSampled(MachineSampled { total: 100, used: i, swap: 0 }),
+            2 => Event::MachineSampled(Box::new(MachineSampled { total: 100, used: i, ..MachineSampled::default() })),
             _ => output(seq, 1 + i % 2, &"word ".repeat((i % 30) as usize)).event,
         };
         records.push(Record { seq, at, event });
