@@ -1,5 +1,7 @@
 //! Scripted replays of recorded sessions by the built binary: the same frames every time, in words where they are not.
 
+#![allow(clippy::unwrap_used, reason = "a test: what goes wrong fails it")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
