@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::protocol::Outcome;
+use crate::domain::protocol::{Outcome, Role};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
@@ -244,7 +244,10 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     } else if let Some(moment) = &scene.ui.time.moment {
         let back = format!("{} {}", if theme.glyphs == GlyphSet::Unicode { "‹" } else { "<" }, clock(moment.at));
         out.push(badge(&back));
-    } else if scene.ui.only_looks(state) {
+    }
+    // Of a past instant the state says who had control then; who was let in only to look is a viewer all the time.
+    let at_now = scene.ui.time.moment.is_none() && scene.ui.time.kind == Kind::Live;
+    if scene.ui.standing.role == Role::Viewer || at_now && scene.ui.only_looks(state) {
         out.push(badge("VIEWER"));
     }
     if state.config.fleet.is_simulated() {

@@ -229,6 +229,18 @@ fn a_viewer_sees_who_has_control_and_what_it_may_do() {
 }
 
 #[test]
+fn who_was_let_in_to_look_is_a_viewer_in_the_past_too() {
+    for size in [(60, 20), (80, 24), (120, 40)] {
+        let (story, mut ui) = watched(Role::Viewer, 2);
+        ui.time.moment = Some(moment(3, &story));
+        let shown = text(&drawn(&mut ui, &story, &Theme::plain(), size));
+        for word in ["VIEWER", "00:03", "slots", "needs you"] {
+            assert!(shown.contains(word) || word == "needs you" && shown.contains("! 1"), "{word}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn control_is_asked_for_and_given_and_what_acts_is_refused() {
     use crate::domain::protocol::Command;
     use crate::interface::tui::model::UiEffect;
