@@ -424,6 +424,18 @@ fn a_goal_is_typed_planned_and_reviewed_at_every_size() {
 }
 
 #[test]
+fn a_console_that_was_only_looked_at_leaves_no_session_behind() {
+    let mut window = Window::baton(&[]);
+    window.until_text("of 5 answer");
+    eventually("a session", || window.journal().contains("session.started"));
+    window.type_keys("\x03");
+    assert_eq!(window.ends(), 0);
+    let sessions = window.home.path().join("state/baton/sessions");
+    let left: Vec<_> = std::fs::read_dir(sessions).unwrap().flatten().map(|f| f.file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_job_is_stopped_and_continued_by_key_and_from_outside() {
     let mut command = CommandBuilder::new("/bin/sh");
     // A shell's job control without a shell's prompt.

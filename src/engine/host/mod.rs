@@ -92,6 +92,8 @@ pub struct ResumeOptions {
 pub struct Ended {
     /// Goals that are not done: a later process can take them up.
     pub unfinished: usize,
+    /// Goals that were ever given.
+    pub goals: usize,
 }
 
 /// Why an engine did not start, or how it ended.

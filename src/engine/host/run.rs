@@ -209,7 +209,8 @@ impl Host {
         let told = async { while self.answering.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(FAREWELL, told).await;
         let open = |g: &&crate::domain::state::Goal| !matches!(g.phase, GoalPhase::Ended(_));
-        Ok(Ended { unfinished: orchestrator.state().goals().iter().filter(open).count() })
+        let goals = orchestrator.state().goals();
+        Ok(Ended { unfinished: goals.iter().filter(open).count(), goals: goals.len() })
     }
 
     fn opened(&self) -> SessionOpened {

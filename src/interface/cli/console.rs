@@ -27,6 +27,7 @@ use crate::domain::protocol::{Command, Role, SessionId};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
+use crate::engine::journal::Sessions;
 use crate::engine::simulator::Simulator;
 use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
@@ -153,6 +154,13 @@ fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config
     let journal = running.engine.journal().to_owned();
     let session = running.engine.connector().session().clone();
     let ended = running.engine.end()?;
+    if ended.goals == 0 {
+        // A console that was only looked at leaves no session behind. One that can't be taken away does no harm.
+        if let Err(error) = Sessions::new(&config.paths.sessions).delete(&session) {
+            tracing::warn!(%error, "a session without a goal stays in the list");
+        }
+        return Ok(Left { exit, journal: None, unfinished: None });
+    }
     Ok(Left { exit, journal: Some(journal), unfinished: (ended.unfinished > 0).then_some(session) })
 }
 
