@@ -31,6 +31,6 @@ pub use id::{
 };
 pub use level::{Level, LevelSupport};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
-pub use record::{FORMAT, Header, Record, RecordError};
+pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
 pub use subject::Subject;
 pub use viewer::{Forked, Viewer};
