@@ -23,16 +23,19 @@ const KEPT_BYTES: usize = 24 << 20;
 /// States are kept at least this far apart in the journal: a fold of it takes a few hundredths of a second.
 const SPACING: u64 = 8 << 20;
 
-/// Checkpoints in the folder are this many times their size apart, so that all of them take a sixteenth of the journal.
-const SPARE: u64 = 16;
+/// Checkpoints in the folder are this many times their size apart, so that all of them take a tenth of the journal.
+const SPARE: u64 = 10;
 
 /// To read a checkpoint takes about as long as to fold this many times as much of a journal.
-const DEAR: u64 = 12;
+const DEAR: u64 = 8;
+
+/// To clone a task or an attempt of a state takes about as long as to fold so many bytes of a journal.
+const CLONED: u64 = 800;
 
 /// A journal to be looked at, at any instant. Reading it blocks: keep it off threads that must not wait.
 pub struct Past {
     journal: PathBuf,
-    /// The state asked for last: the next one is often a little later.
+    /// The state asked for last, if it was not given away: the next one is often a little later.
     last: State,
     /// Behind the last record of `last`; none: at the journal's beginning.
     reader: Option<Reader>,
@@ -99,7 +102,21 @@ impl Past {
     /// As [`Reader::read`].
     pub fn state_at(&mut self, seq: u64) -> Result<State, JournalError> {
         self.go_to(seq)?;
+        let items = (self.last.tasks().len() + self.last.attempts().len()) as u64;
+        let here = self.reader.as_ref().map_or(0, Reader::offset);
+        let kept = self.kept.range(..=self.last.seq).next_back();
+        if kept.is_some_and(|(_, kept)| here.saturating_sub(kept.place.offset) <= CLONED * items) {
+            // It costs less to come here again from the state that is kept than to have two of this one.
+            return Ok(self.leave());
+        }
         Ok(self.last.clone())
+    }
+
+    /// Leaves the place for the journal's beginning. What was true at it.
+    fn leave(&mut self) -> State {
+        (self.reader, self.ahead) = (None, None);
+        self.keep_at = self.spacing;
+        std::mem::take(&mut self.last)
     }
 
     /// The same, to be looked at in place.
@@ -115,7 +132,7 @@ impl Past {
         let outcome = self.come_near(seq).and_then(|()| self.fold(seq));
         if outcome.is_err() {
             // Whatever was read so far is not to be gone on from.
-            (self.last, self.reader, self.ahead) = (State::default(), None, None);
+            self.leave();
         }
         outcome
     }
@@ -144,8 +161,7 @@ impl Past {
                 self.begin(state, place)
             }
             _ if self.last.seq > seq => {
-                (self.last, self.reader, self.ahead) = (State::default(), None, None);
-                self.keep_at = self.spacing;
+                self.leave();
                 Ok(())
             }
             _ => Ok(()),
