@@ -647,6 +647,7 @@ mod live {
             vision: false,
             tools: false,
             nature: Nature::Real,
+            launch: None,
         }
     }
 

@@ -109,7 +109,12 @@ impl Console {
             server: None,
             probe_at: None,
         })));
-        console.push(Event::MachineSampled(MachineSampled { total: 64_000_000_000, used: 12_000_000_000, swap: 0 }));
+        console.push(Event::MachineSampled(Box::new(MachineSampled {
+            total: 64_000_000_000,
+            used: 12_000_000_000,
+            swap: 0,
+            ..MachineSampled::default()
+        })));
         let goal = GoalId(1);
         let options = GoalOptions::default();
         console.push(Event::GoalAdded(GoalAdded { goal, text: "Read the samples".into(), options }));

@@ -1,5 +1,6 @@
 //! The merged tree into typed values, and what must hold among them.
 
+use super::launch;
 use super::merge::Merged;
 use super::{ConfigError, ConsoleSettings};
 use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Fleet, Settings};
@@ -32,15 +33,16 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
         None => String::new(),
     };
     let mut fleet = Fleet { name, ..Fleet::default() };
+    let mut warnings = Vec::new();
     for (endpoint, node) in &endpoints {
         if let Some(endpoint) = endpoint {
             check_endpoint(endpoint, node, errors);
             let mut endpoint = endpoint.clone();
             endpoint.url = plain_url(&endpoint.url);
+            launch::check(&endpoint, node, &fleet, errors, &mut warnings);
             fleet.endpoints.push(endpoint);
         }
     }
-    let mut warnings = Vec::new();
     for (agent, node) in &agents {
         if let Some(agent) = agent {
             check_agent(agent, node, &fleet, merged, errors, &mut warnings);
@@ -79,7 +81,7 @@ fn group<T: serde::de::DeserializeOwned + Default>(root: &Node, key: &str, error
     }
 }
 
-fn error_at(node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+pub(super) fn error_at(node: &Node, key: &str, what: impl Into<String>, mend: impl Into<String>) -> ConfigError {
     let at = node.get(key).unwrap_or(node);
     SourceError::new(&at.source, at.place, what, mend)
 }

@@ -178,6 +178,10 @@ fn secrets(endpoint: &mut Node, layer: Layer, below: &Node, errors: &mut Vec<Con
                 true
             }
         }
+        "launch" => match super::launch::refused(entry, layer) {
+            Some((place, what, mend)) => refuse(place, &what, mend),
+            None => true,
+        },
         _ => true,
     });
 }

@@ -2,10 +2,12 @@
 //!
 //! Beside the domain: reads files and the environment, and hands the engine and the console plain values. Not here: what
 //! the values do. Invariants: no secret is ever read or kept, only where one is to be had; a project's files can neither
-//! name a secret nor redirect an endpoint that has one (a cloned folder is not trusted with keys).
+//! name a secret nor redirect an endpoint that has one nor name a command to launch (a cloned folder is not trusted with
+//! keys, and starts nothing).
 
 mod check;
 mod console;
+mod launch;
 mod layer;
 mod merge;
 mod paths;

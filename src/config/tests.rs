@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::domain::fleet::{AttentionSettings, Protocol};
+use crate::domain::fleet::{AttentionSettings, EnvValue, Lifetime, Protocol, SecretRef};
 use crate::domain::protocol::{Level, Name};
 
 /// A home and a project in a temporary folder.
@@ -353,4 +353,86 @@ fn the_schemas_take_the_shipped_files_and_refuse_mistakes() {
     }
     let wrong: serde_json::Value = toml::from_str("[session]\nlevle = 1\n").unwrap();
     assert!(!jsonschema::validator_for(&schemas.baton).unwrap().is_valid(&wrong));
+}
+
+/// The shipped athene with a launch of these lines.
+fn launched(lines: &str) -> World {
+    World::new().user("fleet.toml", &format!("[[endpoint]]\nname = \"athene\"\n[endpoint.launch]\n{lines}"))
+}
+
+#[test]
+fn a_launch_is_read_with_what_it_leaves_out() {
+    let text = "command = \"llama-server\"\nargs = [\"-np\", \"6\", \"-c\", \"98304\", \"--port\", \"8083\"]\nlifetime = \"kept\"\n\
+        env = { OMP_NUM_THREADS = \"8\", LLAMA_API_KEY = { env = \"MY_KEY\" } }\n";
+    let config = launched(text).load().unwrap();
+    let athene = &config.fleet.endpoints[0];
+    let launch = athene.launch.as_ref().unwrap();
+    assert_eq!((launch.lifetime, launch.ready_seconds, launch.restarts), (Lifetime::Kept, 600, 5));
+    assert_eq!(launch.env.get("LLAMA_API_KEY"), Some(&EnvValue::Secret(SecretRef::Env("MY_KEY".into()))));
+    let odd: Vec<_> = config.warnings.iter().filter(|w| w.what.contains("athene")).collect();
+    assert!(odd.is_empty(), "sizes that fit are no warning: {odd:?}");
+    let value: serde_json::Value =
+        toml::from_str(&format!("[[endpoint]]\nname = \"athene\"\n[endpoint.launch]\n{text}")).unwrap();
+    assert!(jsonschema::validator_for(&schemas().fleet).unwrap().is_valid(&value));
+    let wrong: serde_json::Value =
+        toml::from_str("[[endpoint]]\nname = \"a\"\n[endpoint.launch]\ncommand = \"x\"\nlifetime = \"long\"\n")
+            .unwrap();
+    assert!(!jsonschema::validator_for(&schemas().fleet).unwrap().is_valid(&wrong));
+}
+
+#[test]
+fn a_launch_that_does_not_fit_is_said_with_place_and_mend() {
+    let table: &[(World, &[&str])] = &[
+        (launched("args = []\n"), &["`launch` has no `command`", "add `command = …`"]),
+        (launched("command = \"\"\n"), &["4:11: the launch of athene has no command"]),
+        (launched("command = \"ollama serve\"\n"), &["no shell reads it", "into `args`, one each"]),
+        (launched("command = \"x\"\nlifetime = \"keep\"\n"), &["5:12: `lifetime` can't be `keep`", "session, kept"]),
+        (launched("command = \"x\"\ncwd = \"models\"\n"), &["5:7: the folder of athene depends", "~/models"]),
+        (launched("command = \"x\"\nenv = { A = 1 }\n"), &["fleet.toml:5:", "{ env = \"NAME\" }"]),
+        (launched("command = \"x\"\nenv = { \"A=B\" = \"1\" }\n"), &["is no name of a variable"]),
+        (launched("command = \"x\"\nenv = { HF_TOKEN = \"abc123\" }\n"), &["the value of HF_TOKEN must not stand in a file"]),
+        (
+            launched("command = \"x\"\nargs = [\n\"--api-key\",\n\"abc123\"]\n"),
+            &["6:1: the value of --api-key must not stand in a file", "LLAMA_API_KEY"],
+        ),
+        (launched("command = \"x\"\nargs = [\"--api-key=abc123\"]\n"), &["the value of --api-key must not"]),
+        (launched("command = \"x\"\nready_seconds = 0\n"), &["5:17: athene must answer within 0 seconds"]),
+        (
+            World::new().user("fleet.toml", "[[endpoint]]\nname = \"athene\"\nurl = \"http://10.0.0.2:1\"\nlaunch = { command = \"x\" }\n"),
+            &["athene is at 10.0.0.2, and Baton starts servers on this machine only"],
+        ),
+        (
+            World::new().user(
+                "fleet.toml",
+                "[[endpoint]]\nname = \"athene\"\nlaunch = { command = \"x\" }\n[[endpoint]]\nname = \"hermes\"\nurl = \"http://127.0.0.1:8083\"\nlaunch = { command = \"x\" }\n",
+            ),
+            &["7:22: hermes and athene both launch a server at port 8083", "one server serves both"],
+        ),
+        (
+            World::new().project("fleet.toml", "[[endpoint]]\nname = \"athene\"\nlaunch = { command = \"rm\" }\n"),
+            &["3:1: a project's files can't launch a server"],
+        ),
+    ];
+    for (world, parts) in table {
+        let said = world.errors();
+        for part in *parts {
+            assert!(said.contains(part), "{part:?} not in\n{said}");
+        }
+        assert!(!said.contains("abc123"), "a secret is shown:\n{said}");
+    }
+}
+
+#[test]
+fn a_launch_with_other_sizes_than_its_endpoint_is_warned_of() {
+    let config = launched("command = \"llama-server\"\nargs = [\"-np\", \"2\", \"-c=16384\", \"--port\", \"8080\"]\n")
+        .load()
+        .unwrap();
+    let said: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    for part in [
+        "athene is started with 2 slots, and `slots` is 6",
+        "start it with -c 98304 (context × slots)",
+        "started at port 8080 and asked at port 8083",
+    ] {
+        assert!(said.iter().any(|warning| warning.contains(part)), "{part:?} not in {said:#?}");
+    }
 }

@@ -8,4 +8,5 @@ pub mod host;
 pub mod journal;
 pub mod machine;
 pub mod providers;
+pub mod servers;
 pub mod simulator;

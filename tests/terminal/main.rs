@@ -569,6 +569,8 @@ fn a_run_that_was_killed_is_taken_up_in_the_console_and_left_with_the_way_back()
     let journal = window.journal();
     assert!(journal.contains("\"interrupted\"") && journal.contains("\"endpoint.moved\""), "{journal}");
     window.type_keys("\x03");
+    window.until_text("Leave");
+    window.type_keys("\x03");
     assert_eq!(window.ends(), 130);
     window.until_text("take it up again with: baton resume 2");
     assert_eq!(window.last_record(), "session.ended");

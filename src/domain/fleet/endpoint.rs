@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Agent;
+use super::{Agent, Launch};
 use crate::domain::protocol::{AgentName, EndpointName, LevelSupport, TierName};
 
 /// How an endpoint is spoken to.
@@ -34,7 +34,7 @@ pub enum Api {
 }
 
 /// Where a secret is to be had; the secret itself is never kept here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum SecretRef {
     /// The value of an environment variable.
@@ -99,6 +99,9 @@ pub struct Endpoint {
     /// Real or simulated.
     #[serde(default)]
     pub nature: Nature,
+    /// How Baton starts its server (`baton fleet up`); absent: it is started by others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
 }
 
 impl Endpoint {

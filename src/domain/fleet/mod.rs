@@ -5,8 +5,10 @@
 
 mod agent;
 mod endpoint;
+mod launch;
 mod settings;
 
 pub use agent::Agent;
 pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef};
+pub use launch::{EnvValue, Launch, Lifetime};
 pub use settings::{AttentionSettings, SessionConfig, Settings};

@@ -65,8 +65,8 @@ pub enum Input {
         /// What it found.
         report: ProbeReport,
     },
-    /// The machine's memory.
-    Sampled(MachineSampled),
+    /// A look at the machine.
+    Sampled(Box<MachineSampled>),
     /// A console begins to watch.
     ViewerJoined(Viewer),
     /// A console watches no more.

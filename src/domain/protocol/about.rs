@@ -283,7 +283,12 @@ impl Event {
             Self::ViewerGivenControl { viewer: None } => "nobody has control".to_owned(),
             Self::MachineSampled(sample) => {
                 let gb = |bytes: u64| bytes as f64 / 1e9;
-                format!("{:.1} of {:.1} GB used, swap {:.1}", gb(sample.used), gb(sample.total), gb(sample.swap))
+                let mut words = format!("{:.1} of {:.1} GB used", gb(sample.used), gb(sample.total));
+                words += &format!(", swap {:.1}", gb(sample.swap));
+                if let Some(pressure) = sample.pressure {
+                    words += &format!(", pressure {}", pressure.word());
+                }
+                words
             }
             Self::CommandAccepted { author, what, .. } => format!("{author}: {what}"),
             Self::CommandRefused { author, what, reason, .. } => format!("{author}: {what}: {reason}"),

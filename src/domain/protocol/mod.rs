@@ -7,11 +7,13 @@
 mod about;
 mod command;
 mod conversation;
+mod endpoint;
 mod event;
 mod failure;
 mod filter;
 mod id;
 mod level;
+mod machine;
 mod recipe;
 mod record;
 mod subject;
@@ -22,6 +24,7 @@ pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
 pub use conversation::{MessageSent, ResultEdited, TaskAsked};
+pub use endpoint::{EndpointChanged, Health};
 pub use event::*;
 pub use failure::{Failure, FailureKind, Remedy};
 pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};
@@ -30,6 +33,7 @@ pub use id::{
     ViewerId,
 };
 pub use level::{Level, LevelSupport};
+pub use machine::{Gpu, GpuLimit, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
 pub use subject::Subject;

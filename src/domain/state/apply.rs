@@ -145,7 +145,7 @@ impl State {
                 self.control = *viewer;
                 self.asking_control = None;
             }
-            Event::MachineSampled(sample) => self.machine = *sample,
+            Event::MachineSampled(sample) => self.machine.clone_from(sample),
             Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
                 self.commands.insert(id.clone());
             }

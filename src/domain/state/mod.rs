@@ -120,7 +120,7 @@ pub struct State {
     running: Vec<AttemptId>,
     pools: Vec<Pool>,
     endpoints: Vec<EndpointState>,
-    /// The machine's memory, last sampled.
+    /// The machine, as it was last looked at.
     pub machine: MachineSampled,
     /// What needs the operator.
     pub attention: BTreeMap<Subject, Attention>,

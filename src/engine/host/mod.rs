@@ -13,6 +13,7 @@ mod repeat;
 mod run;
 mod taken_up;
 mod turn;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::clock::SessionClock;
 use super::expand::expand;
 use super::turn::{PhaseCell, Turn};
+use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
 use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn};
@@ -22,7 +23,7 @@ use crate::domain::protocol::{
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{TextStore, Writer};
-use crate::engine::machine::{Pace, Probe, Sampler, SystemProbe};
+use crate::engine::machine::{Pace, local_ports};
 use crate::engine::providers::{AnswerFormat, Client, Depth, Phase, Request, Traffic, drained, probe};
 
 /// Inputs on their way from requests. A full queue slows the reading of streams; 1,024 is two seconds of the busiest
@@ -36,6 +37,8 @@ const BATCH: usize = 128;
 /// A journal that could not be written is tried again after this.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
+/// Longer than any process lives.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// At the session's end: how long answers may take that wait for the disk, which has been written by then.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -74,7 +77,7 @@ pub(super) struct Host {
     wake: Option<Micros>,
     journal_failed: bool,
     /// Requests that wait until the journal is written again; as many as there are slots at most.
-    held: Vec<Box<StartTurn>>,
+    held: Vec<StartTurn>,
     ended: bool,
     /// Answers on their way to who waits for them, once what was decided is on disk.
     answering: JoinSet<()>,
@@ -131,19 +134,22 @@ impl Host {
         self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
-        let mut memory = Memory::new();
+        let mut watch = Watch::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
         let mut asked_to_stop = false;
         // One timer for all that has a time, moved only when the earliest does: a new one for each turn of this loop
         // costs a good part of what the loop does.
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now()));
+        let never = Instant::now() + NEVER;
         while !self.ended {
             let wake = self.wake.and_then(|at| self.clock.instant(at)).map(Instant::from_std);
-            let sample = self.clock.instant(memory.next).map(Instant::from_std);
-            if let Some(earliest) = [wake, sample, self.retry].into_iter().flatten().min()
-                && earliest != alarm.deadline()
-            {
+            let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
+            watch.ask(self.clock.now(), pace, || local_ports(&orchestrator.state().config.fleet));
+            let sample = watch.due(pace).and_then(|at| self.clock.instant(at)).map(Instant::from_std);
+            // With nothing to wait for it is moved far away: one that stays in the past would fire for ever.
+            let earliest = [wake, sample, self.retry].into_iter().flatten().min().unwrap_or(never);
+            if earliest != alarm.deadline() {
                 alarm.as_mut().reset(earliest);
             }
             tokio::select! {
@@ -161,6 +167,9 @@ impl Host {
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
+                reading = watch.answer() => {
+                    batch.extend(watch.take(self.clock.now(), &reading, pace).map(Input::Sampled));
+                }
                 () = &mut alarm => {}
             }
             if wake.is_some_and(|at| at <= Instant::now()) {
@@ -177,10 +186,6 @@ impl Host {
             }
             while let Ok(viewer) = left.try_recv() {
                 batch.push(Input::ViewerLeft(viewer));
-            }
-            let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
-            if let Some(sample) = memory.sample(self.clock.now(), pace) {
-                batch.push(Input::Sampled(sample));
             }
             let mut decisions = Vec::with_capacity(batch.len());
             let mut over: Vec<TurnId> = Vec::new();
@@ -273,13 +278,13 @@ impl Host {
         }
         if failure.is_none() {
             for start in std::mem::take(&mut self.held) {
-                self.start_turn(orchestrator, *start);
+                self.start_turn(orchestrator, start);
             }
         }
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
             match effect {
                 // Decided before anybody knew that the journal fails; nothing is begun that is not written.
-                Effect::StartTurn(start) if failure.is_some() => self.held.push(start),
+                Effect::StartTurn(start) if failure.is_some() => self.held.push(*start),
                 effect => self.act(orchestrator, effect),
             }
         }
@@ -450,32 +455,5 @@ fn failed(turn: TurnId, kind: FailureKind, remedy: Remedy, message: CleanText, s
         slot,
         prompt_digest: String::new(),
         answer: None,
-    }
-}
-
-/// The machine's memory, read when it is due.
-struct Memory {
-    probe: Option<SystemProbe>,
-    sampler: Sampler,
-    last: Micros,
-    next: Micros,
-}
-
-impl Memory {
-    fn new() -> Self {
-        // The first reading is due at once.
-        Self { probe: SystemProbe::new(), sampler: Sampler::default(), last: Micros(0), next: Micros(0) }
-    }
-
-    fn sample(&mut self, now: Micros, pace: Pace) -> Option<crate::domain::protocol::MachineSampled> {
-        // A pace that quickened brings the next look nearer.
-        self.next = self.next.min(self.last.plus(pace.gap()));
-        if now < self.next {
-            return None;
-        }
-        self.last = now;
-        self.next = now.plus(pace.gap());
-        let reading = self.probe.as_mut().and_then(SystemProbe::sample);
-        self.sampler.offer(now, reading, pace)
     }
 }

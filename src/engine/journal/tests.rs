@@ -32,7 +32,12 @@ fn story(n: u64) -> Vec<Record> {
     for seq in 2..=n {
         let event = match seq % 4 {
             0 => Event::SessionPaused {},
-            1 => Event::MachineSampled(MachineSampled { total: 100, used: seq, swap: 0 }),
+            1 => Event::MachineSampled(Box::new(MachineSampled {
+                total: 100,
+                used: seq,
+                swap: 0,
+                ..MachineSampled::default()
+            })),
             2 => Event::SessionResumed {},
             _ => spoken(seq),
         };

@@ -1,131 +1,244 @@
-//! The machine's memory: a probe that reads it, and the policy of when a reading is worth a record.
+//! The machine: probes that read its figures, behind one trait, in a room (a thread) of their own.
 //!
-//! Not here: what the console makes of it. Invariants: what can't be read is `None`, never 0; the policy looks at no clock.
+//! Not here: what the console makes of the figures, or what they forbid. Invariants: what can't be read is `None`, never
+//! 0; a source that fails costs its figure only, and says why in a note; readings are taken where no loop waits for
+//! them, at most 1/200 of the time.
+//!
+//! `apple`, `plist` and `proc` turn what systems say into figures and are tested anywhere; `macos`, `linux` and `nvidia`
+//! do the asking, each where it can.
 
-use sysinfo::{MemoryRefreshKind, System};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::domain::protocol::{MachineSampled, Micros};
+use serde::{Deserialize, Serialize};
 
-/// Something that can read the machine's memory.
-pub trait Probe: Send {
-    /// A reading; none when the machine does not tell.
-    fn sample(&mut self) -> Option<MachineSampled>;
+use crate::domain::fleet::Fleet;
+use crate::domain::protocol::{MachineSampled, ServerMemory};
+
+pub mod apple;
+#[cfg(any(target_os = "macos", test))]
+mod commands;
+mod cost;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "linux")]
+mod nvidia;
+pub mod plist;
+mod policy;
+pub mod proc;
+pub mod processes;
+mod recorded;
+mod room;
+
+pub use policy::{Pace, Sampler};
+pub use recorded::Recorded;
+pub use room::Room;
+
+/// Something that can read the machine. It may wait, so it belongs in a [`Room`]; it may hold what can't leave its thread,
+/// so it is made there.
+pub trait Probe {
+    /// A look at the machine `now`, counted from the first look, with the servers that listen on `ports`.
+    fn sample(&mut self, now: Duration, ports: &[u16]) -> Reading;
 }
 
-/// The machine Baton runs on, through sysinfo. "Used" is what the system's own monitor calls so: on macOS application memory,
-/// wired and compressed; on Linux all that is not available. On Linux swap that does not exist reads as 0 in use, which is true.
-pub struct SystemProbe(System);
-
-impl SystemProbe {
-    /// A probe; none where the system offers no readings.
-    pub fn new() -> Option<Self> {
-        System::new().ok().map(Self)
-    }
+/// A kind of figure, for telling where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// All memory, and how much of it is in use.
+    Memory,
+    /// Swap.
+    Swap,
+    /// The kernel's word on how hard memory is to get.
+    Pressure,
+    /// The share that is free.
+    Free,
+    /// How busy the processors are.
+    Cpu,
+    /// The graphics processors: memory and how busy they are.
+    Gpu,
+    /// How much memory the GPU can use.
+    GpuLimit,
+    /// What is drawn.
+    Power,
+    /// Heat.
+    Thermal,
+    /// What the model servers hold.
+    Servers,
 }
 
-impl Probe for SystemProbe {
-    fn sample(&mut self) -> Option<MachineSampled> {
-        self.0.refresh_memory_specifics(MemoryRefreshKind::everything());
-        let sample =
-            MachineSampled { total: self.0.total_memory(), used: self.0.used_memory(), swap: self.0.used_swap() };
-        // No machine runs this with no memory: a zero is a reading that failed.
-        (sample.total > 0 && sample.used > 0).then_some(sample)
-    }
-}
+impl Figure {
+    /// All, in the order they are told.
+    pub const ALL: [Self; 10] = [
+        Self::Memory,
+        Self::Swap,
+        Self::Pressure,
+        Self::Free,
+        Self::Cpu,
+        Self::Gpu,
+        Self::GpuLimit,
+        Self::Power,
+        Self::Thermal,
+        Self::Servers,
+    ];
 
-/// Whether anything is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// Attempts run: at most one record a second.
-    Working,
-    /// Nothing runs: at most one record in 30 s.
-    Idle,
-}
-
-impl Pace {
-    /// The least time between two records.
-    pub const fn gap(self) -> Micros {
+    /// For the screen.
+    pub const fn word(self) -> &'static str {
         match self {
-            Self::Working => Micros::from_secs(1),
-            Self::Idle => Micros::from_secs(30),
+            Self::Memory => "memory",
+            Self::Swap => "swap",
+            Self::Pressure => "pressure",
+            Self::Free => "free memory",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+            Self::GpuLimit => "gpu limit",
+            Self::Power => "power",
+            Self::Thermal => "heat",
+            Self::Servers => "servers",
         }
     }
 }
 
-/// The most a reading may differ from the last recorded one without being worth a record, in bytes; on machines
-/// below 25.6 GB one percent of the memory is less and counts.
-const STEP: u64 = 256_000_000;
-
-/// Decides which readings become records: the first, then those that differ by a step, none sooner than the pace allows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sampler {
-    last: Option<(Micros, MachineSampled)>,
+/// A source that did not tell, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it should have told.
+    pub figure: Figure,
+    /// Who should have told it.
+    pub source: String,
+    /// Why it did not.
+    pub why: String,
 }
 
-impl Sampler {
-    /// When the next reading can matter; the probe need not be asked sooner.
-    pub fn due(&self, pace: Pace) -> Micros {
-        self.last.map_or(Micros(0), |(at, _)| at.plus(pace.gap()))
+/// A look at the machine, with where each figure came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The figures.
+    pub sample: MachineSampled,
+    /// Who told each.
+    #[serde(default)]
+    pub sources: BTreeMap<Figure, String>,
+    /// Who did not.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+}
+
+impl Reading {
+    /// The figures, unless not even memory was told: no machine runs this with none.
+    pub fn told(&self) -> Option<&MachineSampled> {
+        (self.sample.total > 0 && self.sample.used > 0).then_some(&self.sample)
     }
 
-    /// The reading, if it is worth a record at session time `now`.
-    pub fn offer(&mut self, now: Micros, reading: Option<MachineSampled>, pace: Pace) -> Option<MachineSampled> {
-        let reading = reading?;
-        if now < self.due(pace) || self.last.is_some_and(|(_, last)| !differs(last, reading)) {
-            return None;
+    /// Takes what a source says, and remembers that it came from there, or why it did not.
+    fn take<T>(&mut self, figure: Figure, source: &str, said: Result<T, String>) -> Option<T> {
+        match said {
+            Ok(value) => {
+                self.sources.insert(figure, source.to_owned());
+                Some(value)
+            }
+            Err(why) => {
+                self.notes.push(Note { figure, source: source.to_owned(), why });
+                None
+            }
         }
-        self.last = Some((now, reading));
-        Some(reading)
+    }
+
+    /// Takes what the servers hold.
+    fn serve(&mut self, source: &str, ports: &[u16], servers: Vec<ServerMemory>) {
+        if servers.len() < ports.len() {
+            self.untold(Figure::Servers, source, "on some ports nobody listens, or a process of another user does");
+        }
+        if !servers.is_empty() {
+            self.sources.insert(Figure::Servers, source.to_owned());
+        }
+        self.sample.servers = servers;
+    }
+
+    /// Remembers that nothing tells this figure here.
+    fn untold(&mut self, figure: Figure, source: &str, why: &str) {
+        self.notes.push(Note { figure, source: source.to_owned(), why: why.to_owned() });
     }
 }
 
-fn differs(a: MachineSampled, b: MachineSampled) -> bool {
-    let step = STEP.min(b.total / 100).max(1);
-    a.total != b.total || a.used.abs_diff(b.used) >= step || a.swap.abs_diff(b.swap) >= step
+/// The probe of the machine this runs on; none on a system that Baton does not know.
+pub fn this_machine() -> Option<Box<dyn Probe>> {
+    #[cfg(target_os = "macos")]
+    return Some(Box::new(macos::MacProbe::new()));
+    #[cfg(target_os = "linux")]
+    return Some(Box::new(linux::LinuxProbe::new()));
+    #[cfg(not(any(target_os = "macos", target_os = "linux")))]
+    None
+}
+
+/// The ports on this machine that a fleet's servers listen on; none for a simulated fleet, which loads nothing.
+pub fn local_ports(fleet: &Fleet) -> Vec<u16> {
+    if fleet.is_simulated() {
+        return Vec::new();
+    }
+    let mut ports: Vec<u16> = fleet.endpoints.iter().filter_map(|e| local_port(&e.url)).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The port of a URL, if it leads to this machine.
+pub fn local_port(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let place = rest.split(['/', '?', '#']).next()?;
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (place, if scheme == "https" { 443 } else { 80 }),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let here = host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    here.then_some(port)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GB: u64 = 1_000_000_000;
-
-    fn reading(total: u64, used: u64) -> Option<MachineSampled> {
-        Some(MachineSampled { total, used, swap: 0 })
+    #[test]
+    fn a_source_is_remembered_with_what_it_told_and_why_it_did_not() {
+        let mut reading = Reading::default();
+        let told = (reading.take(Figure::Cpu, "the kernel", Err::<u8, _>("refused".to_owned())))
+            .or_else(|| reading.take(Figure::Cpu, "a command", Ok(7)));
+        assert_eq!(told, Some(7));
+        assert_eq!(reading.sources[&Figure::Cpu], "a command");
+        let why = Note { figure: Figure::Cpu, source: "the kernel".to_owned(), why: "refused".to_owned() };
+        assert_eq!(reading.notes, [why]);
+        assert_eq!(reading.told(), None, "no memory was told");
     }
 
     #[test]
-    fn a_reading_is_recorded_first_and_then_on_change_beyond_a_step() {
-        let mut sampler = Sampler::default();
-        let at = Micros::from_secs;
-        assert_eq!(sampler.offer(at(0), reading(256 * GB, 10 * GB), Pace::Working), reading(256 * GB, 10 * GB));
-        assert_eq!(sampler.offer(at(2), reading(256 * GB, 10 * GB + STEP - 1), Pace::Working), None);
-        assert!(sampler.offer(at(2), reading(256 * GB, 10 * GB - STEP), Pace::Working).is_some());
-        let mut small = Sampler::default();
-        assert!(small.offer(at(0), reading(8 * GB, GB), Pace::Working).is_some());
-        assert_eq!(small.offer(at(2), reading(8 * GB, GB + 79_999_999), Pace::Working), None);
-        assert!(small.offer(at(2), reading(8 * GB, GB + 80_000_000), Pace::Working).is_some());
-    }
-
-    #[test]
-    fn no_sooner_than_the_pace_allows() {
-        let mut sampler = Sampler::default();
-        assert!(sampler.offer(Micros(5), reading(8 * GB, GB), Pace::Idle).is_some());
-        assert_eq!(sampler.offer(Micros(999_999), reading(8 * GB, 2 * GB), Pace::Working), None);
-        assert_eq!(sampler.offer(Micros::from_secs(30), reading(8 * GB, 2 * GB), Pace::Idle), None);
-        assert_eq!(sampler.due(Pace::Idle), Micros(30_000_005));
-        assert!(sampler.offer(Micros(1_000_005), reading(8 * GB, 2 * GB), Pace::Working).is_some());
-    }
-
-    #[test]
-    fn what_can_not_be_read_is_no_record() {
-        assert_eq!(Sampler::default().offer(Micros(0), None, Pace::Working), None);
-    }
-
-    #[test]
-    fn this_machine_tells_its_memory() {
-        if let Some(sample) = SystemProbe::new().and_then(|mut probe| probe.sample()) {
-            assert!(sample.used <= sample.total && sample.total > 1 << 20, "{sample:?}");
+    fn only_servers_on_this_machine_have_processes_to_look_at() {
+        let ports = [
+            "http://127.0.0.1:8083",
+            "http://localhost:11434/v1",
+            "http://[::1]:8080/",
+            "https://127.0.0.1",
+            "http://0.0.0.0:1",
+            "http://user:word@127.0.0.2:9",
+        ]
+        .map(local_port);
+        assert_eq!(ports, [8083, 11434, 8080, 443, 1, 9].map(Some));
+        for elsewhere in
+            ["http://10.0.0.7:8083", "http://mac.local:1", "", "8083", "http://127.0.0.1:99999", "http://[::1"]
+        {
+            assert_eq!(local_port(elsewhere).filter(|_| elsewhere != "http://[::1"), None, "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn this_machine_tells_its_memory_and_where_from() {
+        let Some(mut probe) = this_machine() else { return };
+        let reading = probe.sample(Duration::ZERO, &[]);
+        let sample = reading.told().expect("a machine has memory");
+        assert!(sample.used <= sample.total && sample.total > 1 << 20, "{sample:?}");
+        assert!(reading.sources.contains_key(&Figure::Memory), "{reading:?}");
     }
 }

@@ -20,8 +20,8 @@ use super::chunk::Chunk;
 use super::decode::Decoder;
 use super::fault::{Fault, ProviderError, chain};
 use super::request::Request;
-use super::secret::{Redactor, StreamRedactor, Vault};
-use crate::domain::fleet::{Endpoint, Protocol};
+use super::secret::{Redactor, Secret, StreamRedactor, Vault};
+use crate::domain::fleet::{Endpoint, Protocol, SecretRef};
 use crate::domain::protocol::{FailureKind, Remedy};
 
 /// llama.cpp closes an idle connection after 5 s (`Keep-Alive: timeout=5`); a second less, and none is used that the
@@ -109,6 +109,14 @@ impl Client {
     /// Replaces the secrets this client has resolved; for texts that do not pass through it.
     pub fn redactor(&self) -> Redactor {
         self.vault.redactor.clone()
+    }
+
+    /// The secret behind `reference`; from now on the redactor knows it.
+    ///
+    /// # Errors
+    /// The fault says what was not there.
+    pub(in crate::engine) async fn secret(&self, reference: &SecretRef) -> Result<Secret, Fault> {
+        self.vault.resolve(reference).await
     }
 
     /// Sends `request` when the stream is first asked for its next chunk.

@@ -8,6 +8,7 @@
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
 //! | [`probe()`], [`identify()`] | how an endpoint is; what answers at an address |
+//! | [`ready()`] | whether a server that was just started answers yet |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!
 //! Not here: who may ask when (the orchestrator grants slots), retries (it decides), text on the screen.
@@ -22,6 +23,7 @@ mod drain;
 mod fault;
 mod identify;
 mod probe;
+mod ready;
 mod request;
 mod secret;
 #[cfg(test)]
@@ -34,5 +36,6 @@ pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
 pub use identify::{Found, ServerKind, identify};
 pub use probe::{Depth, Report, Traffic, probe};
+pub use ready::{Ready, ready};
 pub use request::{AnswerFormat, Request};
 pub use secret::{Redactor, Secret};

@@ -28,8 +28,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// The value, for the one header it is sent in.
-    pub(super) fn expose(&self) -> &str {
+    /// The value, for the one header it is sent in, or the environment of the one process it is given to.
+    pub(in crate::engine) fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -131,7 +131,7 @@ impl Simulator {
     pub fn fleet(&self, fleet: &Fleet) -> Fleet {
         let twin = |endpoint: &Endpoint| {
             let url = self.url(&endpoint.name)?;
-            Some(Endpoint { url, nature: Nature::Simulated, key: None, ..endpoint.clone() })
+            Some(Endpoint { url, nature: Nature::Simulated, key: None, launch: None, ..endpoint.clone() })
         };
         Fleet { endpoints: fleet.endpoints.iter().filter_map(twin).collect(), ..fleet.clone() }
     }
@@ -157,6 +157,7 @@ impl Simulator {
                 vision: false,
                 tools: false,
                 nature: Nature::Simulated,
+                launch: None,
             }
         };
         self.endpoints.iter().map(twin).collect()

@@ -282,7 +282,12 @@ async fn every_failure_looks_as_it_should() {
     assert_eq!(failing("error").await.status(), 500);
     let late = failing("error-late").await.text().await.expect("text");
     assert!(late.ends_with("\"type\":\"server_error\"}}\n\n") && late.contains("\"content\""), "{late}");
-    assert!(failing("cut").await.text().await.is_err());
+    // On a busy machine the connection may be gone before the head of the answer was sent.
+    let cut = client().post(&url).body(chat("Go [sim tokens=20 fail=cut]").to_string()).send().await;
+    assert!(match cut {
+        Ok(head) => head.text().await.is_err(),
+        Err(_) => true,
+    });
     let garbage = failing("garbage").await.bytes().await.expect("bytes");
     assert!(std::str::from_utf8(&garbage).is_err());
     let empty = failing("empty").await.text().await.expect("text");

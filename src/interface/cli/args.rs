@@ -176,7 +176,7 @@ pub(crate) enum Sub {
     Replay(ReplayArgs),
     /// Serve the simulated fleet on this machine until ctrl-c; the fleet file to use it goes to stdout.
     Sim(SimArgs),
-    /// Look at the fleet.
+    /// Look at the fleet; start and stop its servers.
     Fleet {
         /// What to do.
         #[command(subcommand)]
@@ -205,6 +205,9 @@ pub(crate) enum Sub {
     },
     /// Print the manual page (roff; as in `baton man | man -l -`).
     Man,
+    /// Stand around one server: started by Baton itself, with its order on stdin.
+    #[command(hide = true)]
+    Supervise,
 }
 
 /// What `baton sessions` takes.
@@ -295,10 +298,59 @@ pub(crate) struct SimArgs {
 }
 
 /// What `baton fleet` can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum FleetSub {
     /// Ask every endpoint how it is.
     Status,
+    /// Start servers by their `launch` and wait until they answer.
+    ///
+    /// One with `lifetime = "session"` ends with this command, which stays as long as it has one; one with "kept" lives on
+    /// and is found again by the next Baton.
+    Up {
+        /// The endpoints; all with a `launch` when absent.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Let them live on, whatever their lifetime.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Stop servers, each with its whole process group.
+    Down {
+        /// The endpoints; all that Baton started when absent.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Stop also what Baton did not start.
+        #[arg(long, requires = "names")]
+        force: bool,
+    },
+    /// Stop servers and start them anew, with what the fleet file says now.
+    Restart {
+        /// The endpoints; all with a `launch` when absent.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Let them live on, whatever their lifetime.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Print what servers that Baton started said.
+    Logs(LogArgs),
+}
+
+/// What `baton fleet logs` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The endpoints; all that have a log when absent.
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Go on with what comes, until ctrl-c.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only lines that contain this, in any case.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) grep: Option<String>,
+    /// How many lines from the end.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) lines: usize,
 }
 
 /// What `baton config` can do.

@@ -201,6 +201,7 @@ fn endpoint_of(url: &str, found: &Found, tiers: &[TierName]) -> Endpoint {
         vision: false,
         tools: false,
         nature: Nature::Real,
+        launch: None,
     }
 }
 

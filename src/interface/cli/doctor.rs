@@ -1,5 +1,7 @@
 //! `baton doctor`: everything Baton needs, looked at, each with how to mend it.
 
+mod machine;
+
 use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -14,7 +16,7 @@ use super::fleet::ask;
 use super::print::Printer;
 use super::session::{configuration, runtime};
 use crate::config::{ColorChoice, Config, Paths, Surroundings};
-use crate::engine::machine::{Probe, SystemProbe};
+use crate::engine::machine::local_ports;
 use crate::interface::tui::theme::Depth;
 
 /// One thing looked at.
@@ -70,7 +72,8 @@ pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
         }
         Err(other) => findings.push(Finding::warn("configuration", other.to_string(), "mend the file")),
     }
-    memory(&mut findings);
+    let ports = config.as_ref().map(|c| local_ports(&c.fleet)).unwrap_or_default();
+    findings.extend(machine::look(&ports));
     if global.form() != Form::Words {
         printer.json(&findings);
         return Ok(Exit::Done);
@@ -170,20 +173,4 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
         }
     });
     Ok(())
-}
-
-fn memory(findings: &mut Vec<Finding>) {
-    let source = if cfg!(target_os = "macos") {
-        "application, wired and compressed memory, by sysinfo"
-    } else {
-        "all that is not available, by sysinfo"
-    };
-    findings.push(match SystemProbe::new().and_then(|mut probe| probe.sample()) {
-        Some(sample) => {
-            let gb = |bytes: u64| bytes as f64 / 1e9;
-            let found = format!("{:.1} of {:.1} GB used ({source})", gb(sample.used), gb(sample.total));
-            Finding::ok("memory", found)
-        }
-        None => Finding::warn("memory", "the system does not tell", "nothing depends on it but the memory display"),
-    });
 }

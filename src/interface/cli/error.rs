@@ -115,6 +115,9 @@ pub(crate) enum CliError {
     /// The simulated fleet.
     #[error(transparent)]
     Simulator(#[from] SimulatorError),
+    /// A server that is started or stopped.
+    #[error(transparent)]
+    Servers(#[from] crate::engine::servers::ServersError),
     /// The session could not be told something.
     #[error("the session did not take the goal: {0}")]
     Send(#[from] crate::engine::client::SendError),

@@ -7,12 +7,14 @@ use super::args::{FleetWish, Form, Global};
 use super::choose::{Around, choose_fleet, look_around};
 use super::error::{CliError, Exit};
 use super::print::Printer;
+use super::servers::control;
 use super::session::{configuration, runtime};
 use crate::config::Config;
-use crate::domain::fleet::Endpoint;
+use crate::domain::fleet::{Endpoint, Nature};
 use crate::domain::protocol::Health;
 use crate::domain::text::width::{Align, cut_end, pad};
 use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
+use crate::engine::servers::{Server, ServerState};
 
 /// An endpoint as it answers.
 #[derive(Debug, Serialize)]
@@ -33,6 +35,9 @@ pub(crate) struct Line {
     /// What is wrong and how to mend it; empty when nothing is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) trouble: String,
+    /// How its server stands that Baton started, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<Server>,
     #[serde(skip)]
     pub(crate) answers: bool,
 }
@@ -64,7 +69,28 @@ async fn look(config: &Config, global: &Global, printer: &mut Printer) -> Result
     }
     let lines = ask(&chosen.fleet.endpoints).await;
     drop(chosen.simulator);
-    lines
+    let mut lines = lines?;
+    controlled(config, &chosen.fleet.endpoints, &mut lines)?;
+    Ok(lines)
+}
+
+/// Adds how the servers stand that Baton started, and that it could start those that are down.
+fn controlled(config: &Config, endpoints: &[Endpoint], lines: &mut [Line]) -> Result<(), CliError> {
+    let servers = control(config)?;
+    for (endpoint, line) in endpoints.iter().zip(lines).filter(|(endpoint, _)| endpoint.nature == Nature::Real) {
+        let server = servers.look(endpoint).filter(|server| server.state != ServerState::Stopped);
+        let said = match &server {
+            Some(server) => server.to_string(),
+            None if !line.answers && endpoint.launch.is_some() => {
+                format!("`baton fleet up {}` starts it", endpoint.name)
+            }
+            None => String::new(),
+        };
+        let between = if line.trouble.is_empty() || said.is_empty() { "" } else { "; " };
+        line.trouble = format!("{}{between}{said}", line.trouble);
+        line.control = server;
+    }
+    Ok(())
 }
 
 /// Asks endpoints, all at once.
@@ -99,6 +125,7 @@ fn line(endpoint: &Endpoint, report: Report) -> Line {
         context: report.context.map_or(endpoint.context, |told| told.min(endpoint.context)),
         server: report.server.map(|s| s.to_string()),
         trouble,
+        control: None,
         answers: matches!(report.health, Health::Up | Health::Loading),
     }
 }

@@ -28,6 +28,7 @@ mod resume;
 mod run;
 mod scripted;
 mod serve;
+mod servers;
 mod session;
 mod sessions;
 mod simulate;
@@ -126,7 +127,14 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
-        Some(Sub::Fleet { command: FleetSub::Status }) => fleet::status(global, printer),
+        Some(Sub::Fleet { command }) => match command {
+            FleetSub::Status => fleet::status(global, printer),
+            FleetSub::Up { names, keep } => servers::up(names, *keep, global, printer),
+            FleetSub::Down { names, force } => servers::down(names, *force, global, printer),
+            FleetSub::Restart { names, keep } => servers::restart(names, *keep, global, printer),
+            FleetSub::Logs(args) => servers::logs(args, global, printer),
+        },
+        Some(Sub::Supervise) => servers::stand_around(),
         Some(Sub::Sessions(args)) => sessions::sessions(args, global, printer),
         Some(Sub::Report(args)) => report::report(args, global, printer),
         Some(Sub::Export(args)) => export::export(args, global, printer),

@@ -103,6 +103,11 @@ impl Printer {
         }
     }
 
+    /// Whether nobody reads stdout any more: what is printed on and on may end.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.gone
+    }
+
     /// Why stdout could not be written, if it could not.
     pub(crate) fn failure(&mut self) -> Option<std::io::Error> {
         self.failed.take()

@@ -96,6 +96,7 @@ mod tests {
             vision: false,
             tools: false,
             nature: Nature::Real,
+            launch: None,
         };
         Fleet { endpoints: vec![endpoint("a"), endpoint("b")], ..Fleet::default() }
     }

@@ -1,7 +1,7 @@
 //! The tables of a report, a line each: lives, goals, phases, agents, endpoints, deliverables, attempts, failures, what
 //! remains.
 //!
-//! Not here: how they are written ([`super::markdown`]). Invariant: lines stand in the order of the session.
+//! Not here: how they are written ([`super::markdown()`]). Invariant: lines stand in the order of the session.
 
 use serde::Serialize;
 

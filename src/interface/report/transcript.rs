@@ -1,6 +1,6 @@
 //! A session as a text to be read from top to bottom: goals, plans, each task with its prompt, what was said, its result.
 //!
-//! Not here: thinking and tool calls (the journal has them), figures ([`super::markdown`]). Invariant: as there, text from
+//! Not here: thinking and tool calls (the journal has them), figures ([`super::markdown()`]). Invariant: as there, text from
 //! outside ends where its quote ends.
 
 use std::fmt::Write as _;

@@ -50,7 +50,7 @@ pub enum Step {
     /// A theme.
     Theme(String),
     /// How many colours.
-    Color(Colors),
+    Colors(Colors),
     /// Which glyphs.
     Glyphs(Glyphs),
     /// On to the next record that the filter lets pass.
@@ -381,7 +381,7 @@ fn step(verb: &Word, rest: &Rest<'_>) -> Result<Step, Wrong> {
             }
         }
         "theme" => Step::Theme(rest.one("theme paper")?.text.clone()),
-        "color" => Step::Color(among(
+        "color" => Step::Colors(among(
             rest.one("color truecolor")?,
             "an amount of colours",
             &[("never", Colors::Never), ("16", Colors::Sixteen), ("256", Colors::Indexed), ("truecolor", Colors::True)],
@@ -567,7 +567,7 @@ mod tests {
     fn every_step_is_read() {
         assert_eq!(one("size 120x40"), Step::Size(120, 40));
         assert_eq!(one("  theme paper  # light"), Step::Theme("paper".into()));
-        assert_eq!(one("color 256"), Step::Color(Colors::Indexed));
+        assert_eq!(one("color 256"), Step::Colors(Colors::Indexed));
         assert_eq!(one("glyphs ascii"), Step::Glyphs(Glyphs::Ascii));
         assert_eq!(one("step -2"), Step::Step(-2));
         assert_eq!(one("keys j enter ctrl-p"), Step::Keys(["j", "enter", "ctrl-p"].map(|k| k.parse().unwrap()).into()));

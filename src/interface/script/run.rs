@@ -150,7 +150,7 @@ impl<D: Deck> Run<'_, D> {
                     return fail(format!("there is no theme {name}; `baton doctor` names the folder of themes"));
                 }
             }
-            Step::Color(colors) => self.deck.colors(*colors),
+            Step::Colors(colors) => self.deck.colors(*colors),
             Step::Glyphs(glyphs) => self.deck.glyphs(*glyphs),
             Step::Wait(filter) => self.wait(filter).await?,
             Step::Go(target) => {

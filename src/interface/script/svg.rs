@@ -15,6 +15,8 @@ use crate::interface::tui::theme::looks;
 const CELL: (f32, f32) = (8.4, 18.0);
 /// Where letters stand above a row's lower edge.
 const BASELINE: f32 = 4.8;
+/// Where the line under letters stands above a row's lower edge.
+const UNDERLINE: f32 = 2.4;
 /// Around the frame.
 const MARGIN: f32 = 12.0;
 
@@ -89,6 +91,16 @@ fn row(buffer: &Buffer, y: u16, ground: Ground, svg: &mut String) {
                 hex(look.back)
             );
         }
+        if look.modifier.contains(Modifier::UNDERLINED) {
+            let left = MARGIN + f32::from(start - area.left()) * CELL.0;
+            let width = f32::from(x - start) * CELL.0;
+            let y = top + CELL.1 - UNDERLINE;
+            let fill = hex(look.text);
+            let _ = writeln!(
+                lines,
+                "<rect x=\"{left:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"1\" fill=\"{fill}\"/>"
+            );
+        }
         run.write(top + CELL.1 - BASELINE, look, &mut letters);
     }
     // Over all backgrounds of the row, so that no neighbour cuts a letter that hangs over.
@@ -128,7 +140,6 @@ impl Run {
         for (modifier, attribute) in [
             (Modifier::BOLD, " font-weight=\"700\""),
             (Modifier::ITALIC, " font-style=\"italic\""),
-            (Modifier::UNDERLINED, " text-decoration=\"underline\""),
             (Modifier::CROSSED_OUT, " text-decoration=\"line-through\""),
             (Modifier::DIM, " opacity=\"0.65\""),
         ] {

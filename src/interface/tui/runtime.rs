@@ -11,6 +11,7 @@ mod look;
 mod outside;
 mod past;
 mod sessions;
+mod shown;
 mod signalled;
 mod typed;
 

@@ -545,7 +545,8 @@ mod tests {
             &[Sessions, List, Session, Time, Everywhere],
             &[Session, Time, Everywhere],
         ];
-        let meant: HashSet<(&str, &str)> = [("G", "follow"), ("end", "follow"), ("Z", "zoom_out")].into();
+        let meant: HashSet<(&str, &str)> =
+            [("G", "follow"), ("end", "follow"), ("Z", "zoom_out"), ("F", "fork_session")].into();
         let at = |context: Context, key: &str| {
             ENTRIES.iter().find(|e| e.bindings.iter().any(|b| b.context == context && b.keys.contains(&key)))
         };

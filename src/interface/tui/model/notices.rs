@@ -56,6 +56,8 @@ impl Tally {
 impl Notice {
     /// How long a notice stands.
     const LASTS: Micros = Micros::from_secs(6);
+    /// How long it is news: twice as long as the others that may wait before it stand.
+    const NEWS: Micros = Micros::from_secs(12);
     /// How long it stands at least when another waits.
     pub(super) const LEAST: Micros = Micros::from_millis(1_500);
 
@@ -147,6 +149,8 @@ impl Ui {
         if self.notice.as_ref().is_none_or(|n| n.until > now) {
             return;
         }
+        // What waited long was said before this console looked: it attached, or took a session up. It is in the list.
+        self.notices.waiting.retain(|next| next.since.plus(Notice::NEWS) > now);
         self.notice = self.notices.waiting.pop_front().map(|next| {
             let until = if self.notices.waiting.is_empty() {
                 next.until.max(now.plus(Notice::LASTS))
@@ -186,6 +190,17 @@ mod tests {
         ui.turn_notice(at(8_999));
         assert_eq!(shown(&ui), "three", "the last one stands its whole time");
         ui.turn_notice(at(9_000));
+        assert_eq!(ui.notice, None);
+        assert_eq!(ui.notices.said().len(), 3);
+    }
+
+    #[test]
+    fn what_was_said_long_before_a_console_looked_is_no_news() {
+        let mut ui = Ui::default();
+        for (i, text) in (0..).zip(["one", "two", "three"]) {
+            ui.say(text, Tone::Plain, at(i));
+        }
+        ui.turn_notice(at(60_000));
         assert_eq!(ui.notice, None);
         assert_eq!(ui.notices.said().len(), 3);
     }

@@ -4,11 +4,9 @@
 //! live records are folded meanwhile; what is live is as it was when one comes back; while nothing plays no timer runs.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use super::Console;
@@ -18,19 +16,17 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::interface::tui::action::Context;
 use crate::interface::tui::frame::Wish;
-use crate::interface::tui::model::run::Drawn;
-use crate::interface::tui::model::time::{Kind, Moment, Travel};
-use crate::interface::tui::model::{Card, Choice, GoToUi, Layer, Msg, Next, Screen, Tone, Ui, UiEffect};
-use crate::interface::tui::scene::{Scene, Transcripts};
+use crate::interface::tui::model::time::{Kind, Travel};
+use crate::interface::tui::model::{Card, Choice, GoToUi, Layer, Next, Tone, Ui, UiEffect};
+use crate::interface::tui::scene::Transcripts;
 use crate::interface::tui::terminal::Stage;
 use crate::interface::tui::time::moved::{Moved, shown};
 use crate::interface::tui::time::place;
 use crate::interface::tui::time::player::{Player, Speed};
 use crate::interface::tui::time::seek::{Aim, Ask, Found, Instant as There, Reads, Seeker};
-use crate::interface::tui::view;
 
 /// Frames of what is played follow each other no sooner.
-const FRAME: Duration = Duration::from_millis(33);
+pub(super) const FRAME: Duration = Duration::from_millis(33);
 /// Records are applied for at most so long before a frame.
 const BATCH: Duration = Duration::from_millis(8);
 /// Fewer records ahead than this, and more are read.
@@ -56,26 +52,26 @@ pub(super) struct Away {
     pub(super) seeker: Seeker,
     pub(super) player: Player,
     /// The moment that is to be read next.
-    heading: Option<Aim>,
+    pub(super) heading: Option<Aim>,
     /// The moment that is being read.
-    bound: Option<Aim>,
+    pub(super) bound: Option<Aim>,
     /// Texts that are to be read.
-    texts: Vec<AttemptId>,
+    pub(super) texts: Vec<AttemptId>,
     /// Live texts whose beginning was asked for, and how much of it was gone then.
-    older: BTreeMap<AttemptId, usize>,
+    pub(super) older: BTreeMap<AttemptId, usize>,
     /// When playing goes on.
     pub(super) due: Option<Instant>,
     /// The time a script gives in place of the clock.
     told: Option<Duration>,
     /// Whether a text came after the last frame.
-    unread: Unread,
+    pub(super) unread: Unread,
     /// Starts and ends of attempts, and of how many attempts and ends they are.
     markers: ((usize, usize), Arc<Vec<Micros>>),
 }
 
 /// Whether a text came after the last frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unread {
+pub(super) enum Unread {
     No,
     Yes,
 }
@@ -165,7 +161,7 @@ impl<C: Client, S: Stage> Console<C, S> {
     }
 
     /// The end of the session as far as it is known: now while it goes on.
-    fn end_of_time(&self) -> Micros {
+    pub(super) fn end_of_time(&self) -> Micros {
         match self.ui.time.kind {
             Kind::Live => self.client.now().max(self.state.at),
             Kind::Replay => self.state.at,
@@ -203,7 +199,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                     moved.at = record.at;
                     moved.renew();
                 } else if to > self.state.seq || self.is_now() && by > 0 {
-                    self.to_the_end();
+                    self.reach_end();
                 } else {
                     self.head(Aim::Record(to));
                 }
@@ -243,7 +239,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                     self.seen().layers.push(layer);
                 }
             },
-            Travel::Time(at) if at >= end => self.to_the_end(),
+            Travel::Time(at) if at >= end => self.reach_end(),
             Travel::Time(at) => self.head(Aim::Time(at)),
             Travel::Now => {
                 self.pause();
@@ -269,11 +265,11 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// By so much session time.
     fn shift(&mut self, at: Micros, by: i64) {
         let to = Micros(at.0.saturating_add_signed(by));
-        if to >= self.end_of_time() { self.to_the_end() } else { self.head(Aim::Time(to)) }
+        if to >= self.end_of_time() { self.reach_end() } else { self.head(Aim::Time(to)) }
     }
 
     /// To where nothing comes after: now, or the end of a replay.
-    fn to_the_end(&mut self) {
+    fn reach_end(&mut self) {
         self.pause();
         match self.ui.time.kind {
             Kind::Live if self.is_now() => self.remark("this is now; , < and @ go back"),
@@ -457,14 +453,14 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.policy.want(Wish::Change);
         }
         if over {
-            self.to_the_end_of_playing();
+            self.played_out();
             return;
         }
         self.read_on();
         self.plan_play();
     }
 
-    fn to_the_end_of_playing(&mut self) {
+    fn played_out(&mut self) {
         match self.ui.time.kind {
             Kind::Live => {
                 self.back_to_now();
@@ -488,97 +484,12 @@ impl<C: Client, S: Stage> Console<C, S> {
         };
     }
 
-    fn markers(&mut self) -> Arc<Vec<Micros>> {
+    pub(super) fn markers(&mut self) -> Arc<Vec<Micros>> {
         let key = (self.state.attempts().len(), self.state.running().len());
         if self.away.markers.0 != key {
             self.away.markers = (key, Arc::new(place::markers(&self.state)));
         }
         Arc::clone(&self.away.markers.1)
-    }
-
-    /// Tells the screen which moment it shows.
-    fn tell_moment(&mut self) {
-        let (end, last, markers) = (self.end_of_time(), self.state.seq, self.markers());
-        self.ui.stands(self.client.standing());
-        let marks = Arc::clone(&self.ui.time.marks);
-        let away = &mut self.away;
-        let Some(moved) = away.moved.as_deref_mut() else { return };
-        moved.ui.time.marks = marks;
-        moved.ui.time.moment = Some(Moment {
-            at: moved.at,
-            seq: moved.state.seq,
-            end: end.max(moved.at),
-            last,
-            speed: away.player.speed,
-            idle: away.player.idle,
-            plays: away.player.plays(),
-            reads: away.heading.is_some() || away.bound.is_some(),
-            markers: (markers.partition_point(|m| *m <= moved.at), markers.len()),
-        });
-    }
-
-    /// Draws the moment that is shown.
-    pub(super) fn draw(&mut self) -> io::Result<()> {
-        let began = self.began.elapsed();
-        // A size that changed without a word is met too.
-        if let Ok(size) = self.stage.size() {
-            self.size = size;
-        }
-        // A terminal that was made small and large again between two frames has lost what it cut off meanwhile.
-        if std::mem::take(&mut self.resized) && self.eyes().2.size == self.size {
-            self.stage.clear()?;
-        }
-        if self.eyes().2.size != self.size {
-            // What a resize asks for outside is nothing.
-            let _ = self.act(Msg::Resize(self.size.0, self.size.1));
-        }
-        self.away.unread = Unread::No;
-        self.tell_moment();
-        let (now, end) = (self.client.now(), self.end_of_time());
-        let body = view::body(Rect::new(0, 0, self.size.0, self.size.1));
-        let (whole, keymap, theme) = (&self.state, &self.options.keymap, &self.theme);
-        let mut shown = Drawn::default();
-        let done = match self.away.moved.as_deref_mut() {
-            Some(moved) => {
-                let at = moved.at;
-                ready(&mut moved.ui, &moved.state, &moved.transcripts, whole, (at, end), body);
-                let Moved { state, transcripts, ui, caches, .. } = moved;
-                let scene = Scene { state, transcripts, ui, theme, now: at };
-                let done = self.stage.draw(&mut |buf| shown = view::render(&scene, keymap, caches, buf.area, buf));
-                moved.drawn(shown);
-                self.away.texts = moved.missing();
-                if moved.ui.wants_frame() {
-                    self.away.due.get_or_insert(Instant::now() + FRAME);
-                }
-                done
-            }
-            None => {
-                ready(&mut self.ui, &self.state, &self.transcripts, &self.state, (now, end), body);
-                let (state, transcripts, ui) = (&self.state, &self.transcripts, &self.ui);
-                let scene = Scene { state, transcripts, ui, theme, now };
-                let caches = &mut self.caches;
-                let done = self.stage.draw(&mut |buf| shown = view::render(&scene, keymap, caches, buf.area, buf));
-                self.ui.run.drawn(shown);
-                self.want_older();
-                done
-            }
-        };
-        self.policy.drew(began, self.began.elapsed());
-        self.read_on();
-        done
-    }
-
-    /// Text that is no longer at hand is read back when its beginning is scrolled to.
-    fn want_older(&mut self) {
-        for task in self.ui.run.at_the_top() {
-            let attempt = self.state.tasks().get(task.0 as usize).and_then(|t| t.attempts.last().copied());
-            let Some(attempt) = attempt else { continue };
-            let gone = self.transcripts.gone(attempt);
-            // What could not be had the last time is not asked for again.
-            if gone > 0 && self.away.older.insert(attempt, gone) != Some(gone) {
-                self.away.texts.push(attempt);
-            }
-        }
     }
 
     /// Makes a new session with the past up to a record.
@@ -614,29 +525,5 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.policy.want(Wish::Key);
             }
         }
-    }
-}
-
-/// Follows the state with what the user does, before a frame.
-fn ready(
-    ui: &mut Ui,
-    state: &State,
-    transcripts: &Transcripts,
-    whole: &State,
-    (now, end): (Micros, Micros),
-    body: Rect,
-) {
-    ui.run.tick(state, now, body);
-    match ui.screen {
-        Screen::Graph => ui.graph.tick(state, now, body),
-        Screen::Events => {
-            let height = view::events::height(body);
-            ui.events.tick(transcripts.log(), state, now, height);
-        }
-        Screen::Time => {
-            let marks = Arc::clone(&ui.time.marks);
-            ui.time.timeline.tick(whole, &marks, now, end, body);
-        }
-        _ => {}
     }
 }

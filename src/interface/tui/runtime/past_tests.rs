@@ -207,11 +207,7 @@ async fn a_live_session_is_looked_back_at_and_comes_back_as_it_is_by_then() {
     assert_eq!(live.console.screen().lines().nth(10), past.lines().nth(10));
     live.console.keys("0").await;
     assert!(!live.console.screen().contains("‹"), "{}", live.console.screen());
-    let mut straight = Live::new(2_400).await.0;
-    straight.console.pass(7_000).await;
     assert_ne!(live.console.screen(), before);
-    let without_time = |screen: String| screen.lines().take(30).skip(2).collect::<Vec<_>>().join("\n");
-    assert_eq!(without_time(live.console.screen()).len() > 100, true);
     // Leaving is about now.
     live.console.keys("<").await;
     live.console.keys("q").await;

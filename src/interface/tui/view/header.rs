@@ -279,7 +279,7 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let (busy, all) = state.slots();
     let digits = all.to_string().len();
     out.push(field(format!("slots {busy:>digits$}/{all}"), Slot::Text, Keep::Always));
-    let m = state.machine;
+    let m = &state.machine;
     if m.total > 0 {
         let percent = m.used as u128 * 100 / u128::from(m.total);
         let mut memory =

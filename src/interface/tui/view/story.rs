@@ -138,6 +138,7 @@ fn endpoint(id: &str, title: &str, tiers: &[&str], protocol: Protocol, model: &s
         vision: false,
         tools: false,
         nature: Nature::Real,
+        launch: None,
     }
 }
 
@@ -194,7 +195,12 @@ pub(crate) fn probed(nature: Nature) -> Story {
     story.health("mini", Health::Up, None);
     let reason = CleanText::new("connection refused at 127.0.0.1:8090; start the server");
     story.health("hermes", Health::Down { reason }, None);
-    story.tell(Event::MachineSampled(MachineSampled { total: 256_000_000_000, used: 120_000_000_000, swap: 0 }));
+    story.tell(Event::MachineSampled(Box::new(MachineSampled {
+        total: 256_000_000_000,
+        used: 120_000_000_000,
+        swap: 0,
+        ..MachineSampled::default()
+    })));
     story
 }
 

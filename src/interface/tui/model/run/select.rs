@@ -90,9 +90,9 @@ impl RunUi {
         }
         if let Some(pane) = self.panes.get_mut(pane) {
             if y < inside.y {
-                pane.by -= 1;
+                pane.by = pane.by.saturating_sub(1);
             } else if y >= inside.bottom() {
-                pane.by += 1;
+                pane.by = pane.by.saturating_add(1);
             }
         }
     }

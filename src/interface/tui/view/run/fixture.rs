@@ -48,6 +48,7 @@ pub(crate) fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f3
         vision: false,
         tools: false,
         nature: Nature::Real,
+        launch: None,
     }
 }
 
@@ -307,7 +308,12 @@ pub(crate) fn drawing() -> Story {
     );
     story.push(
         Micros::from_secs(250),
-        Event::MachineSampled(MachineSampled { total: 256_000_000_000, used: 171_000_000_000, swap: 0 }),
+        Event::MachineSampled(Box::new(MachineSampled {
+            total: 256_000_000_000,
+            used: 171_000_000_000,
+            swap: 0,
+            ..MachineSampled::default()
+        })),
     );
     story
 }

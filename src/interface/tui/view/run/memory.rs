@@ -15,7 +15,7 @@ const SERIES: [Slot; 5] = [Slot::Series1, Slot::Series2, Slot::Series3, Slot::Se
 
 /// The words on the border, left and right.
 pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
-    let m = scene.state.machine;
+    let m = &scene.state.machine;
     if scene.state.config.fleet.is_simulated() {
         // Nothing of it is loaded here, so it is not held against this machine's memory.
         let (parts, _) = parts(scene);
@@ -96,7 +96,7 @@ fn shorten(parts: &mut Vec<Part>, cells: usize) -> usize {
 
 pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    let m = scene.state.machine;
+    let m = &scene.state.machine;
     let (x, right) = (area.x + 1, area.right().saturating_sub(1));
     let cells = usize::from(right.saturating_sub(x));
     let simulated = scene.state.config.fleet.is_simulated();
