@@ -58,11 +58,11 @@ impl Orchestrator {
         let agents = &self.state.config.fleet.agents;
         let (system, user) = planning_prompt(&goal, agents, self.max_tasks(task.id.goal));
         let message = |role, text: String| Message { role, parts: vec![Part::Literal(CleanText::new(&text))] };
-        Recipe { messages: vec![message(Speaker::System, system), message(Speaker::User, user)] }
+        vec![message(Speaker::System, system), message(Speaker::User, user)].into()
     }
 
     fn task_recipe(&self, task: &Task, context: u64, max_tokens: u64) -> Recipe {
-        let literal = |text: &str| Part::Literal(CleanText::new(text));
+        let literal = Part::literal;
         let agent = self.state.config.fleet.agent(&task.spec.agent);
         let goal = self.state.goal(task.id.goal);
         let convention = if self.may_ask(task) { super::talk::QUESTIONS } else { "" };
@@ -70,7 +70,7 @@ impl Orchestrator {
         let fixed = agent.map_or(0, |a| a.prompt.len()) as u64
             + (convention.len() + task.spec.prompt.len() + said) as u64
             + goal.map_or(0, |g| g.text.len()) as u64;
-        let mut parts = vec![literal("The goal all of this serves:\n"), Part::Goal(task.id.goal), literal("\n\n")];
+        let mut parts = vec![literal(Part::BEFORE_GOAL), Part::Goal(task.id.goal), literal(Part::BETWEEN)];
 
         let share = u64::from(self.state.config.settings.context_percent.min(90));
         let by_share = context * share / 100;
@@ -96,7 +96,7 @@ impl Orchestrator {
                 Some((attempt, cut)) => {
                     parts.push(literal(&format!("## Result of “{}”\n\n", need.title)));
                     parts.push(Part::ResultOf { attempt: *attempt, cut: *cut });
-                    parts.push(literal("\n\n"));
+                    parts.push(literal(Part::BETWEEN));
                 }
                 None => {
                     let why = if need.reason.is_empty() { String::new() } else { format!(": {}", need.reason) };
@@ -108,7 +108,7 @@ impl Orchestrator {
                 }
             }
         }
-        parts.push(literal("## Your task\n\n"));
+        parts.push(literal(Part::BEFORE_TASK));
         parts.push(Part::TaskPrompt(task.id.clone()));
         let mut system = vec![Part::AgentPrompt(task.spec.agent.clone())];
         if !convention.is_empty() {
@@ -123,7 +123,7 @@ impl Orchestrator {
             messages.push(Message { role: Speaker::Assistant, parts: vec![answer] });
         }
         say(&mut messages, task.unsent());
-        Recipe { messages }
+        messages.into()
     }
 
     /// What a task's conversation carries. What was put in by hand (a turn that asked nothing) stands for the answer

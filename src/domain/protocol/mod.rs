@@ -35,6 +35,6 @@ pub use id::{
 pub use level::{Level, LevelSupport};
 pub use machine::{Gpu, GpuLimit, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
-pub use record::{FORMAT, Header, Record, RecordError};
+pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
 pub use subject::Subject;
 pub use viewer::{Forked, Viewer};

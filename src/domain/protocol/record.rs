@@ -35,6 +35,59 @@ pub struct Record {
     pub event: Event,
 }
 
+/// A record as a state needs it: of what a model said only how much it is, which is read several times faster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Counted {
+    /// A piece of output.
+    Output(OutputCount),
+    /// Any other record, or one that was not written by Baton as it stands there.
+    Whole(Record),
+}
+
+/// A piece of output without its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputCount {
+    /// The record's place.
+    pub seq: u64,
+    /// Its session time.
+    pub at: Micros,
+    /// The turn.
+    pub turn: TurnId,
+    /// Which text.
+    pub channel: Channel,
+    /// Bytes of the raw text.
+    pub bytes: u64,
+    /// Tokens (stream events) in it.
+    pub tokens: u32,
+}
+
+impl OutputCount {
+    /// Of a record; none when it is no output.
+    pub fn of(record: &Record) -> Option<Self> {
+        let Event::AttemptOutput(output) = &record.event else { return None };
+        let (turn, channel, tokens) = (output.turn, output.channel, output.tokens);
+        Some(Self { seq: record.seq, at: record.at, turn, channel, bytes: output.text.len() as u64, tokens })
+    }
+}
+
+impl Counted {
+    /// Reads one journal line.
+    ///
+    /// # Errors
+    /// As [`Record::from_json`].
+    pub fn from_json(line: &str) -> Result<Self, RecordError> {
+        exact::counted(line).map_or_else(|| Record::from_json(line).map(Self::Whole), |count| Ok(Self::Output(count)))
+    }
+
+    /// Its place in the session.
+    pub fn seq(&self) -> u64 {
+        match self {
+            Self::Output(count) => count.seq,
+            Self::Whole(record) => record.seq,
+        }
+    }
+}
+
 /// Why a line is no record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {

@@ -13,8 +13,8 @@ use super::{
     Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptOutput, AttemptStarted, Author, EndpointChanged, EndpointName, Event, FailureCount, GoalAdded,
-    GoalId, Health, LevelScope, LevelSupport, Micros, Partial, Record, Remedy, SessionStarted, SlotAfter, Subject,
+    AttemptEnd, AttemptStarted, Author, Counted, EndpointChanged, EndpointName, Event, FailureCount, GoalAdded, GoalId,
+    Health, LevelScope, LevelSupport, Micros, OutputCount, Partial, Record, Remedy, SessionStarted, SlotAfter, Subject,
     TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
@@ -22,11 +22,9 @@ use crate::domain::text::CleanText;
 impl State {
     /// Applies a record. One that was applied before (`seq` not after the last) changes nothing.
     pub fn apply(&mut self, record: &Record) {
-        if record.seq <= self.seq {
+        if !self.comes_to(record.seq, record.at) {
             return;
         }
-        self.seq = record.seq;
-        self.at = self.at.max(record.at);
         let at = record.at;
         match &record.event {
             Event::SessionStarted(started) => self.session_started(started),
@@ -117,7 +115,11 @@ impl State {
             Event::MessageSent(said) => self.said(at, said),
             Event::ResultEdited(edited) => self.result_edited(record.seq, at, edited),
             Event::AttemptStarted(started) => self.attempt_started(at, started),
-            Event::AttemptOutput(output) => self.output(record.seq, at, output),
+            Event::AttemptOutput(_) => {
+                if let Some(count) = OutputCount::of(record) {
+                    self.output(&count);
+                }
+            }
             Event::AttemptEnded { attempt, end } => self.attempt_ended(at, *attempt, end),
             Event::TurnStarted(started) => self.turn_started(at, started),
             Event::TurnProgressed { turn, processed, total } => {
@@ -160,6 +162,28 @@ impl State {
                 self.dismissed.insert(subject.clone(), cause);
             }
         }
+    }
+
+    /// The same with a record of which only that much was read: what is true afterwards is the same.
+    pub fn apply_counted(&mut self, counted: &Counted) {
+        match counted {
+            Counted::Whole(record) => self.apply(record),
+            Counted::Output(count) => {
+                if self.comes_to(count.seq, count.at) {
+                    self.output(count);
+                }
+            }
+        }
+    }
+
+    /// Whether a record is not applied yet; then it is the last one from now on.
+    fn comes_to(&mut self, seq: u64, at: Micros) -> bool {
+        let is_new = seq > self.seq;
+        if is_new {
+            self.seq = seq;
+            self.at = self.at.max(at);
+        }
+        is_new
     }
 
     /// The pool keeps its place and its permits; only where its server is changes.
@@ -448,8 +472,8 @@ impl State {
         }
     }
 
-    fn output(&mut self, seq: u64, at: Micros, output: &AttemptOutput) {
-        let id = output.turn;
+    fn output(&mut self, output: &OutputCount) {
+        let OutputCount { seq, at, turn: id, .. } = *output;
         let Some(attempt) = self.attempts.get_mut((id.attempt.0 as usize).wrapping_sub(1)) else { return };
         let endpoint = attempt.endpoint;
         let last = attempt.last_output_at;
@@ -458,7 +482,7 @@ impl State {
         turn.first_token_at.get_or_insert(at);
         turn.heard_at = at;
         let count = turn.channel_mut(output.channel);
-        count.bytes += output.text.len() as u64;
+        count.bytes += output.bytes;
         count.tokens += u64::from(output.tokens);
         if count.first_seq == 0 {
             count.first_seq = seq;

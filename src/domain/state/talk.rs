@@ -92,6 +92,10 @@ impl State {
             // A question belongs to it once it is answered.
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
                 if task.asking.as_ref().is_none_or(|q| q.turn != turn) {
+                    if task.thread.is_empty() {
+                        // Most tasks have one; the room for four that a vector begins with adds up.
+                        task.thread.reserve_exact(1);
+                    }
                     task.thread.push(turn);
                 }
             }

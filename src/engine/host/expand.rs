@@ -20,7 +20,7 @@ pub(super) struct Prompt {
 pub(super) fn expand(turn: TurnId, recipe: &Recipe, state: &State, texts: &TextStore) -> Result<Prompt, JournalError> {
     let mut digest = Digest::default();
     let mut messages: Vec<(Speaker, String)> = Vec::with_capacity(recipe.messages.len());
-    for message in &recipe.messages {
+    for message in recipe.messages.iter() {
         let mut text = String::new();
         for part in &message.parts {
             match part {

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use super::checkpoint::{self, Named, Place};
 use super::reader::{seq_of, time_of};
 use super::{JournalError, Reader};
-use crate::domain::protocol::{AttemptId, Micros, Record};
+use crate::domain::protocol::{AttemptId, Counted, Micros, Record};
 use crate::domain::state::{Frozen, State};
 
 /// The most memory for states on the way: with the texts at hand it stays within the 80 MB the process may have.
@@ -23,18 +23,24 @@ const KEPT_BYTES: usize = 24 << 20;
 /// States are kept at least this far apart in the journal: a fold of it takes a few hundredths of a second.
 const SPACING: u64 = 8 << 20;
 
-/// Checkpoints in the folder are this many times their size apart, so that all of them take an eighth of the journal.
-const SPARE: u64 = 8;
+/// Checkpoints in the folder are this many times their size apart, so that all of them take a tenth of the journal.
+const SPARE: u64 = 10;
+
+/// To read a checkpoint takes about as long as to fold this many times as much of a journal.
+const DEAR: u64 = 8;
+
+/// To clone a task or an attempt of a state takes about as long as to fold so many bytes of a journal.
+const CLONED: u64 = 800;
 
 /// A journal to be looked at, at any instant. Reading it blocks: keep it off threads that must not wait.
 pub struct Past {
     journal: PathBuf,
-    /// The state asked for last: the next one is often a little later.
+    /// The state asked for last, if it was not given away: the next one is often a little later.
     last: State,
     /// Behind the last record of `last`; none: at the journal's beginning.
     reader: Option<Reader>,
     /// Read, and later than what was asked for.
-    ahead: Option<(u64, Record)>,
+    ahead: Option<(u64, Counted)>,
     /// States by their last record.
     kept: BTreeMap<u64, Kept>,
     kept_bytes: usize,
@@ -96,7 +102,21 @@ impl Past {
     /// As [`Reader::read`].
     pub fn state_at(&mut self, seq: u64) -> Result<State, JournalError> {
         self.go_to(seq)?;
+        let items = (self.last.tasks().len() + self.last.attempts().len()) as u64;
+        let here = self.reader.as_ref().map_or(0, Reader::offset);
+        let kept = self.kept.range(..=self.last.seq).next_back();
+        if kept.is_some_and(|(_, kept)| here.saturating_sub(kept.place.offset) <= CLONED * items) {
+            // It costs less to come here again from the state that is kept than to have two of this one.
+            return Ok(self.leave());
+        }
         Ok(self.last.clone())
+    }
+
+    /// Leaves the place for the journal's beginning. What was true at it.
+    fn leave(&mut self) -> State {
+        (self.reader, self.ahead) = (None, None);
+        self.keep_at = self.spacing;
+        std::mem::take(&mut self.last)
     }
 
     /// The same, to be looked at in place.
@@ -112,7 +132,7 @@ impl Past {
         let outcome = self.come_near(seq).and_then(|()| self.fold(seq));
         if outcome.is_err() {
             // Whatever was read so far is not to be gone on from.
-            (self.last, self.reader, self.ahead) = (State::default(), None, None);
+            self.leave();
         }
         outcome
     }
@@ -122,8 +142,7 @@ impl Past {
         let here = if self.last.seq <= seq { self.reader.as_ref().map_or(0, Reader::offset) } else { 0 };
         let kept = self.kept.range(..=seq).next_back().map(|(_, kept)| kept.place.offset);
         let best = kept.unwrap_or(0).max(here);
-        // To read a checkpoint costs as much as to fold twice as much of a journal.
-        let worth = |named: &&Named| named.seq <= seq && named.offset > best + 2 * named.bytes;
+        let worth = |named: &&Named| named.seq <= seq && named.offset > best + DEAR * named.bytes;
         if let Some(at) = self.saved.iter().rposition(|named| worth(&named)) {
             let named = self.saved[at].clone();
             match checkpoint::load(&self.journal, &named) {
@@ -142,8 +161,7 @@ impl Past {
                 self.begin(state, place)
             }
             _ if self.last.seq > seq => {
-                (self.last, self.reader, self.ahead) = (State::default(), None, None);
-                self.keep_at = self.spacing;
+                self.leave();
                 Ok(())
             }
             _ => Ok(()),
@@ -169,16 +187,16 @@ impl Past {
                         Some(reader) => reader,
                         none => none.insert(Reader::open(&self.journal)?),
                     };
-                    let Some(read) = reader.read()? else { break };
+                    let Some(read) = reader.read_counted()? else { break };
                     read
                 }
             };
-            if record.seq > seq {
+            if record.seq() > seq {
                 // Those between are of a later version and were skipped.
                 self.ahead = Some((line, record));
                 break;
             }
-            self.last.apply(&record);
+            self.last.apply_counted(&record);
             let offset = self.reader.as_ref().map_or(0, Reader::offset);
             if offset >= self.keep_at {
                 self.keep(Place { line, offset });

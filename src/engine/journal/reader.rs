@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::JournalError;
 use super::parts::{self, Closed, Opened, PartHeader};
-use crate::domain::protocol::{Header, Micros, Record, RecordError};
+use crate::domain::protocol::{Counted, Header, Micros, Record, RecordError};
 
 /// The longest line a journal may have, in bytes: a plan answer reaches the journal whole but capped far below this.
 pub const MAX_LINE: usize = 8 << 20;
@@ -272,10 +272,23 @@ impl Reader {
     /// # Errors
     /// [`JournalError::Damaged`], or what the system refused.
     pub fn read(&mut self) -> Result<Option<(u64, Record)>, JournalError> {
+        self.read_as(Record::from_json, |record| record.seq)
+    }
+
+    /// The same, of outputs only how much they say: for folds.
+    pub(super) fn read_counted(&mut self) -> Result<Option<(u64, Counted)>, JournalError> {
+        self.read_as(Counted::from_json, Counted::seq)
+    }
+
+    fn read_as<T>(
+        &mut self,
+        from_json: impl Fn(&str) -> Result<T, RecordError>,
+        seq: impl Fn(&T) -> u64,
+    ) -> Result<Option<(u64, T)>, JournalError> {
         if self.failed {
             return Ok(None);
         }
-        let outcome = self.step();
+        let outcome = self.step(from_json, seq);
         self.failed = outcome.is_err();
         outcome
     }
@@ -297,11 +310,15 @@ impl Reader {
         }
     }
 
-    fn step(&mut self) -> Result<Option<(u64, Record)>, JournalError> {
+    fn step<T>(
+        &mut self,
+        from_json: impl Fn(&str) -> Result<T, RecordError>,
+        seq: impl Fn(&T) -> u64,
+    ) -> Result<Option<(u64, T)>, JournalError> {
         while self.next_line()? {
             let start = self.offset;
             let skip = self.from > 0 && seq_of(&self.line).is_some_and(|seq| seq < self.from);
-            let decoded = if skip { None } else { self.decode()? };
+            let decoded = if skip { None } else { self.decode(&from_json, &seq)? };
             self.offset += self.line.len() as u64;
             self.line.clear();
             if let Some(record) = decoded {
@@ -312,10 +329,14 @@ impl Reader {
     }
 
     /// The record in `line`; none when it is skipped.
-    fn decode(&mut self) -> Result<Option<Record>, JournalError> {
+    fn decode<T>(
+        &mut self,
+        from_json: impl Fn(&str) -> Result<T, RecordError>,
+        seq: impl Fn(&T) -> u64,
+    ) -> Result<Option<T>, JournalError> {
         let text = std::str::from_utf8(&self.line).map_err(|e| self.damaged(e.to_string()))?;
-        let (seq, record) = match Record::from_json(text) {
-            Ok(record) => (record.seq, Some(record)),
+        let (seq, record) = match from_json(text) {
+            Ok(record) => (seq(&record), Some(record)),
             Err(RecordError::Unknown { seq, .. }) => {
                 self.unknown += 1;
                 (seq, None)
@@ -328,7 +349,7 @@ impl Reader {
             return Err(self.damaged(format!("record {seq} stands after record {last}")));
         }
         self.last_seq = Some(seq);
-        Ok(record.filter(|r| r.seq >= self.from))
+        Ok(record.filter(|_| seq >= self.from))
     }
 
     /// Damage at `offset`. The line's number is counted only now, so that reading need not.

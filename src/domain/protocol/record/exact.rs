@@ -4,7 +4,7 @@
 //! Not here: any other line, also one that means the same; for those there is `serde`. Invariant: what is read here is
 //! what `serde` reads from the same line, or nothing.
 
-use super::Record;
+use super::{OutputCount, Record};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptOutput, AttemptStarted, Channel, Cut, Event, GoalId, Level, MachineSampled, Message,
     Micros, Name, Part, Recipe, Route, SlotAfter, Speaker, TaskId, TurnEnd, TurnEnded, TurnId, TurnStarted, Usage,
@@ -51,6 +51,21 @@ pub(super) fn record(line: &str) -> Option<Record> {
         _ => return None,
     };
     (c.rest == "}}").then_some(Record { seq, at, event })
+}
+
+/// How much the line of an output says; none for any other line, and for one of another shape. What it counts is what
+/// [`record`] reads, without the words.
+pub(super) fn counted(line: &str) -> Option<OutputCount> {
+    let mut c = Cursor { rest: line.strip_suffix('\n').unwrap_or(line) };
+    c.word("{\"seq\":")?;
+    let seq = c.number()?;
+    c.word(",\"at\":")?;
+    let at = Micros(c.number()?);
+    c.word(",\"event\":\"attempt.output\",\"data\":{\"")?;
+    let (turn, channel) = c.output_of()?;
+    let bytes = c.bytes_of_text()?;
+    let tokens = c.key(",\"tokens\":")?.small()?;
+    (c.rest == "}}").then_some(OutputCount { seq, at, turn, channel, bytes, tokens })
 }
 
 /// What is left of a line.
@@ -133,6 +148,13 @@ impl<'a> Cursor<'a> {
     }
 
     fn output(&mut self) -> Option<Event> {
+        let (turn, channel) = self.output_of()?;
+        let text = self.text()?;
+        Some(Event::AttemptOutput(AttemptOutput { turn, channel, text, tokens: self.key(",\"tokens\":")?.small()? }))
+    }
+
+    /// Whose output it is, up to the opening quote of its text.
+    fn output_of(&mut self) -> Option<(TurnId, Channel)> {
         let turn = self.key("turn\":\"a")?.turn()?;
         let channel = match self.key(",\"channel\":\"")?.plain()? {
             "answer" => Channel::Answer,
@@ -140,8 +162,8 @@ impl<'a> Cursor<'a> {
             "tool_call" => Channel::ToolCall,
             _ => return None,
         };
-        let text = self.key(",\"text\":\"")?.text()?;
-        Some(Event::AttemptOutput(AttemptOutput { turn, channel, text, tokens: self.key(",\"tokens\":")?.small()? }))
+        self.word(",\"text\":\"")?;
+        Some((turn, channel))
     }
 
     fn attempt_started(&mut self) -> Option<Event> {
@@ -192,7 +214,7 @@ impl<'a> Cursor<'a> {
             messages.push(Message { role, parts });
             c.word("}")
         })?;
-        Some(Recipe { messages })
+        Some(messages.into())
     }
 
     /// Items between brackets, with commas between them.
@@ -216,7 +238,13 @@ impl<'a> Cursor<'a> {
         self.word("{\"")?;
         let part = match self.plain()? {
             "agent_prompt" => Part::AgentPrompt(self.key(":\"")?.name()?),
-            "literal" => Part::Literal(CleanText::new(&self.key(":\"")?.text()?)),
+            "literal" => match Part::common_literal(self.key(":\"")?.rest) {
+                Some((part, rest)) => {
+                    self.rest = rest;
+                    part
+                }
+                None => Part::Literal(CleanText::new(&self.text()?)),
+            },
             "goal" => {
                 let goal = GoalId(self.key(":\"g")?.small()?);
                 self.word("\"")?;
@@ -312,6 +340,24 @@ impl<'a> Cursor<'a> {
                 return Some(text);
             }
             text.push(self.escaped()?);
+        }
+    }
+
+    /// How many bytes the string up to its closing quote has: as [`Cursor::text`] reads it.
+    fn bytes_of_text(&mut self) -> Option<u64> {
+        let mut bytes = 0;
+        loop {
+            let at = memchr::memchr2(b'"', b'\\', self.rest.as_bytes())?;
+            let (piece, rest) = self.rest.split_at(at);
+            if piece.bytes().fold(false, |any, b| any | (b < 0x20)) {
+                return None;
+            }
+            bytes += piece.len() as u64;
+            self.rest = &rest[1..];
+            if rest.starts_with('"') {
+                return Some(bytes);
+            }
+            bytes += self.escaped()?.len_utf8() as u64;
         }
     }
 
@@ -424,6 +470,7 @@ mod tests {
             assert_eq!(found, by_serde(line), "{line}");
             assert_eq!(serde_json::to_string(&found.unwrap()).unwrap(), line, "it is the form that is written");
             assert_eq!(record(&format!("{line}\n")), by_serde(line));
+            assert_eq!(counted(line), record(line).as_ref().and_then(OutputCount::of), "{line}");
         }
     }
 
@@ -453,6 +500,7 @@ mod tests {
             if let Some(found) = record(&line) {
                 prop_assert_eq!(&found, &written);
             }
+            prop_assert_eq!(counted(&line), record(&line).as_ref().and_then(OutputCount::of));
             prop_assert_eq!(Record::from_json(&line).unwrap(), written);
         }
 
@@ -475,6 +523,7 @@ mod tests {
             if let Some(found) = record(&line) {
                 prop_assert_eq!(Some(found), by_serde(&line));
             }
+            prop_assert_eq!(counted(&line), record(&line).as_ref().and_then(OutputCount::of));
         }
     }
 }

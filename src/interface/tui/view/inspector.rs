@@ -205,7 +205,7 @@ fn prompt(scene: &Scene<'_>, task: &Task, attempt: Option<&Attempt>, cells: u16)
     if turn.recipe.messages.is_empty() {
         lines.extend(page::wrapped(theme, Slot::Dim, "The journal keeps no pieces of this prompt.", cells, 2));
     }
-    for message in &turn.recipe.messages {
+    for message in turn.recipe.messages.iter() {
         lines.extend(spoken(scene, task, message, cells));
     }
     lines

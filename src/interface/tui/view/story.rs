@@ -323,8 +323,7 @@ pub(crate) fn done() -> Story {
 pub(crate) fn failed() -> Story {
     let mut story = drafted();
     story.tell(Event::GoalApproved { goal: GoalId(1) });
-    let recipe =
-        Recipe { messages: vec![Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] }] };
+    let recipe = Recipe::from(vec![Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] }]);
     let ok = story.start("sources", "athene", 0, recipe.clone());
     let cut = story.start("samples", "qwen", 0, recipe);
     story.wait(22);
@@ -340,21 +339,19 @@ pub(crate) fn failed() -> Story {
         count: FailureCount::Counted,
         route: Route::Primary,
     }));
-    let again = Recipe {
-        messages: vec![
-            Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] },
-            Message {
-                role: Speaker::User,
-                parts: vec![
-                    Part::Goal(GoalId(1)),
-                    Part::Literal(CleanText::new("\n\nWhat was found so far:\n")),
-                    Part::ResultOf { attempt: ok.attempt, cut: Cut::Middle { head: 24, tail: 16 } },
-                    Part::Literal(CleanText::new("\n\nYour task:\n")),
-                    Part::TaskPrompt(samples.clone()),
-                ],
-            },
-        ],
-    };
+    let again = Recipe::from(vec![
+        Message { role: Speaker::System, parts: vec![Part::AgentPrompt(name("coder"))] },
+        Message {
+            role: Speaker::User,
+            parts: vec![
+                Part::Goal(GoalId(1)),
+                Part::Literal(CleanText::new("\n\nWhat was found so far:\n")),
+                Part::ResultOf { attempt: ok.attempt, cut: Cut::Middle { head: 24, tail: 16 } },
+                Part::Literal(CleanText::new("\n\nYour task:\n")),
+                Part::TaskPrompt(samples.clone()),
+            ],
+        },
+    ]);
     let second = story.start("samples", "qwen", 1, again);
     story.wait(9);
     story.fail(second, "Qwen does not answer on 127.0.0.1:8084; start it, then ctrl-r probes it");
