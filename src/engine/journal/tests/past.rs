@@ -58,7 +58,7 @@ fn it_is_the_plain_fold_at_any_record_in_any_order() {
         for _ in 0..250 {
             seq = (seq * 7_919 + 13) % (records.len() as u64 + 3);
             let expected = &states[(seq as usize).min(records.len())];
-            if seq % 3 == 0 {
+            if seq.is_multiple_of(3) {
                 assert_eq!(&past.state_at(seq).unwrap(), expected, "given away at {seq} with {limit}");
             } else {
                 assert_eq!(past.see(seq).unwrap(), expected, "at {seq} with {limit}");
