@@ -442,6 +442,24 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// A command's own argument of a global one's name would be read as that, of another kind.
+    #[test]
+    fn no_command_has_an_argument_of_a_global_one_s_name() {
+        fn look(command: &clap::Command, globals: &[&str], path: &str) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                for argument in sub.get_arguments() {
+                    assert!(!globals.contains(&argument.get_id().as_str()), "{path}: {}", argument.get_id());
+                }
+                look(sub, globals, &path);
+            }
+        }
+        let root = Cli::command();
+        let globals: Vec<&str> = root.get_arguments().map(|a| a.get_id().as_str()).collect();
+        assert!(globals.contains(&"level") && globals.contains(&"json"));
+        look(&root, &globals, "baton");
+    }
+
     #[test]
     fn flags_become_settings_with_the_flag_as_their_origin() {
         let cli = Cli::try_parse_from([

@@ -74,7 +74,8 @@ enum What {
     /// Set how hard models are asked to think, from the next request on.
     Level {
         /// How hard.
-        level: LevelChoice,
+        #[arg(value_name = "LEVEL")]
+        choice: LevelChoice,
         /// For this task only.
         #[arg(long)]
         task: Option<String>,
@@ -123,7 +124,8 @@ enum What {
     /// Give a command as JSON, as the service takes it.
     Raw {
         /// As in {"command":"hold","with":"g1/sources"}.
-        json: String,
+        #[arg(value_name = "JSON")]
+        text: String,
     },
 }
 
@@ -208,13 +210,13 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
         What::Hold { task: word } => Command::Hold(task(word)?),
         What::Release { task: word } => Command::Release(task(word)?),
         What::Skip { task: word } => Command::Skip(task(word)?),
-        What::Level { level, task: of_task, agent } => {
+        What::Level { choice, task: of_task, agent } => {
             let scope = match (of_task, agent) {
                 (Some(word), _) => LevelScope::Task(task(word)?),
                 (None, Some(agent)) => LevelScope::Agent(name("agent", agent)?),
                 (None, None) => LevelScope::Session,
             };
-            let level = match level {
+            let level = match choice {
                 LevelChoice::Low => Some(Level::Low),
                 LevelChoice::Medium => Some(Level::Medium),
                 LevelChoice::High => Some(Level::High),
@@ -234,7 +236,7 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             Command::Probe(endpoint)
         }
         What::End => Command::EndSession,
-        What::Raw { json } => {
+        What::Raw { text: json } => {
             serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
         }
         // Asked, not given.
