@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Record, Role, ViewerId};
 use crate::domain::text::CleanText;
+use crate::engine::journal::text_of;
 
 /// A viewer's end of a session.
 ///
@@ -25,8 +26,18 @@ pub trait Client: Send {
 
     /// The whole text of one channel of an attempt, as the session keeps it; none: this client can't reach it.
     fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
-        let _ = (attempt, channel);
-        std::future::ready(None)
+        let journal = self.journal();
+        async move {
+            let journal = journal?;
+            match tokio::task::spawn_blocking(move || text_of(&journal, attempt, channel)).await {
+                Ok(Ok(text)) => Some(text),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "a text could not be read back from the journal");
+                    None
+                }
+                Err(_) => None,
+            }
+        }
     }
 
     /// The session's journal, from which this process can read the past; none: it can't.

@@ -11,9 +11,7 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::{Answer, Asked};
-use crate::domain::protocol::{
-    AttemptId, Author, Channel, Command, CommandEnvelope, CommandId, Micros, Name, Record, Role, ViewerId,
-};
+use crate::domain::protocol::{Author, Command, CommandEnvelope, CommandId, Micros, Name, Record, Role, ViewerId};
 use crate::engine::client::{Client, SendError, Standing};
 use crate::engine::journal::Reader;
 
@@ -245,21 +243,6 @@ impl Client for LocalClient {
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
         Ok(id)
-    }
-
-    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
-        let journal = self.journal.clone();
-        async move {
-            let read = tokio::task::spawn_blocking(move || crate::engine::journal::text_of(&journal, attempt, channel));
-            match read.await {
-                Ok(Ok(text)) => Some(text),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a text could not be read back from the journal");
-                    None
-                }
-                Err(_) => None,
-            }
-        }
     }
 
     fn now(&self) -> Micros {

@@ -18,9 +18,7 @@ use super::commands::command_id;
 use super::place::Place;
 use super::records::{NOW, SECRET, VIEWER};
 use super::snapshot::SessionInfo;
-use crate::domain::protocol::{
-    AttemptId, Channel, Command, CommandId, Event, Micros, Record, RecordError, Role, ViewerId,
-};
+use crate::domain::protocol::{Command, CommandId, Event, Micros, Record, RecordError, Role, ViewerId};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, Leaving, SendError, Standing};
 use crate::engine::journal::{MAX_LINE, Reader};
@@ -196,21 +194,6 @@ impl Client for AttachClient {
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
         })?;
         Ok(full)
-    }
-
-    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
-        let journal = self.journal.clone();
-        async move {
-            let read = tokio::task::spawn_blocking(move || crate::engine::journal::text_of(&journal, attempt, channel));
-            match read.await {
-                Ok(Ok(text)) => Some(text),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a text could not be read back from the journal");
-                    None
-                }
-                Err(_) => None,
-            }
-        }
     }
 
     fn journal(&self) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Micros, Record};
+use crate::domain::protocol::{Command, CommandId, Micros, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, Leaving, SendError, Standing};
 
@@ -49,19 +49,6 @@ impl<C: Client + Sync> Client for DeferredClient<C> {
             Stage::There(client) => client.send(command),
             Stage::Waiting(_) => Err(SendError::Busy),
             Stage::Never => Err(SendError::Closed),
-        }
-    }
-
-    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
-        let there = match &self.stage {
-            Stage::There(client) => Some(client.text(attempt, channel)),
-            Stage::Waiting(_) | Stage::Never => None,
-        };
-        async move {
-            match there {
-                Some(text) => text.await,
-                None => None,
-            }
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Reads;
-use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Micros, Record};
+use crate::domain::protocol::{Command, CommandId, Micros, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, Leaving, SendError};
 use crate::engine::journal::{JournalError, Reader};
@@ -114,21 +114,6 @@ impl Client for ReplayClient {
     fn send(&self, _command: Command) -> Result<CommandId, SendError> {
         let words = "this is a replay; F forks, r on Sessions resumes";
         Err(SendError::Refused(CleanText::from_static(words)))
-    }
-
-    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
-        let journal = self.journal.clone();
-        async move {
-            let read = tokio::task::spawn_blocking(move || crate::engine::journal::text_of(&journal, attempt, channel));
-            match read.await {
-                Ok(Ok(text)) => Some(text),
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "a text could not be read from the journal");
-                    None
-                }
-                Err(_) => None,
-            }
-        }
     }
 
     fn leaving(&self) -> Leaving {
