@@ -11,10 +11,11 @@ use std::time::Duration;
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    Author, Command, Event, GoalId, GoalOptions, Level, LevelScope, MachineSampled, Micros, Name, Partial, PlanSource,
-    Record, RetryScope, Review, Role, StopScope, Subject, TaskId, ViewerId,
+    Author, Command, EndpointEdit, Event, GoalId, GoalOptions, Level, LevelScope, MachineSampled, MemoryCheck, Micros,
+    ModelVerb, Name, Partial, PlanSource, Record, RetryScope, Review, Role, ServerVerb, StopScope, Subject, TaskId,
+    ViewerId,
 };
-use baton::domain::state::{GoalPhase, State};
+use baton::domain::state::{GoalPhase, MachineHistory, State};
 use baton::engine::client::{Client, Leaving, SendError};
 use baton::engine::host::{Engine, EngineOptions, LocalClient};
 use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
@@ -368,6 +369,15 @@ fn every_command() -> Vec<Command> {
         Command::Skip(t()),
         Command::SetLevel { scope: LevelScope::Session, level: Some(Level::High) },
         Command::Probe(None),
+        Command::Force(GoalId(1)),
+        Command::Drain(Name::slug("a")),
+        Command::Undrain(Name::slug("a")),
+        Command::EditEndpoint {
+            endpoint: Name::slug("a"),
+            edit: EndpointEdit { slots: Some(1), ..EndpointEdit::default() },
+        },
+        Command::Server { endpoint: Name::slug("a"), verb: ServerVerb::Start, memory: MemoryCheck::Heed },
+        Command::Model { endpoint: Name::slug("a"), verb: ModelVerb::Unload, memory: MemoryCheck::Heed },
         Command::TakeControl,
         Command::AskControl,
         Command::GiveControl(Some(ViewerId(1))),
@@ -384,7 +394,8 @@ fn is_known(command: &Command) -> bool {
         Command::EditResult { .. } | Command::Dismiss(_) | Command::Pause | Command::Resume | Command::Hold(_) => true,
         Command::Release(_) | Command::Retry(_) | Command::Stop { .. } | Command::Skip(_) => true,
         Command::SetLevel { .. } | Command::Probe(_) | Command::TakeControl | Command::AskControl => true,
-        Command::GiveControl(_) | Command::EndSession => true,
+        Command::GiveControl(_) | Command::EndSession | Command::Force(_) | Command::Drain(_) => true,
+        Command::Undrain(_) | Command::EditEndpoint { .. } | Command::Server { .. } | Command::Model { .. } => true,
     }
 }
 
@@ -396,6 +407,7 @@ fn settled(rig: &Rig) -> State {
     let records = text.lines().filter(|l| l.starts_with('{'));
     records.for_each(|line| state.apply(&Record::from_json(line).unwrap()));
     (state.seq, state.at, state.machine) = (0, Micros(0), MachineSampled::default());
+    state.machine_history = MachineHistory::default();
     state
 }
 

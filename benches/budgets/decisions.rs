@@ -119,15 +119,8 @@ pub(crate) fn run_through(
                     answer: None,
                 });
             }
-            Effect::Probe(endpoint) => {
-                let report = ProbeReport {
-                    health: Health::Up,
-                    slots: None,
-                    context: None,
-                    level: LevelSupport::None,
-                    resident: None,
-                    server: None,
-                };
+            Effect::Probe(endpoint, _) => {
+                let report = ProbeReport { level: LevelSupport::None, ..ProbeReport::of(Health::Up) };
                 inputs.push(Input::Probed { endpoint, report });
             }
             _ => {}

@@ -100,14 +100,8 @@ impl Console {
         ];
         console.push(Event::SessionStarted(Box::new(SessionStarted { session: Name::slug("bench"), config })));
         console.push(Event::EndpointChanged(Box::new(EndpointChanged {
-            endpoint: Name::slug("mini"),
-            health: Health::Up,
-            slots: None,
-            context: None,
             level: LevelSupport::Graded,
-            resident: None,
-            server: None,
-            probe_at: None,
+            ..EndpointChanged::of(Name::slug("mini"), Health::Up)
         })));
         console.push(Event::MachineSampled(Box::new(MachineSampled {
             total: 64_000_000_000,

@@ -2,8 +2,8 @@
 
 use super::launch;
 use super::merge::Merged;
-use super::{ConfigError, ConsoleSettings};
-use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Fleet, Settings};
+use super::{ConfigError, ConsoleSettings, DiscoverySettings};
+use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Fleet, MachineSettings, Settings};
 use crate::domain::protocol::AgentName;
 use crate::domain::source::{Node, SourceError, decode, nearest};
 
@@ -12,6 +12,8 @@ pub(super) struct Read {
     pub(super) fleet: Fleet,
     pub(super) settings: Settings,
     pub(super) attention: AttentionSettings,
+    pub(super) machine: MachineSettings,
+    pub(super) discovery: DiscoverySettings,
     pub(super) console: ConsoleSettings,
     pub(super) warnings: Vec<ConfigError>,
 }
@@ -23,6 +25,8 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
     let agents: Vec<(Option<Agent>, &Node)> = items(root, "agent", "an agent", errors);
     let settings: Option<Settings> = group(root, "session", errors);
     let attention: Option<AttentionSettings> = group(root, "attention", errors);
+    let machine: Option<MachineSettings> = group(root, "machine", errors);
+    let discovery: Option<DiscoverySettings> = group(root, "discovery", errors);
     let console: Option<ConsoleSettings> = group(root, "console", errors);
     let name = match root.get("name").map(|node| decode::<String>(node, "`name`")) {
         Some(Ok(name)) => name,
@@ -50,8 +54,9 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
         }
     }
     let (settings, attention, console) = (settings?, attention?, console?);
+    let (machine, discovery) = (machine?, discovery?);
     check_settings(&settings, root, &fleet, errors);
-    Some(Read { fleet, settings, attention, console, warnings })
+    Some(Read { fleet, settings, attention, machine, discovery, console, warnings })
 }
 
 fn items<'a, T: serde::de::DeserializeOwned>(

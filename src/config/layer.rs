@@ -21,7 +21,7 @@ const BUILT_IN: [(&str, &str); 3] = [
 const FILES: [(&str, &[&str]); 3] = [
     ("fleet.toml", &["name", "replace", "endpoint", "agent"]),
     ("agents.toml", &["agent"]),
-    ("baton.toml", &["session", "attention", "console"]),
+    ("baton.toml", &["session", "attention", "machine", "discovery", "console"]),
 ];
 
 /// Variables that are read elsewhere.
@@ -248,7 +248,14 @@ fn settings() -> Vec<(&'static str, String)> {
     let attention = keys(serde_json::to_value(crate::domain::fleet::AttentionSettings::default()));
     let console = keys(serde_json::to_value(super::ConsoleSettings::default()));
     let group = |name: &'static str, keys: Vec<String>| keys.into_iter().map(move |key| (name, key));
-    group("session", session).chain(group("attention", attention)).chain(group("console", console)).collect()
+    let machine = keys(serde_json::to_value(crate::domain::fleet::MachineSettings::default()));
+    let discovery = keys(serde_json::to_value(super::DiscoverySettings::default()));
+    group("session", session)
+        .chain(group("attention", attention))
+        .chain(group("machine", machine))
+        .chain(group("discovery", discovery))
+        .chain(group("console", console))
+        .collect()
 }
 
 /// A tree of one setting, given by a variable or a flag.

@@ -7,6 +7,7 @@
 
 mod check;
 mod console;
+mod discovery;
 mod launch;
 mod layer;
 mod merge;
@@ -15,6 +16,7 @@ mod schema;
 mod show;
 
 pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
+pub use discovery::DiscoverySettings;
 pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};
@@ -22,7 +24,7 @@ pub use show::{PathLine, Shown, show_paths};
 
 use std::collections::BTreeMap;
 
-use crate::domain::fleet::{AttentionSettings, Fleet, Settings};
+use crate::domain::fleet::{AttentionSettings, Fleet, MachineSettings, Settings};
 use crate::domain::source::SourceError;
 
 /// One error in the configuration: its file, line and column, what is wrong, how to mend it.
@@ -49,6 +51,10 @@ pub struct Config {
     pub settings: Settings,
     /// When the operator is told.
     pub attention: AttentionSettings,
+    /// What this machine may be loaded with.
+    pub machine: MachineSettings,
+    /// Where Baton looks for model servers.
+    pub discovery: DiscoverySettings,
     /// How the console looks and behaves.
     pub console: ConsoleSettings,
     /// The folders.
@@ -96,6 +102,8 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
             fleet: read.fleet,
             settings: read.settings,
             attention: read.attention,
+            machine: read.machine,
+            discovery: read.discovery,
             console: read.console,
             paths,
         }),

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::ConsoleSettings;
-use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, Settings};
+use super::{ConsoleSettings, DiscoverySettings};
+use crate::domain::fleet::{Agent, AttentionSettings, Endpoint, MachineSettings, Settings};
 use crate::domain::plan::plan_schema;
 
 /// A schema for each kind of file.
@@ -59,6 +59,12 @@ struct BatonFile {
     /// What is brought to the operator's attention.
     #[schemars(default)]
     attention: AttentionSettings,
+    /// What this machine may be loaded with.
+    #[schemars(default)]
+    machine: MachineSettings,
+    /// Where Baton looks for model servers.
+    #[schemars(default)]
+    discovery: DiscoverySettings,
     /// How the console looks and behaves.
     #[schemars(default)]
     console: ConsoleSettings,

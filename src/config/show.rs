@@ -58,7 +58,7 @@ impl Config {
 /// Every value of the tree, the groups in the order people look for them, and the settings that are not set.
 pub(super) fn flatten(merged: &Merged, read: &Read) -> Vec<Shown> {
     let mut shown = Vec::new();
-    for group in ["session", "attention", "console", "name", "endpoint", "agent"] {
+    for group in ["session", "attention", "machine", "discovery", "console", "name", "endpoint", "agent"] {
         if let Some(node) = merged.root.get(group) {
             walk(node, group, merged, &mut shown);
         }

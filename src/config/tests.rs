@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::domain::fleet::{AttentionSettings, EnvValue, Lifetime, Protocol, SecretRef};
+use crate::domain::fleet::{AttentionSettings, EnvValue, Lifetime, MachineSettings, Protocol, SecretRef};
 use crate::domain::protocol::{Level, Name};
 
 /// A home and a project in a temporary folder.
@@ -138,6 +138,8 @@ fn the_settings_file_names_every_setting() {
     for (group, value) in [
         ("session", serde_json::to_value(Settings::default()).unwrap()),
         ("attention", serde_json::to_value(AttentionSettings::default()).unwrap()),
+        ("machine", serde_json::to_value(MachineSettings::default()).unwrap()),
+        ("discovery", serde_json::to_value(DiscoverySettings::default()).unwrap()),
         ("console", serde_json::to_value(ConsoleSettings::default()).unwrap()),
     ] {
         for key in value.as_object().unwrap().keys() {

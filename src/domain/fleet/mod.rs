@@ -11,4 +11,4 @@ mod settings;
 pub use agent::Agent;
 pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef};
 pub use launch::{EnvValue, Launch, Lifetime};
-pub use settings::{AttentionSettings, SessionConfig, Settings};
+pub use settings::{AttentionSettings, MachineSettings, SessionConfig, Settings};

@@ -55,6 +55,44 @@ pub struct AttentionSettings {
     pub loops: bool,
 }
 
+/// What this machine may be loaded with. It concerns endpoints on this machine only, and never a simulated fleet, whose
+/// models take no memory, unless `budget_gb` is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MachineSettings {
+    /// Gigabytes (10⁹ bytes) kept free for the system and other programs; none: 15 % of all memory, 40 at most.
+    pub reserve_gb: Option<f32>,
+    /// The most gigabytes that models and their KV caches may take; none: what the machine and its GPU allow.
+    pub budget_gb: Option<f32>,
+    /// From this part of what they may take on it is tight, in percent.
+    pub tight_percent: u32,
+    /// Whether a goal or a server that does not fit waits for your word.
+    pub hold_for_memory: bool,
+    /// Fewer tasks start while the processors are this busy, in percent; 0: never.
+    pub throttle_cpu_percent: u32,
+    /// As many again when they are no busier than this, in percent.
+    pub release_cpu_percent: u32,
+    /// For so long one or the other must be so.
+    pub throttle_seconds: u64,
+    /// Whether fewer tasks start while the kernel finds it hard to give memory.
+    pub throttle_pressure: bool,
+}
+
+impl Default for MachineSettings {
+    fn default() -> Self {
+        Self {
+            reserve_gb: None,
+            budget_gb: None,
+            tight_percent: 90,
+            hold_for_memory: true,
+            throttle_cpu_percent: 80,
+            release_cpu_percent: 70,
+            throttle_seconds: 10,
+            throttle_pressure: true,
+        }
+    }
+}
+
 impl Default for AttentionSettings {
     fn default() -> Self {
         Self { silent_seconds: 60, prompt_seconds: 300, full_percent: 90, loops: true }
@@ -93,6 +131,9 @@ pub struct SessionConfig {
     /// When the operator is told.
     #[serde(default)]
     pub attention: AttentionSettings,
+    /// What this machine may be loaded with.
+    #[serde(default)]
+    pub machine: MachineSettings,
     /// What chance is counted over.
     pub seed: u64,
 }

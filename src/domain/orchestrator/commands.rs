@@ -1,10 +1,10 @@
 //! Commands: accepted or refused with a reason, either way a record.
 
 use super::again::Reach;
-use super::{Effect, EndReason, Orchestrator};
+use super::{Effect, EndReason, Look, Orchestrator};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, EditKind, Event, GoalAdded, GoalId, GoalOptions, LevelScope, Partial, PlanSource,
-    RetryScope, Role, StopScope, Subject, TaskId, Work,
+    Author, Command, CommandEnvelope, EditKind, Event, GoalAdded, GoalId, GoalOptions, Intake, LevelScope, Partial,
+    PlanSource, RetryScope, Role, StopScope, Subject, TaskId, Work,
 };
 use crate::domain::state::{End, Gear, GoalPhase, Life, TaskIx};
 use crate::domain::text::CleanText;
@@ -174,6 +174,12 @@ impl Orchestrator {
             Command::Message { task, text } => self.check_message(self.task(task)?, text),
             Command::Answer { task, text } => self.check_answer(self.task(task)?, text),
             Command::Dismiss(subject) => self.check_dismiss(subject),
+            Command::Force(goal) => self.check_force(*goal),
+            Command::Drain(endpoint) => self.check_intake(endpoint, Intake::Draining),
+            Command::Undrain(endpoint) => self.check_intake(endpoint, Intake::Open),
+            Command::EditEndpoint { endpoint, edit } => self.check_endpoint_edit(endpoint, edit),
+            Command::Server { endpoint, verb, memory } => self.check_server(endpoint, *verb, *memory),
+            Command::Model { endpoint, verb, memory } => self.check_model(endpoint, *verb, *memory),
             // Control passes before it comes here.
             Command::TakeControl | Command::AskControl | Command::GiveControl(_) => Ok(()),
             Command::Pause | Command::Resume | Command::Probe(_) | Command::EndSession => Ok(()),
@@ -220,7 +226,13 @@ impl Orchestrator {
                 }
             }
             Command::SetLevel { scope, level } => self.emit(Event::SessionLeveled { scope, level }),
-            Command::Probe(Some(endpoint)) => self.effect(Effect::Probe(endpoint)),
+            Command::Force(goal) => self.force(goal),
+            Command::Drain(endpoint) => self.set_intake(endpoint, Intake::Draining),
+            Command::Undrain(endpoint) => self.set_intake(endpoint, Intake::Open),
+            Command::EditEndpoint { endpoint, edit } => self.edit_endpoint(endpoint, edit),
+            Command::Server { endpoint, verb, .. } => self.serve(endpoint, verb),
+            Command::Model { endpoint, verb, .. } => self.move_model(endpoint, verb),
+            Command::Probe(Some(endpoint)) => self.effect(Effect::Probe(endpoint, Look::Slots)),
             Command::Probe(None) => self.probe_all(),
             Command::TakeControl | Command::AskControl | Command::GiveControl(_) => {}
             Command::EndSession => {

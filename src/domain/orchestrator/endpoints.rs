@@ -1,6 +1,6 @@
 //! Endpoints: what probes find, and when the next one is due; the journal's health.
 
-use super::{Effect, Orchestrator, ProbeReport};
+use super::{Effect, Look, Orchestrator, ProbeReport};
 use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Health, Micros, Subject};
 use crate::domain::state::{EndpointIx, Gear};
 use crate::domain::text::CleanText;
@@ -21,7 +21,7 @@ impl Orchestrator {
     pub(super) fn probe_all(&mut self) {
         let names: Vec<EndpointName> = self.state.endpoints().iter().map(|e| e.config.name.clone()).collect();
         for name in names {
-            self.effect(Effect::Probe(name));
+            self.effect(Effect::Probe(name, Look::Light));
         }
     }
 
@@ -39,8 +39,13 @@ impl Orchestrator {
             && e.reported_context == report.context
             && e.level == report.level
             && e.resident == report.resident
-            && e.server == report.server;
+            && e.server == report.server
+            && report.others.is_none_or(|n| n == e.others)
+            && e.queued == report.queued
+            && e.shape == report.shape.or(e.shape)
+            && e.residence == report.residence;
         let up = report.health == Health::Up;
+        let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
         let waited = e.probe_at.map(|_| self.now.since(e.since));
         let probe_at = match report.health {
             Health::Up | Health::Unknown => None,
@@ -61,6 +66,10 @@ impl Orchestrator {
                 resident: report.resident,
                 server: report.server,
                 probe_at,
+                others: if up { others } else { 0 },
+                queued: report.queued,
+                shape,
+                residence: report.residence,
             })));
         }
         if up {
@@ -81,6 +90,10 @@ impl Orchestrator {
             resident: e.resident,
             server: e.server.clone(),
             probe_at: Some(self.now.plus(DOWN_FIRST)),
+            others: 0,
+            queued: None,
+            shape: e.shape,
+            residence: None,
         };
         self.emit(Event::EndpointChanged(Box::new(changed)));
     }

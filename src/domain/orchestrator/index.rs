@@ -187,11 +187,17 @@ impl Index {
                     self.timers.insert((at, Timer::Probe(name.clone())));
                 }
                 // A tier that went down or came back sends its ready tasks another way.
-                let ready = self.places.iter().enumerate().filter(|(_, p)| p.is_some());
-                self.touched.extend(ready.map(|(i, _)| TaskIx(i as u32)));
+                self.touch_ready();
             }
+            Event::EndpointDrained { .. } | Event::EndpointEdited { .. } => self.touch_ready(),
             _ => {}
         }
+    }
+
+    /// What is ready may go another way.
+    fn touch_ready(&mut self) {
+        let ready = self.places.iter().enumerate().filter(|(_, p)| p.is_some());
+        self.touched.extend(ready.map(|(i, _)| TaskIx(i as u32)));
     }
 
     fn ended(&mut self, id: &TaskId, state: &State) {

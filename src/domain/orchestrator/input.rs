@@ -1,8 +1,9 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, CommandId, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, Recipe,
-    SlotAfter, TaskId, TurnEnd, TurnId, Usage, Viewer, ViewerId,
+    Channel, CommandEnvelope, CommandId, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, ModelMoved,
+    ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId, TurnEnd, TurnId, Usage,
+    Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -65,6 +66,10 @@ pub enum Input {
         /// What it found.
         report: ProbeReport,
     },
+    /// How a server stands that Baton started or found.
+    ServerIs(Box<ServerChanged>),
+    /// A model was loaded or unloaded, or could not be.
+    ModelMoved(ModelMoved),
     /// A look at the machine.
     Sampled(Box<MachineSampled>),
     /// A console begins to watch.
@@ -97,6 +102,41 @@ pub struct ProbeReport {
     pub resident: Option<u64>,
     /// The server's name and version.
     pub server: Option<CleanText>,
+    /// Slots that work for others than this session; none where this was not asked or is not told.
+    pub others: Option<u32>,
+    /// Requests that wait in the server's own queue, where it tells.
+    pub queued: Option<u32>,
+    /// What its model takes in memory, where it can be told.
+    pub shape: Option<ModelShape>,
+    /// Whether its model is in memory, where the server tells.
+    pub residence: Option<Residence>,
+}
+
+impl ProbeReport {
+    /// An endpoint of this health of which nothing else is told.
+    pub fn of(health: Health) -> Self {
+        Self {
+            health,
+            slots: None,
+            context: None,
+            level: LevelSupport::Unknown,
+            resident: None,
+            server: None,
+            others: None,
+            queued: None,
+            shape: None,
+            residence: None,
+        }
+    }
+}
+
+/// How deep a probe looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// Health and what the server is.
+    Light,
+    /// Slots that work for others too: where the server tells, and at some cost to it.
+    Slots,
 }
 
 /// Something the engine is to do.
@@ -108,7 +148,11 @@ pub enum Effect {
     /// say [`Input::SlotFreed`].
     StopTurn(TurnId),
     /// Probe an endpoint and say [`Input::Probed`].
-    Probe(EndpointName),
+    Probe(EndpointName, Look),
+    /// Start, stop or restart the server of an endpoint, and say [`Input::ServerIs`] whenever it stands otherwise.
+    Server(EndpointName, ServerVerb),
+    /// Load or unload the model of an endpoint and say [`Input::ModelMoved`].
+    Model(EndpointName, ModelVerb),
     /// Say [`Input::Wake`] at this session time; replaces the wake asked for before.
     WakeAt(Micros),
     /// Tell the client that gave this command why it may not; no record says so.

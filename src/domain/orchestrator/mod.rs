@@ -10,6 +10,7 @@
 
 mod again;
 mod by_hand;
+mod capacity;
 mod commands;
 mod control;
 mod edits;
@@ -17,9 +18,11 @@ mod endpoints;
 mod goals;
 mod index;
 mod input;
+mod memory;
 mod prompts;
 mod recover;
 mod schedule;
+mod servers;
 mod talk;
 mod turns;
 mod watch;
@@ -29,7 +32,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use input::{Effect, EndReason, Input, ProbeReport, StartTurn, WantAnswer};
+pub use input::{Effect, EndReason, Input, Look, ProbeReport, StartTurn, WantAnswer};
 pub use recover::Reopening;
 pub use talk::QUESTIONS;
 
@@ -118,7 +121,9 @@ impl Orchestrator {
             Input::Looping { turn, evidence } => self.looping(turn, &evidence),
             Input::SlotFreed { turn } => self.slot_freed(turn),
             Input::Probed { endpoint, report } => self.probed(&endpoint, report),
-            Input::Sampled(sample) => self.emit(Event::MachineSampled(sample)),
+            Input::ServerIs(server) => self.server_is(server),
+            Input::ModelMoved(moved) => self.model_moved(moved),
+            Input::Sampled(sample) => self.sampled(sample),
             Input::ViewerJoined(viewer) => self.viewer_joined(viewer),
             Input::ViewerLeft(viewer) => self.viewer_left(viewer),
             Input::JournalFailed { reason } => self.journal_failed(reason),

@@ -1,7 +1,7 @@
 //! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
 
 use super::index::{Place, Standing, Timer};
-use super::{Effect, Orchestrator, StartTurn, WantAnswer};
+use super::{Effect, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
 };
@@ -23,7 +23,7 @@ impl Orchestrator {
                 Timer::Probe(endpoint) => {
                     // Its answer sets the time of the next one; without an answer there is still a next one.
                     self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
-                    self.effect(Effect::Probe(endpoint));
+                    self.effect(Effect::Probe(endpoint, Look::Light));
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Backoff(_) => {}

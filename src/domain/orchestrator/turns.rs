@@ -1,6 +1,6 @@
 //! What becomes of turns: output, ends, failures, retries and the fallback tier.
 
-use super::{Effect, Orchestrator};
+use super::{Effect, Look, Orchestrator};
 use crate::domain::plan::Backoff;
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptOutput, Channel, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy,
@@ -213,7 +213,7 @@ impl Orchestrator {
                 self.endpoint_is(endpoint, Health::Down { reason: failure.message.clone() });
             }
             FailureKind::Cut | FailureKind::Silent | FailureKind::Loading | FailureKind::Server => {
-                self.effect(Effect::Probe(name));
+                self.effect(Effect::Probe(name, Look::Light));
             }
             FailureKind::Unauthorized | FailureKind::NoModel | FailureKind::Secret => {
                 self.emit_attention(Subject::Endpoint(name), failure.message.clone());

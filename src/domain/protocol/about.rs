@@ -3,8 +3,8 @@
 //! Not here: titles of tasks and names of agents that only the state knows; whoever shows a record adds them.
 
 use super::{
-    AgentName, AttemptEnd, AttemptId, Author, Channel, EndpointName, Event, GoalId, Health, Level, LevelScope, Outcome,
-    Partial, Subject, TaskId, TurnEnd,
+    AgentName, AttemptEnd, AttemptId, Author, Channel, EndpointFound, EndpointName, Event, GoalHeld, GoalId, Health,
+    Intake, Level, LevelScope, ModelMoved, Outcome, Partial, Release, ServerStanding, Subject, TaskId, TurnEnd,
 };
 
 /// Whom an event names.
@@ -61,6 +61,8 @@ impl Event {
             Self::GoalApproved { .. } => "goal.approved",
             Self::GoalEnded { .. } => "goal.ended",
             Self::GoalReopened { .. } => "goal.reopened",
+            Self::GoalHeld(_) => "goal.held",
+            Self::GoalReleased { .. } => "goal.released",
             Self::PlanEdited(_) => "plan.edited",
             Self::TaskStarted { .. } => "task.started",
             Self::TaskCompleted { .. } => "task.completed",
@@ -84,7 +86,13 @@ impl Event {
             Self::SlotFreed { .. } => "slot.freed",
             Self::EndpointChanged(_) => "endpoint.changed",
             Self::EndpointMoved { .. } => "endpoint.moved",
+            Self::EndpointFound(_) => "endpoint.found",
+            Self::EndpointDrained { .. } => "endpoint.drained",
+            Self::EndpointEdited { .. } => "endpoint.edited",
+            Self::ModelMoved(_) => "endpoint.model_moved",
+            Self::ServerChanged(_) => "server.changed",
             Self::MachineSampled(_) => "machine.sampled",
+            Self::MachineThrottled { .. } => "machine.throttled",
             Self::ViewerJoined(_) => "viewer.joined",
             Self::ViewerLeft { .. } => "viewer.left",
             Self::ViewerAsked { .. } => "viewer.asked",
@@ -109,6 +117,8 @@ impl Event {
             Self::GoalDrafted { goal }
             | Self::GoalApproved { goal }
             | Self::GoalReopened { goal }
+            | Self::GoalReleased { goal, .. }
+            | Self::GoalHeld(GoalHeld { goal, .. })
             | Self::GoalEnded { goal, .. } => About { goal: Some(*goal), ..none },
             Self::PlanEdited(edited) => About { goal: Some(edited.goal), author: Some(&edited.author), ..none },
             Self::TaskCompleted { task, attempt } => About { task: Some(task), attempt: Some(*attempt), ..none },
@@ -140,7 +150,12 @@ impl Event {
             Self::TurnProgressed { turn, .. } | Self::SlotFreed { turn } => attempt(turn.attempt),
             Self::TurnEnded(ended) => attempt(ended.turn.attempt),
             Self::EndpointChanged(changed) => About { endpoint: Some(&changed.endpoint), ..none },
-            Self::EndpointMoved { endpoint, .. } => About { endpoint: Some(endpoint), ..none },
+            Self::ServerChanged(changed) => About { endpoint: Some(&changed.endpoint), ..none },
+            Self::EndpointMoved { endpoint, .. }
+            | Self::EndpointFound(EndpointFound { endpoint, .. })
+            | Self::EndpointDrained { endpoint, .. }
+            | Self::EndpointEdited { endpoint, .. }
+            | Self::ModelMoved(ModelMoved { endpoint, .. }) => About { endpoint: Some(endpoint), ..none },
             Self::CommandAccepted { author, .. } | Self::CommandRefused { author, .. } => {
                 About { author: Some(author), ..none }
             }
@@ -158,6 +173,7 @@ impl Event {
             | Self::ViewerAsked { .. }
             | Self::ViewerGivenControl { .. }
             | Self::SessionLeveled { scope: LevelScope::Session, .. }
+            | Self::MachineThrottled { .. }
             | Self::MachineSampled(_) => none,
         }
     }
@@ -183,7 +199,13 @@ impl Event {
             | Self::GoalEnded { outcome: Outcome::Cancelled, .. }
             | Self::AttemptEnded { end: AttemptEnd::Cancelled | AttemptEnd::Interrupted, .. } => Bearing::Stopped,
             Self::TaskSkipped { .. } => Bearing::Skipped,
-            Self::TaskHeld { .. } | Self::SessionPaused {} => Bearing::Held,
+            Self::TaskHeld { .. }
+            | Self::SessionPaused {}
+            | Self::GoalHeld(_)
+            | Self::EndpointDrained { intake: Intake::Draining, .. }
+            | Self::MachineThrottled { throttle: Some(_) } => Bearing::Held,
+            Self::ServerChanged(changed) if matches!(changed.standing, ServerStanding::Failed) => Bearing::Badly,
+            Self::ModelMoved(ModelMoved { failed: Some(_), .. }) => Bearing::Badly,
             _ => Bearing::Plain,
         }
     }
@@ -290,6 +312,21 @@ impl Event {
                 }
                 words
             }
+            Self::GoalHeld(held) => held.reason.to_string(),
+            Self::GoalReleased { by: Release::Fits, .. } => "what it needs fits into memory now".to_owned(),
+            Self::GoalReleased { by: Release::Forced, .. } => "forced".to_owned(),
+            Self::EndpointFound(found) => found.finding.to_string(),
+            Self::EndpointDrained { intake: Intake::Draining, .. } => "runs empty".to_owned(),
+            Self::EndpointDrained { intake: Intake::Open, .. } => "takes requests again".to_owned(),
+            Self::EndpointEdited { edit, .. } => edit.to_string(),
+            Self::ModelMoved(ModelMoved { verb, failed: Some(why), .. }) => format!("could not {}: {why}", verb.word()),
+            Self::ModelMoved(ModelMoved { verb, failed: None, held, .. }) => {
+                let size = held.map(|bytes| format!(", {:.1} GB", bytes as f64 / 1e9)).unwrap_or_default();
+                format!("{}ed{size}", verb.word())
+            }
+            Self::ServerChanged(changed) => changed.words.to_string(),
+            Self::MachineThrottled { throttle: Some(throttle) } => throttle.to_string(),
+            Self::MachineThrottled { throttle: None } => "as many tasks start as can".to_owned(),
             Self::CommandAccepted { author, what, .. } => format!("{author}: {what}"),
             Self::CommandRefused { author, what, reason, .. } => format!("{author}: {what}: {reason}"),
             Self::AttentionRaised { text, .. } => text.to_string(),
@@ -319,8 +356,8 @@ pub fn output_words(turn: super::TurnId, channel: Channel, tokens: u32, bytes: u
 fn about_subject(subject: &Subject) -> About<'_> {
     let none = About::default();
     match subject {
-        Subject::Review(goal) => About { goal: Some(*goal), ..none },
-        Subject::Endpoint(endpoint) => About { endpoint: Some(endpoint), ..none },
+        Subject::Review(goal) | Subject::Memory(goal) => About { goal: Some(*goal), ..none },
+        Subject::Endpoint(endpoint) | Subject::Server(endpoint) => About { endpoint: Some(endpoint), ..none },
         _ => About { task: subject.task(), ..none },
     }
 }

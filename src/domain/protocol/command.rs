@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentName, CommandId, EndpointName, GoalId, Level, Name, Subject, TaskId, ViewerId};
+use super::{
+    AgentName, CommandId, EndpointEdit, EndpointName, GoalId, Level, MemoryCheck, ModelVerb, Name, ServerVerb, Subject,
+    TaskId, ViewerId,
+};
 use crate::domain::plan::{Plan, PlanEdit};
 use crate::domain::text::CleanText;
 
@@ -147,6 +150,39 @@ pub enum Command {
     },
     /// Probe an endpoint now, or all of them.
     Probe(Option<EndpointName>),
+    /// Start the tasks of a goal that is held because its models do not fit into memory.
+    Force(GoalId),
+    /// Let an endpoint run empty: what runs there ends, nothing new is sent.
+    Drain(EndpointName),
+    /// Send requests to an endpoint again.
+    Undrain(EndpointName),
+    /// Change an endpoint for this session.
+    EditEndpoint {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// What.
+        edit: EndpointEdit,
+    },
+    /// Start, stop or restart the server of an endpoint.
+    Server {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Which of the three.
+        verb: ServerVerb,
+        /// Whether what does not fit into memory is refused.
+        #[serde(default)]
+        memory: MemoryCheck,
+    },
+    /// Load or unload the model of an endpoint, where its server can.
+    Model {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Which of the two.
+        verb: ModelVerb,
+        /// Whether what does not fit into memory is refused.
+        #[serde(default)]
+        memory: MemoryCheck,
+    },
     /// Take control; refused while another viewer has it.
     TakeControl,
     /// Ask whoever has control for it.
@@ -270,6 +306,12 @@ impl fmt::Display for Command {
             }
             Self::Probe(Some(endpoint)) => write!(f, "probe {endpoint}"),
             Self::Probe(None) => f.write_str("probe every endpoint"),
+            Self::Force(goal) => write!(f, "start {goal} though memory is short"),
+            Self::Drain(endpoint) => write!(f, "let {endpoint} run empty"),
+            Self::Undrain(endpoint) => write!(f, "send requests to {endpoint} again"),
+            Self::EditEndpoint { endpoint, .. } => write!(f, "edit {endpoint}"),
+            Self::Server { endpoint, verb, .. } => write!(f, "{} the server of {endpoint}", verb.word()),
+            Self::Model { endpoint, verb, .. } => write!(f, "{} the model of {endpoint}", verb.word()),
             Self::TakeControl => f.write_str("take control"),
             Self::AskControl => f.write_str("ask for control"),
             Self::GiveControl(Some(viewer)) => write!(f, "give control to {viewer}"),

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AgentName, AttemptId, Author, CommandId, EndpointChanged, EndpointName, Failure, Forked, GoalId, GoalOptions,
-    Level, LevelScope, MachineSampled, MessageSent, Micros, Recipe, ResultEdited, SessionId, Subject, TaskAsked,
-    TaskId, TurnId, Viewer, ViewerId,
+    AgentName, AttemptId, Author, CommandId, EndpointChanged, EndpointEdit, EndpointFound, EndpointName, Failure,
+    Forked, GoalId, GoalOptions, Intake, Level, LevelScope, MachineSampled, MessageSent, Micros, ModelMoved,
+    ResultEdited, ServerChanged, SessionId, Subject, TaskAsked, TaskId, Throttle, TurnEnded, TurnId, TurnStarted,
+    Viewer, ViewerId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -75,6 +76,18 @@ pub enum Event {
     GoalReopened {
         /// The goal.
         goal: GoalId,
+    },
+
+    /// What a goal's tasks would load does not fit into memory: its tasks do not start.
+    #[serde(rename = "goal.held")]
+    GoalHeld(GoalHeld),
+    /// A goal that was held for memory may start its tasks.
+    #[serde(rename = "goal.released")]
+    GoalReleased {
+        /// The goal.
+        goal: GoalId,
+        /// Why.
+        by: Release,
     },
 
     /// The plan of a goal grew or changed. Everything that changes the DAG is this event.
@@ -204,9 +217,40 @@ pub enum Event {
         /// Its base URL.
         url: String,
     },
+    /// Something was found out about an endpoint by watching how it serves.
+    #[serde(rename = "endpoint.found")]
+    EndpointFound(EndpointFound),
+    /// The operator lets an endpoint run empty, or opens it again.
+    #[serde(rename = "endpoint.drained")]
+    EndpointDrained {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// Whether it takes new requests.
+        intake: Intake,
+    },
+    /// The operator changed an endpoint for this session.
+    #[serde(rename = "endpoint.edited")]
+    EndpointEdited {
+        /// The endpoint.
+        endpoint: EndpointName,
+        /// What.
+        edit: EndpointEdit,
+    },
+    /// A model was loaded or unloaded, or could not be.
+    #[serde(rename = "endpoint.model_moved")]
+    ModelMoved(ModelMoved),
+    /// How a server stands that Baton started or found changed.
+    #[serde(rename = "server.changed")]
+    ServerChanged(Box<ServerChanged>),
     /// The machine, looked at (on change beyond a step).
     #[serde(rename = "machine.sampled")]
     MachineSampled(Box<MachineSampled>),
+    /// Fewer tasks start on this machine than could, or as many again.
+    #[serde(rename = "machine.throttled")]
+    MachineThrottled {
+        /// Why and how many fewer; none: as many again.
+        throttle: Option<Throttle>,
+    },
 
     /// A console began to watch.
     #[serde(rename = "viewer.joined")]
@@ -306,6 +350,29 @@ pub struct GoalAdded {
     pub text: CleanText,
     /// Its mode and limits, resolved.
     pub options: GoalOptions,
+}
+
+/// What a goal's tasks would load does not fit into memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoalHeld {
+    /// The goal.
+    pub goal: GoalId,
+    /// Bytes that its models still need.
+    pub needed: u64,
+    /// Bytes that are left for them.
+    pub room: u64,
+    /// The sum in words: which models, what each takes, and what limits them.
+    pub reason: CleanText,
+}
+
+/// Why a goal that was held for memory goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// What it needs fits now.
+    Fits,
+    /// The operator wants it all the same.
+    Forced,
 }
 
 /// A change of a plan.
@@ -482,90 +549,4 @@ pub enum AttemptEnd {
     Moved,
     /// Its process ended under it.
     Interrupted,
-}
-
-/// A model request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TurnStarted {
-    /// Its id; effects and inputs carry it.
-    pub turn: TurnId,
-    /// The slot granted, counted from 0 within the endpoint's pool.
-    pub slot: u16,
-    /// The reasoning level it runs with.
-    pub level: Level,
-    /// The most tokens it may answer.
-    pub max_tokens: u32,
-    /// What it is asked, as pieces.
-    pub recipe: Recipe,
-}
-
-/// A model request's end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TurnEnded {
-    /// The turn.
-    pub turn: TurnId,
-    /// How.
-    pub end: TurnEnd,
-    /// Whether its slot is free at once or drains until `slot.freed`.
-    pub slot: SlotAfter,
-    /// Tokens and times, as far as the server told or Baton measured.
-    #[serde(default)]
-    pub usage: Usage,
-    /// Digest (first 16 hex digits of a 64-bit hash) of the prompt as sent; empty when nothing was sent.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub prompt_digest: String,
-}
-
-/// Whether a slot is free when its turn has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SlotAfter {
-    /// Free.
-    Free,
-    /// Still in use by the server; `slot.freed` follows.
-    Draining,
-}
-
-/// How a turn ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TurnEnd {
-    /// The model came to its end.
-    Stop,
-    /// The token limit or the context cut it.
-    Length,
-    /// It asks for tools.
-    ToolCalls,
-    /// It failed.
-    Failed(Failure),
-    /// Baton closed the connection.
-    Cancelled,
-}
-
-/// Tokens and times of a turn. Zero means unknown, never a measured zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Prompt tokens, those from the cache included.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub prompt_tokens: u64,
-    /// Prompt tokens that came from the server's cache.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub cached_tokens: u64,
-    /// Tokens generated, thinking included.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub output_tokens: u64,
-    /// From sending to the first token, in microseconds of Baton's clock.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub first_token_us: u64,
-    /// From the first token to the end, in microseconds (the server's figure where it gives one).
-    #[serde(skip_serializing_if = "is_zero")]
-    pub generation_us: u64,
-    /// Time in the server's queue, in microseconds, where it can be told.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub queue_us: u64,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }

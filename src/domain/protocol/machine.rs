@@ -98,6 +98,45 @@ impl Pressure {
     }
 }
 
+/// Why fewer tasks start on this machine than could, and how many fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throttle {
+    /// Why.
+    pub cause: ThrottleCause,
+    /// How many fewer.
+    pub grip: Grip,
+}
+
+/// Why fewer tasks start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleCause {
+    /// All processors together are this busy, in percent.
+    Cpu(u8),
+    /// The kernel finds it hard to give memory.
+    Memory(Pressure),
+}
+
+/// How many fewer tasks start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grip {
+    /// No more than half of a server's slots, rounded up, are given out.
+    Half,
+    /// Nothing new starts.
+    Stop,
+}
+
+impl std::fmt::Display for Throttle {
+    /// Why, in words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.cause {
+            ThrottleCause::Cpu(percent) => write!(f, "the processors are {percent} % busy"),
+            ThrottleCause::Memory(pressure) => write!(f, "memory pressure is {}", pressure.word()),
+        }
+    }
+}
+
 /// How far the system slows itself down against heat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,7 +16,9 @@ mod level;
 mod machine;
 mod recipe;
 mod record;
+mod server;
 mod subject;
+mod turn;
 mod viewer;
 
 pub use about::{About, Bearing, output_words};
@@ -24,7 +26,9 @@ pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
 pub use conversation::{MessageSent, ResultEdited, TaskAsked};
-pub use endpoint::{EndpointChanged, Health};
+pub use endpoint::{
+    EndpointChanged, EndpointEdit, EndpointFound, Finding, Health, Intake, ModelMoved, ModelShape, ModelVerb, Residence,
+};
 pub use event::*;
 pub use failure::{Failure, FailureKind, Remedy};
 pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};
@@ -33,8 +37,12 @@ pub use id::{
     ViewerId,
 };
 pub use level::{Level, LevelSupport};
-pub use machine::{Gpu, GpuLimit, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal};
+pub use machine::{
+    Gpu, GpuLimit, Grip, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal, Throttle, ThrottleCause,
+};
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
+pub use server::{MemoryCheck, ServerChanged, ServerStanding, ServerVerb};
 pub use subject::Subject;
+pub use turn::{SlotAfter, TurnEnd, TurnEnded, TurnStarted, Usage};
 pub use viewer::{Forked, Viewer};

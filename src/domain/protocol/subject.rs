@@ -22,6 +22,10 @@ pub enum Subject {
     Context(TaskId),
     /// An endpoint needs a hand (a key, a model).
     Endpoint(EndpointName),
+    /// A goal's models do not fit into memory.
+    Memory(GoalId),
+    /// A server that Baton started does not run any more.
+    Server(EndpointName),
     /// The journal can't be written.
     Journal,
     /// Something else, by name.
@@ -33,7 +37,12 @@ impl Subject {
     pub fn task(&self) -> Option<&TaskId> {
         match self {
             Self::Task(t) | Self::Question(t) | Self::Stall(t) | Self::Loop(t) | Self::Context(t) => Some(t),
-            Self::Review(_) | Self::Endpoint(_) | Self::Journal | Self::Other(_) => None,
+            Self::Review(_)
+            | Self::Endpoint(_)
+            | Self::Memory(_)
+            | Self::Server(_)
+            | Self::Journal
+            | Self::Other(_) => None,
         }
     }
 }
@@ -49,6 +58,8 @@ impl std::fmt::Display for Subject {
             Self::Loop(task) => write!(f, "the repetition of {task}"),
             Self::Context(task) => write!(f, "the full context of {task}"),
             Self::Endpoint(endpoint) => write!(f, "the endpoint {endpoint}"),
+            Self::Memory(goal) => write!(f, "the memory that {goal} needs"),
+            Self::Server(endpoint) => write!(f, "the server of {endpoint}"),
             Self::Journal => f.write_str("the journal"),
             Self::Other(name) => write!(f, "{name}"),
         }

@@ -6,16 +6,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 mod by_hand;
+mod fleet;
 mod plan;
 
 use super::{
-    Attempt, Attention, ChannelCount, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Permit, PermitPhase,
-    Pool, PoolIx, SpeedHistory, State, Task, TaskIx, Turn,
+    Attempt, Attention, ChannelCount, End, EndpointIx, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase,
+    State, Task, TaskIx, Turn,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptStarted, Author, Counted, EndpointChanged, EndpointName, Event, FailureCount, GoalAdded, GoalId,
-    Health, LevelScope, LevelSupport, Micros, OutputCount, Partial, Record, Remedy, SessionStarted, SlotAfter, Subject,
-    TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId, TurnStarted,
+    AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
+    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId,
+    TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -69,6 +70,9 @@ impl State {
                     g.answer = None;
                 }
             }
+            Event::GoalHeld(held) => self.goal_memory(held.goal, GoalMemory::Short(Box::new(held.clone()))),
+            Event::GoalReleased { goal, by: Release::Fits } => self.goal_memory(*goal, GoalMemory::Fits),
+            Event::GoalReleased { goal, by: Release::Forced } => self.goal_memory(*goal, GoalMemory::Forced),
             Event::PlanEdited(edited) => self.plan_edited(at, edited),
             Event::TaskStarted { task } => {
                 self.set_life(task, at, Life::Running);
@@ -145,7 +149,18 @@ impl State {
                 self.control = *viewer;
                 self.asking_control = None;
             }
-            Event::MachineSampled(sample) => self.machine.clone_from(sample),
+            Event::EndpointFound(found) => self.found(found),
+            Event::EndpointDrained { endpoint, intake } => self.with_endpoint(endpoint, |e| e.intake = *intake),
+            Event::EndpointEdited { endpoint, edit } => self.endpoint_edited(endpoint, edit),
+            Event::ModelMoved(moved) => self.model_moved(moved),
+            Event::ServerChanged(changed) => {
+                self.servers.insert(changed.endpoint.clone(), (**changed).clone());
+            }
+            Event::MachineThrottled { throttle } => self.throttle = *throttle,
+            Event::MachineSampled(sample) => {
+                self.machine.clone_from(sample);
+                self.machine_history.add(at, sample);
+            }
             Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
                 self.commands.insert(id.clone());
             }
@@ -184,74 +199,6 @@ impl State {
             self.at = self.at.max(at);
         }
         is_new
-    }
-
-    /// The pool keeps its place and its permits; only where its server is changes.
-    fn endpoint_moved(&mut self, endpoint: &EndpointName, url: &str) {
-        let Some(ix) = self.find_endpoint(endpoint) else { return };
-        let state = &mut self.endpoints[ix.0 as usize];
-        state.config.url = url.to_owned();
-        self.pools[state.pool.0 as usize].key = state.config.pool();
-        if let Some(config) = self.config.fleet.endpoints.iter_mut().find(|e| e.name == *endpoint) {
-            config.url = url.to_owned();
-        }
-    }
-
-    fn session_started(&mut self, started: &SessionStarted) {
-        self.session = Some(started.session.clone());
-        self.config = started.config.clone();
-        self.level = started.config.settings.level;
-        self.pools.clear();
-        self.endpoints.clear();
-        for endpoint in &started.config.fleet.endpoints {
-            let key = endpoint.pool();
-            let pool = match self.pools.iter().position(|p| p.key == key) {
-                Some(i) => i,
-                None => {
-                    self.pools.push(Pool { key, permits: Vec::new(), ceiling: 0 });
-                    self.pools.len() - 1
-                }
-            };
-            self.endpoints.push(EndpointState {
-                config: endpoint.clone(),
-                pool: PoolIx(pool as u32),
-                health: Health::Unknown,
-                reported_slots: None,
-                reported_context: None,
-                level: endpoint.level.unwrap_or(LevelSupport::Unknown),
-                resident: None,
-                server: None,
-                probe_at: None,
-                since: Micros(0),
-                failures: 0,
-                slot_speed: 0.0,
-                first_token: 0.0,
-                completed: 0,
-                errors: 0,
-                tokens: SpeedHistory::default(),
-            });
-        }
-        for pool in 0..self.pools.len() {
-            self.resize_pool(PoolIx(pool as u32));
-        }
-    }
-
-    /// Sets a pool's ceiling: the configured slots (the greatest of its endpoints), or what is reported if less.
-    fn resize_pool(&mut self, ix: PoolIx) {
-        let members = || self.endpoints.iter().filter(|e| e.pool == ix);
-        let configured = members().map(|e| e.config.slots).max().unwrap_or(0);
-        // A server that says it has none is not believed: nothing would ever start there.
-        let reported = members().filter_map(|e| e.reported_slots).filter(|n| *n > 0).min().unwrap_or(u32::MAX);
-        let ceiling = configured.min(reported);
-        let pool = &mut self.pools[ix.0 as usize];
-        pool.ceiling = ceiling;
-        while pool.permits.len() > ceiling as usize && pool.permits.last().is_some_and(|p| p.phase == PermitPhase::Free)
-        {
-            pool.permits.pop();
-        }
-        if pool.permits.len() < ceiling as usize {
-            pool.permits.resize(ceiling as usize, Permit::default());
-        }
     }
 
     fn leveled(&mut self, scope: &LevelScope, level: Option<crate::domain::protocol::Level>) {
@@ -297,6 +244,7 @@ impl State {
             running: 0,
             open: 0,
             edits: VecDeque::new(),
+            memory: GoalMemory::Fits,
         });
     }
 
@@ -518,6 +466,9 @@ impl State {
         let endpoint = self.attempt(ended.turn.attempt).map(|a| a.endpoint);
         if let Some(EndpointIx(i)) = endpoint {
             let e = &mut self.endpoints[i as usize];
+            e.prompt_tokens += ended.usage.prompt_tokens;
+            e.cached_tokens += ended.usage.cached_tokens;
+            e.history.ended(at, tokens, &ended.usage, &ended.end);
             match &ended.end {
                 TurnEnd::Failed(failure) => {
                     e.errors += 1;
@@ -566,13 +517,5 @@ impl State {
                 None => self.history.entry(attempt.agent.clone()).or_default().learn(tokens),
             }
         }
-    }
-
-    fn endpoint_changed(&mut self, at: Micros, changed: &EndpointChanged) {
-        let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
-        let endpoint = &mut self.endpoints[ix.0 as usize];
-        endpoint.learn(at, changed);
-        let pool = endpoint.pool;
-        self.resize_pool(pool);
     }
 }

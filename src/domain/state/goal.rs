@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{PastEdit, TaskIx};
-use crate::domain::protocol::{Author, GoalId, GoalOptions, Micros, Outcome, TaskId};
+use crate::domain::protocol::{Author, GoalHeld, GoalId, GoalOptions, Micros, Outcome, TaskId};
 use crate::domain::text::CleanText;
 
 /// Where a goal is.
@@ -20,6 +20,19 @@ pub enum GoalPhase {
     Running,
     /// All its tasks have ended.
     Ended(Outcome),
+}
+
+/// Whether what a goal's tasks would load fits into memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalMemory {
+    /// It does, or nobody could tell.
+    #[default]
+    Fits,
+    /// It does not: its tasks wait.
+    Short(Box<GoalHeld>),
+    /// It did not, and the operator wants it all the same.
+    Forced,
 }
 
 /// A goal as it stands.
@@ -49,6 +62,9 @@ pub struct Goal {
     pub ended_at: Option<Micros>,
     /// The task whose result is the answer.
     pub answer: Option<TaskId>,
+    /// Whether its models fit into memory.
+    #[serde(default)]
+    pub memory: GoalMemory,
     /// How many of its tasks run now.
     pub running: u32,
     /// How many of its tasks have not ended (removed ones aside).

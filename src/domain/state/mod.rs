@@ -15,6 +15,7 @@ mod edits;
 mod estimate;
 mod frozen;
 mod goal;
+mod history;
 mod pool;
 mod preview;
 mod progress;
@@ -33,8 +34,9 @@ pub use attempt::{Attempt, ChannelCount, Input, Turn};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
 pub use frozen::Frozen;
-pub use goal::{Goal, GoalPhase};
-pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory};
+pub use goal::{Goal, GoalMemory, GoalPhase};
+pub use history::{EndpointHistory, MachineHistory, Track};
+pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory, Trust};
 pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
 pub use reason::Urgency;
@@ -45,8 +47,8 @@ pub use why::{Grant, IdleWhy, Why};
 use crate::domain::fleet::SessionConfig;
 use crate::domain::hash::IdMap;
 use crate::domain::protocol::{
-    AgentName, AttemptId, CommandId, EndpointName, Forked, GoalId, Level, MachineSampled, Micros, SessionId,
-    SessionOpened, Subject, TaskId, TurnId, Viewer, ViewerId,
+    AgentName, AttemptId, CommandId, EndpointName, Forked, GoalId, Level, MachineSampled, Micros, ServerChanged,
+    SessionId, SessionOpened, Subject, TaskId, Throttle, TurnId, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -122,6 +124,12 @@ pub struct State {
     endpoints: Vec<EndpointState>,
     /// The machine, as it was last looked at.
     pub machine: MachineSampled,
+    /// And over the last minutes.
+    pub machine_history: MachineHistory,
+    /// Why fewer tasks start on this machine than could, if so.
+    pub throttle: Option<Throttle>,
+    /// How the servers stand that Baton started or found, by endpoint.
+    pub servers: BTreeMap<EndpointName, ServerChanged>,
     /// What needs the operator.
     pub attention: BTreeMap<Subject, Attention>,
     /// What the operator has seen and left as it is, and the turn it was about: it is not raised again for the same.

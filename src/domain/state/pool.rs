@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::EndpointHistory;
 use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::protocol::{EndpointChanged, Health, LevelSupport, Micros, TierName, TurnId};
+use crate::domain::protocol::{
+    EndpointChanged, Health, Intake, LevelSupport, Micros, ModelShape, Residence, TierName, TurnId,
+};
 
 /// An endpoint's place in [`super::State::endpoints`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,8 +59,12 @@ pub struct Pool {
     pub key: PoolKey,
     /// One permit a slot. Its length is the ceiling, or more while permits above it are still in use.
     pub permits: Vec<Permit>,
-    /// min(configured, reported): how many permits may be in use.
+    /// How many permits may be in use: the least of configured, reported and measured, less what others use; one while
+    /// its server is tried again after failures. Never 0: a request may always wait in the server.
     pub ceiling: u32,
+    /// How many requests it was seen to serve at once, where that is fewer than it claims.
+    #[serde(default)]
+    pub measured: Option<u32>,
 }
 
 impl Pool {
@@ -175,12 +182,42 @@ pub struct EndpointState {
     pub errors: u64,
     /// Tokens of the last minute.
     pub tokens: SpeedHistory,
+    /// Its figures over the last minutes.
+    pub history: EndpointHistory,
+    /// Prompt tokens read here, those from the cache included.
+    pub prompt_tokens: u64,
+    /// Prompt tokens that came from the server's cache.
+    pub cached_tokens: u64,
+    /// Slots that work for others than this session.
+    pub others: u32,
+    /// Requests that wait in the server's own queue, where it tells.
+    pub queued: Option<u32>,
+    /// What its model takes in memory, where it can be told.
+    pub shape: Option<ModelShape>,
+    /// Whether its model is in memory, where the server tells.
+    pub residence: Option<Residence>,
+    /// Whether the operator lets it run empty.
+    pub intake: Intake,
+    /// Whether it is trusted with all its slots.
+    pub trust: Trust,
+}
+
+/// Whether an endpoint is trusted with all its slots (the circuit breaker of the field's literature).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// It is (closed).
+    #[default]
+    Whole,
+    /// It was down or failed again and again, and answers: one request tries it (half open).
+    Trial,
 }
 
 impl EndpointState {
     /// Whether requests may be sent to it.
     pub fn is_usable(&self) -> bool {
         matches!(self.health, Health::Up | Health::Unknown)
+            && self.intake == Intake::Open
             && self.config.protocol != crate::domain::fleet::Protocol::Command
     }
 
@@ -210,6 +247,10 @@ impl EndpointState {
         self.resident = changed.resident;
         self.server = changed.server.clone();
         self.probe_at = changed.probe_at;
+        self.others = changed.others;
+        self.queued = changed.queued;
+        self.shape = changed.shape;
+        self.residence = changed.residence;
         if self.health == Health::Up {
             self.failures = 0;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{End, EndpointIx, Gear, GoalPhase, Life, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
-use crate::domain::protocol::{AgentName, GoalId, Health, Micros, Route, TierName};
+use crate::domain::protocol::{AgentName, GoalId, Grip, Health, Micros, Route, Throttle, TierName};
 use crate::domain::text::CleanText;
 
 /// What a task is given when it starts: all of it or nothing.
@@ -54,6 +54,21 @@ pub enum Why {
         /// Why it failed.
         reason: CleanText,
     },
+    /// What the goal's tasks would load does not fit into memory.
+    Memory {
+        /// The sum in words.
+        reason: CleanText,
+    },
+    /// Fewer tasks start on this machine than could.
+    Throttled {
+        /// Why.
+        throttle: Throttle,
+    },
+    /// The operator lets every endpoint of the tier run empty.
+    Draining {
+        /// The first one's name.
+        endpoint: CleanText,
+    },
     /// The goal runs as many tasks as the operator allows.
     Limit {
         /// The limit.
@@ -101,6 +116,15 @@ impl fmt::Display for Why {
             Self::Limit { max } => {
                 write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
             }
+            Self::Memory { reason } => write!(f, "{reason}; a starts it all the same"),
+            Self::Throttled { throttle } => {
+                let how = match throttle.grip {
+                    Grip::Half => "only half of the slots here are given out",
+                    Grip::Stop => "nothing new starts here",
+                };
+                write!(f, "{throttle}: {how} until that is over")
+            }
+            Self::Draining { endpoint } => write!(f, "{endpoint} runs empty as you asked; p on it takes tasks again"),
             Self::NoEndpoint { tier } => write!(f, "no endpoint serves the tier {tier}; add one to the fleet file"),
             Self::Down { tier, endpoint, probe_in: Some(s) } => {
                 write!(f, "no endpoint of {tier} answers; {endpoint} is probed again in {s} s")

@@ -336,7 +336,8 @@ impl Host {
             Effect::TurnAway { id, reason } => self.answer(&id, Answer::Refused(reason)),
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
-            Effect::Probe(endpoint) => self.probe(orchestrator, endpoint),
+            Effect::Probe(endpoint, _) => self.probe(orchestrator, endpoint),
+            Effect::Server(..) | Effect::Model(..) => {}
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }
@@ -440,6 +441,10 @@ impl Host {
                 level: found.level,
                 resident: found.resident,
                 server: found.server,
+                others: None,
+                queued: None,
+                shape: None,
+                residence: None,
             };
             let _ = inputs.send(Input::Probed { endpoint: name, report }).await;
         });

@@ -28,8 +28,13 @@ pub(crate) fn configuration(global: &Global) -> Result<Config, CliError> {
 /// # Errors
 /// [`CliError::Engine`].
 pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64) -> Result<Engine, CliError> {
-    let config_of =
-        SessionConfig { fleet, settings: config.settings.clone(), attention: config.attention.clone(), seed };
+    let config_of = SessionConfig {
+        fleet,
+        settings: config.settings.clone(),
+        attention: config.attention.clone(),
+        machine: config.machine.clone(),
+        seed,
+    };
     let stamp = stamp();
     let options = |session: SessionId| EngineOptions {
         session,

@@ -61,6 +61,8 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             | Why::Paused
             | Why::Ended
             | Why::Review(_)
+            | Why::Memory { .. }
+            | Why::Draining { .. }
             | Why::Blocked { .. }
             | Why::NoEndpoint { .. }
             | Why::NoAgent => {
@@ -69,7 +71,7 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             Why::Down { .. } => servers.push(sentence),
             // It stands and falls with another task.
             Why::Needs { .. } | Why::Limit { .. } => {}
-            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } => return Outlook::Moving,
+            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } | Why::Throttled { .. } => return Outlook::Moving,
         }
     }
     match (servers.is_empty(), operator.is_empty()) {

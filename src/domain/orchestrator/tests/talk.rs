@@ -180,7 +180,7 @@ fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     world.down = vec![endpoint.to_string()];
     let health = Health::Down { reason: "gone".into() };
     let level = LevelSupport::Unknown;
-    let report = ProbeReport { health, slots: None, context: None, level, resident: None, server: None };
+    let report = ProbeReport { level, ..ProbeReport::of(health) };
     world.input(Input::Probed { endpoint: endpoint.clone(), report });
     answer(&mut world, "g1/a", "keep").unwrap();
     let state = world.state();

@@ -10,8 +10,8 @@ use crate::domain::orchestrator::{
 };
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
-    Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, LevelSupport, Micros,
-    Name, PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
+    Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, Micros, Name,
+    PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
 };
 use crate::domain::state::{PermitPhase, State, TaskIx};
 use crate::domain::text::CleanText;
@@ -53,6 +53,7 @@ pub(super) fn config() -> SessionConfig {
         },
         settings: Settings::default(),
         attention: crate::domain::fleet::AttentionSettings::default(),
+        machine: crate::domain::fleet::MachineSettings::default(),
         seed: 1,
     }
 }
@@ -236,7 +237,7 @@ impl World {
                     self.live.remove(&turn);
                     self.push(self.now.plus(Micros(60_000)), Due::Freed(turn));
                 }
-                Effect::Probe(endpoint) => {
+                Effect::Probe(endpoint, _) => {
                     let down = self.down.iter().any(|d| *d == endpoint.as_str());
                     let health = if down {
                         Health::Down { reason: CleanText::from("refused") }
@@ -245,17 +246,13 @@ impl World {
                     } else {
                         Health::Up
                     };
-                    let report = ProbeReport {
-                        slots: self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up),
-                        health,
-                        context: None,
-                        level: LevelSupport::Unknown,
-                        resident: None,
-                        server: None,
-                    };
+                    let slots = self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up);
+                    let report = ProbeReport { slots, ..ProbeReport::of(health) };
                     let decision = self.orchestrator.handle(self.now, Input::Probed { endpoint, report });
                     self.take(decision);
                 }
+                // Servers and models are the engine's; a test that wants an answer gives it.
+                Effect::Server(..) | Effect::Model(..) => {}
                 Effect::WakeAt(at) => self.push(at, Due::Wake),
                 Effect::End(_) => self.ended = true,
             }

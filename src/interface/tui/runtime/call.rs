@@ -65,6 +65,8 @@ fn words(subject: &Subject, count: usize) -> String {
         Subject::Loop(_) => "a task repeats itself",
         Subject::Context(_) => "a task's context is nearly full",
         Subject::Endpoint(_) => "an endpoint needs a hand",
+        Subject::Memory(_) => "a goal waits for memory",
+        Subject::Server(_) => "a server does not run any more",
         Subject::Journal => "the journal can't be written",
         Subject::Other(_) => "something needs you",
     };

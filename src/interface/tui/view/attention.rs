@@ -64,6 +64,8 @@ fn kind(subject: &Subject) -> &'static str {
         Subject::Loop(_) => "repeats",
         Subject::Context(_) => "full",
         Subject::Endpoint(_) => "endpoint",
+        Subject::Memory(_) => "memory",
+        Subject::Server(_) => "server",
         Subject::Journal => "journal",
         Subject::Other(_) => "other",
     }
@@ -72,7 +74,8 @@ fn kind(subject: &Subject) -> &'static str {
 fn sign_of(subject: &Subject) -> (Glyph, Slot) {
     match subject {
         Subject::Task(_) | Subject::Journal => (Glyph::Failed, Slot::Failed),
-        Subject::Endpoint(_) => (Glyph::SlotDown, Slot::Failed),
+        Subject::Endpoint(_) | Subject::Server(_) => (Glyph::SlotDown, Slot::Failed),
+        Subject::Memory(_) => (Glyph::Held, Slot::Warning),
         Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) => (Glyph::Held, Slot::Warning),
         Subject::Review(_) | Subject::Question(_) | Subject::Other(_) => (Glyph::Asking, Slot::Attention),
     }
@@ -206,6 +209,8 @@ fn actions(theme: &Theme, keymap: &Keymap, subject: &Subject, cells: u16) -> Vec
             (Action::Enter, "open"),
             (Action::Dismiss, "leave it"),
         ],
+        Subject::Memory(_) => &[(Action::Answer, "start it all the same"), (Action::Dismiss, "leave it")],
+        Subject::Server(_) => &[(Action::Enter, "look at it"), (Action::Dismiss, "leave it")],
         Subject::Endpoint(_) => &[(Action::Enter, "ask it again"), (Action::Dismiss, "leave it")],
         Subject::Journal | Subject::Other(_) => &[(Action::Dismiss, "leave it")],
     };

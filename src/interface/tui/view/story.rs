@@ -43,14 +43,9 @@ impl Story {
 
     pub(crate) fn health(&mut self, endpoint: &str, health: Health, slots: Option<u32>) {
         self.tell(Event::EndpointChanged(Box::new(EndpointChanged {
-            endpoint: name(endpoint),
-            health,
             slots,
-            context: None,
             level: LevelSupport::Switch,
-            resident: None,
-            server: None,
-            probe_at: None,
+            ..EndpointChanged::of(name(endpoint), health)
         })));
     }
 

@@ -175,14 +175,10 @@ impl Story {
         self.push(
             at,
             Event::EndpointChanged(Box::new(EndpointChanged {
-                endpoint: name(endpoint),
-                health,
-                slots: None,
-                context: None,
                 level: if endpoint == "lm" { LevelSupport::None } else { LevelSupport::Graded },
                 resident,
-                server: None,
                 probe_at,
+                ..EndpointChanged::of(name(endpoint), health)
             })),
         );
     }
