@@ -9,6 +9,7 @@ mod clock;
 mod coalesce;
 mod expand;
 mod local;
+mod models;
 mod repeat;
 mod run;
 mod taken_up;

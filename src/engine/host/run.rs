@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::expand::expand;
+use super::models::Moving;
 use super::turn::{PhaseCell, Turn};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
@@ -68,6 +69,7 @@ pub(super) struct Host {
     texts: TextStore,
     live: BTreeMap<TurnId, Live>,
     probing: BTreeMap<EndpointName, AbortHandle>,
+    moving: Moving,
     /// Requests, drains and probes; dropped with the host.
     tasks: JoinSet<()>,
     inputs: mpsc::Sender<Input>,
@@ -104,6 +106,7 @@ impl Host {
             texts,
             live: BTreeMap::new(),
             probing: BTreeMap::new(),
+            moving: Moving::default(),
             tasks: JoinSet::new(),
             inputs,
             input_queue,
@@ -337,7 +340,13 @@ impl Host {
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
             Effect::Probe(endpoint, _) => self.probe(orchestrator, endpoint),
-            Effect::Server(..) | Effect::Model(..) => {}
+            Effect::Server(..) => {}
+            Effect::Model(name, verb) => {
+                let endpoint = orchestrator.state().config.fleet.endpoint(&name).cloned();
+                if let Some(endpoint) = endpoint {
+                    self.moving.begin((&self.client, endpoint), verb, (&mut self.tasks, &self.inputs));
+                }
+            }
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }

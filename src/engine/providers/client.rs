@@ -21,6 +21,7 @@ use super::decode::Decoder;
 use super::fault::{Fault, ProviderError, chain};
 use super::request::Request;
 use super::secret::{Redactor, Secret, StreamRedactor, Vault};
+use super::shape::Known;
 use crate::domain::fleet::{Endpoint, Protocol, SecretRef};
 use crate::domain::protocol::{FailureKind, Remedy};
 
@@ -64,6 +65,8 @@ pub struct Client {
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
     addresses: Arc<Mutex<Addresses>>,
+    /// What was learnt once of servers and their models.
+    pub(super) known: Known,
 }
 
 /// By the endpoint's url, then by path.
@@ -87,7 +90,13 @@ impl Client {
         // An error says that the process has one already, which does as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let plain = settings().tls_certs_only(std::iter::empty()).build()?;
-        Ok(Self { plain, secure: Arc::default(), vault: Vault::default(), addresses: Arc::default() })
+        Ok(Self {
+            plain,
+            secure: Arc::default(),
+            vault: Vault::default(),
+            addresses: Arc::default(),
+            known: Known::default(),
+        })
     }
 
     /// The client for `url`'s scheme.
@@ -223,13 +232,30 @@ impl Client {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
         };
-        fetch(self.keyed(request, endpoint).await?, limit).await
+        let request = self.keyed(request, endpoint).await?;
+        let again = request.try_clone();
+        fetch(request, again, limit).await
+    }
+
+    /// Has `endpoint` do something by `POST path`; whole within `limit`, and sent once only.
+    pub(super) async fn act(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<State, Fault> {
+        let url = format!("{}{path}", base(&endpoint.url));
+        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        fetch(self.keyed(post, endpoint).await?, None, limit).await
     }
 
     /// Reads state from an address that is no endpoint yet.
     pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
         let url = format!("{base}{path}");
-        fetch(self.http(&url)?.get(url), limit).await
+        let get = self.http(&url)?.get(url);
+        let again = get.try_clone();
+        fetch(get, again, limit).await
     }
 }
 
@@ -246,8 +272,8 @@ fn settings() -> reqwest::ClientBuilder {
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
-async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault> {
-    let again = request.try_clone();
+/// Sends `request`, and once more what is to be sent `again` where the connection broke.
+async fn fetch(request: RequestBuilder, again: Option<RequestBuilder>, limit: Duration) -> Result<State, Fault> {
     let deadline = Instant::now() + limit;
     let silent = || {
         Fault::new(

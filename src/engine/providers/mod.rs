@@ -8,6 +8,8 @@
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
 //! | [`probe()`], [`identify()`] | how an endpoint is; what answers at an address |
+//! | `shape`, [`gguf`] | what a model takes in memory, from its server or its file |
+//! | [`load()`], [`unload()`] | a model into memory and out of it, where the server can |
 //! | [`ready()`] | whether a server that was just started answers yet |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!
@@ -21,11 +23,15 @@ mod client;
 mod decode;
 mod drain;
 mod fault;
+pub mod gguf;
 mod identify;
+mod metrics;
 mod probe;
 mod ready;
 mod request;
+mod residence;
 mod secret;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -38,4 +44,5 @@ pub use identify::{Found, ServerKind, identify};
 pub use probe::{Depth, Report, Traffic, probe};
 pub use ready::{Ready, ready};
 pub use request::{AnswerFormat, Request};
+pub use residence::{load, unload};
 pub use secret::{Redactor, Secret};
