@@ -25,6 +25,8 @@ mod drain;
 mod fault;
 pub mod gguf;
 mod identify;
+#[cfg(test)]
+mod memory_tests;
 mod metrics;
 mod probe;
 mod ready;
