@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::clock::SessionClock;
 use super::expand::expand;
 use super::probing::{Ours, Probing};
+use super::servers::Serving;
 use super::turn::{PhaseCell, Turn};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
@@ -62,16 +63,17 @@ pub(super) enum Beginning {
 pub(super) struct Host {
     /// The host's name, for the record.
     name: CleanText,
-    writer: Writer,
+    pub(super) writer: Writer,
     client: Client,
     records: broadcast::Sender<Arc<Record>>,
     clock: SessionClock,
     texts: TextStore,
+    pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
     probing: Probing,
     /// Requests and drains; dropped with the host.
-    tasks: JoinSet<()>,
-    inputs: mpsc::Sender<Input>,
+    pub(super) tasks: JoinSet<()>,
+    pub(super) inputs: mpsc::Sender<Input>,
     input_queue: mpsc::Receiver<Input>,
     /// When a journal that failed is tried again.
     retry: Option<Instant>,
@@ -93,7 +95,7 @@ impl Host {
         texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
-        clock: SessionClock,
+        (clock, serving): (SessionClock, Serving),
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
         Self {
@@ -103,6 +105,7 @@ impl Host {
             records,
             clock,
             texts,
+            serving,
             live: BTreeMap::new(),
             probing: Probing::default(),
             tasks: JoinSet::new(),
@@ -135,6 +138,7 @@ impl Host {
         self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
+        self.watch_servers(&orchestrator);
         let mut watch = Watch::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
@@ -342,7 +346,8 @@ impl Host {
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
             Effect::Probe(endpoint, look) => self.probe(orchestrator, &endpoint, look),
-            Effect::Server(..) | Effect::Model(..) => {}
+            Effect::Server(endpoint, verb) => self.serve(orchestrator, &endpoint, verb),
+            Effect::Model(..) => {}
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }
