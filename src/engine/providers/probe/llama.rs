@@ -46,7 +46,7 @@ impl Props {
     }
 
     /// The template decides what a level does; the server only passes it on.
-    fn level(&self) -> LevelSupport {
+    pub(in super::super) fn level(&self) -> LevelSupport {
         let Some(template) = &self.chat_template else { return LevelSupport::Unknown };
         if self.chat_template_caps.as_ref().is_some_and(|caps| caps.supports_reasoning_effort)
             || template.contains("reasoning_effort")

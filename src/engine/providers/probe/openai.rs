@@ -157,8 +157,8 @@ async fn told(client: &Client, endpoint: &Endpoint, state: &State, models: &Mode
     if owned("llama-swap") {
         return Brand::LlamaSwap;
     }
-    // llama.cpp and Ollama in OpenAI's words.
-    if owned("llamacpp") || owned("library") {
+    // llama.cpp and Ollama in OpenAI's words, and a front end that says so.
+    if ["llamacpp", "library", "gpustack"].into_iter().any(owned) {
         return Brand::Other;
     }
     let known = client.known.get(endpoint).and_then(|known| known.lists);

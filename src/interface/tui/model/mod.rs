@@ -19,6 +19,7 @@ pub mod inspector;
 mod instant;
 mod layer;
 pub(crate) mod level;
+pub mod logs;
 pub mod many;
 pub mod message;
 pub mod notices;
@@ -260,6 +261,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// Something was found out about sessions.
     Sessions(Box<SessionsNews>),
+    /// Something was read of the log that is followed.
+    Log(Box<logs::LogNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
     Tick,
 }
@@ -341,6 +344,10 @@ pub enum UiEffect {
     },
     /// Stop looking for it.
     StopSearch,
+    /// Follow the log of a server, and no other: its last lines, then what it says; they come back with [`Msg::Log`].
+    FollowLog(logs::LogSource),
+    /// Follow no log any more.
+    StopLog,
     /// Delete a session.
     DeleteSession(SessionId),
     /// Make a new session with all of this one's past, held.

@@ -34,6 +34,8 @@ impl Ui {
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Sessions(news) => self.sessions.hear(*news),
+            // No page shows one yet.
+            Msg::Log(_) => Vec::new(),
             Msg::Click(x, y) => self.click(x, y, state, now),
             Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
                 self.input(&msg, state, now)
