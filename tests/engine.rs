@@ -53,6 +53,7 @@ impl Rig {
             config: SessionConfig { fleet, settings, seed: 1, ..SessionConfig::default() },
             sessions: folder.path().to_path_buf(),
             host: "test".into(),
+            servers: None,
         })
         .unwrap();
         let client = engine.client(Author::Person("tester".into()), Role::Control);
@@ -78,7 +79,7 @@ impl Rig {
         self.simulator = Simulator::start(config).await.unwrap();
         let moved = self.simulator.endpoints().into_iter().map(|e| (e.name, e.url)).collect();
         let taken = TakenUp::open(&self.sessions(), &Name::slug("test")).unwrap();
-        let engine = Engine::resume(taken, ResumeOptions { host: "test".into(), moved }).unwrap();
+        let engine = Engine::resume(taken, ResumeOptions { host: "test".into(), moved, servers: None }).unwrap();
         self.client = engine.client(Author::Person("tester".into()), Role::Control);
         self.engine = Some(engine);
         self.state = State::default();

@@ -45,6 +45,10 @@ const ERROR_BODY: (Duration, usize) = (Duration::from_secs(3), 64 * 1024);
 /// The most of a state answer (`/props`, `/api/show`) that is read: they carry a template and lists of tensors.
 const STATE_BODY: usize = 16 * 1024 * 1024;
 
+/// The most of an answer that is read of an address nobody named: a list of 5,000 models, and no more than 32 MiB where
+/// 16 addresses are asked at once.
+const LOOK_BODY: usize = 2 * 1024 * 1024;
+
 /// The client can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -223,13 +227,26 @@ impl Client {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
         };
-        fetch(self.keyed(request, endpoint).await?, limit).await
+        fetch(self.keyed(request, endpoint).await?, limit, STATE_BODY).await
     }
 
-    /// Reads state from an address that is no endpoint yet.
+    /// Reads state from an address that is no endpoint yet: no key goes with it, and little is read.
     pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
         let url = format!("{base}{path}");
-        fetch(self.http(&url)?.get(url), limit).await
+        fetch(self.http(&url)?.get(url), limit, LOOK_BODY).await
+    }
+
+    /// The same by POST, for Ollama's `/api/show`.
+    pub(super) async fn look_by_post(
+        &self,
+        base: &str,
+        path: &str,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<State, Fault> {
+        let url = format!("{base}{path}");
+        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        fetch(post, limit, STATE_BODY).await
     }
 }
 
@@ -246,7 +263,7 @@ fn settings() -> reqwest::ClientBuilder {
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
-async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault> {
+async fn fetch(request: RequestBuilder, limit: Duration, most: usize) -> Result<State, Fault> {
     let again = request.try_clone();
     let deadline = Instant::now() + limit;
     let silent = || {
@@ -267,7 +284,7 @@ async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault>
     let response = sent.map_err(|error| Fault::of_transport(&error))?;
     let status = response.status().as_u16();
     let server = response.headers().get(SERVER).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let body = timeout_at(deadline, read(response, STATE_BODY)).await.map_err(|_| silent())?;
+    let body = timeout_at(deadline, read(response, most)).await.map_err(|_| silent())?;
     Ok(State { status, server, body })
 }
 

@@ -7,7 +7,8 @@
 //! | `body` | a request as each server wants it written |
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
-//! | [`probe()`], [`identify()`] | how an endpoint is; what answers at an address |
+//! | [`probe()`] | how an endpoint is |
+//! | [`identify()`], [`discover()`] | what answers at an address, at many |
 //! | [`ready()`] | whether a server that was just started answers yet |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!
@@ -34,7 +35,10 @@ pub use client::{AnswerStream, Client, ClientError};
 pub use decode::Decoder;
 pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
-pub use identify::{Found, ServerKind, identify};
+pub use identify::{
+    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify,
+    look_closer,
+};
 pub use probe::{Depth, Report, Traffic, probe};
 pub use ready::{Ready, ready};
 pub use request::{AnswerFormat, Request};

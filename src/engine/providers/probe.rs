@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::client::{Client, State};
 use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
-use crate::domain::protocol::{FailureKind, Health, LevelSupport};
+use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
 
 /// The time one answer may take. Servers answer state in milliseconds, between two batches of a long prompt in hundreds.
@@ -34,6 +34,12 @@ pub struct Report {
     pub resident: Option<u64>,
     /// The server's name and version.
     pub server: Option<CleanText>,
+    /// Requests that wait in the server's own queue, ours and others', where it tells.
+    pub queued: Option<u32>,
+    /// What its model takes in memory, as far as it is known.
+    pub shape: Option<ModelShape>,
+    /// Whether its model is in memory, where the server tells.
+    pub residence: Option<Residence>,
 }
 
 /// How deep a probe looks.
@@ -65,6 +71,9 @@ impl Report {
             level: LevelSupport::Unknown,
             resident: None,
             server: None,
+            queued: None,
+            shape: None,
+            residence: None,
         }
     }
 }
@@ -142,7 +151,7 @@ impl Props {
     }
 
     /// The template decides what a level does; the server only passes it on.
-    fn level(&self) -> LevelSupport {
+    pub(super) fn level(&self) -> LevelSupport {
         let Some(template) = &self.chat_template else { return LevelSupport::Unknown };
         if self.chat_template_caps.as_ref().is_some_and(|caps| caps.supports_reasoning_effort)
             || template.contains("reasoning_effort")
@@ -187,6 +196,9 @@ async fn llama(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Rep
         level: props.level(),
         resident: None,
         server: Some(CleanText::new(&format!("llama.cpp{router} {build}"))),
+        queued: None,
+        shape: None,
+        residence: None,
     })
 }
 
@@ -291,6 +303,9 @@ async fn ollama(client: &Client, endpoint: &Endpoint) -> Result<Report, Fault> {
         level: shown.level(&endpoint.model),
         resident: running.and_then(|m| m.size),
         server: Some(CleanText::new(&format!("Ollama {}", version.version))),
+        queued: None,
+        shape: None,
+        residence: None,
     })
 }
 

@@ -19,6 +19,7 @@ mod fleet;
 mod fork;
 mod headless;
 mod logging;
+mod offer;
 mod plan;
 mod print;
 mod progress;
