@@ -7,6 +7,7 @@ mod edits;
 mod faults;
 mod properties;
 mod schedule;
+mod servers;
 mod talk;
 mod watch;
 mod world;
