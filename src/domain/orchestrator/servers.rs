@@ -36,7 +36,7 @@ impl Orchestrator {
         &self,
         name: &EndpointName,
         verb: ServerVerb,
-        _memory: MemoryCheck,
+        memory: MemoryCheck,
     ) -> Result<(), Refusal> {
         let ix = self.state.find_endpoint(name).ok_or_else(|| format!("there is no endpoint {name}"))?;
         let launch = self.state.endpoint(ix).config.launch.is_some();
@@ -44,7 +44,8 @@ impl Orchestrator {
             ServerVerb::Start | ServerVerb::Restart if !launch => {
                 Err(format!("the fleet file does not say how {name} is started; give it a `launch`"))
             }
-            ServerVerb::Start | ServerVerb::Restart | ServerVerb::Stop => Ok(()),
+            ServerVerb::Start | ServerVerb::Restart => self.check_room_for(name, memory),
+            ServerVerb::Stop => Ok(()),
         }
     }
 
@@ -54,13 +55,12 @@ impl Orchestrator {
     }
 
     /// Whether the model of an endpoint can be loaded or unloaded.
-    pub(super) fn check_model(
-        &self,
-        name: &EndpointName,
-        _verb: ModelVerb,
-        _memory: MemoryCheck,
-    ) -> Result<(), Refusal> {
-        self.state.find_endpoint(name).map(|_| ()).ok_or_else(|| format!("there is no endpoint {name}"))
+    pub(super) fn check_model(&self, name: &EndpointName, verb: ModelVerb, memory: MemoryCheck) -> Result<(), Refusal> {
+        self.state.find_endpoint(name).ok_or_else(|| format!("there is no endpoint {name}"))?;
+        match verb {
+            ModelVerb::Load => self.check_room_for(name, memory),
+            ModelVerb::Unload => Ok(()),
+        }
     }
 
     /// Has the model of an endpoint loaded or unloaded.
