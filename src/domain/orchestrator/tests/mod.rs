@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod edits;
 mod faults;
+mod memory;
 mod properties;
 mod schedule;
 mod servers;

@@ -58,6 +58,8 @@ fn shared() -> crate::domain::fleet::SessionConfig {
     e.name = name("e");
     config.fleet.endpoints.push(e);
     for endpoint in &mut config.fleet.endpoints {
+        // Still a and e at one server.
+        endpoint.url = format!("http://127.0.0.1:{}", endpoint.url.as_bytes()[7]);
         endpoint.launch = Some(serde_json::from_str(r#"{"command":"llama-server"}"#).unwrap());
     }
     config.settings.voice_summary = true;

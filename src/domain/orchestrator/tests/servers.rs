@@ -13,10 +13,11 @@ use crate::domain::text::CleanText;
 use ServerStanding as S;
 use ServerVerb as V;
 
-/// The fleet of all tests here: `a` and `b` have a launch, `c` has none.
+/// The fleet of all tests here: `a` and `b` are on this machine and have a launch, `c` has none.
 fn launched() -> SessionConfig {
     let mut config = config();
-    for endpoint in config.fleet.endpoints.iter_mut().filter(|e| e.name.as_str() != "c") {
+    for (i, endpoint) in config.fleet.endpoints.iter_mut().enumerate().filter(|(_, e)| e.name.as_str() != "c") {
+        endpoint.url = format!("http://127.0.0.1:{}", i + 1);
         endpoint.launch = Some(serde_json::from_str(r#"{"command":"llama-server"}"#).unwrap());
     }
     config
@@ -68,6 +69,9 @@ fn what_can_t_be_is_refused_with_the_reason() {
     refused(&mut world, server("z", V::Start), "no endpoint z");
     refused(&mut world, server("c", V::Start), "give it a `launch`");
     refused(&mut world, server("c", V::Restart), "give it a `launch`");
+    let mut elsewhere = launched();
+    elsewhere.fleet.endpoints[0].url = "http://10.0.0.7:8083".into();
+    refused(&mut World::new(elsewhere), server("a", V::Start), "on this machine only");
     refused(&mut world, server("a", V::Stop), "Baton did not start the server of a");
     tell(&mut world, "a", S::Ready, Some(Lifetime::Session));
     refused(&mut world, server("a", V::Start), "it runs: ready as the test says");
@@ -216,4 +220,24 @@ fn models_are_moved_where_that_can_be_and_nothing_runs() {
     world.input(Input::Probed { endpoint: name("a"), report: report(Residence::Unloaded) });
     refused(&mut world, model("a", ModelVerb::Unload), "not in memory");
     world.command(model("a", ModelVerb::Load)).unwrap();
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_not_started_unless_it_is_forced() {
+    let mut config = launched();
+    for endpoint in &mut config.fleet.endpoints[..2] {
+        endpoint.memory_gb = Some(60.0);
+    }
+    config.machine.budget_gb = Some(100.0);
+    let mut world = World::new(config);
+    // The first is not up yet, and will take what it needs all the same.
+    world.down = vec!["a".into(), "b".into()];
+    world.command(Command::Probe(None)).unwrap();
+    world.command(server("a", V::Start)).unwrap();
+    let reason = world.command(server("b", V::Start)).unwrap_err();
+    assert!(reason.contains("needs 60 GB more: b 60") && reason.contains("40 GB are left of 100"), "{reason}");
+    let forced = Command::Server { endpoint: name("b"), verb: V::Start, memory: MemoryCheck::Force };
+    world.command(forced).unwrap();
+    assert_eq!(stands(world.state(), "b"), Some(S::Starting));
+    world.assert_fold();
 }
