@@ -587,7 +587,10 @@ fn check(world: &World) {
                 }
             }
             Event::GoalHeld(held) => {
-                assert!(held.needed > held.room || state.machine.pressure.is_some(), "{held:?}");
+                let critical = Some(ThrottleCause::Memory(Pressure::Critical));
+                let pressed =
+                    state.machine.pressure == Some(Pressure::Critical) || state.throttle.map(|t| t.cause) == critical;
+                assert!(held.needed > held.room || pressed, "{held:?}");
             }
             _ => {}
         }
@@ -601,11 +604,11 @@ fn check(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_starts_while_it_is_held_and_every_prefix_reaches_an_end(
-        happenings in prop::collection::vec((any::<u8>(), any::<u8>()), 0..24),
+        happenings in prop::collection::vec((any::<u8>(), any::<u8>()), 0..20),
         total in 60u64..300,
         offset in 0usize..7,
     ) {
