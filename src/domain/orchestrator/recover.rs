@@ -67,6 +67,10 @@ impl Orchestrator {
                 GoalPhase::Draft => self.ask_for_review(id),
                 _ => self.emit_cleared(Subject::Review(id)),
             }
+            match self.state.goal(id).is_some_and(|g| g.short_of().is_some()) {
+                true => self.tell_memory(id),
+                false => self.emit_cleared(Subject::Memory(id)),
+            }
         }
         for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {
             let task = self.state.task(ix);

@@ -6,7 +6,7 @@
 
 use super::commands::Refusal;
 use super::{Effect, Look, Orchestrator};
-use crate::domain::fleet::{Launch, Nature, Protocol};
+use crate::domain::fleet::{Nature, Protocol, local_port};
 use crate::domain::protocol::{
     AttemptEnd, Author, EndpointName, Event, FailureCount, Health, MemoryCheck, ModelMoved, ModelVerb, Residence,
     ServerChanged, ServerStanding, ServerVerb, SlotAfter, Subject, TurnEnd, TurnEnded, Usage,
@@ -63,6 +63,9 @@ impl Orchestrator {
         if e.config.launch.is_none() && verb != ServerVerb::Stop {
             return Err(format!("the fleet file does not say how {name} is started; give it a `launch`"));
         }
+        if local_port(&e.config.url).is_none() {
+            return Err(format!("{name} is at {}, and Baton has servers on this machine only", e.config.url));
+        }
         let server = self.state.servers.get(name);
         match (verb, server.map(|s| s.standing)) {
             (_, Some(S::Stopping)) => Err("it is ending; wait until it has".to_owned()),
@@ -85,7 +88,7 @@ impl Orchestrator {
                 Ok(())
             }
             (ServerVerb::Start | ServerVerb::Restart, None | Some(S::Stopped | S::Failed)) => {
-                self.check_memory_of(ix, memory)
+                self.check_room_for(name, memory)
             }
         }
     }
@@ -193,7 +196,7 @@ impl Orchestrator {
             (Protocol::LlamaCpp | Protocol::Ollama | Protocol::OpenAi, _) => {}
         }
         match verb {
-            ModelVerb::Load => self.check_memory_of(ix, memory),
+            ModelVerb::Load => self.check_room_for(name, memory),
             ModelVerb::Unload => match self.at_work(|at| self.state.endpoint(at).pool == e.pool).len() {
                 0 => Ok(()),
                 1 => Err("1 turn runs there; p lets it run empty first".to_owned()),
@@ -205,11 +208,6 @@ impl Orchestrator {
     /// Has the model of an endpoint loaded or unloaded.
     pub(super) fn move_model(&mut self, endpoint: EndpointName, verb: ModelVerb) {
         self.effect(Effect::Model(endpoint, verb));
-    }
-
-    /// Whether the model of an endpoint fits into memory, with the sum where it does not.
-    fn check_memory_of(&self, _ix: EndpointIx, _memory: MemoryCheck) -> Result<(), Refusal> {
-        Ok(())
     }
 
     fn endpoint_named(&self, name: &EndpointName) -> Result<EndpointIx, Refusal> {
@@ -241,20 +239,12 @@ fn ordered(
             endpoint: e.config.name.clone(),
             standing,
             words,
-            port: port(&e.config.pool().url),
+            port: local_port(&e.config.url).unwrap_or_default(),
             pid: None,
-            lifetime: e.config.launch.as_ref().map(|launch: &Launch| launch.lifetime),
+            lifetime: e.config.launch.as_ref().map(|launch| launch.lifetime),
             restarts: 0,
             last: Vec::new(),
             log: known.and_then(|known| known.log),
         },
     }
-}
-
-/// The port of a normalised URL; that of its scheme where none is written.
-fn port(url: &str) -> u16 {
-    let place = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let place = place.split('/').next().unwrap_or_default();
-    let written = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    written.unwrap_or(if url.starts_with("https") { 443 } else { 80 })
 }

@@ -45,7 +45,7 @@ pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
 pub use identify::{
     AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify,
-    look_closer,
+    look_closer, parameters,
 };
 pub use probe::{Depth, Report, Traffic, probe};
 pub use ready::{Ready, ready};

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, pin_mut};
 
 use super::args::FleetWish;
 use super::error::CliError;
-use super::offer::{endpoint_of, name_by_place, offered, untaken};
+use super::offer::{endpoint_of, look_closer_at_offered, name_by_place, offered, untaken};
 use super::session::SIMULATED;
 use crate::config::{Address, Config, Place, place_of};
 use crate::domain::fleet::{Endpoint, Fleet};
@@ -151,7 +151,8 @@ async fn look_around_heard(config: &Config, listener: &mut dyn Listener) -> Resu
         let names = config.fleet.endpoints.iter().zip(&answers).filter(|(_, up)| !**up);
         return Ok(Around::Configured { up, down: names.map(|(e, _)| e.name.to_string()).collect() });
     }
-    let found = search(&client, config, config.discovery.addresses(), listener).await;
+    let mut found = search(&client, config, config.discovery.addresses(), listener).await;
+    look_closer_at_offered(&client, config, &mut found).await;
     let usable = found.iter().any(|found| !offered(found).is_empty());
     Ok(if usable { Around::Found(found) } else { Around::Nothing(found) })
 }
