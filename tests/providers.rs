@@ -572,7 +572,7 @@ mod live {
     use baton::domain::fleet::{Api, Endpoint, Nature, Protocol, SecretRef};
     use baton::domain::protocol::{Failure, FailureKind, Health, Level, LevelSupport, Remedy, Speaker, TurnEnd};
     use baton::engine::providers::{
-        AnswerFormat, Chunk, Client, Depth, Phase, Request, ServerKind, Traffic, drained, identify, probe,
+        AnswerFormat, Chunk, Client, Depth, Phase, Request, ServerKind, Traffic, Whom, drained, identify, probe,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
@@ -812,6 +812,9 @@ mod live {
         assert!(stream.next().await.is_none());
     }
 
+    /// Long enough on a machine that does much else.
+    const LIMIT: Duration = Duration::from_secs(5);
+
     #[tokio::test]
     async fn nothing_listening_is_unreachable() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -825,7 +828,7 @@ mod live {
         assert_eq!((failure.kind, failure.remedy), (FailureKind::Refused, Remedy::Operator), "{failure:?}");
         let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Slots, Traffic::Flowing).await;
         assert!(matches!(&report.health, Health::Down { reason } if reason.contains("Test Model")), "{report:?}");
-        assert_eq!(identify(&client, &url).await, None);
+        assert_eq!(identify(&client, Whom::Address(&url), LIMIT).await, None);
     }
 
     #[tokio::test]
@@ -909,9 +912,9 @@ mod live {
         assert_eq!(report.server.unwrap().as_str(), "llama.cpp b0-0c1e57098");
         let light = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Light, Traffic::Quiet).await;
         assert_eq!(light.busy, None);
-        let found = identify(&client, &format!("{url}/v1")).await.unwrap();
-        assert_eq!((found.kind, found.slots, found.context), (ServerKind::LlamaCpp, Some(6), Some(4096)));
-        assert_eq!(found.models.len(), 1);
+        let found = identify(&client, Whom::Address(&format!("{url}/v1")), LIMIT).await.unwrap();
+        assert_eq!((found.kind, found.models.len()), (ServerKind::LlamaCpp, 1));
+        assert_eq!((found.models[0].slots, found.models[0].context), (Some(6), Some(4096)));
 
         let url = recorded(&[("/health", "llama-server/loading_503_health")]).await;
         let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Light, Traffic::Quiet).await;
@@ -922,6 +925,7 @@ mod live {
             ("/api/show", "ollama/show"),
             ("/api/ps", "ollama/ps_loaded"),
             ("/api/tags", "ollama/tags"),
+            ("/v1/models", "ollama/v1_models"),
         ])
         .await;
         let mut ollama = endpoint(Protocol::Ollama, &url);
@@ -930,9 +934,12 @@ mod live {
         assert_eq!((&report.health, report.resident), (&Health::Up, Some(24_935_136)), "{report:?}");
         assert_eq!(report.level, LevelSupport::Graded);
         assert!(report.context.is_some_and(|n| n > 0), "{report:?}");
-        let found = identify(&client, &url).await.unwrap();
+        let found = identify(&client, Whom::Address(&url), LIMIT).await.unwrap();
         assert_eq!(found.kind, ServerKind::Ollama);
-        assert!(found.models.iter().any(|name| name == "gpt-oss:120b"), "{found:?}");
+        assert!(
+            found.models.iter().any(|model| model.name == "gpt-oss:120b" && model.tools == Some(true)),
+            "{found:?}"
+        );
 
         let url = recorded(&[("/api/version", "ollama/version"), ("/api/show", "ollama/show_unknown")]).await;
         let report = probe(&client, &endpoint(Protocol::Ollama, &url), Depth::Light, Traffic::Quiet).await;

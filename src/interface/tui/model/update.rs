@@ -330,6 +330,7 @@ impl Ui {
 
     fn screen_acts(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
+            Screen::Welcome if action == Action::KeepFleet => self.discovery.keep(),
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => self.run.update(action, state, now),

@@ -102,6 +102,7 @@ impl Driven {
                     | UiEffect::Quit(_)
                     | UiEffect::Go(_)
                     | UiEffect::Fork(_)
+                    | UiEffect::KeepFleet
             );
             if !outside {
                 self.console.perform(effect).await;

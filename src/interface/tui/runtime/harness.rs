@@ -169,6 +169,8 @@ pub(crate) fn options(folder: &std::path::Path) -> ConsoleOptions {
         notify: Notify::WhenAway,
         opens: Opens::Live,
         reads: Reads::Here,
+        discovery: None,
+        keeps: None,
         forks: None,
         warnings: Vec::new(),
     }
