@@ -67,6 +67,11 @@ fn answer(stream: &mut (impl Read + Write)) {
             Ok(n) if n > 0 => request.extend_from_slice(&piece[..n]),
             _ => return,
         }
+        // A greeting of TLS is no request, and a web server says so at once.
+        if !request.starts_with(b"GET ") {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            return;
+        }
     }
     let request = String::from_utf8_lossy(&request).to_lowercase();
     let (status, body) = match () {
