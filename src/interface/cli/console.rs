@@ -143,7 +143,7 @@ fn configured(global: &Global) -> FleetWish {
 
 /// A console over a session of this process.
 fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
-    let (listener, heard) = Searched::new();
+    let (listener, heard) = Searched::new(&wish);
     let (client, starting) = start(config.clone(), wish, first, global.seed, listener)?;
     let options = ConsoleOptions { discovery: Some(heard.told()), keeps: Some(heard.keeps(config)), ..options(config) };
     over_with(client, starting, config, options)

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::config::{Address, Config};
 use crate::domain::text::CleanText;
 use crate::engine::providers::Found;
+use crate::interface::cli::args::FleetWish;
 use crate::interface::cli::choose::{Chosen, FleetSource, Listener};
 use crate::interface::cli::init::keep;
 use crate::interface::cli::offer::{offered, short};
@@ -30,9 +31,13 @@ pub(super) struct Heard {
 }
 
 impl Searched {
-    /// A search that is about to begin.
-    pub(super) fn new() -> (Self, Heard) {
-        let (tell, told) = watch::channel(Discovery { search: Search::Asking, ..Discovery::default() });
+    /// A search that is about to begin, where the wish is for one.
+    pub(super) fn new(wish: &FleetWish) -> (Self, Heard) {
+        let search = match wish {
+            FleetWish::Auto | FleetWish::Configured => Search::Asking,
+            FleetWish::Simulated | FleetWish::File(_) => Search::None,
+        };
+        let (tell, told) = watch::channel(Discovery { search, ..Discovery::default() });
         let finds = Finds::default();
         (Self { tell, finds: Arc::clone(&finds) }, Heard { told, finds })
     }
@@ -44,10 +49,14 @@ impl Searched {
             // Set once, here.
             let _ = self.finds.set(chosen.found.clone());
         }
-        self.tell.send_modify(|told| {
-            told.search = Search::Over;
-            told.offer = offer;
-        });
+        self.tell.send_modify(|told| told.offer = offer);
+    }
+}
+
+impl Drop for Searched {
+    /// However it ended, it asks no more.
+    fn drop(&mut self) {
+        self.tell.send_modify(|told| told.search = Search::Over);
     }
 }
 
@@ -106,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_console_hears_of_every_machine_as_it_answers() {
-        let (mut searched, heard) = Searched::new();
+        let (mut searched, heard) = Searched::new(&FleetWish::Auto);
         let address = |host: &str, port: u16| Address {
             host: host.to_owned(),
             url: format!("http://{host}:{port}"),
@@ -128,6 +137,8 @@ mod tests {
         let told = heard.told().borrow().clone();
         assert_eq!(told.progress(), (2, 3));
         assert_eq!((told.hosts[0].asked, told.hosts[0].found.as_slice()), (1, &["llama.cpp tiny".into()][..]));
+        drop(searched);
+        assert_eq!(heard.told().borrow().search, Search::Over);
         assert!(!told.hosts[1].name.contains('\u{1b}') && told.is_worth_telling());
     }
 }

@@ -35,7 +35,8 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let mut used = wordmark(scene, page, roomy, buf);
     used += u16::from(page.height >= 18);
     let rest = page::below(page, used);
-    let fleet_rows = (scene.state.endpoints().len() + told(scene.theme, &scene.ui.discovery, page.width).len()) as u16;
+    let fleet_rows = (scene.state.endpoints().len()
+        + told(scene.theme, &scene.ui.discovery, welcome.focus(), page.width).len()) as u16;
     let wanted = fleet_rows + 7;
     let box_rows = if roomy {
         7
@@ -200,9 +201,12 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
         name => format!("Fleet {}", CleanText::new(name)),
     };
     let focus = if welcome.focus() == WelcomeFocus::Fleet { Focus::Here } else { Focus::Away };
+    let offered = scene.ui.discovery.offer == Offer::Open;
     let other = match (welcome.focus(), fleet.is_simulated()) {
+        (WelcomeFocus::Goal, _) if offered => "tab: keep it, or another fleet",
         (WelcomeFocus::Goal, _) => "tab: another fleet",
         (WelcomeFocus::Fleet, true) => "f real fleet",
+        (WelcomeFocus::Fleet, false) if offered => "w keep it · f simulated fleet",
         (WelcomeFocus::Fleet, false) => "f simulated fleet",
     };
     let cells = padded(area).width.saturating_sub(2);
@@ -217,7 +221,7 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let tail = lacking(theme, state, cells);
     // What was asked gives way to what serves.
     let room = usize::from(area.height).saturating_sub(head.len() + state.endpoints().len() + tail.len() + 3);
-    head.extend(told(theme, discovery, wide).into_iter().take(room));
+    head.extend(told(theme, discovery, welcome.focus(), wide).into_iter().take(room));
     let endpoints = state.endpoints();
     let holds = head.len() + usize::from(!endpoints.is_empty()) + endpoints.len() + tail.len() + 2;
     let inside = padded(frame(theme, page::upper(area, holds as u16), &title, other, focus, buf));
@@ -255,14 +259,27 @@ fn searching(theme: &Theme, discovery: &Discovery, state: &State) -> Option<Vec<
         return Some(vec![word(theme, Slot::Waiting, format!("{waits} asking the configured endpoints"))]);
     }
     let mut line = vec![word(theme, Slot::Waiting, format!("{waits} looking for model servers "))];
-    line.extend(page::bar(theme, asked as f32 / of as f32, of.min(12)));
+    line.extend(page::bar(theme, asked as f32 / of as f32, of.min(8)));
     line.push(word(theme, Slot::Dim, format!(" {asked} of {of} addresses")));
     Some(line)
 }
 
-/// The machines that were asked, a line each, and the offer to keep what was found.
-fn told(theme: &Theme, discovery: &Discovery, cells: u16) -> Vec<Line<'static>> {
+/// The offer to keep what was found, and the machines that were asked, a line each.
+fn told(theme: &Theme, discovery: &Discovery, focus: WelcomeFocus, cells: u16) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    match &discovery.offer {
+        Offer::None => {}
+        Offer::Open => lines.push(Line::from(vec![
+            word(theme, Slot::Text, "Found, not configured: "),
+            word(theme, Slot::Key, if focus == WelcomeFocus::Fleet { "w" } else { "tab w" }),
+            word(theme, Slot::KeyHint, " keeps it as a fleet file"),
+        ])),
+        Offer::Kept(path) => {
+            let says = format!("Kept in {path}");
+            let says = crate::domain::text::width::cut_end(&says, usize::from(cells).saturating_sub(2)).into_owned();
+            lines.push(Line::from(word(theme, Slot::Dim, says)));
+        }
+    }
     let hosts = if discovery.is_worth_telling() { discovery.hosts.as_slice() } else { &[] };
     let names = hosts.iter().map(|host| width(&host.name)).max().unwrap_or(0).min(24);
     for host in hosts {
@@ -283,19 +300,6 @@ fn told(theme: &Theme, discovery: &Discovery, cells: u16) -> Vec<Line<'static>> 
             Span::raw(" "),
             word(theme, Slot::Dim, crate::domain::text::width::cut_end(&says, room).into_owned()),
         ]));
-    }
-    match &discovery.offer {
-        Offer::None => {}
-        Offer::Open => lines.push(Line::from(vec![
-            word(theme, Slot::Text, "Found, not configured: "),
-            word(theme, Slot::Key, "tab w"),
-            word(theme, Slot::KeyHint, " keeps it as a fleet file"),
-        ])),
-        Offer::Kept(path) => {
-            let says = format!("Kept in {path}");
-            let says = crate::domain::text::width::cut_end(&says, usize::from(cells).saturating_sub(2)).into_owned();
-            lines.push(Line::from(word(theme, Slot::Dim, says)));
-        }
     }
     lines
 }
