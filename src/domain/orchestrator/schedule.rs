@@ -26,7 +26,8 @@ impl Orchestrator {
                     self.effect(Effect::Probe(endpoint, Look::Light));
                 }
                 Timer::Silence(turn) => self.listen(turn),
-                Timer::Backoff(_) => {}
+                Timer::Strain => self.throttle(),
+                Timer::Backoff(_) | Timer::Weigh => {}
             }
         }
     }
@@ -53,6 +54,7 @@ impl Orchestrator {
             }
             self.index.refresh_paths(&self.state);
             if starts == Starts::Allowed {
+                self.weigh_goals();
                 self.fill_slots();
             }
             if !self.advance_goals() && !self.index.is_touched() {
@@ -89,6 +91,7 @@ impl Orchestrator {
             if !free {
                 continue;
             }
+            let full = full || self.is_shut_to_new(lane);
             // Beyond the first: only tasks that avoid the one endpoint with room are passed over.
             for place in places {
                 // What is under way is counted in the limit already, and goes before what is new.

@@ -11,7 +11,7 @@ mod plan;
 
 use super::{
     Attempt, Attention, ChannelCount, End, EndpointIx, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase,
-    State, Task, TaskIx, Turn,
+    State, Strain, Task, TaskIx, Turn,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
@@ -35,6 +35,8 @@ impl State {
                 self.viewers.clear();
                 self.control = None;
                 self.asking_control = None;
+                // Nor is known how this machine is pressed now: this may be another one.
+                (self.machine_at, self.throttle, self.strain) = (None, None, Strain::default());
                 self.lives.push((at, opened.clone()));
             }
             Event::SessionPaused {} => {
@@ -159,6 +161,8 @@ impl State {
             Event::MachineThrottled { throttle } => self.throttle = *throttle,
             Event::MachineSampled(sample) => {
                 self.machine.clone_from(sample);
+                self.machine_at = Some(at);
+                self.strain.follow(at, sample, &self.config.machine);
                 self.machine_history.add(at, sample);
             }
             Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {

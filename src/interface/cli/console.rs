@@ -22,6 +22,7 @@ use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
 use super::serve::listen_if_possible;
+use super::servers::room;
 use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
@@ -29,6 +30,7 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::journal::Sessions;
+use crate::engine::servers::Room;
 use crate::engine::simulator::Simulator;
 use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
@@ -105,10 +107,12 @@ struct Running {
 pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     terminal::install_panic_hook();
     let mut opening = opening;
+    // Of this console, not of a session: what one session started stays for the next.
+    let servers = room(&config);
     loop {
         let left = match opening {
-            Opening::New(wish, first) => hosted(&config, wish, first, global)?,
-            Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
+            Opening::New(wish, first) => hosted(&config, wish, first, global, servers.clone())?,
+            Opening::Resume(session, go) => resumed::resumed(&config, &session, go, servers.clone())?,
             Opening::Attach(session) => attached::attached(&config, &session, global)?,
             Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
         };
@@ -142,9 +146,15 @@ fn configured(global: &Global) -> FleetWish {
 }
 
 /// A console over a session of this process.
-fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
+fn hosted(
+    config: &Config,
+    wish: FleetWish,
+    first: Option<Box<Command>>,
+    global: &Global,
+    servers: Option<Room>,
+) -> Result<Left, CliError> {
     let (listener, heard) = Searched::new(&wish);
-    let (client, starting) = start(config.clone(), wish, first, global.seed, listener)?;
+    let (client, starting) = start(config.clone(), wish, first, global.seed, servers, listener)?;
     let options = ConsoleOptions { discovery: Some(heard.told()), keeps: Some(heard.keeps(config)), ..options(config) };
     over_with(client, starting, config, options)
 }
@@ -197,6 +207,7 @@ fn start(
     wish: FleetWish,
     first: Option<Box<Command>>,
     seed: u64,
+    servers: Option<Room>,
     mut listener: Searched,
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
@@ -206,7 +217,7 @@ fn start(
         for words in &chosen.words {
             tracing::info!("{words}");
         }
-        let engine = engine(&config, chosen.fleet, seed)?;
+        let engine = engine(&config, chosen.fleet, seed, servers.as_ref())?;
         let client = engine.connector().viewer(user(), origin(), Role::Control)?;
         if let Some(command) = first {
             client.send(*command)?;

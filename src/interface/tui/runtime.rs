@@ -7,6 +7,7 @@
 
 mod call;
 pub mod driven;
+mod logs;
 mod look;
 mod outside;
 mod past;
@@ -214,6 +215,8 @@ struct Console<C: Client, S: Stage> {
     typed: Vec<Event>,
     /// What looks for sessions beside the loop.
     desk: sessions::Desk,
+    /// What reads the log that is shown, if one is.
+    logs: logs::Follower,
     /// The past, while it is shown.
     away: Away,
 }
@@ -273,6 +276,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             resumed: None,
             typed: Vec::new(),
             desk,
+            logs: logs::Follower::default(),
             away: Away::new(reads),
         }
     }
@@ -354,6 +358,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.ui.discovery = found;
                 self.policy.want(Wish::Change);
             }
+            Some(news) = self.logs.next() => self.hear_log(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);

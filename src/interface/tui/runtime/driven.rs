@@ -103,6 +103,8 @@ impl Driven {
                     | UiEffect::Go(_)
                     | UiEffect::Fork(_)
                     | UiEffect::KeepFleet
+                    | UiEffect::FollowLog(_)
+                    | UiEffect::StopLog
             );
             if !outside {
                 self.console.perform(effect).await;
