@@ -9,6 +9,6 @@ mod launch;
 mod settings;
 
 pub use agent::Agent;
-pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, local_port};
+pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, bytes, local_port};
 pub use launch::{EnvValue, Launch, Lifetime};
 pub use settings::{AttentionSettings, MachineSettings, SessionConfig, Settings};

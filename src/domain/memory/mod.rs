@@ -20,7 +20,7 @@ mod tests;
 
 pub use words::amount;
 
-use crate::domain::fleet::{Endpoint, Fleet, MachineSettings, Nature, PoolKey, Protocol, local_port};
+use crate::domain::fleet::{Endpoint, Fleet, MachineSettings, Nature, PoolKey, Protocol, bytes, local_port};
 use crate::domain::protocol::{
     EndpointName, Health, LimitSource, MachineSampled, ModelShape, Pressure, Residence, ServerMemory, ThrottleCause,
 };
@@ -185,7 +185,7 @@ impl MemoryPlan {
             let key = e.pool();
             let model = models.iter().position(|m| *m == key).unwrap_or(rows.len());
             let port = local_port(&e.url).filter(|_| e.nature == Nature::Real);
-            let planned = e.memory_gb.map(bytes);
+            let planned = e.planned();
             let weights = known.shape.and_then(|s| s.weights).or(planned);
             let (slots, context) = (known.slots.unwrap_or(e.slots), known.context.unwrap_or(e.context));
             models.push(key);
@@ -353,11 +353,6 @@ pub fn presence(state: &State, e: &EndpointState) -> Presence {
         None if e.health == Health::Unknown => Presence::Away,
         None => Presence::Here,
     }
-}
-
-/// Bytes of a number of gigabytes (10⁹ bytes) as a person writes it: whole megabytes, so that 18.6 is 18,600,000,000.
-fn bytes(gb: f32) -> u64 {
-    (f64::from(gb.max(0.0)) * 1e3).round() as u64 * 1_000_000
 }
 
 /// What the caches of all slots take when they are full.
