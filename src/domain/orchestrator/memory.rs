@@ -8,7 +8,9 @@ use super::Orchestrator;
 use super::commands::Refusal;
 use super::index::Lane;
 use crate::domain::memory::{Fit, MemoryPlan, Verdict};
-use crate::domain::protocol::{EndpointName, Event, GoalHeld, GoalId, MachineSampled, MemoryCheck, Release, Subject};
+use crate::domain::protocol::{
+    EndpointName, Event, GoalHeld, GoalId, MachineSampled, MemoryCheck, Release, ServerStanding, Subject,
+};
 use crate::domain::state::{EndpointState, GoalMemory, GoalPhase};
 use crate::domain::text::CleanText;
 
@@ -147,7 +149,10 @@ impl Orchestrator {
         if memory == MemoryCheck::Force || !self.state.config.machine.hold_for_memory {
             return Ok(());
         }
-        let verdict = MemoryPlan::of(&self.state).judge(std::slice::from_ref(endpoint), &[]);
+        // What was started a moment ago will take what it needs, too.
+        let starts = self.state.servers.values().filter(|s| s.standing == ServerStanding::Starting);
+        let promised: Vec<EndpointName> = starts.map(|s| s.endpoint.clone()).collect();
+        let verdict = MemoryPlan::of(&self.state).judge(std::slice::from_ref(endpoint), &promised);
         if verdict.fit == Fit::No { Err(format!("it {verdict}")) } else { Ok(()) }
     }
 }

@@ -61,6 +61,7 @@ impl Orchestrator {
 
     /// What needs the operator is said after the event that made it so, and may be missing, or out of date.
     fn finish_attention(&mut self) {
+        self.calm_servers();
         for (id, phase) in self.state.goals().iter().map(|g| (g.id, g.phase.clone())).collect::<Vec<_>>() {
             match phase {
                 GoalPhase::Draft => self.ask_for_review(id),

@@ -8,6 +8,7 @@ mod faults;
 mod memory;
 mod properties;
 mod schedule;
+mod servers;
 mod talk;
 mod watch;
 mod world;
