@@ -202,6 +202,10 @@ impl MemoryPlan {
                 model,
             });
         }
+        // What is simulated is held against its budget only, not against a machine that it is not on.
+        let nothing = MachineSampled::default();
+        let real = rows.is_empty() || rows.iter().any(|r| r.port.is_some());
+        let machine = if real { machine } else { &nothing };
         let reserve = reserve(machine.total, settings);
         let limit = limit(machine, reserve, settings);
         let (pressure, tight_percent) = (machine.pressure, settings.tight_percent);

@@ -112,8 +112,8 @@ fn addresses(args: &InitArgs, config: &Config) -> Result<Vec<Address>, CliError>
     for endpoint in &config.fleet.endpoints {
         let url = endpoint.pool().url;
         let origin = config.origin(&format!("endpoint.{}.url", endpoint.name)).map(|origin| origin.layer);
-        if matches!(origin, Some(Layer::User | Layer::FleetFile))
-                && !addresses.iter().any(|address| address.url == url) {
+        if matches!(origin, Some(Layer::User | Layer::FleetFile)) && !addresses.iter().any(|address| address.url == url)
+        {
             let host = addresses_of(&url, &[]).ok().and_then(|all| all.into_iter().next()).map(|address| address.host);
             addresses.push(Address { host: host.unwrap_or_else(|| url.clone()), place: place_of(&url), url });
         }
