@@ -346,6 +346,11 @@ pub fn presence(state: &State, e: &EndpointState) -> Presence {
     if e.config.nature == Nature::Simulated {
         return by_request;
     }
+    // One that Baton starts takes its memory from now on, though it does not answer yet.
+    let starts = state.servers.get(&e.config.name).is_some_and(|s| !s.standing.is_over());
+    if matches!(e.health, Health::Down { .. } | Health::Unknown) && e.config.protocol != Protocol::Ollama && starts {
+        return Presence::Here;
+    }
     if matches!(e.health, Health::Down { .. }) {
         return Presence::Away;
     }
