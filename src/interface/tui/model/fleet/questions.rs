@@ -123,7 +123,7 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
         IdleWhy::Paused => "the session is paused; P resumes it".to_owned(),
         IdleWhy::Limit => "the goal runs as many at once as you allow; the next to end frees a place".to_owned(),
         IdleWhy::Down => "it does not answer; ctrl-r probes it now".to_owned(),
-        why @ (IdleWhy::Memory | IdleWhy::Throttled) => why.sentence().to_owned(),
+        other => other.sentence().to_owned(),
     })
 }
 
