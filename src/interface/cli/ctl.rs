@@ -151,23 +151,25 @@ enum What {
         #[arg(long, value_name = "GB")]
         memory_gb: Option<f32>,
     },
-    /// Start, stop or restart the server of an endpoint.
+    /// Start, stop or restart the server of an endpoint that has a `launch`.
     Server {
         /// Which of the three.
+        #[arg(value_name = "VERB")]
         verb: ServerChoice,
         /// The endpoint.
         endpoint: String,
-        /// Though it does not fit into memory.
+        /// Start it though its model does not fit into memory.
         #[arg(long)]
         force: bool,
     },
     /// Load or unload the model of an endpoint, where its server can.
     Model {
         /// Which of the two.
+        #[arg(value_name = "VERB")]
         verb: ModelChoice,
         /// The endpoint.
         endpoint: String,
-        /// Though it does not fit into memory.
+        /// Load it though it does not fit into memory.
         #[arg(long)]
         force: bool,
     },
@@ -183,6 +185,26 @@ enum What {
     },
 }
 
+/// What is done with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ServerChoice {
+    /// See that it runs.
+    Start,
+    /// End it; what runs there goes on elsewhere, or waits.
+    Stop,
+    /// End it and start it anew.
+    Restart,
+}
+
+/// What is done with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ModelChoice {
+    /// Into memory.
+    Load,
+    /// Out of memory.
+    Unload,
+}
+
 /// A reasoning level, or none of one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LevelChoice {
@@ -194,26 +216,6 @@ enum LevelChoice {
     High,
     /// As the agent or the session has it.
     Inherited,
-}
-
-/// What is to be done with a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ServerChoice {
-    /// See that it runs.
-    Start,
-    /// End it.
-    Stop,
-    /// End it and start it with what the fleet file says now.
-    Restart,
-}
-
-/// What is to be done with a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ModelChoice {
-    /// Into memory.
-    Load,
-    /// Out of memory.
-    Unload,
 }
 
 /// Gives one command.
@@ -310,26 +312,28 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             let edit = EndpointEdit { slots: *slots, context: *context, tiers, memory_gb: *memory_gb };
             Command::EditEndpoint { endpoint: name("endpoint", endpoint)?, edit }
         }
-        What::Server { verb, endpoint, force } => {
-            let verb = match verb {
-                ServerChoice::Start => ServerVerb::Start,
-                ServerChoice::Stop => ServerVerb::Stop,
-                ServerChoice::Restart => ServerVerb::Restart,
-            };
-            Command::Server { endpoint: name("endpoint", endpoint)?, verb, memory: heed(*force) }
-        }
-        What::Model { verb, endpoint, force } => {
-            let verb = match verb {
-                ModelChoice::Load => ModelVerb::Load,
-                ModelChoice::Unload => ModelVerb::Unload,
-            };
-            Command::Model { endpoint: name("endpoint", endpoint)?, verb, memory: heed(*force) }
-        }
         What::Goal { text, review } => goal_of(text, config, if *review { Review::Ask } else { Review::Auto })?,
         What::Probe { endpoint } => {
             let endpoint: Option<EndpointName> = endpoint.as_deref().map(|e| name("endpoint", e)).transpose()?;
             Command::Probe(endpoint)
         }
+        What::Server { verb, endpoint, force } => Command::Server {
+            endpoint: name("endpoint", endpoint)?,
+            verb: match verb {
+                ServerChoice::Start => ServerVerb::Start,
+                ServerChoice::Stop => ServerVerb::Stop,
+                ServerChoice::Restart => ServerVerb::Restart,
+            },
+            memory: memory(*force),
+        },
+        What::Model { verb, endpoint, force } => Command::Model {
+            endpoint: name("endpoint", endpoint)?,
+            verb: match verb {
+                ModelChoice::Load => ModelVerb::Load,
+                ModelChoice::Unload => ModelVerb::Unload,
+            },
+            memory: memory(*force),
+        },
         What::End => Command::EndSession,
         What::Raw { text: json } => {
             serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
@@ -343,8 +347,8 @@ fn goal_id(word: &str) -> Result<GoalId, CliError> {
     word.parse().map_err(|error| CliError::Usage(format!("{word:?} is no goal: {error}")))
 }
 
-/// What a flag that forces means.
-pub(super) fn heed(force: bool) -> MemoryCheck {
+/// What a flag says of memory.
+pub(super) fn memory(force: bool) -> MemoryCheck {
     if force { MemoryCheck::Force } else { MemoryCheck::Heed }
 }
 
