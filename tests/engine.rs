@@ -7,8 +7,8 @@ use std::sync::Arc;
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    AttemptEnd, Author, Channel, Command, Event, GoalOptions, Level, LevelScope, Name, Outcome, Partial, PlanSource,
-    Record, Role, StopScope, Subject, TaskId,
+    AttemptEnd, Author, Channel, Command, Event, GoalOptions, Level, LevelScope, MemoryCheck, ModelVerb, Name, Outcome,
+    Partial, PlanSource, Record, Residence, Role, StopScope, Subject, TaskId,
 };
 use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
@@ -433,5 +433,56 @@ async fn a_session_is_one_process_s_and_an_unfinished_line_is_cut_kept_and_told(
     let told = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Other(_), text } if text.contains("torn-1.txt"));
     assert!(rig.until(|_, e| told(e)).await);
     assert_eq!(std::fs::read(rig.folder.path().join("test/torn-1.txt")).unwrap(), br#"{"seq":99,"at":1,"ev"#);
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_model_is_unloaded_with_what_it_frees_and_loaded_again() {
+    let endpoints = vec![sim("o", Protocol::Ollama, 1), sim("l", Protocol::LlamaCpp, 1)];
+    let mut rig = Rig::new(endpoints, vec![agent("worker", "o", None)]).await;
+    let order = |rig: &Rig, endpoint: &str, verb| {
+        let command = Command::Model { endpoint: Name::slug(endpoint), verb, memory: MemoryCheck::Heed };
+        rig.client.send(command).unwrap();
+    };
+    // What came of an order.
+    let came = async |rig: &mut Rig, verb: ModelVerb| {
+        let mut came = None;
+        let done = rig.until(|_, e| {
+            if let Event::ModelMoved(moved) = e
+                && moved.verb == verb
+            {
+                came = Some(moved.clone());
+            }
+            came.is_some()
+        });
+        assert!(done.await);
+        came.unwrap()
+    };
+    // The probe after it: an order is judged by what that found.
+    let stands = async |rig: &mut Rig, endpoint: &str, residence: Residence, resident: Option<u64>| {
+        let is_so = |state: &State| {
+            state.find_endpoint(&Name::slug(endpoint)).is_some_and(|ix| {
+                let e = state.endpoint(ix);
+                (e.residence, e.resident) == (Some(residence), resident)
+            })
+        };
+        assert!(is_so(&rig.state) || rig.until(|state, _| is_so(state)).await);
+    };
+    let held = Some(16_000_000_000);
+    stands(&mut rig, "o", Residence::Loaded, held).await;
+    order(&rig, "o", ModelVerb::Unload);
+    let moved = came(&mut rig, ModelVerb::Unload).await;
+    assert_eq!((moved.failed, moved.held), (None, held));
+    stands(&mut rig, "o", Residence::Unloaded, None).await;
+    order(&rig, "o", ModelVerb::Load);
+    assert_eq!(came(&mut rig, ModelVerb::Load).await.failed, None);
+    stands(&mut rig, "o", Residence::Loaded, held).await;
+    let ix = rig.state.find_endpoint(&Name::slug("o")).unwrap();
+    assert_eq!(rig.state.endpoint(ix).shape.and_then(|shape| shape.weights), held);
+    // A llama-server has its model for as long as it runs, and says so.
+    stands(&mut rig, "l", Residence::Loaded, None).await;
+    order(&rig, "l", ModelVerb::Unload);
+    let failed = came(&mut rig, ModelVerb::Unload).await.failed.unwrap();
+    assert!(failed.contains("start or stop the server itself"), "{failed}");
     rig.close().await;
 }

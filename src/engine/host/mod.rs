@@ -9,6 +9,7 @@ mod clock;
 mod coalesce;
 mod expand;
 mod local;
+mod models;
 mod probing;
 mod repeat;
 mod run;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::expand::expand;
+use super::models::Moving;
 use super::probing::{Ours, Probing};
 use super::servers::Serving;
 use super::turn::{PhaseCell, Turn};
@@ -71,7 +72,8 @@ pub(super) struct Host {
     pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
     probing: Probing,
-    /// Requests and drains; dropped with the host.
+    moving: Moving,
+    /// Requests, drains, and models on the move; dropped with the host.
     pub(super) tasks: JoinSet<()>,
     pub(super) inputs: mpsc::Sender<Input>,
     input_queue: mpsc::Receiver<Input>,
@@ -107,6 +109,7 @@ impl Host {
             texts,
             serving,
             live: BTreeMap::new(),
+            moving: Moving::default(),
             probing: Probing::default(),
             tasks: JoinSet::new(),
             inputs,
@@ -347,7 +350,12 @@ impl Host {
             Effect::StopTurn(turn) => self.stop_turn(turn),
             Effect::Probe(endpoint, look) => self.probe(orchestrator, &endpoint, look),
             Effect::Server(endpoint, verb) => self.serve(orchestrator, &endpoint, verb),
-            Effect::Model(..) => {}
+            Effect::Model(name, verb) => {
+                let endpoint = orchestrator.state().config.fleet.endpoint(&name).cloned();
+                if let Some(endpoint) = endpoint {
+                    self.moving.begin((&self.client, endpoint), verb, (&mut self.tasks, &self.inputs));
+                }
+            }
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }

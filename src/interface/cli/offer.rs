@@ -4,12 +4,18 @@
 //! capability). Invariants: nothing is loaded by being offered, only models that run or, where none does, one that the
 //! first request would load; what a server does not tell is assumed small, and said to be.
 
+use super::choose::limit;
+use crate::config::{Config, Place, place_of};
 use crate::domain::fleet::{Api, Endpoint, Nature};
 use crate::domain::protocol::{EndpointName, LevelSupport, Name, TierName};
-use crate::engine::providers::{Found, FoundModel, Loaded, Readiness, ServerKind};
+use crate::domain::text::CleanText;
+use crate::engine::providers::{Client, Found, FoundModel, Loaded, Readiness, ServerKind, look_closer};
 
 /// The context of a request, in tokens, where a server does not tell: small enough for any.
 pub(crate) const UNKNOWN_CONTEXT: u32 = 8_192;
+
+/// The longest title in characters.
+const TITLE: usize = 60;
 
 /// The most endpoints of one server that are made of themselves: what stands in front of many machines may list hundreds.
 pub(crate) const MOST: usize = 8;
@@ -74,11 +80,11 @@ pub(crate) fn short(model: &str) -> &str {
 
 /// An endpoint for a model of a server.
 pub(crate) fn endpoint_of(found: &Found, model: &FoundModel, name: EndpointName, tiers: Vec<TierName>) -> Endpoint {
-    let short = short(&model.name);
-    let title = if short.is_empty() || model.name == STARTED { found.kind.name() } else { short };
+    let short = CleanText::one_line(short(&model.name));
+    let title = if short.trim().is_empty() || model.name == STARTED { found.kind.name() } else { short.as_str() };
     Endpoint {
         name,
-        title: Some(title.to_owned()),
+        title: Some(title.chars().take(TITLE).collect()),
         tiers,
         protocol: found.kind.protocol(),
         url: found.url.clone(),
@@ -114,9 +120,9 @@ pub(crate) fn name_by_place(found: &Found) -> EndpointName {
 fn place(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
-    let at = match crate::config::place_of(url) {
-        crate::config::Place::Here => authority.rsplit(':').next().unwrap_or_default().to_owned(),
-        crate::config::Place::Elsewhere => authority.to_owned(),
+    let at = match place_of(url) {
+        Place::Here => authority.rsplit(':').next().unwrap_or_default().to_owned(),
+        Place::Elsewhere => authority.to_owned(),
     };
     let path = rest.split_once('/').map_or("", |(_, path)| path);
     if path.is_empty() { at } else { format!("{at}-{path}") }
@@ -131,4 +137,18 @@ pub(crate) fn untaken(name: &EndpointName, taken: &[EndpointName]) -> EndpointNa
     let stem: String = name.as_str().chars().take(58).collect();
     let mut numbered = (2..).map(|n: u32| Name::slug(&format!("{stem}-{n}")));
     numbered.find(|name: &EndpointName| !taken.contains(name)).unwrap_or_else(|| name.clone())
+}
+
+/// Asks servers that tell more when asked for a model about those that are offered.
+pub(crate) async fn look_closer_at_offered(client: &Client, config: &Config, found: &mut [Found]) {
+    for found in found.iter_mut().filter(|found| found.kind == ServerKind::Ollama) {
+        let limit = limit(config, place_of(&found.url));
+        let named = config.fleet.endpoints.iter().filter(|e| e.pool().url == found.url).map(|e| e.model.clone());
+        let offered: Vec<String> = offered(found).into_iter().map(|model| model.name).chain(named).collect();
+        let mut models = std::mem::take(&mut found.models);
+        for model in models.iter_mut().filter(|model| offered.contains(&model.name)).take(MOST) {
+            look_closer(client, found, model, limit).await;
+        }
+        found.models = models;
+    }
 }

@@ -459,8 +459,8 @@ pub(super) fn shown(shown: &Value, model: &mut FoundModel) {
     model.parameters = parameters.filter(|n| *n > 0).or(model.parameters);
 }
 
-/// `20B`, `7.6B`, `781K`, `8x7B` as a number.
-pub(super) fn parameters(words: &str) -> Option<u64> {
+/// `20B`, `7.6B`, `781K`, `8x7B` as a number of parameters.
+pub fn parameters(words: &str) -> Option<u64> {
     let words = words.trim();
     let unit = match words.chars().last()?.to_ascii_uppercase() {
         'K' => 1e3,

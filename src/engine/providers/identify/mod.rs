@@ -21,6 +21,7 @@ use crate::domain::fleet::{Endpoint, Protocol};
 use crate::domain::protocol::LevelSupport;
 use crate::domain::text::CleanText;
 pub use around::{AT_ONCE, Address, Asked, discover};
+pub use judge::parameters;
 use judge::{MOST, Question, Verdict, judge};
 
 /// A kind of server.

@@ -367,6 +367,7 @@ impl Ui {
 
     fn screen_acts(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
+            Screen::Welcome if action == Action::KeepFleet => self.discovery.keep(),
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => match self.run.selected_endpoint() {
