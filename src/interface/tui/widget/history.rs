@@ -10,17 +10,17 @@ use super::super::theme::{GlyphSet, Theme};
 const STEPS: [&str; 7] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇"];
 const ASCII_STEPS: [&str; 7] = ["_", ".", "-", "=", "+", "*", "#"];
 
-/// Values folded into so many cells, the highest of each: a peak is what one looks for. Fewer values than cells stand at
-/// the right end, where now is.
+/// Values folded into so many cells, the highest of each: a peak is what one looks for. Of fewer values than cells each
+/// takes several.
 pub fn folded(values: &[Option<f32>], cells: usize) -> Vec<Option<f32>> {
-    let n = values.len().min(cells);
-    let mut out = vec![None; cells - n];
-    out.extend((0..n).map(|i| {
-        let (from, to) = (i * values.len() / n, (i + 1) * values.len() / n);
-        let told = values.get(from..to).into_iter().flatten().flatten().copied().filter(|v| v.is_finite());
-        told.reduce(f32::max)
-    }));
-    out
+    let n = values.len();
+    let cell = |i: usize| {
+        let from = i * n / cells;
+        let to = ((i + 1) * n / cells).max(from + 1);
+        let told = values.get(from..to.min(n)).into_iter().flatten().flatten().copied();
+        told.filter(|v| v.is_finite()).reduce(f32::max)
+    };
+    (0..cells).map(cell).collect()
 }
 
 /// The highest of what was told; 0 where nothing was.
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn what_was_not_told_is_empty_and_nothing_is_low() {
         let values = [None, Some(0.0), Some(0.5), Some(1.0)];
-        assert_eq!(track(&values, 4, 1.0, &Theme::plain()), " ▁▄▇");
-        assert_eq!(track(&values, 6, 1.0, &Theme::plain()), "   ▁▄▇", "what is new stands at the right");
+        assert_eq!(track(&values, 4, 1.0, &Theme::plain()), " ▁▄▇", "told to be nothing is not the same as not told");
+        assert_eq!(track(&values, 8, 1.0, &Theme::plain()), "  ▁▁▄▄▇▇");
         assert_eq!(track(&values, 2, 1.0, &Theme::plain()), "▁▇");
         let mut ascii = Theme::plain();
         ascii.glyphs = GlyphSet::Ascii;

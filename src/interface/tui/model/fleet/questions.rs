@@ -79,6 +79,11 @@ pub fn memory(plan: &MemoryPlan, e: &EndpointState) -> ModelMemory {
     }
 }
 
+/// What is left for caches when every model is loaded; none where no model takes anything of this machine.
+pub fn headroom(plan: &MemoryPlan) -> Option<u64> {
+    plan.headroom().filter(|_| !plan.rows.is_empty())
+}
+
 /// How many ready tasks wait for a slot of an endpoint's pool.
 pub fn ready(queue: &BTreeMap<TaskIx, Queued>, state: &State, e: &EndpointState) -> u32 {
     queue.values().filter(|q| state.endpoint(q.endpoint).pool == e.pool).count() as u32

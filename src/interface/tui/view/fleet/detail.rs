@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::words::{age, gb, is_down, odd, protocol};
 use super::{histories, slots};
+use crate::domain::fleet::Nature;
 use crate::domain::memory::MemoryPlan;
 use crate::domain::protocol::{Health, Intake};
 use crate::domain::state::EndpointIx;
@@ -119,7 +120,7 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, told: Slots, (cells, heig
         fact("KV at full context", gb(m.kv)),
     ];
     out.extend(facts(theme, memory, cells));
-    out.push(Line::from(word(theme, Slot::Heading, "last 10 minutes")));
+    out.push(Line::from(word(theme, Slot::Heading, histories::title(scene.now))));
     let rows = if height >= 30 { 2 } else { 1 };
     out.extend(histories::of_endpoint(scene, e, usize::from(cells), rows));
     out.extend(about(scene, ix, cells));
@@ -131,6 +132,8 @@ fn slot_lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16) -> Vec<Line<'static
     let rows = slots::rows(scene, ix, cells);
     let area = Rect::new(0, 0, cells, rows as u16);
     let mut buf = Buffer::empty(area);
+    // Their ground is the screen's.
+    buf.set_style(area, scene.theme.style(Slot::Text));
     for n in 0..rows {
         slots::row(scene, ix, n, Rect { y: n as u16, height: 1, ..area }, &mut buf);
     }
@@ -199,6 +202,9 @@ fn about(scene: &Scene<'_>, ix: EndpointIx, cells: u16) -> Vec<Line<'static>> {
         }
         None if e.config.launch.is_some() => {
             out.push(Line::from(word(theme, Slot::Dim, "Baton can start it: s")));
+        }
+        None if e.config.nature == Nature::Simulated => {
+            out.push(Line::from(word(theme, Slot::Dim, "Simulated: it begins and ends with Baton.")));
         }
         None => {
             let words = "Baton did not start it; a `launch` in the fleet file lets it.";

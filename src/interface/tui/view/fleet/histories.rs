@@ -1,4 +1,4 @@
-//! Histories with their names and what they are now: ten minutes each, in plain blocks.
+//! Histories with their names and what they are now: ten minutes at most, in plain blocks.
 //!
 //! Not here: how a picture is made ([`crate::interface::tui::widget::history`]).
 
@@ -30,6 +30,20 @@ struct Picture {
     slot: fn(f32) -> Slot,
 }
 
+/// How many beats are shown, and in words: as long as the session is old, in whole steps of two minutes, so that a young
+/// one fills its pictures.
+fn span(now: Micros) -> (usize, String) {
+    const STEP: usize = 24;
+    let old = usize::try_from(now.0 / Track::BEAT.0).unwrap_or(usize::MAX).saturating_add(1);
+    let beats = old.clamp(1, Track::LENGTH).div_ceil(STEP) * STEP;
+    (beats, format!("last {} minutes", beats as u64 * Track::BEAT.0 / 60_000_000))
+}
+
+/// What is above the pictures.
+pub(super) fn title(now: Micros) -> String {
+    span(now).1
+}
+
 /// What the last value is, or that nobody told.
 fn now_of(values: &[Option<f32>], words: impl Fn(f32) -> String) -> String {
     values.last().copied().flatten().map_or_else(|| "–".to_owned(), words)
@@ -53,17 +67,18 @@ fn bad(value: f32) -> Slot {
 }
 
 fn percent(name: &'static str, track: &Track, now: Micros) -> Picture {
-    let values = track.held(now, Track::LENGTH);
+    let values = track.held(now, span(now).0);
     let now = now_of(&values, |v| format!("{:.0} %", v * 100.0));
     Picture { name, values, top: 1.0, now, slot: spark }
 }
 
 /// The machine's.
 fn machine(history: &MachineHistory, now: Micros) -> Vec<Picture> {
-    let levels = history.pressure.held(now, Track::LENGTH);
+    let beats = span(now).0;
+    let levels = history.pressure.held(now, beats);
     let word = |v: f32| ["normal", "warning", "critical"][(v as usize).min(2)].to_owned();
-    let swap = history.swap.held(now, Track::LENGTH);
-    let watts = history.watts.held(now, Track::LENGTH);
+    let swap = history.swap.held(now, beats);
+    let watts = history.watts.held(now, beats);
     // Less than a gigabyte of swap looks like little.
     let (most_swap, most_watts) = (peak(&swap).max(1e9), peak(&watts).max(1.0));
     vec![
@@ -97,11 +112,11 @@ fn machine(history: &MachineHistory, now: Micros) -> Vec<Picture> {
 
 /// An endpoint's.
 fn endpoint(e: &EndpointState, now: Micros) -> Vec<Picture> {
-    let history = &e.history;
-    let seconds = history.first_token.held(now, Track::LENGTH);
+    let (history, beats) = (&e.history, span(now).0);
+    let seconds = history.first_token.held(now, beats);
     let beat = Track::BEAT.0 as f32 / 1e6;
-    let speed: Vec<_> = history.tokens.summed(now, Track::LENGTH).into_iter().map(|v| v.map(|v| v / beat)).collect();
-    let errors = history.errors.summed(now, Track::LENGTH);
+    let speed: Vec<_> = history.tokens.summed(now, beats).into_iter().map(|v| v.map(|v| v / beat)).collect();
+    let errors = history.errors.summed(now, beats);
     // The sum of no numbers is minus nothing.
     let failed = errors.iter().flatten().sum::<f32>().abs();
     let live = e.tokens.rate(now);
@@ -165,7 +180,7 @@ fn lines(theme: &Theme, pictures: &[Picture], cells: usize, rows: usize) -> Vec<
 }
 
 fn draw(theme: &Theme, picture: &Picture, cells: usize, rows: usize) -> Vec<Vec<Span<'static>>> {
-    let room = cells.saturating_sub(NAME + NOW + 2).min(Track::LENGTH);
+    let room = cells.saturating_sub(NAME + NOW + 2);
     let values = folded(&picture.values, room);
     let signs = chart(&picture.values, room, rows, picture.top, theme);
     let last = rows.saturating_sub(1);

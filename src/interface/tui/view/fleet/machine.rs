@@ -8,11 +8,12 @@ use ratatui::text::{Line, Span};
 use super::words::gb;
 use crate::domain::protocol::{Gpu, MachineSampled, Pressure};
 use crate::domain::text::CleanText;
+use crate::domain::text::width::width;
 use crate::interface::tui::model::fleet::parts::{Kind, parts};
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 use crate::interface::tui::view::page::{bar, facts, word};
-use crate::interface::tui::widget::figure::gigabytes_tenths;
+use crate::interface::tui::widget::figure::{gigabytes, gigabytes_tenths};
 use crate::interface::tui::widget::history::shares;
 
 /// The sign and colour of a part: told apart without colour too.
@@ -61,7 +62,7 @@ fn steady(bytes: Option<u64>) -> String {
 }
 
 /// What the bar is made of, each part with its sign.
-fn legend(theme: &Theme, m: &MachineSampled) -> Vec<Fact> {
+fn legend(theme: &Theme, m: &MachineSampled, figure: fn(u64) -> String) -> Vec<Fact> {
     parts(m)
         .into_iter()
         .map(|(kind, bytes)| {
@@ -71,14 +72,14 @@ fn legend(theme: &Theme, m: &MachineSampled) -> Vec<Fact> {
             vec![
                 word(theme, slot, sign),
                 word(theme, Slot::Dim, format!("{} ", kind.word())),
-                word(theme, Slot::Text, steady(Some(bytes))),
+                word(theme, Slot::Text, figure(bytes)),
             ]
         })
         .collect()
 }
 
 /// `used 169.6 = app 61.8 + wired 106.5 + compressed 1.3`, where that is told.
-fn sum(theme: &Theme, m: &MachineSampled) -> Option<Line<'static>> {
+fn sum(theme: &Theme, m: &MachineSampled, cells: usize) -> Option<Line<'static>> {
     let used: Vec<_> = parts(m).into_iter().filter(|(kind, _)| kind.is_used()).collect();
     if used.len() < 2 {
         return None;
@@ -93,20 +94,24 @@ fn sum(theme: &Theme, m: &MachineSampled) -> Option<Line<'static>> {
         spans.push(word(theme, Slot::Text, steady(Some(bytes))));
     }
     spans.push(word(theme, Slot::Dim, " GB"));
-    Some(Line::from(spans))
+    let wide: usize = spans.iter().map(|s| width(&s.content)).sum();
+    // Cut it would not add up; the parts stand above.
+    (wide <= cells).then(|| Line::from(spans))
 }
 
 /// Memory in two or three lines: the bar, what it is made of, what may grow.
 pub(super) fn brief(scene: &Scene<'_>, grow: Option<u64>, cells: usize) -> Vec<Line<'static>> {
     let (theme, m) = (scene.theme, &scene.state.machine);
     let mut lines = vec![memory_bar(theme, m, cells)];
-    let swap = m.swap_used();
+    // Whole gigabytes: there is little room.
+    let whole = |bytes: u64| format!("{:>3}", gigabytes(bytes));
+    let told = |bytes: Option<u64>| bytes.map_or_else(|| "  –".to_owned(), whole);
     let mut last = vec![
-        fact(theme, "KV can grow", steady(grow)),
-        fact(theme, "swap", steady(swap)),
-        fact(theme, "GPU limit", gb(m.gpu_limit().map(|l| l.bytes))),
+        fact(theme, "swap", told(m.swap_used())),
+        fact(theme, "KV can grow", told(grow)),
+        fact(theme, "GPU limit", told(m.gpu_limit().map(|l| l.bytes))),
     ];
-    let mut all = legend(theme, m);
+    let mut all = legend(theme, m, whole);
     all.append(&mut last);
     lines.extend(facts(theme, all, cells as u16));
     lines
@@ -115,8 +120,8 @@ pub(super) fn brief(scene: &Scene<'_>, grow: Option<u64>, cells: usize) -> Vec<L
 /// Memory in full.
 pub(super) fn memory(theme: &Theme, m: &MachineSampled, cells: usize) -> Vec<Line<'static>> {
     let mut lines = vec![memory_bar(theme, m, cells)];
-    lines.extend(facts(theme, legend(theme, m), cells as u16));
-    lines.extend(sum(theme, m));
+    lines.extend(facts(theme, legend(theme, m, |bytes| steady(Some(bytes))), cells as u16));
+    lines.extend(sum(theme, m, cells));
     let swap = match (m.swap_used(), m.swap_total) {
         (Some(used), Some(total)) if total > 0 => format!("{} of {}", steady(Some(used)), gigabytes_tenths(total)),
         (used, _) => steady(used),

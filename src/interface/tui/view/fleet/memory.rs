@@ -7,6 +7,7 @@ use ratatui::text::Line;
 
 use super::{histories, machine, models};
 use crate::domain::memory::MemoryPlan;
+use crate::interface::tui::model::fleet::questions;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::Slot;
 use crate::interface::tui::view::page::{self, word};
@@ -44,7 +45,7 @@ fn lines(scene: &Scene<'_>, cells: u16, height: u16) -> Vec<Line<'static>> {
     }
     let wide = usize::from(cells);
     if height <= 4 {
-        return machine::brief(scene, MemoryPlan::of(scene.state).headroom(), wide);
+        return machine::brief(scene, questions::headroom(&MemoryPlan::of(scene.state)), wide);
     }
     let mut lines = machine::memory(theme, m, wide);
     lines.extend(machine::rest(theme, m, wide));
@@ -56,7 +57,7 @@ fn lines(scene: &Scene<'_>, cells: u16, height: u16) -> Vec<Line<'static>> {
     let charts = |rows| histories::of_machine(scene, wide, rows);
     let room = usize::from(height).saturating_sub(lines.len() + models.len() + 3);
     let rows = (1..=3).rev().find(|rows| charts(*rows).len() <= room).unwrap_or(1);
-    lines.push(heading(scene, "last 10 minutes"));
+    lines.push(heading(scene, &histories::title(scene.now)));
     lines.extend(charts(rows));
     let simulated = scene.state.config.fleet.is_simulated();
     let of = if simulated { "models, as if they were loaded: simulated" } else { "models" };

@@ -64,7 +64,9 @@ fn divide(area: Rect, (wish, least): (u16, u16)) -> Areas {
         16..24 => (3, 4),
         _ => (rows / 4, rows / 4),
     };
-    let top = rows - memory - detail;
+    // What the strips do not need tells more of the selected one.
+    let top = (rows - memory - detail).min(wish.max(3));
+    let detail = rows - memory - top;
     Areas { strips: inner(1, top), detail: inner(top + 2, detail), memory: inner(top + detail + 3, memory) }
 }
 

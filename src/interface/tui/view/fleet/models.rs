@@ -88,7 +88,7 @@ fn limits(scene: &Scene<'_>, plan: &MemoryPlan, cells: usize) -> Vec<Line<'stati
             word(theme, if over { Slot::Error } else { Slot::Strong }, gb(Some(held))),
             word(theme, Slot::Dim, format!(" of {limit}")),
         ],
-        fact("KV can grow", gb(plan.headroom())),
+        fact("KV can grow", gb(questions::headroom(plan))),
     ];
     if plan.reserve > 0 {
         all.push(fact("kept free", gb(Some(plan.reserve))));

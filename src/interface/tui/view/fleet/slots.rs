@@ -52,7 +52,7 @@ pub(super) fn row(scene: &Scene<'_>, ix: EndpointIx, n: usize, area: Rect, buf: 
         if at >= count(scene, ix) {
             return;
         }
-        let cell = Rect { x: area.x + wide * i as u16, width: wide.saturating_sub(1), ..area };
+        let cell = Rect { x: area.x + wide * i as u16, width: wide.saturating_sub(2), ..area };
         slot(scene, ix, at, cell, buf);
     }
 }

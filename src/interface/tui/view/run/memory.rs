@@ -139,7 +139,7 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             (true, _) => vec![here],
             (false, _) => vec![
                 format!("free {}", gigabytes(free)),
-                format!("KV can grow {}", told(plan.headroom())),
+                format!("KV can grow {}", told(questions::headroom(&plan))),
                 format!("swap {}", told(m.swap_used())),
                 format!("GPU limit {}", told(m.gpu_limit().map(|l| l.bytes))),
             ],
