@@ -69,7 +69,10 @@ impl World {
             "[[endpoint]]\nname = \"one\"\ntiers = [\"t\"]\nprotocol = \"llama.cpp\"\nurl = \"http://127.0.0.1:{}\"\nmodel = \"m\"\nslots = 2\ncontext = 4096\n{launch}",
             self.port
         );
-        std::fs::write(self.path(name), text).unwrap();
+        // Whole at any time: a Baton that was started before may be reading it.
+        let fresh = self.path(&format!("{name}.new"));
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(fresh, self.path(name)).unwrap();
         self.path(name)
     }
 
