@@ -40,8 +40,7 @@ fn story(total: u64) -> Story {
 }
 
 fn on(story: &Story, endpoint: &str) -> Ui {
-    let mut ui = Ui::default();
-    ui.screen = Screen::Fleet;
+    let mut ui = Ui { screen: Screen::Fleet, ..Ui::default() };
     ui.fleet.select(story.state.find_endpoint(&name(endpoint)).unwrap(), &story.state);
     ui
 }
