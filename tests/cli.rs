@@ -183,6 +183,30 @@ fn a_goal_is_planned_and_printed_as_a_plan_that_can_be_checked() {
 }
 
 #[test]
+fn a_plan_that_does_not_fit_into_memory_starts_nothing_unless_it_is_forced() {
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    std::fs::create_dir_all(home.path().join("config/baton")).unwrap();
+    home.file("config/baton/baton.toml", "[machine]\nbudget_gb = 50\n");
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(3), "{}", told.err);
+    let sum =
+        "g1 waits for memory: it needs 131 GB more: GPT 80 + Qwen 35 + Athene 16; 50 GB are left of 50 (your budget)";
+    assert!(told.err.contains(sum), "{}", told.err);
+    assert!(told.err.contains("--force-memory") && told.err.contains("force g1`"), "{}", told.err);
+    let journal = home.journal();
+    assert!(journal.contains("goal.held") && !journal.contains("turn.started"));
+    let home = Home::new();
+    home.file("small.yaml", SMALL);
+    std::fs::create_dir_all(home.path().join("config/baton")).unwrap();
+    home.file("config/baton/baton.toml", "[machine]\nbudget_gb = 50\n");
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim", "--force-memory"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.err.contains("g1 starts though memory is short"), "{}", told.err);
+    assert!(home.journal().contains("\"forced\""));
+}
+
+#[test]
 fn the_small_commands_answer() {
     let home = Home::new();
     let told = home.run(&["config", "show"]);

@@ -37,7 +37,7 @@ impl World {
     }
 
     fn sessions(&self) -> Sessions {
-        Sessions::new(&self.path("sessions"))
+        Sessions::new(self.path("sessions"))
     }
 
     fn session(&self, name: &str, endpoint: &Endpoint, room: &Room) -> Session {

@@ -126,6 +126,11 @@ impl Endpoint {
         self.nature == Nature::Real && self.protocol != Protocol::Command && local_port(&self.url).is_some()
     }
 
+    /// Planned bytes of the model without KV cache.
+    pub fn planned(&self) -> Option<u64> {
+        self.memory_gb.map(bytes)
+    }
+
     /// The pool its slots belong to: two endpoints with the same server and model share one.
     pub fn pool(&self) -> PoolKey {
         PoolKey { url: normalise(&self.url), model: self.model.clone() }
@@ -150,6 +155,11 @@ fn normalise(url: &str) -> String {
     let host = host.to_ascii_lowercase().replace("localhost", "127.0.0.1").replace("[::1]", "127.0.0.1");
     let slash = if path.is_empty() { "" } else { "/" };
     format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase())
+}
+
+/// Bytes of a number of gigabytes (10⁹ bytes) as a person writes it: whole megabytes, so that 18.6 is 18,600,000,000.
+pub fn bytes(gb: f32) -> u64 {
+    (f64::from(gb.max(0.0)) * 1e3).round() as u64 * 1_000_000
 }
 
 /// The port of a URL, if it leads to this machine.

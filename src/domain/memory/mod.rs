@@ -20,7 +20,7 @@ mod tests;
 
 pub use words::amount;
 
-use crate::domain::fleet::{Endpoint, Fleet, MachineSettings, Nature, PoolKey, Protocol, local_port};
+use crate::domain::fleet::{Endpoint, Fleet, MachineSettings, Nature, PoolKey, Protocol, bytes, local_port};
 use crate::domain::protocol::{
     EndpointName, Health, LimitSource, MachineSampled, ModelShape, Pressure, Residence, ServerMemory, ThrottleCause,
 };
@@ -185,7 +185,7 @@ impl MemoryPlan {
             let key = e.pool();
             let model = models.iter().position(|m| *m == key).unwrap_or(rows.len());
             let port = local_port(&e.url).filter(|_| e.nature == Nature::Real);
-            let planned = e.memory_gb.map(bytes);
+            let planned = e.planned();
             let weights = known.shape.and_then(|s| s.weights).or(planned);
             let (slots, context) = (known.slots.unwrap_or(e.slots), known.context.unwrap_or(e.context));
             models.push(key);
@@ -202,6 +202,10 @@ impl MemoryPlan {
                 model,
             });
         }
+        // What is simulated is held against its budget only, not against a machine that it is not on.
+        let nothing = MachineSampled::default();
+        let real = rows.is_empty() || rows.iter().any(|r| r.port.is_some());
+        let machine = if real { machine } else { &nothing };
         let reserve = reserve(machine.total, settings);
         let limit = limit(machine, reserve, settings);
         let (pressure, tight_percent) = (machine.pressure, settings.tight_percent);
@@ -342,6 +346,11 @@ pub fn presence(state: &State, e: &EndpointState) -> Presence {
     if e.config.nature == Nature::Simulated {
         return by_request;
     }
+    // One that Baton starts takes its memory from now on, though it does not answer yet.
+    let starts = state.servers.get(&e.config.name).is_some_and(|s| !s.standing.is_over());
+    if matches!(e.health, Health::Down { .. } | Health::Unknown) && e.config.protocol != Protocol::Ollama && starts {
+        return Presence::Here;
+    }
     if matches!(e.health, Health::Down { .. }) {
         return Presence::Away;
     }
@@ -353,11 +362,6 @@ pub fn presence(state: &State, e: &EndpointState) -> Presence {
         None if e.health == Health::Unknown => Presence::Away,
         None => Presence::Here,
     }
-}
-
-/// Bytes of a number of gigabytes (10⁹ bytes) as a person writes it: whole megabytes, so that 18.6 is 18,600,000,000.
-fn bytes(gb: f32) -> u64 {
-    (f64::from(gb.max(0.0)) * 1e3).round() as u64 * 1_000_000
 }
 
 /// What the caches of all slots take when they are full.

@@ -176,6 +176,24 @@ fn a_model_is_there_when_its_server_says_so_or_has_no_other_way() {
 }
 
 #[test]
+fn a_server_that_starts_takes_its_memory_before_it_answers() {
+    let fleet = fleet(&[("a", "llama.cpp", 1, Some(60.0)), ("b", "llama.cpp", 2, Some(40.0))]);
+    let down = |name| found(name, Health::Down { reason: CleanText::from("refused") });
+    let mut state = state(&fleet, MachineSettings::default(), machine(100 * GB), vec![down("a"), down("b")]);
+    let b = ["b".parse().unwrap()];
+    assert_eq!(MemoryPlan::of(&state).judge(&b, &[]).fit, Fit::Fits);
+    let mut tell = |standing: &str| {
+        let data = json!({"endpoint": "a", "standing": standing, "words": "w", "port": 1});
+        let event: Event = serde_json::from_value(json!({"event": "server.changed", "data": data})).unwrap();
+        state.apply(&Record { seq: state.seq + 1, at: Micros(9), event });
+        MemoryPlan::of(&state)
+    };
+    let starting = tell("starting");
+    assert_eq!((starting.held(), starting.judge(&b, &[]).fit), (60 * GB, Fit::No));
+    assert_eq!(tell("failed").judge(&b, &[]).fit, Fit::Fits);
+}
+
+#[test]
 fn two_names_of_one_model_count_once_and_two_models_of_one_server_share_what_is_measured() {
     let mut fleet =
         fleet(&[("a", "ollama", 1, Some(30.0)), ("twin", "ollama", 1, Some(30.0)), ("b", "ollama", 1, Some(20.0))]);

@@ -47,11 +47,15 @@ impl Verdict {
         }
     }
 
-    /// What is behind [`Self::headline`] that it does not say itself; empty where it says all.
+    /// What a person wants to know beside [`Self::headline`]; empty where it says all.
     pub fn details(&self) -> String {
         match self.fit {
             Fit::No => String::new(),
-            _ => self.to_string(),
+            Fit::Tight | Fit::Unknown => self.to_string(),
+            Fit::Fits => {
+                let more = (self.needed > 0).then(|| format!("{} of it are still to be loaded", amount(self.needed)));
+                more.into_iter().chain(self.unknown_words()).collect::<Vec<_>>().join("; ")
+            }
         }
     }
 

@@ -141,7 +141,14 @@ impl Orchestrator {
         self.emit_cleared(Subject::Memory(goal));
     }
 
-    /// Whether the model of an endpoint fits into memory, when it is to be loaded or its server to be started.
+    /// The endpoints whose models are promised to goals that go on.
+    fn promised(&self) -> impl Iterator<Item = EndpointName> + '_ {
+        let goes_on = self.state.goals().iter().filter(|g| g.short_of().is_none()).map(|g| g.id);
+        goes_on.flat_map(|goal| self.to_be_loaded_by(goal))
+    }
+
+    /// Whether the model of an endpoint fits into memory, beside what goals that go on will load, when it is to be loaded
+    /// or its server to be started.
     ///
     /// # Errors
     /// It does not; the sum in words.
@@ -151,7 +158,7 @@ impl Orchestrator {
         }
         // What was started a moment ago will take what it needs, too.
         let starts = self.state.servers.values().filter(|s| s.standing == ServerStanding::Starting);
-        let promised: Vec<EndpointName> = starts.map(|s| s.endpoint.clone()).collect();
+        let promised: Vec<EndpointName> = starts.map(|s| s.endpoint.clone()).chain(self.promised()).collect();
         let verdict = MemoryPlan::of(&self.state).judge(std::slice::from_ref(endpoint), &promised);
         if verdict.fit == Fit::No { Err(format!("it {verdict}")) } else { Ok(()) }
     }

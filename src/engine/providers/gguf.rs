@@ -379,8 +379,9 @@ mod tests {
 
     #[test]
     fn a_head_without_end_is_given_up() {
-        // Every key is empty, of kind 0 and 0: thirteen bytes each, for ever.
-        let begin = [&b"GGUF\x03\0\0\0"[..], &[0; 8], &u64::MAX.to_le_bytes()].concat();
+        // A text of almost all that is read, then keys without a letter, of kind 0 and 0: thirteen bytes each, for ever.
+        let text = [&0u64.to_le_bytes()[..], &8u32.to_le_bytes(), &(MOST_BYTES - 4_096).to_le_bytes()].concat();
+        let begin = [&b"GGUF\x03\0\0\0"[..], &[0; 8], &u64::MAX.to_le_bytes(), &text].concat();
         assert!(matches!(facts(begin.chain(io::repeat(0))), Err(GgufError::Long)));
     }
 

@@ -121,6 +121,9 @@ pub(crate) enum Sub {
         /// Without the console: stay, to be attached to, when only the operator can release what is left.
         #[arg(long)]
         wait: bool,
+        /// Start it though its models do not fit into memory.
+        #[arg(long)]
+        force_memory: bool,
     },
     /// Show a running session, in the console or, with --jsonl, as lines of JSON. Leaving it ends nothing.
     Attach {

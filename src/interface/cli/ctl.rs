@@ -11,8 +11,8 @@ use super::run::goal_of;
 use super::session::{configuration, runtime};
 use crate::config::Config;
 use crate::domain::protocol::{
-    Command, EndpointName, GoalId, Level, LevelScope, MemoryCheck, ModelVerb, Name, Partial, RetryScope, Review,
-    ServerVerb, StopScope, TaskId,
+    Command, EndpointEdit, EndpointName, GoalId, Level, LevelScope, MemoryCheck, ModelVerb, Name, Partial, RetryScope,
+    Review, ServerVerb, StopScope, TaskId,
 };
 use crate::interface::remote::{Given, SessionInfo, Verdict};
 
@@ -117,6 +117,39 @@ enum What {
     Probe {
         /// The endpoint.
         endpoint: Option<String>,
+    },
+    /// Start a goal that is held because its models do not fit into memory.
+    Force {
+        /// The goal.
+        #[arg(default_value = "g1")]
+        goal: String,
+    },
+    /// Let an endpoint run empty: what runs there ends, nothing new is sent.
+    Drain {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// Send requests to an endpoint again.
+    Undrain {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// Change an endpoint for this session.
+    EditEndpoint {
+        /// The endpoint.
+        endpoint: String,
+        /// How many requests it serves at once.
+        #[arg(long)]
+        slots: Option<u32>,
+        /// The context of one request, in tokens.
+        #[arg(long)]
+        context: Option<u32>,
+        /// The tiers it serves, with commas between them.
+        #[arg(long, value_delimiter = ',', value_name = "TIER,…")]
+        tiers: Option<Vec<String>>,
+        /// Planned gigabytes (10⁹ bytes) of its model without the cache.
+        #[arg(long, value_name = "GB")]
+        memory_gb: Option<f32>,
     },
     /// Start, stop or restart the server of an endpoint that has a `launch`.
     Server {
@@ -269,9 +302,15 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
         }
         What::Answer { task: word, text } => Command::Answer { task: task(word)?, text: text.clone() },
         What::Message { task: word, text } => Command::Message { task: task(word)?, text: text.clone() },
-        What::Approve { goal } => {
-            let goal = goal.parse().map_err(|error| CliError::Usage(format!("{goal:?} is no goal: {error}")))?;
-            Command::Approve(goal)
+        What::Approve { goal } => Command::Approve(goal_id(goal)?),
+        What::Force { goal } => Command::Force(goal_id(goal)?),
+        What::Drain { endpoint } => Command::Drain(name("endpoint", endpoint)?),
+        What::Undrain { endpoint } => Command::Undrain(name("endpoint", endpoint)?),
+        What::EditEndpoint { endpoint, slots, context, tiers, memory_gb } => {
+            let tiers =
+                tiers.as_ref().map(|tiers| tiers.iter().map(|tier| name("tier", tier)).collect()).transpose()?;
+            let edit = EndpointEdit { slots: *slots, context: *context, tiers, memory_gb: *memory_gb };
+            Command::EditEndpoint { endpoint: name("endpoint", endpoint)?, edit }
         }
         What::Goal { text, review } => goal_of(text, config, if *review { Review::Ask } else { Review::Auto })?,
         What::Probe { endpoint } => {
@@ -302,6 +341,10 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
         // Asked, not given.
         What::State => return Err(CliError::Usage("state is asked for without a command".to_owned())),
     })
+}
+
+fn goal_id(word: &str) -> Result<GoalId, CliError> {
+    word.parse().map_err(|error| CliError::Usage(format!("{word:?} is no goal: {error}")))
 }
 
 /// What a flag says of memory.
@@ -373,6 +416,55 @@ mod tests {
             open: 0,
             viewers: Vec::new(),
             control: None,
+        }
+    }
+
+    /// The commands as they are typed.
+    #[derive(clap::Parser)]
+    struct Typed {
+        #[command(subcommand)]
+        what: What,
+    }
+
+    fn typed(line: &str) -> Result<Command, CliError> {
+        let typed = <Typed as clap::Parser>::try_parse_from(std::iter::once("ctl").chain(line.split(' ')));
+        let what = typed.map_err(|error| CliError::Usage(error.to_string()))?.what;
+        let paths = tempfile::tempdir().unwrap();
+        let folder = || paths.path().to_owned();
+        let surroundings =
+            crate::config::Surroundings { variables: Default::default(), working: folder(), home: folder() };
+        let config = crate::config::load_in(&surroundings, &crate::config::Flags::default()).unwrap();
+        command(&what, &info(1), &config)
+    }
+
+    #[test]
+    fn what_concerns_memory_endpoints_and_servers_can_be_typed() {
+        let endpoint = || Name::slug("qwen");
+        let edit = EndpointEdit {
+            slots: Some(2),
+            tiers: Some(vec![Name::slug("a"), Name::slug("b")]),
+            ..EndpointEdit::default()
+        };
+        let (memory, force) = (MemoryCheck::Heed, MemoryCheck::Force);
+        let cases = [
+            ("force", Command::Force(GoalId(1))),
+            ("force g2", Command::Force(GoalId(2))),
+            ("drain qwen", Command::Drain(endpoint())),
+            ("undrain qwen", Command::Undrain(endpoint())),
+            ("edit-endpoint qwen --slots 2 --tiers a,b", Command::EditEndpoint { endpoint: endpoint(), edit }),
+            ("server start qwen", Command::Server { endpoint: endpoint(), verb: ServerVerb::Start, memory }),
+            (
+                "server restart qwen --force",
+                Command::Server { endpoint: endpoint(), verb: ServerVerb::Restart, memory: force },
+            ),
+            ("model unload qwen", Command::Model { endpoint: endpoint(), verb: ModelVerb::Unload, memory }),
+            ("model load qwen --force", Command::Model { endpoint: endpoint(), verb: ModelVerb::Load, memory: force }),
+        ];
+        for (line, want) in cases {
+            assert_eq!(typed(line).unwrap(), want, "{line}");
+        }
+        for wrong in ["force x", "drain", "drain a/b", "server melt qwen", "edit-endpoint qwen --slots many"] {
+            assert!(typed(wrong).is_err(), "{wrong}");
         }
     }
 

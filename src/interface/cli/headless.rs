@@ -228,6 +228,9 @@ impl<'a> Headless<'a> {
                 for sentence in sentences {
                     self.printer.words(&format!("  {sentence}"));
                 }
+                self.tell_how_to_force(
+                    "`baton run` with --force-memory starts it all the same; with --wait it stays, for",
+                );
                 Exit::Operator
             }
             // Somebody who attached ended it.
@@ -314,8 +317,18 @@ impl<'a> Headless<'a> {
         for sentence in sentences {
             self.printer.words(&format!("  {sentence}"));
         }
+        self.tell_how_to_force("started all the same:");
         let session = self.state.session.as_ref().map(ToString::to_string).unwrap_or_default();
         self.printer.words(&format!("waiting; `baton attach {session}` or `baton answer {session}` reach it"));
+    }
+
+    /// Names the command that starts what is held for memory, after what is said of it.
+    fn tell_how_to_force(&mut self, before: &str) {
+        let session = self.state.session.as_ref().map(ToString::to_string).unwrap_or_default();
+        let held = |id: &&GoalId| self.state.goal(**id).is_some_and(|g| g.short_of().is_some());
+        for goal in self.goals.iter().filter(held) {
+            self.printer.words(&format!("{before} `baton ctl --session {session} force {goal}`"));
+        }
     }
 
     fn take(&mut self, batch: &mut Vec<Arc<Record>>) {

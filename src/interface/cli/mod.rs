@@ -110,8 +110,9 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what, wait }) => {
-            run::run(what, if *wait { run::Stuck::Waits } else { run::Stuck::Ends }, global, printer)
+        Some(Sub::Run { what, wait, force_memory }) => {
+            let stuck = if *wait { run::Stuck::Waits } else { run::Stuck::Ends };
+            run::run(what, stuck, ctl::memory(*force_memory), global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),

@@ -2,8 +2,9 @@
 //!
 //! Pure: text from state and records. Not here: printing.
 
-use crate::domain::protocol::{AttemptEnd, Event, GoalId, Health, Micros, Record, Work};
-use crate::domain::state::{State, TaskIx};
+use crate::domain::memory::{Fit, MemoryPlan};
+use crate::domain::protocol::{AttemptEnd, Event, GoalId, Health, Micros, Record, Release, Work};
+use crate::domain::state::{State, TaskIx, Why};
 use crate::domain::text::CleanText;
 
 /// How much is told.
@@ -64,6 +65,24 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             (Some(Health::Down { .. }), Health::Up) => Some(format!("up         {} answers again", changed.endpoint)),
             _ => None,
         },
+        Event::GoalReleased { goal, by: Release::Forced } => {
+            Some(format!("forced     {goal} starts though memory is short"))
+        }
+        Event::GoalReleased { goal, by: Release::Fits } if all => {
+            Some(format!("released   {goal} · what it needs fits into memory now"))
+        }
+        Event::GoalApproved { goal } => {
+            let wanted = state.endpoints_of(*goal);
+            let verdict = MemoryPlan::of(state).judge(&wanted, &[]);
+            let tight = verdict.fit == Fit::Tight && verdict.needed > 0;
+            tight.then(|| format!("memory     {}; {verdict}", verdict.headline()))
+        }
+        Event::MachineThrottled { throttle: Some(throttle) } => {
+            Some(format!("throttled  {}", Why::Throttled { throttle: *throttle }))
+        }
+        Event::MachineThrottled { throttle: None } => {
+            Some("at ease    all slots of this machine are given out again".to_owned())
+        }
         Event::AttentionRaised { text, .. } => Some(format!("needs you  {text}")),
         _ => None,
     }

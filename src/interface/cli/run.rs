@@ -14,7 +14,7 @@ use super::session::{Ends, configuration, engine, runtime};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
-use crate::domain::protocol::{Command, GoalOptions, PlanSource, Review};
+use crate::domain::protocol::{Command, GoalOptions, MemoryCheck, PlanSource, Review};
 
 /// What a run without a console does when only the operator can release what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,20 @@ pub(crate) enum Stuck {
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn run(what: &str, stuck: Stuck, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    what: &str,
+    stuck: Stuck,
+    memory: MemoryCheck,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
     let console = super::console::is_wanted(global);
     let config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
-    let command = goal_of(what, &config, review)?;
+    let mut command = goal_of(what, &config, review)?;
+    if let Command::AddGoal { options, .. } = &mut command {
+        options.memory = memory;
+    }
     if console {
         let opening = Opening::New(global.fleet.clone(), Some(Box::new(command)));
         return super::console::open(config, opening, global, printer);

@@ -42,6 +42,9 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
         return Outlook::Moving;
     }
     let (mut operator, mut servers) = (Vec::new(), Vec::new());
+    if let Some(held) = goal.short_of() {
+        operator.push(format!("{} waits for memory: it {}", goal.id, held.reason));
+    }
     for ix in &goal.tasks {
         let task = state.task(*ix);
         if task.has_ended() || task.removed {
@@ -61,7 +64,6 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             | Why::Paused
             | Why::Ended
             | Why::Review(_)
-            | Why::Memory { .. }
             | Why::Draining { .. }
             | Why::Blocked { .. }
             | Why::NoEndpoint { .. }
@@ -69,8 +71,8 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
                 operator.push(sentence);
             }
             Why::Down { .. } => servers.push(sentence),
-            // It stands and falls with another task.
-            Why::Needs { .. } | Why::Limit { .. } => {}
+            // It stands and falls with another task, or was said of the goal.
+            Why::Needs { .. } | Why::Limit { .. } | Why::Memory { .. } => {}
             Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } | Why::Throttled { .. } | Why::FirstLook => {
                 return Outlook::Moving;
             }
@@ -80,5 +82,19 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
         (false, _) => Outlook::Servers(servers),
         (true, false) => Outlook::Operator(operator),
         (true, true) => Outlook::Moving,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::tui::view::story;
+
+    #[test]
+    fn a_goal_that_waits_for_memory_is_told_once_with_its_sum() {
+        let story = story::short_of_memory();
+        let sum = "needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)";
+        let want = Outlook::Operator(vec![format!("g1 waits for memory: it {sum}")]);
+        assert_eq!(outlook_of(&story.state, &[GoalId(1)], story.at), want);
     }
 }

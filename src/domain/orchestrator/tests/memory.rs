@@ -164,6 +164,8 @@ fn a_simulated_fleet_counts_against_a_budget() {
     let mut config = simulated();
     config.machine.budget_gb = Some(100.0);
     let mut world = World::new(config);
+    // What this machine has is another matter.
+    looked_at(&mut world, MachineSampled { pressure: Some(Pressure::Critical), ..machine(16) });
     world.add(plan(vec![by("reasoner", "deep"), by("researcher", "main")])).unwrap();
     assert!(world.live.is_empty() && is_short(&world, G1));
     world.command(Command::Force(G1)).unwrap();

@@ -151,6 +151,9 @@ pub(super) fn answer(task: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> 
     if state.goal(of.id.goal).is_some_and(|g| g.phase == GoalPhase::Draft) {
         return review(of.id.goal, state, now);
     }
+    if of.life == Life::NotStarted && state.goal(of.id.goal).is_some_and(|g| g.short_of().is_some()) {
+        return memory(of.id.goal, state, now);
+    }
     let raised = |subject: fn(TaskId) -> Subject| state.attention.get(&subject(of.id.clone()));
     if of.life == Life::Ended(End::Failed) || raised(Subject::Task).is_some() {
         return RetryUi::open(task, state, now);
@@ -175,6 +178,25 @@ pub(super) fn review(goal: GoalId, state: &State, now: Micros) -> Vec<UiEffect> 
         Choice::nothing("later"),
     ];
     open(Layer::Card(Card::confirm("A plan waits for your review", body, choices, now)))
+}
+
+/// A goal is held because its models do not fit into memory: waiting is the harmless choice.
+pub(super) fn memory(goal: GoalId, state: &State, now: Micros) -> Vec<UiEffect> {
+    let Some((of, held)) = state.goal(goal).and_then(|g| Some((g, g.short_of()?))) else {
+        return notice("it is not held for memory any more");
+    };
+    let body = vec![
+        of.text.to_one_line(),
+        CleanText::one_line(&format!("It {}.", held.reason)),
+        CleanText::from_static("It goes on by itself when that fits. Forced, models may be swapped or refused."),
+    ];
+    let choices = vec![
+        Choice::nothing("let it wait"),
+        Choice::new('f', "start it all the same", vec![UiEffect::Send(Command::Force(goal))]),
+        Choice::new('e', "change its plan", open_plan(goal, state)),
+        Choice::new('d', "take it off the list", vec![UiEffect::Send(Command::Dismiss(Subject::Memory(goal)))]),
+    ];
+    open(Layer::Card(Card::confirm("Memory is short", body, choices, now)))
 }
 
 /// A task that is silent, repeats itself or fills its context.
@@ -252,6 +274,23 @@ mod tests {
         assert!(matches!(ui.layers.as_slice(), [Layer::Answer(a)] if a.hand == Hand::Choosing));
         ui.update(key('w'), &story.state, LATER);
         assert_eq!(ui.update(Msg::Action(Action::Enter), &story.state, LATER), sent("no"));
+    }
+
+    #[test]
+    fn a_goal_that_waits_for_memory_is_forced_by_a_choice_of_its_own() {
+        let story = story::short_of_memory();
+        let mut ui = Ui { screen: Screen::Run, ..Ui::default() };
+        let task = story.state.goals()[0].tasks[0];
+        ui.settle(answer(task, &story.state, NOW), NOW);
+        let force = UiEffect::Send(Command::Force(GoalId(1)));
+        assert!(matches!(ui.layers.as_slice(), [Layer::Card(c)] if c.choices[0].effects.is_empty()));
+        assert_eq!(
+            ui.update(Msg::Action(Action::Enter), &story.state, LATER),
+            vec![],
+            "the focused one forces nothing"
+        );
+        ui.settle(memory(GoalId(1), &story.state, NOW), NOW);
+        assert_eq!(ui.update(key('f'), &story.state, LATER), vec![force]);
     }
 
     #[test]

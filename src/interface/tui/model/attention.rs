@@ -90,7 +90,7 @@ fn attend(subject: &Subject, action: Action, state: &State, now: Micros) -> Laye
             let inspector = InspectorUi::new(state.task(ix).id.clone());
             vec![UiEffect::Open(Box::new(Layer::Inspector(inspector)))]
         }
-        (Action::Answer, Subject::Memory(goal), _) => vec![UiEffect::Send(Command::Force(*goal))],
+        (Action::Answer | Action::Enter, Subject::Memory(goal), _) => answer::memory(*goal, state, now),
         (Action::Answer, Subject::Review(goal), _) => answer::review(*goal, state, now),
         (Action::Answer, Subject::Endpoint(_), _) | (Action::Enter | Action::Retry, _, None) => probe(),
         (verb, _, Some(ix)) => task_verbs::task_action(verb, ix, state, now).unwrap_or_default(),

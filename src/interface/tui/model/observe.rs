@@ -3,8 +3,11 @@
 
 use super::notices::Tally;
 use super::{DraftOf, Layer, Notice, Screen, Tone, Ui, level};
-use crate::domain::protocol::{Event, FailureCount, GoalId, Health, Micros, Outcome, Record, Review, Subject, Work};
-use crate::domain::state::{Life, State};
+use crate::domain::memory::{Fit, MemoryPlan, Verdict};
+use crate::domain::protocol::{
+    Event, FailureCount, GoalId, Health, Micros, Outcome, Record, Release, Review, Subject, Throttle, Work,
+};
+use crate::domain::state::{Life, State, Why};
 
 impl Ui {
     /// Follows a record that `state` has applied.
@@ -19,6 +22,9 @@ impl Ui {
             Event::GoalDrafted { goal } => self.say(format!("the plan of {goal} waits for you: !"), Tone::Plain, at),
             Event::GoalApproved { goal } => {
                 self.planned();
+                if let Some(verdict) = weighed(state, *goal).filter(|v| v.fit == Fit::Tight && v.needed > 0) {
+                    self.say(format!("memory {}; {verdict}", verdict.headline()), Tone::Warning, at);
+                }
                 if self.screen == Screen::Review(*goal) {
                     self.screen = Screen::Run;
                 }
@@ -35,6 +41,19 @@ impl Ui {
                 } else {
                     self.say(format!("{goal} is {words}"), Tone::Plain, at);
                 }
+            }
+            Event::GoalReleased { goal, by: Release::Fits } if !is_over(state, *goal) => {
+                self.say(format!("what {goal} needs fits into memory now; it goes on"), Tone::Plain, at);
+            }
+            Event::GoalReleased { goal, by: Release::Forced } => {
+                let sum = weighed(state, *goal).map(|v| format!(": it {v}")).unwrap_or_default();
+                self.say(format!("{goal} starts though memory is short{sum}"), Tone::Warning, at);
+            }
+            Event::MachineThrottled { throttle: Some(throttle) } => {
+                self.say(throttled(throttle), Tone::Warning, at);
+            }
+            Event::MachineThrottled { throttle: None } => {
+                self.say("this machine is at ease again: all slots are given out", Tone::Plain, at);
             }
             Event::GoalReopened { goal } if self.screen == Screen::Done(*goal) => self.screen = Screen::Run,
             Event::EndpointChanged(change) => {
@@ -154,6 +173,21 @@ impl Ui {
             self.notice = None;
         }
     }
+}
+
+/// What a goal would load, judged.
+fn weighed(state: &State, goal: GoalId) -> Option<Verdict> {
+    let wanted = state.endpoints_of(goal);
+    (!wanted.is_empty()).then(|| MemoryPlan::of(state).judge(&wanted, &[]))
+}
+
+fn is_over(state: &State, goal: GoalId) -> bool {
+    state.goal(goal).is_none_or(|g| g.open == 0)
+}
+
+/// What a throttle means, in words.
+fn throttled(throttle: &Throttle) -> String {
+    Why::Throttled { throttle: *throttle }.to_string()
 }
 
 fn is_planning(state: &State, task: &crate::domain::protocol::TaskId) -> bool {

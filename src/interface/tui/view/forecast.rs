@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::memory::{Fit, MemoryPlan, Verdict, amount};
 use crate::domain::protocol::{GoalId, Health, Micros};
 use crate::domain::state::{EndpointIx, Estimates, State, TaskIx};
 use crate::domain::text::CleanText;
@@ -11,24 +12,6 @@ use crate::interface::tui::model::review::steps;
 
 /// Where a task would run, or why nowhere, in words.
 pub(crate) type Place = Result<EndpointIx, String>;
-
-/// Whether the models of a plan fit the machine's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// With room to spare.
-    Fits,
-    /// Above [`TIGHT`] of it.
-    Tight,
-    /// Not at once.
-    Over,
-    /// The sizes or the machine are not known.
-    Unknown,
-    /// The fleet is simulated: it takes none.
-    Simulated,
-}
-
-/// The share of memory above which it is tight: caches grow beside the models.
-const TIGHT: f64 = 0.8;
 
 /// What a plan would take.
 pub(crate) struct Forecast {
@@ -46,12 +29,10 @@ pub(crate) struct Forecast {
     pub(crate) serial: f64,
     /// Seconds of the critical path.
     pub(crate) critical_seconds: f64,
-    /// Whether its models fit.
-    pub(crate) fit: Fit,
-    planned_gb: f64,
-    total_gb: f64,
-    models: usize,
-    sizes_known: usize,
+    /// Whether its models fit into this machine's memory; none: none of them would be loaded here.
+    pub(crate) memory: Option<Verdict>,
+    /// What its models are planned to take, where the fleet is simulated and takes nothing.
+    simulated: Option<u64>,
     estimates: Estimates,
     critical: BTreeSet<TaskIx>,
     numbers: BTreeMap<TaskIx, usize>,
@@ -69,20 +50,7 @@ impl Forecast {
         let (critical, critical_seconds) = critical(state, &order, &estimates);
         let serial: f64 = order.iter().map(own).sum();
         let wall = wall(state, &order, &estimates).max(critical_seconds);
-        let used: BTreeSet<EndpointIx> = places.values().filter_map(|p| p.as_ref().ok().copied()).collect();
-        let sizes: Vec<f64> = used.iter().filter_map(|e| state.endpoint(*e).config.memory_gb).map(f64::from).collect();
-        let (planned_gb, total_gb) = (sizes.iter().sum::<f64>(), state.machine.total as f64 / 1e9);
-        let fit = if state.config.fleet.is_simulated() {
-            Fit::Simulated
-        } else if sizes.is_empty() || total_gb <= 0.0 {
-            Fit::Unknown
-        } else if planned_gb > total_gb {
-            Fit::Over
-        } else if planned_gb > total_gb * TIGHT {
-            Fit::Tight
-        } else {
-            Fit::Fits
-        };
+        let (memory, simulated) = memory(state, goal);
         Self {
             tasks: order.len(),
             widest: steps.iter().map(Vec::len).max().unwrap_or(0),
@@ -90,11 +58,8 @@ impl Forecast {
             wall,
             serial,
             critical_seconds,
-            fit,
-            planned_gb,
-            total_gb,
-            models: used.len(),
-            sizes_known: sizes.len(),
+            memory,
+            simulated,
             numbers: order.iter().enumerate().map(|(i, t)| (*t, i + 1)).collect(),
             steps,
             estimates,
@@ -132,22 +97,34 @@ impl Forecast {
 
     /// The memory line.
     pub(crate) fn memory_words(&self) -> String {
-        let models = if self.models == 1 { "1 model".to_owned() } else { format!("{} models", self.models) };
-        let of = format!("{models} with {:.0} GB planned, of {:.0} GB", self.planned_gb, self.total_gb);
-        let unsized_ = self.models - self.sizes_known;
-        let partly = if unsized_ > 0 { format!(" ({unsized_} of unknown size)") } else { String::new() };
-        match self.fit {
-            Fit::Fits => format!("Memory fits: {of}{partly}."),
-            Fit::Tight => {
-                format!("Memory is tight: {of}{partly}; other programs and long contexts may not fit beside them.")
+        match (&self.memory, self.simulated) {
+            (None, Some(bytes)) => {
+                format!("Simulated: no memory is taken; the real fleet plans {} GB.", amount(bytes))
             }
-            Fit::Over => format!("Memory does not suffice: {of}{partly}; models will be swapped or refused."),
-            Fit::Simulated => {
-                format!("Simulated: no memory is taken; the real fleet plans {:.0} GB.", self.planned_gb)
+            (None, None) => "Memory: no model of this plan is on this machine.".to_owned(),
+            (Some(verdict), _) => {
+                let what = match verdict.fit {
+                    Fit::No => "; it waits for memory until you force it",
+                    Fit::Unknown if !verdict.unknown.is_empty() => "; give memory_gb in the fleet file",
+                    _ => "",
+                };
+                let details = Some(verdict.details()).filter(|d| !d.is_empty()).map(|d| format!("; {d}"));
+                format!("Memory {}{}{what}.", verdict.headline(), details.unwrap_or_default())
             }
-            Fit::Unknown => "Memory fit is unknown: give memory_gb for the endpoints in the fleet file.".to_owned(),
         }
     }
+}
+
+/// Whether what a goal would load fits, as the orchestrator judges it; and for a simulated fleet what is planned.
+fn memory(state: &State, goal: GoalId) -> (Option<Verdict>, Option<u64>) {
+    let wanted = state.endpoints_of(goal);
+    let plan = MemoryPlan::of(state);
+    let here = wanted.iter().any(|name| plan.row(name).is_some());
+    let simulated = (state.config.fleet.is_simulated() && !here).then(|| {
+        let planned = state.endpoints().iter().filter(|e| wanted.contains(&e.config.name));
+        planned.filter_map(|e| e.config.planned()).sum()
+    });
+    (here.then(|| plan.judge(&wanted, &[])), simulated)
 }
 
 /// The first usable endpoint of a task's tier, or of its agent's fallback tier.
@@ -240,12 +217,24 @@ mod tests {
     }
 
     #[test]
+    fn memory_fits_is_tight_or_does_not_suffice() {
+        let words = |story: story::Story| Forecast::of(&story.state, GoalId(1), story.at).memory_words();
+        assert_eq!(words(story::forty()), "Memory fits: 146 of 217.6 GB; 4 of it are still to be loaded.");
+        let tight =
+            "Memory is tight: 146 of 153 GB; needs 4 GB more: Phi 4; 11 GB are left of 153 (180 less 27 kept free).";
+        assert_eq!(words(story::forty_on(180)), tight);
+        let short = "Memory does not suffice: needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free); \
+                     it waits for memory until you force it.";
+        assert_eq!(words(story::forty_on(170)), short);
+    }
+
+    #[test]
     fn what_has_no_place_says_why() {
         let story = story::drafted();
         let f = Forecast::of(&story.state, GoalId(1), story.at);
         let says: Vec<&String> = f.places.values().filter_map(|p| p.as_ref().err()).collect();
         assert!(says.iter().any(|s| s.contains("loading")) && says.iter().any(|s| s.contains("vision")), "{says:?}");
         assert_eq!(f.stuck, says.len());
-        assert_eq!(f.fit, Fit::Fits);
+        assert_eq!(f.memory.map(|m| m.fit), Some(Fit::Fits));
     }
 }

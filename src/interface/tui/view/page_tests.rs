@@ -221,6 +221,11 @@ fn review_of_forty_tasks_far_down() {
 }
 
 #[test]
+fn review_of_a_plan_whose_models_do_not_fit() {
+    check("review_no_room", Page::Review, &story::forty_on(170), &mut Ui::default());
+}
+
+#[test]
 fn review_before_there_is_a_plan() {
     let buf = drawn(Page::Review, &story::planning(), &mut Ui::default(), &Theme::plain(), (80, 24));
     assert!(text(&buf).contains("A model is making the plan"));

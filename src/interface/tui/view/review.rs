@@ -7,8 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::forecast::{Fit, Forecast, short_place};
+use super::forecast::{Forecast, short_place};
 use super::page::{self, Focus, cell, cell_right, duration, facts, frame, padded, paint, plural, sign, word};
+use crate::domain::memory::Fit;
 use crate::domain::protocol::{GoalId, Work};
 use crate::domain::state::{Goal, GoalPhase, TaskIx};
 use crate::domain::text::CleanText;
@@ -116,11 +117,11 @@ fn totals(scene: &Scene<'_>, goal: &Goal, forecast: &Forecast, cells: u16) -> Ve
         figures.push(vec![word(theme, Slot::Notice, times)]);
     }
     lines.extend(facts(theme, figures, cells));
-    let slot = match forecast.fit {
-        Fit::Fits => Slot::Done,
-        Fit::Tight => Slot::Warning,
-        Fit::Over => Slot::Error,
-        Fit::Unknown | Fit::Simulated => Slot::Dim,
+    let slot = match forecast.memory.as_ref().map(|m| m.fit) {
+        Some(Fit::Fits) => Slot::Done,
+        Some(Fit::Tight) => Slot::Warning,
+        Some(Fit::No) => Slot::Error,
+        Some(Fit::Unknown) | None => Slot::Dim,
     };
     lines.extend(page::wrapped(theme, slot, &forecast.memory_words(), cells, 0));
     if forecast.stuck > 0 {

@@ -260,6 +260,27 @@ pub(crate) fn drafted() -> Story {
     story
 }
 
+/// That plan on a machine of `total_gb`; some of its tasks go to a model of 4 GB that is not loaded.
+pub(crate) fn forty_on(total_gb: u64) -> Story {
+    let mut story = forty();
+    let total = total_gb * 1_000_000_000;
+    let sample = MachineSampled { total, used: total / 2, ..MachineSampled::default() };
+    story.tell(Event::MachineSampled(Box::new(sample)));
+    story
+}
+
+/// It was approved there and is held for memory.
+pub(crate) fn short_of_memory() -> Story {
+    let mut story = forty_on(170);
+    let (goal, reason) = (GoalId(1), "needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)");
+    story.tell(Event::GoalApproved { goal });
+    let (needed, room) = (4_000_000_000, 2_500_000_000);
+    story.tell(Event::GoalHeld(GoalHeld { goal, needed, room, reason: CleanText::from(reason) }));
+    let text = format!("g1 waits for memory: it {reason}; a starts it all the same");
+    story.raise(Subject::Memory(goal), &text);
+    story
+}
+
 /// A drafted plan of forty tasks in five steps.
 pub(crate) fn forty() -> Story {
     let mut story = with_goal();

@@ -123,6 +123,8 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
             Err(Why::Down { endpoint, .. }) => (endpoint.as_str().to_owned(), "down".to_owned()),
             Err(Why::NoEndpoint { .. }) => (String::new(), "no tier".to_owned()),
             Err(Why::NoAgent) => (String::new(), "no agent".to_owned()),
+            Err(Why::Memory { .. }) => (String::new(), "memory".to_owned()),
+            Err(Why::Throttled { .. }) => (String::new(), "throttled".to_owned()),
             _ => (String::new(), "waits".to_owned()),
         },
         Status::Done => {
