@@ -63,15 +63,19 @@ fn steady(bytes: Option<u64>) -> String {
 
 /// What the bar is made of, each part with its sign.
 fn legend(theme: &Theme, m: &MachineSampled, figure: fn(u64) -> String) -> Vec<Fact> {
-    parts(m)
+    let parts = parts(m);
+    // What is not divided is no rest of anything.
+    let divided = parts.iter().filter(|(kind, _)| kind.is_used()).count() > 1;
+    parts
         .into_iter()
         .map(|(kind, bytes)| {
+            let name = if kind == Kind::Used && !divided { "used" } else { kind.word() };
             let (glyph, slot) = look(kind);
             // The sign of nothing is the dot between two facts.
             let sign = if kind == Kind::Free { String::new() } else { format!("{} ", theme.glyph(glyph)) };
             vec![
                 word(theme, slot, sign),
-                word(theme, Slot::Dim, format!("{} ", kind.word())),
+                word(theme, Slot::Dim, format!("{name} ")),
                 word(theme, Slot::Text, figure(bytes)),
             ]
         })
