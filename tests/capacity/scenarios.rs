@@ -7,9 +7,9 @@ use baton::domain::protocol::Name;
 use baton::engine::simulator::{Faults, SimEndpoint};
 
 /// How long one request takes at full speed, in seconds.
-pub(crate) const WORK: f64 = 0.4;
+pub(crate) const WORK: f64 = 1.0;
 /// Tokens of its answer.
-const TOKENS: u32 = 20;
+const TOKENS: u32 = 40;
 
 /// A simulated server: true slots, and what is wrong with it. Times count from the simulator's start.
 #[derive(Clone, Copy, Debug)]
@@ -33,44 +33,44 @@ const fn llama(name: &'static str, slots: u32, faults: &'static str) -> Server {
     Server { name, protocol: Protocol::LlamaCpp, slots, faults }
 }
 
-/// All of them; each takes about 8 s at best.
+/// All of them; each takes about 15 s at best.
 pub(crate) const SCENARIOS: [Scenario; 7] = [
     Scenario { name: "a liar alone", servers: &[llama("liar", 1, "claims=4")], chain: 0, crowd: 20 },
     Scenario {
         name: "a liar that tells nothing of its slots",
         servers: &[Server { name: "liar", protocol: Protocol::Ollama, slots: 1, faults: "claims=4" }],
         chain: 0,
-        crowd: 20,
+        crowd: 15,
     },
     Scenario {
         name: "a liar beside an honest one",
         servers: &[llama("liar", 1, "claims=4"), llama("honest", 4, "")],
-        chain: 20,
-        crowd: 70,
+        chain: 15,
+        crowd: 60,
     },
     Scenario {
         name: "one that slows down for a while",
-        servers: &[llama("tired", 4, "slowdown=1s:4:5s"), llama("fresh", 4, "")],
-        chain: 18,
-        crowd: 112,
+        servers: &[llama("tired", 4, "slowdown=2s:4:10s"), llama("fresh", 4, "")],
+        chain: 15,
+        crowd: 77,
     },
     Scenario {
         name: "one that slows down for good",
-        servers: &[llama("tired", 4, "slowdown=1s:4"), llama("fresh", 4, "")],
+        servers: &[llama("tired", 4, "slowdown=2s:4"), llama("fresh", 4, "")],
         chain: 0,
-        crowd: 107,
+        crowd: 76,
     },
     Scenario {
         name: "one that dies and returns",
-        servers: &[llama("mortal", 4, "die=2s,back=1s"), llama("steady", 4, "")],
+        servers: &[llama("mortal", 4, "die=4s,back=2s"), llama("steady", 4, "")],
         chain: 0,
-        crowd: 170,
+        crowd: 106,
     },
     Scenario {
         name: "one shared with another client",
-        servers: &[llama("shared", 4, "others=2@1s-6s"), llama("own", 4, "")],
-        chain: 19,
-        crowd: 116,
+        servers: &[llama("shared", 4, "others=2@2s-11s"), llama("own", 4, "")],
+        chain: 15,
+        crowd: 84,
     },
 ];
 
