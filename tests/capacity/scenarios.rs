@@ -8,6 +8,8 @@ use baton::engine::simulator::{Faults, SimEndpoint};
 
 /// How long one request takes at full speed, in seconds.
 pub(crate) const WORK: f64 = 1.0;
+/// Milliseconds of that until its prompt is read.
+const READ: u32 = 100;
 /// Tokens of its answer.
 const TOKENS: u32 = 40;
 
@@ -33,8 +35,9 @@ const fn llama(name: &'static str, slots: u32, faults: &'static str) -> Server {
     Server { name, protocol: Protocol::LlamaCpp, slots, faults }
 }
 
-/// All of them; each takes about 15 s at best.
-pub(crate) const SCENARIOS: [Scenario; 7] = [
+/// All of them; each takes about 15 s at best. What nobody can know before it shows costs time, so that chains leave
+/// some: one that could wait for nothing would measure luck.
+pub(crate) const SCENARIOS: [Scenario; 8] = [
     Scenario { name: "a liar alone", servers: &[llama("liar", 1, "claims=4")], chain: 0, crowd: 20 },
     Scenario {
         name: "a liar that tells nothing of its slots",
@@ -45,14 +48,20 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
     Scenario {
         name: "a liar beside an honest one",
         servers: &[llama("liar", 1, "claims=4"), llama("honest", 4, "")],
-        chain: 15,
+        chain: 12,
+        crowd: 63,
+    },
+    Scenario {
+        name: "one that reads prompts one after another",
+        servers: &[llama("orderly", 4, "reads=1")],
+        chain: 0,
         crowd: 60,
     },
     Scenario {
         name: "one that slows down for a while",
         servers: &[llama("tired", 4, "slowdown=2s:4:10s"), llama("fresh", 4, "")],
-        chain: 15,
-        crowd: 77,
+        chain: 10,
+        crowd: 82,
     },
     Scenario {
         name: "one that slows down for good",
@@ -69,8 +78,8 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
     Scenario {
         name: "one shared with another client",
         servers: &[llama("shared", 4, "others=2@2s-11s"), llama("own", 4, "")],
-        chain: 15,
-        crowd: 84,
+        chain: 12,
+        crowd: 87,
     },
 ];
 
@@ -119,7 +128,7 @@ impl Scenario {
     /// The tasks of the plan, the chain last, so that only its length can say that it comes first.
     pub(crate) fn tasks(&self) -> Vec<TaskSpec> {
         let task = |id: String, needs: Option<String>| {
-            let prompt = format!("Work on {id}. [sim ms={} tokens={TOKENS}]", WORK * 1e3);
+            let prompt = format!("Work on {id}. [sim ms={} read={READ} tokens={TOKENS}]", WORK * 1e3);
             let mut spec = TaskSpec::new(Name::slug(&id), Name::slug("worker"), prompt);
             spec.needs = needs.iter().map(|n| Name::slug(n)).collect();
             spec.budget.tokens = Some(TOKENS);
