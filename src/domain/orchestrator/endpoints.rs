@@ -1,7 +1,7 @@
 //! Endpoints: what probes find, and when the next one is due; the journal's health.
 
 use super::{Effect, Look, Orchestrator, ProbeReport};
-use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Health, Micros, Subject};
+use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Subject};
 use crate::domain::state::{EndpointIx, Gear};
 use crate::domain::text::CleanText;
 
@@ -34,6 +34,12 @@ impl Orchestrator {
             return;
         }
         let e = self.state.endpoint(ix);
+        let rests = e.rests > 0 && !e.answers() && e.probe_at.is_some_and(|at| at > self.now);
+        if rests && report.health == Health::Up {
+            // That it answers was known; it is its requests that fail.
+            return;
+        }
+        let before = e.others;
         let same = e.health == report.health
             && e.reported_slots == report.slots
             && e.reported_context == report.context
@@ -72,6 +78,13 @@ impl Orchestrator {
                 residence: report.residence,
             })));
         }
+        if let Some(now) = report.others.filter(|_| up) {
+            match (before, now) {
+                (0, 1..) => self.found(ix, Finding::Shared { others: now }),
+                (1.., 0) => self.found(ix, Finding::Alone),
+                _ => {}
+            }
+        }
         if up {
             let next = if self.state.running().len() > 0 { UP_BUSY } else { UP_IDLE };
             self.index.probe_at(name, self.now.plus(next));
@@ -80,6 +93,16 @@ impl Orchestrator {
 
     /// Sets an endpoint's health by what a request met; the rest stays as known. A probe follows.
     pub(super) fn endpoint_is(&mut self, ix: EndpointIx, health: Health) {
+        self.set_health(ix, health, DOWN_FIRST);
+    }
+
+    /// The same for the `rests`-th rest in a row: each is twice as long as the one before, within the two bounds.
+    pub(super) fn endpoint_rests(&mut self, ix: EndpointIx, health: Health, rests: u32) {
+        let wait = DOWN_FIRST.0.saturating_mul(1 << rests.saturating_sub(1).min(16));
+        self.set_health(ix, health, Micros(wait).min(DOWN_LONGEST));
+    }
+
+    fn set_health(&mut self, ix: EndpointIx, health: Health, wait: Micros) {
         let e = self.state.endpoint(ix);
         let changed = EndpointChanged {
             endpoint: e.config.name.clone(),
@@ -89,7 +112,7 @@ impl Orchestrator {
             level: e.level,
             resident: e.resident,
             server: e.server.clone(),
-            probe_at: Some(self.now.plus(DOWN_FIRST)),
+            probe_at: Some(self.now.plus(wait)),
             others: 0,
             queued: None,
             shape: e.shape,
