@@ -9,6 +9,8 @@ use crate::domain::text::CleanText;
 const DOWN_FIRST: Micros = Micros::from_secs(2);
 /// The longest wait.
 const DOWN_LONGEST: Micros = Micros::from_secs(30);
+/// The longest wait while tasks are ready that could go there: each second of it is one of its slots' too.
+const DOWN_WANTED: Micros = Micros::from_secs(5);
 /// A server that loads a model is asked this often.
 const LOADING: Micros = Micros::from_secs(2);
 /// A server that is up is looked at this often while something runs (residence changes, a silent death)…
@@ -52,13 +54,14 @@ impl Orchestrator {
             && e.residence == report.residence;
         let up = report.health == Health::Up;
         let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
+        let longest = if self.index.is_wanted(ix, e) { DOWN_WANTED } else { DOWN_LONGEST };
         let waited = e.probe_at.map(|_| self.now.since(e.since));
         let probe_at = match report.health {
             Health::Up | Health::Unknown => None,
             Health::Loading => Some(self.now.plus(LOADING)),
             Health::Down { .. } => {
                 // As long as it has been down so far doubles the wait, within the two bounds.
-                let wait = waited.unwrap_or(DOWN_FIRST).max(DOWN_FIRST).min(DOWN_LONGEST);
+                let wait = waited.unwrap_or(DOWN_FIRST).max(DOWN_FIRST).min(longest);
                 Some(self.now.plus(wait))
             }
         };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::plan::{PlanEdit, Priority};
 use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnId};
-use crate::domain::state::{EndpointIx, GoalPhase, Life, PoolIx, State, Task, TaskIx};
+use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, Life, PoolIx, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -367,6 +367,11 @@ impl Index {
         self.listen_no_more(turn);
         self.silence.insert(turn, at);
         self.timers.insert((at, Timer::Silence(turn)));
+    }
+
+    /// Whether a task is ready that may go to an endpoint.
+    pub(super) fn is_wanted(&self, ix: EndpointIx, endpoint: &EndpointState) -> bool {
+        self.lanes.keys().any(|lane| lane.endpoint.map_or_else(|| endpoint.serves(&lane.tier), |only| only == ix))
     }
 
     /// Looks at a pool's turns at `at`, unless that is done before.
