@@ -30,7 +30,9 @@ impl Orchestrator {
     /// Says what was seen of an endpoint, where that is another than was believed.
     pub(super) fn look_at_capacity(&mut self, ix: EndpointIx) {
         // Each finding changes what the next is compared with; more than one of a kind there can't be.
-        if let Some(finding) = self.state.capacity_news(ix, self.now) {
+        let pool = self.state.endpoint(ix).pool;
+        let in_question = self.others_are_in_question(pool);
+        if let Some(finding) = self.state.capacity_news(ix, self.now).filter(|_| !in_question) {
             self.found(ix, finding);
         }
         if let Some(finding) = self.state.endpoint(ix).pace.news() {
@@ -169,6 +171,30 @@ impl Orchestrator {
         all.filter(move |(_, e)| e.pool == pool).map(|(i, e)| (EndpointIx(i as u32), e))
     }
 
+    /// Whether others may have the slots that a server, believed so far, seems not to have. It is asked, where it tells, and
+    /// nothing is said of it before the answer.
+    fn others_are_in_question(&mut self, pool: PoolIx) -> bool {
+        let p = self.state.pool(pool);
+        if p.measured.is_some() || !p.watch.is_suspect() || self.others(pool) > 0 {
+            return false;
+        }
+        self.look_for_others(pool, LOOK_DOUBLINGS);
+        self.index.is_looking(pool)
+    }
+
+    /// Looks for others who use a pool's server, if it tells and it is time again; each look in vain makes the next later,
+    /// up to so many times. True: it tells.
+    fn look_for_others(&mut self, pool: PoolIx, doublings: u32) -> bool {
+        let asks = |e: &EndpointState| e.config.protocol == Protocol::LlamaCpp && e.answers();
+        let Some((_, e)) = self.members(pool).find(|(_, e)| asks(e)) else { return false };
+        let name = e.config.name.clone();
+        if self.index.look_due(pool, LOOK_AGAIN) <= self.now {
+            self.index.looked(pool, self.now, doublings);
+            self.effect(Effect::Probe(name, Look::Slots));
+        }
+        true
+    }
+
     /// Looks at a pool: whether something waits longer than usual, and whether others have its slots.
     pub(super) fn watch_pool(&mut self, pool: PoolIx) {
         let p = self.state.pool(pool);
@@ -182,15 +208,8 @@ impl Orchestrator {
         let (one_more, full) = (p.watch.extra() > 0, p.measured.is_some_and(|m| working >= m));
         let suspicious = late && working < p.ceiling;
         let others = self.others(pool);
-        let asks = |e: &EndpointState| e.config.protocol == Protocol::LlamaCpp && e.answers();
-        let name = self.members(pool).find(|(_, e)| asks(e)).map(|(_, e)| e.config.name.clone());
         let mut next = due.map(|due| if late { self.now.plus(LOOK_AGAIN) } else { due });
-        if let Some(name) = name.filter(|_| suspicious || others > 0) {
-            let due = self.index.look_due(pool, LOOK_AGAIN);
-            if due <= self.now {
-                self.index.looked(pool, self.now, if others > 0 { 0 } else { LOOK_DOUBLINGS });
-                self.effect(Effect::Probe(name, Look::Slots));
-            }
+        if (suspicious || others > 0) && self.look_for_others(pool, if others > 0 { 0 } else { LOOK_DOUBLINGS }) {
             let due = self.index.look_due(pool, LOOK_AGAIN);
             next = Some(next.map_or(due, |next| next.min(due)));
         }

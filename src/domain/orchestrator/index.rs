@@ -77,6 +77,8 @@ pub(super) struct Index {
     watches: BTreeMap<PoolIx, Micros>,
     /// When it was last looked for others who use a pool's server, and how often that was in vain.
     looks: BTreeMap<PoolIx, (Micros, u32)>,
+    /// Pools of which the last look has not come back.
+    looking: BTreeSet<PoolIx>,
     /// When ready tasks grow older. Apart from the timers: it wakes nobody, and there may be one for each task.
     ages: BTreeSet<(Micros, TaskIx)>,
     /// When each ready task grows older; none for those that are not ready.
@@ -391,6 +393,17 @@ impl Index {
     pub(super) fn looked(&mut self, pool: PoolIx, now: Micros, doublings: u32) {
         let vain = self.looks.get(&pool).map_or(0, |(_, vain)| vain + 1).min(doublings);
         self.looks.insert(pool, (now, vain));
+        self.looking.insert(pool);
+    }
+
+    /// Whether a look has not come back yet.
+    pub(super) fn is_looking(&self, pool: PoolIx) -> bool {
+        self.looking.contains(&pool)
+    }
+
+    /// A probe of a pool's server came back.
+    pub(super) fn look_is_back(&mut self, pool: PoolIx) {
+        self.looking.remove(&pool);
     }
 
     /// When others may be looked for again, if that is done every `pace` while there are some.

@@ -278,7 +278,7 @@ impl Watch {
     }
 
     /// Whether handovers were seen that are not enough to believe.
-    pub(super) fn is_suspect(&self) -> bool {
+    pub(crate) fn is_suspect(&self) -> bool {
         self.evidence.handovers > 0
     }
 
