@@ -13,7 +13,7 @@
 //!
 //! Invariant: at most one probe of an endpoint is under way, the wait for its second look included.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
@@ -96,14 +96,20 @@ struct Others {
 pub(super) struct Probing {
     tasks: JoinSet<Step>,
     under_way: BTreeMap<EndpointName, AbortHandle>,
+    /// Those whose slots are to be looked at when the probe under way is back.
+    next: BTreeSet<EndpointName>,
     others: BTreeMap<EndpointName, Others>,
 }
 
 impl Probing {
-    /// Begins a probe, unless one of this endpoint is under way.
+    /// Begins a probe. While one of this endpoint is under way a light one is not needed, and a look at its slots comes
+    /// after it.
     pub(super) fn begin(&mut self, client: &Client, endpoint: &Endpoint, look: Look, before: Ours) {
         // One that broke off is finished too.
         if self.under_way.get(&endpoint.name).is_some_and(|task| !task.is_finished()) {
+            if look == Look::Slots {
+                self.next.insert(endpoint.name.clone());
+            }
             return;
         }
         let depth = match look {
@@ -139,6 +145,7 @@ impl Probing {
                 return None;
             }
         };
+        let again = self.next.remove(&endpoint.name);
         let others = self.others.entry(endpoint.name.clone()).or_default();
         let beyond = found.busy.map(|busy| before.larger(ours).beyond(busy, found.slots));
         match (beyond, others.first.take()) {
@@ -155,6 +162,10 @@ impl Probing {
             (Some(now), first) => others.told = first.map_or(now, |first| first.min(now)),
             (None, _) => {}
         }
+        let told = others.told;
+        if again && beyond.is_none() {
+            self.begin(client, &endpoint, Look::Slots, ours);
+        }
         let report = ProbeReport {
             health: found.health,
             slots: found.slots,
@@ -162,7 +173,7 @@ impl Probing {
             level: found.level,
             resident: found.resident,
             server: found.server,
-            others: beyond.map(|_| others.told),
+            others: beyond.map(|_| told),
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
@@ -270,11 +281,28 @@ mod tests {
         assert_eq!(probing.step(&client, Step::Back(looked), Ours::default()), None);
         probing.begin(&client, &endpoint, Look::Light, Ours::default());
         assert_eq!(probing.tasks.len(), 1);
+        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
+        assert_eq!(probing.tasks.len(), 1);
         let begun = tokio::time::Instant::now();
         let step = probing.next().await;
         assert!(matches!(&step, Step::Due(e) if e.name == endpoint.name));
         assert_eq!(begun.elapsed(), AGAIN);
         assert_eq!(probing.step(&client, step, Ours::default()), None);
         assert_eq!(probing.tasks.len(), 1, "the second look is under way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_asked_for_during_a_light_probe_are_looked_at_after_it() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new().unwrap();
+        let mut probing = Probing::default();
+        let looked = look(None, 4, Ours::default());
+        let endpoint = looked.endpoint.clone();
+        probing.begin(&client, &endpoint, Look::Light, Ours::default());
+        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
+        probing.tasks.abort_all();
+        while probing.tasks.join_next().await.is_some() {}
+        assert!(probing.step(&client, Step::Back(looked), Ours::default()).is_some());
+        assert_eq!(probing.tasks.len(), 1, "the look at its slots");
     }
 }
