@@ -77,7 +77,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         name: "one shared with another client",
-        servers: &[llama("shared", 4, "others=2@2s-11s"), llama("own", 4, "")],
+        servers: &[llama("shared", 4, "others=2@2s-9s"), llama("own", 4, "")],
         chain: 12,
         crowd: 87,
     },
