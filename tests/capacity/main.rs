@@ -157,7 +157,6 @@ impl Ran {
 
     /// What holds in every scenario: all is done in good time, and only the first server is found to be something else.
     fn check(&self) {
-        println!("{self}");
         for task in self.state.tasks() {
             assert!(task.is_done(), "{}: {}\n{self}", task.id, task.reason);
         }
