@@ -253,9 +253,9 @@ fn a_server_that_dies_and_returns_is_used_again() {
     let wide = ran.wide("mortal", up..ran.end());
     assert_eq!((wide.first(), wide.iter().max()), (Some(&1), Some(&4)), "{wide:?} {ran}");
     assert!(wide.len() >= 20, "{wide:?} {ran}");
-    // What it was at when it died ran again, and nothing else did.
+    // What it was at when it died ran again, and what was sent before that was known; nothing else did.
     let again = ran.state.tasks().iter().filter(|task| task.attempts.len() > 1).count();
-    assert!((1..=5).contains(&again), "{again} {ran}");
+    assert!((1..=8).contains(&again), "{again} {ran}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ const fn llama(name: &'static str, slots: u32, faults: &'static str) -> Server {
 /// All of them; each takes about 15 s at best. What nobody can know before it shows costs time, so that chains leave
 /// some: one that could wait for nothing would measure luck.
 pub(crate) const SCENARIOS: [Scenario; 8] = [
-    Scenario { name: "a liar alone", servers: &[llama("liar", 1, "claims=4")], chain: 0, crowd: 20 },
+    Scenario { name: "a liar alone", servers: &[llama("liar", 1, "claims=4")], chain: 0, crowd: 15 },
     Scenario {
         name: "a liar that tells nothing of its slots",
         servers: &[Server { name: "liar", protocol: Protocol::Ollama, slots: 1, faults: "claims=4" }],
@@ -77,9 +77,9 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         name: "one shared with another client",
-        servers: &[llama("shared", 4, "others=2@2s-9s"), llama("own", 4, "")],
+        servers: &[llama("shared", 4, "others=2@2s-7s"), llama("own", 4, "")],
         chain: 12,
-        crowd: 87,
+        crowd: 98,
     },
 ];
 
