@@ -11,20 +11,23 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::expand::expand;
+use super::models::Moving;
+use super::probing::{Ours, Probing};
+use super::servers::Serving;
 use super::turn::{PhaseCell, Turn};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
 use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::orchestrator::{Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn};
+use crate::domain::orchestrator::{Decision, Effect, Input, Look, Orchestrator, Reopening, StartTurn};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
     Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Subject, TurnEnd, TurnId, Usage, ViewerId,
 };
-use crate::domain::state::{GoalPhase, State};
+use crate::domain::state::{GoalPhase, Pool, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{TextStore, Writer};
 use crate::engine::machine::{Pace, local_ports};
-use crate::engine::providers::{AnswerFormat, Client, Depth, Phase, Request, Traffic, drained, probe};
+use crate::engine::providers::{AnswerFormat, Client, Phase, Request, drained};
 
 /// Inputs on their way from requests. A full queue slows the reading of streams; 1,024 is two seconds of the busiest
 /// fleet's pieces.
@@ -61,16 +64,18 @@ pub(super) enum Beginning {
 pub(super) struct Host {
     /// The host's name, for the record.
     name: CleanText,
-    writer: Writer,
+    pub(super) writer: Writer,
     client: Client,
     records: broadcast::Sender<Arc<Record>>,
     clock: SessionClock,
     texts: TextStore,
+    pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
-    probing: BTreeMap<EndpointName, AbortHandle>,
-    /// Requests, drains and probes; dropped with the host.
-    tasks: JoinSet<()>,
-    inputs: mpsc::Sender<Input>,
+    probing: Probing,
+    moving: Moving,
+    /// Requests, drains, and models on the move; dropped with the host.
+    pub(super) tasks: JoinSet<()>,
+    pub(super) inputs: mpsc::Sender<Input>,
     input_queue: mpsc::Receiver<Input>,
     /// When a journal that failed is tried again.
     retry: Option<Instant>,
@@ -92,7 +97,7 @@ impl Host {
         texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
-        clock: SessionClock,
+        (clock, serving): (SessionClock, Serving),
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
         Self {
@@ -102,8 +107,10 @@ impl Host {
             records,
             clock,
             texts,
+            serving,
             live: BTreeMap::new(),
-            probing: BTreeMap::new(),
+            moving: Moving::default(),
+            probing: Probing::default(),
             tasks: JoinSet::new(),
             inputs,
             input_queue,
@@ -134,6 +141,7 @@ impl Host {
         self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
+        self.watch_servers(&orchestrator);
         let mut watch = Watch::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
@@ -166,6 +174,10 @@ impl Host {
                     batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
+                looked = self.probing.next() => {
+                    let ours = self.ours(orchestrator.state(), &looked.endpoint().pool());
+                    batch.push(self.probing.told(looked, ours));
+                }
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
                 reading = watch.answer() => {
                     batch.extend(watch.take(self.clock.now(), &reading, pace).map(Input::Sampled));
@@ -336,8 +348,14 @@ impl Host {
             Effect::TurnAway { id, reason } => self.answer(&id, Answer::Refused(reason)),
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
-            Effect::Probe(endpoint, _) => self.probe(orchestrator, endpoint),
-            Effect::Server(..) | Effect::Model(..) => {}
+            Effect::Probe(endpoint, look) => self.probe(orchestrator, &endpoint, look),
+            Effect::Server(endpoint, verb) => self.serve(orchestrator, &endpoint, verb),
+            Effect::Model(name, verb) => {
+                let endpoint = orchestrator.state().config.fleet.endpoint(&name).cloned();
+                if let Some(endpoint) = endpoint {
+                    self.moving.begin((&self.client, endpoint), verb, (&mut self.tasks, &self.inputs));
+                }
+            }
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }
@@ -421,34 +439,21 @@ impl Host {
         });
     }
 
-    fn probe(&mut self, orchestrator: &Orchestrator, name: EndpointName) {
-        if self.probing.get(&name).is_some_and(|p| !p.is_finished()) {
-            return;
+    fn probe(&mut self, orchestrator: &Orchestrator, name: &EndpointName, look: Look) {
+        let state = orchestrator.state();
+        let Some(endpoint) = state.config.fleet.endpoint(name) else { return };
+        self.probing.begin(&self.client, endpoint, look, self.ours(state, &endpoint.pool()));
+    }
+
+    /// What this session has at a server and model.
+    fn ours(&self, state: &State, pool: &PoolKey) -> Ours {
+        let mut ours = Ours::default();
+        for live in self.live.values().filter(|l| l.pool == *pool && !l.task.is_finished()) {
+            ours.open += 1;
+            ours.begun += u32::from(live.phase.get() != Phase::Queued);
         }
-        let Some(endpoint) = orchestrator.state().config.fleet.endpoint(&name).cloned() else { return };
-        let pool = endpoint.pool();
-        let waiting =
-            self.live.values().any(|l| l.pool == pool && !l.task.is_finished() && l.phase.get() != Phase::Queued);
-        let traffic = if waiting { Traffic::Flowing } else { Traffic::Quiet };
-        let (client, inputs) = (self.client.clone(), self.inputs.clone());
-        let key = name.clone();
-        let task = self.tasks.spawn(async move {
-            let found = probe(&client, &endpoint, Depth::Light, traffic).await;
-            let report = ProbeReport {
-                health: found.health,
-                slots: found.slots,
-                context: found.context,
-                level: found.level,
-                resident: found.resident,
-                server: found.server,
-                others: None,
-                queued: None,
-                shape: None,
-                residence: None,
-            };
-            let _ = inputs.send(Input::Probed { endpoint: name, report }).await;
-        });
-        self.probing.insert(key, task);
+        ours.draining = state.pools().iter().filter(|p| p.key == *pool).map(Pool::draining).sum();
+        ours
     }
 }
 

@@ -28,7 +28,7 @@ pub struct SimEndpoint {
     pub port: u16,
     /// The model's name as the server tells it.
     pub model: String,
-    /// How many requests it serves at once.
+    /// How many requests it serves at once; what it claims is told by its faults.
     pub slots: u32,
     /// The context of one request, in tokens.
     pub context: u32,
@@ -97,6 +97,11 @@ impl SimEndpoint {
             resident_bytes: 16_000_000_000,
             faults: Faults::default(),
         }
+    }
+
+    /// How many slots it says it has.
+    pub(super) fn claimed(&self) -> u32 {
+        self.faults.claims.unwrap_or(self.slots)
     }
 
     fn paced(mut self, tokens_per_second: f64, prompt_tokens_per_second: f64, gigabytes: u64) -> Self {

@@ -19,7 +19,7 @@ use super::script::Failure;
 pub(super) struct Directives {
     /// Exactly this many tokens of answer.
     pub(super) tokens: Option<u32>,
-    /// The slot is taken for exactly this many milliseconds, whatever the speed.
+    /// The slot is taken for exactly this many milliseconds, whatever the speed; longer while the endpoint is slow.
     pub(super) ms: Option<f64>,
     /// Exactly this many tokens of thinking.
     pub(super) thinking: Option<u32>,

@@ -1,7 +1,8 @@
 //! Faults on demand: how often and how a simulated endpoint misbehaves.
 //!
-//! Not here: what a fault looks like on the wire (`wire`) and when it strikes in a stream (`script`).
-//! Invariant: a rate lies in 0..=1, and the rates together do not pass 1.
+//! Not here: what a fault looks like on the wire (`wire`), when it strikes in a stream (`script`), what a slowdown does to
+//! an answer (`pace`). Times count from the simulator's start and shrink with the fleet's speed ([`Faults::at_speed`]).
+//! Invariants: a rate lies in 0..=1, and the rates together do not pass 1; what ends, ends after it began.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 /// What goes wrong at an endpoint, and how often. The default: nothing.
 ///
-/// Written as `error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,plan=prose`.
+/// Written as `error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,slowdown=5s:4:30s,
+/// others=2@10s-40s,plan=prose`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Share of requests that end with the server's own error: half before the first byte, half in the stream.
@@ -28,8 +30,37 @@ pub struct Faults {
     pub die_after: Option<Duration>,
     /// It returns this long after it died; none: never by itself.
     pub back_after: Option<Duration>,
+    /// Slots it says it has, whatever it serves; none: it tells the truth.
+    pub claims: Option<u32>,
+    /// When its tokens come slower.
+    pub slowdown: Option<Slowdown>,
+    /// Slots that another client takes.
+    pub others: Option<Others>,
     /// How requests for a plan are answered.
     pub plan: PlanAnswer,
+}
+
+/// A time in which everything an endpoint does takes longer. Written `FROM:FACTOR` or `FROM:FACTOR:UNTIL`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slowdown {
+    /// When it begins.
+    pub from: Duration,
+    /// How many times longer, from 1 to 1000.
+    pub factor: f64,
+    /// When it is over; none: never.
+    pub until: Option<Duration>,
+}
+
+/// Requests of another client, each in work from the moment it is granted a slot until all of them end. Written
+/// `SLOTS@FROM-UNTIL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Others {
+    /// How many requests, and so slots.
+    pub slots: u32,
+    /// When they come. They wait in the queue like all others.
+    pub from: Duration,
+    /// When they end.
+    pub until: Duration,
 }
 
 /// How a simulated planner answers.
@@ -66,6 +97,10 @@ impl PlanAnswer {
     }
 }
 
+/// The faults there are.
+const KNOWN: [&str; 12] =
+    ["error", "stall", "cut", "garbage", "slow", "overload", "die", "back", "claims", "slowdown", "others", "plan"];
+
 /// What is wrong with a line of faults.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
@@ -76,7 +111,7 @@ pub enum FaultError {
         part: String,
     },
     /// A name that is no fault.
-    #[error("unknown fault `{name}`; known: error, stall, cut, garbage, slow, overload, die, back, plan")]
+    #[error("unknown fault `{name}`; known: {}", KNOWN.join(", "))]
     Name {
         /// The name as written.
         name: String,
@@ -118,6 +153,18 @@ impl Faults {
     pub fn returns_at(&self) -> Option<Duration> {
         Some(self.die_after? + self.back_after?)
     }
+
+    /// The same faults with their times shrunk to a fleet's speed. `slow` stays: it is what a machine does, not a model.
+    #[must_use]
+    pub(super) fn at_speed(mut self, speed: f64) -> Self {
+        let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
+        let shrunk = |time: Duration| super::script::seconds(time.as_secs_f64() / speed);
+        self.die_after = self.die_after.map(shrunk);
+        self.back_after = self.back_after.map(shrunk);
+        self.slowdown = self.slowdown.map(|s| Slowdown { from: shrunk(s.from), until: s.until.map(shrunk), ..s });
+        self.others = self.others.map(|o| Others { from: shrunk(o.from), until: shrunk(o.until), ..o });
+        self
+    }
 }
 
 impl FromStr for Faults {
@@ -145,6 +192,9 @@ impl FromStr for Faults {
                 }
                 "die" => faults.die_after = Some(duration("die", value)?),
                 "back" => faults.back_after = Some(duration("back", value)?),
+                "claims" => faults.claims = Some(claims(value)?),
+                "slowdown" => faults.slowdown = Some(slowdown(value)?),
+                "others" => faults.others = Some(others(value)?),
                 "plan" => faults.plan = plan(value)?,
                 _ => return Err(FaultError::Name { name: name.into() }),
             }
@@ -178,6 +228,14 @@ impl fmt::Display for Faults {
         parts.extend(self.overload.map(|n| format!("overload={n}")));
         parts.extend(self.die_after.map(|d| format!("die={}ms", d.as_millis())));
         parts.extend(self.back_after.map(|d| format!("back={}ms", d.as_millis())));
+        parts.extend(self.claims.map(|n| format!("claims={n}")));
+        parts.extend(self.slowdown.map(|s| {
+            let until = s.until.map(|d| format!(":{}ms", d.as_millis())).unwrap_or_default();
+            format!("slowdown={}ms:{}{until}", s.from.as_millis(), s.factor)
+        }));
+        parts.extend(
+            self.others.map(|o| format!("others={}@{}ms-{}ms", o.slots, o.from.as_millis(), o.until.as_millis())),
+        );
         if self.plan != PlanAnswer::Good {
             parts.push(format!("plan={}", self.plan.word()));
         }
@@ -212,6 +270,39 @@ pub(super) fn duration(name: &'static str, value: &str) -> Result<Duration, Faul
     if (0.0..=86_400.0).contains(&(amount * scale)) { Ok(Duration::from_secs_f64(amount * scale)) } else { Err(bad()) }
 }
 
+fn claims(value: &str) -> Result<u32, FaultError> {
+    let expected = "a whole number of slots above 0, as in claims=4";
+    match value.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(FaultError::Value { name: "claims", value: value.into(), expected }),
+    }
+}
+
+fn slowdown(value: &str) -> Result<Slowdown, FaultError> {
+    let expected = "a time, a factor from 1 to 1000 and perhaps the time it is over, as in 5s:4 or 5s:4:30s";
+    let bad = || FaultError::Value { name: "slowdown", value: value.into(), expected };
+    let mut parts = value.split(':');
+    let (Some(from), Some(factor)) = (parts.next(), parts.next()) else { return Err(bad()) };
+    let time = |part: &str| duration("slowdown", part).map_err(|_| bad());
+    let (from, until) = (time(from)?, parts.next().map(time).transpose()?);
+    let factor = factor.parse().ok().filter(|f: &f64| (1.0..=1_000.0).contains(f)).ok_or_else(bad)?;
+    if parts.next().is_some() || until.is_some_and(|until| until < from) {
+        return Err(bad());
+    }
+    Ok(Slowdown { from, factor, until })
+}
+
+fn others(value: &str) -> Result<Others, FaultError> {
+    let expected = "slots and the times from and until another client has them, as in 2@10s-40s";
+    let bad = || FaultError::Value { name: "others", value: value.into(), expected };
+    let (slots, times) = value.split_once('@').ok_or_else(bad)?;
+    let (from, until) = times.split_once('-').ok_or_else(bad)?;
+    let time = |part: &str| duration("others", part).map_err(|_| bad());
+    let slots = slots.parse().ok().filter(|n| *n > 0).ok_or_else(bad)?;
+    let others = Others { slots, from: time(from)?, until: time(until)? };
+    if others.until < others.from { Err(bad()) } else { Ok(others) }
+}
+
 fn plan(value: &str) -> Result<PlanAnswer, FaultError> {
     PlanAnswer::ALL.iter().find(|(_, word)| *word == value).map(|(answer, _)| *answer).ok_or(FaultError::Value {
         name: "plan",
@@ -226,7 +317,8 @@ mod tests {
 
     #[test]
     fn a_full_line_parses_and_prints_back() {
-        let line = "error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,plan=half-json";
+        let line = "error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,\
+                    slowdown=5s:2.5:1m,others=2@500ms-40s,plan=half-json";
         let faults: Faults = line.parse().expect("parses");
         assert_eq!(faults.error_rate, 0.1);
         assert_eq!(faults.slow_first_byte_ms, 500);
@@ -234,15 +326,39 @@ mod tests {
         assert_eq!(faults.dies_at(), Some(Duration::from_secs(20)));
         assert_eq!(faults.returns_at(), Some(Duration::from_secs(30)));
         assert_eq!(faults.plan, PlanAnswer::HalfJson);
+        let seconds = Duration::from_secs;
+        assert_eq!(faults.claims, Some(4));
+        let slowdown = Slowdown { from: seconds(5), factor: 2.5, until: Some(seconds(60)) };
+        assert_eq!(faults.slowdown, Some(slowdown));
+        assert_eq!(faults.others, Some(Others { slots: 2, from: Duration::from_millis(500), until: seconds(40) }));
         assert_eq!(faults.to_string().parse::<Faults>().expect("parses again"), faults);
         assert_eq!("".parse::<Faults>(), Ok(Faults::default()));
+        let open: Faults = "slowdown=5s:4".parse().expect("parses");
+        assert_eq!(open.slowdown, Some(Slowdown { from: seconds(5), factor: 4.0, until: None }));
+        assert_eq!(open.to_string().parse::<Faults>().expect("parses again"), open);
+    }
+
+    #[test]
+    fn times_shrink_with_the_fleets_speed_and_the_first_bytes_delay_does_not() {
+        let line = "slow=500,die=20s,back=10s,slowdown=5s:4:30s,others=2@10s-40s";
+        let faults: Faults = line.parse().expect("parses");
+        let fast = faults.clone().at_speed(10.0);
+        assert_eq!(fast.to_string(), "slow=500,die=2000ms,back=1000ms,slowdown=500ms:4:3000ms,others=2@1000ms-4000ms");
+        for odd in [0.0, -1.0, f64::NAN, 1.0] {
+            assert_eq!(faults.clone().at_speed(odd), faults);
+        }
     }
 
     #[test]
     fn mistakes_are_named() {
         let cases = [
             ("error", "fault `error` has no value; write NAME=VALUE, as in error=0.1"),
-            ("eror=1", "unknown fault `eror`; known: error, stall, cut, garbage, slow, overload, die, back, plan"),
+            (
+                "eror=1",
+                "unknown fault `eror`; known: error, stall, cut, garbage, slow, overload, die, back, claims, slowdown, \
+                 others, plan",
+            ),
+            ("claims=0", "fault claims=0: expected a whole number of slots above 0, as in claims=4"),
             ("error=10%", "fault error=10%: expected a share from 0 to 1, as in 0.1"),
             ("error=1.5", "fault error=1.5: expected a share from 0 to 1, as in 0.1"),
             ("cut=0.1,cut=0.2", "fault `cut` is given twice; keep one"),
@@ -254,6 +370,13 @@ mod tests {
                 "the rates of error, stall, cut and garbage come to 120 %; together they must not pass 100 %",
             ),
         ];
+        let same = ["slowdown=5s", "slowdown=5s:0.5", "slowdown=5s:4:3s", "slowdown=5s:4:9s:1", "slowdown=x:4"];
+        for line in same.iter().chain(&["others=2", "others=0@1s-2s", "others=2@3s-2s", "others=2@1s", "others=2@-1s"])
+        {
+            let error = line.parse::<Faults>().expect_err(line).to_string();
+            let mend = if line.starts_with("slow") { "as in 5s:4 or 5s:4:30s" } else { "as in 2@10s-40s" };
+            assert!(error.contains(line) && error.ends_with(mend), "{error}");
+        }
         for (line, message) in cases {
             let error = line.parse::<Faults>().expect_err(line);
             assert_eq!(error.to_string(), message);

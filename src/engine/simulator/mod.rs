@@ -23,6 +23,8 @@ mod config;
 mod directive;
 mod faults;
 mod http;
+mod others;
+mod pace;
 mod pieces;
 mod plan;
 mod prose;
@@ -41,7 +43,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use config::{SimEndpoint, SimulatorConfig};
-pub use faults::{FaultError, Faults, PlanAnswer};
+pub use faults::{FaultError, Faults, Others, PlanAnswer, Slowdown};
 pub use slots::SimStats;
 
 use crate::domain::fleet::{Api, Endpoint, Fleet, Nature};
@@ -108,7 +110,8 @@ impl Simulator {
         let alarm = AlarmThread::start().map_err(SimulatorError::Thread)?;
         let born = Instant::now();
         let mut simulator = Self { endpoints: Vec::new(), _alarm: alarm };
-        for endpoint in config.endpoints {
+        for mut endpoint in config.endpoints {
+            endpoint.faults = endpoint.faults.at_speed(config.speed);
             let (name, port) = (endpoint.name.clone(), endpoint.port);
             let refused = |source| SimulatorError::Bind { endpoint: name.clone(), port, source };
             let listener = server::bind(port).map_err(refused)?;
@@ -126,17 +129,20 @@ impl Simulator {
         Ok(simulator)
     }
 
-    /// The given fleet with its endpoints on the simulator's addresses, marked as simulated. Endpoints that are not
-    /// simulated are left out, because the two never mix.
+    /// The given fleet with its endpoints on the simulator's addresses, marked as simulated; what lies about its slots
+    /// claims in it what its server claims. Endpoints that are not simulated are left out, because the two never mix.
     pub fn fleet(&self, fleet: &Fleet) -> Fleet {
         let twin = |endpoint: &Endpoint| {
             let url = self.url(&endpoint.name)?;
-            Some(Endpoint { url, nature: Nature::Simulated, key: None, launch: None, ..endpoint.clone() })
+            let claims = self.find(&endpoint.name).ok().and_then(|state| state.config.faults.claims);
+            let slots = claims.unwrap_or(endpoint.slots);
+            Some(Endpoint { url, slots, nature: Nature::Simulated, key: None, launch: None, ..endpoint.clone() })
         };
         Fleet { endpoints: fleet.endpoints.iter().filter_map(twin).collect(), ..fleet.clone() }
     }
 
-    /// Endpoints for all that is simulated, each serving the one tier named like it: for tests and benches.
+    /// Endpoints for all that is simulated, as they claim to be, each serving the one tier named like it: for tests and
+    /// benches.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let twin = |running: &Running| {
             let config = &running.state.config;
@@ -147,7 +153,7 @@ impl Simulator {
                 protocol: config.protocol,
                 url: format!("http://{}", running.state.address),
                 model: config.model.clone(),
-                slots: config.slots,
+                slots: config.claimed(),
                 context: config.context,
                 api: Api::Chat,
                 key: None,

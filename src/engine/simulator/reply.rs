@@ -18,7 +18,7 @@ use super::ask::{Ask, Delivery};
 use super::http;
 use super::script::{Failure, Script, seconds};
 use super::server::{Doom, EndpointState};
-use super::slots::{Ending, Meter, Permit, SlotUse};
+use super::slots::{Ending, Meter, Permit, SlotUse, Whose};
 use super::wire::{Form, Part, Totals, Wire};
 
 /// The least time between two writes of one stream: at high speeds several tokens share a write.
@@ -36,6 +36,7 @@ struct Reply {
     permit: Option<Permit>,
     arrived: Instant,
     start: Instant,
+    prompt_end: Instant,
     load: Duration,
     slot: usize,
     sent: u32,
@@ -69,7 +70,7 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     let seen = state.seen(key);
     // Written before the slot is granted, so that the writing costs no slot time.
     let script = Script::new(&ask, endpoint, state.seed, state.speed, seen);
-    let permit = slots.acquire().await;
+    let permit = slots.acquire(Whose::Client).await;
     let script = match script {
         Ok(script) => script,
         Err(too_long) => {
@@ -94,13 +95,15 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     }
     let last = script.failure.map_or(script.tokens(), |(_, at)| at.min(script.tokens()));
     let share = f64::from(last) / f64::from(script.tokens().max(1));
+    let prompt_end = state.pace.done(start, seconds(script.prompt_seconds));
+    let last_token = state.pace.done(start, seconds(script.prompt_seconds + script.seconds * share));
     slots.describe(
         permit.index,
         SlotUse {
             task: number,
             prompt_tokens: script.prompt_tokens,
-            prompt_end: start + seconds(script.prompt_seconds),
-            generation: script.seconds * share,
+            prompt_end,
+            generation: last_token.duration_since(prompt_end).as_secs_f64(),
             tokens: last,
             limit: wire.ask().max_tokens,
         },
@@ -114,6 +117,7 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
         permit: Some(permit),
         arrived,
         start,
+        prompt_end,
         load,
         sent: 0,
         read: 0,
@@ -131,12 +135,17 @@ fn form_is_ollama(form: Form) -> bool {
 }
 
 impl Reply {
+    /// When work of so long is done, counted from the grant.
+    fn when(&self, work: Duration) -> Instant {
+        self.state.pace.done(self.start, work)
+    }
+
     async fn stream(self) -> Response {
         let form = self.wire.form();
         if form_is_ollama(form) {
             // Ollama's headers come with its first line.
             let at = if self.script.tokens() == 0 { self.script.end() } else { self.script.due(0) };
-            self.alarm.until(self.start + at).await;
+            self.alarm.until(self.when(at)).await;
         }
         let body = stream::unfold(self, |mut reply| async move {
             let bytes = reply.step().await?;
@@ -148,7 +157,7 @@ impl Reply {
     async fn whole(mut self) -> Response {
         let form = self.wire.form();
         if let Some((failure, at)) = self.script.failure.filter(|(failure, _)| *failure != Failure::Empty) {
-            self.alarm.until(self.start + self.script.due(at)).await;
+            self.alarm.until(self.when(self.script.due(at))).await;
             if failure == Failure::Stall {
                 let never: Infallible = std::future::pending().await;
                 match never {}
@@ -167,7 +176,7 @@ impl Reply {
                 _ => http::failed(form),
             };
         }
-        self.alarm.until(self.start + self.script.end()).await;
+        self.alarm.until(self.when(self.script.end())).await;
         self.sent = self.script.tokens();
         let totals = self.totals(Instant::now());
         self.count(&totals);
@@ -204,13 +213,12 @@ impl Reply {
 
     /// Writes what is due and says when there will be more.
     fn collect(&mut self, now: Instant, out: &mut Vec<u8>) -> Next {
-        let prompt_end = self.start + seconds(self.script.prompt_seconds);
-        if let Some(at) = self.prompt(now, prompt_end, out) {
+        if let Some(at) = self.prompt(now, out) {
             return Next::At(at);
         }
         let tokens = self.script.tokens();
         let failure = self.script.failure.filter(|(failure, _)| *failure != Failure::Empty);
-        while self.sent < tokens && self.start + self.script.due(self.sent) <= now {
+        while self.sent < tokens && self.when(self.script.due(self.sent)) <= now {
             if let Some((failure, at)) = failure
                 && self.sent >= at
             {
@@ -229,7 +237,7 @@ impl Reply {
             }
             self.sent += 1;
         }
-        let end = self.start + self.script.end();
+        let end = self.when(self.script.end());
         if self.sent >= tokens && now >= end {
             if let Some((failure, _)) = failure {
                 return self.fail(failure, out);
@@ -241,20 +249,20 @@ impl Reply {
             self.stage = Stage::Over;
             return Next::Never;
         }
-        let due = if self.sent < tokens { self.start + self.script.due(self.sent) } else { end };
+        let due = if self.sent < tokens { self.when(self.script.due(self.sent)) } else { end };
         Next::At(due.max(now + GAP).min(end).max(due))
     }
 
     /// The part before the first token: progress and signs of life. None when the prompt is read.
-    fn prompt(&mut self, now: Instant, prompt_end: Instant, out: &mut Vec<u8>) -> Option<Instant> {
+    fn prompt(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Instant> {
         let total = self.script.prompt_tokens;
         let wanted = self.wire.ask().progress.is_yes() || self.wire.form() == Form::OpenAi;
-        let mut next = prompt_end;
+        let mut next = self.prompt_end;
         if wanted && self.read < total {
             let whole = self.script.prompt_seconds;
             while self.read < total {
                 let step = (self.read + BATCH).min(total);
-                let at = self.start + seconds(whole * f64::from(step) / f64::from(total));
+                let at = self.when(seconds(whole * f64::from(step) / f64::from(total)));
                 if at > now {
                     next = at;
                     break;
@@ -264,7 +272,7 @@ impl Reply {
                 self.read = step;
             }
         }
-        if now >= prompt_end {
+        if now >= self.prompt_end {
             return None;
         }
         let every = self.wire.ask().ping.unwrap_or(PING_SECONDS);
@@ -301,11 +309,11 @@ impl Reply {
     }
 
     fn totals(&self, now: Instant) -> Totals {
-        let run = now.saturating_duration_since(self.start).as_secs_f64() - self.script.prompt_seconds;
+        let ms = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64() * 1e3;
         Totals {
-            prompt_ms: self.script.prompt_seconds * 1e3,
+            prompt_ms: ms(self.start, self.prompt_end),
             predicted_n: self.sent,
-            predicted_ms: run.max(0.0) * 1e3,
+            predicted_ms: ms(self.prompt_end, now),
             total_ns: now.saturating_duration_since(self.arrived).as_nanos() as u64,
             // A loaded model still takes a moment to be found.
             load_ns: (self.load + Duration::from_micros(900)).as_nanos() as u64,

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 
 use super::alarm::Alarm;
 use super::config::SimEndpoint;
+use super::others;
+use super::pace::Pace;
 use super::routes;
 use super::slots::Slots;
 
@@ -60,6 +62,8 @@ pub(super) struct EndpointState {
     pub(super) seed: u64,
     /// The fleet's speed.
     pub(super) speed: f64,
+    /// How fast it works over time.
+    pub(super) pace: Pace,
     /// Its slots and counts.
     pub(super) slots: Arc<Slots>,
     /// Fine waits.
@@ -89,6 +93,7 @@ impl EndpointState {
         born: Instant,
     ) -> Self {
         Self {
+            pace: Pace::new(&config.faults, born),
             slots: Arc::new(Slots::new(config.name.as_str(), config.slots, born)),
             config,
             address,
@@ -183,6 +188,7 @@ fn serve(state: &Arc<EndpointState>, listener: TcpListener, dies_at: Option<Inst
             // Each write is one piece of an answer: it must not wait for the next one.
             let _ = stream.set_nodelay(true);
         });
+        others::start(state);
         let served = axum::serve(listener, routes::router(Arc::clone(state)));
         tokio::select! {
             result = std::future::IntoFuture::into_future(served) => result.map(|()| Wanted::Dead),

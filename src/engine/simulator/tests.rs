@@ -364,3 +364,79 @@ async fn a_taken_port_is_named_and_a_dropped_simulator_frees_its_ports() {
     let twin = SimulatorConfig::for_fleet(&fleet, 1);
     assert_eq!(twin.endpoints[1].thinking, 0.35);
 }
+
+#[tokio::test]
+async fn a_liar_claims_its_slots_wherever_it_is_asked_and_serves_what_it_has() {
+    let (simulator, url) = one(Protocol::LlamaCpp, |e| {
+        e.slots = 1;
+        e.faults = "claims=3".parse().expect("faults");
+    })
+    .await;
+    assert_eq!(get(&format!("{url}/props")).await["total_slots"], 3);
+    let held = post(&format!("{url}/v1/chat/completions"), &chat("Stay [sim tokens=9 fail=stall]")).await;
+    let waits = tokio::spawn({
+        let url = url.clone();
+        async move { post(&format!("{url}/v1/chat/completions"), &chat("Wait [sim tokens=2]")).await.text().await }
+    });
+    while simulator.stats()[0].queued == 0 {
+        tokio::task::yield_now().await;
+    }
+    let slots = get(&format!("{url}/slots")).await;
+    let busy: Vec<bool> = slots.as_array().expect("slots").iter().map(|s| s["is_processing"] == true).collect();
+    assert_eq!(busy, [true, false, false], "one waits though two look free");
+    assert_eq!(client().get(format!("{url}/slots?fail_on_no_slot=1")).send().await.expect("answers").status(), 200);
+    drop(held);
+    assert!(waits.await.expect("runs").expect("text").contains("[DONE]"));
+    assert_eq!((simulator.stats()[0].slots, simulator.stats()[0].max_busy), (1, 1));
+    // Its fleets repeat the claim.
+    let fleet = Fleet { endpoints: simulator.endpoints(), ..Fleet::default() };
+    assert_eq!((fleet.endpoints[0].slots, simulator.fleet(&fleet).endpoints[0].slots), (3, 3));
+    let truth = Endpoint { slots: 1, ..fleet.endpoints[0].clone() };
+    assert_eq!(simulator.fleet(&Fleet { endpoints: vec![truth], ..fleet }).endpoints[0].slots, 3);
+}
+
+#[tokio::test]
+async fn a_slow_endpoint_takes_longer_and_its_figures_say_so() {
+    // From the first moment on, and for longer than the test.
+    let (_simulator, url) = one(Protocol::LlamaCpp, |e| e.faults = "slowdown=0s:8:1m".parse().expect("faults")).await;
+    let text = post(&format!("{url}/v1/chat/completions"), &chat("Go [sim ms=10 tokens=20]")).await.text().await;
+    let events = events(&text.expect("text"));
+    let ms = events.last().and_then(|last| last["timings"]["predicted_ms"].as_f64()).expect("timings");
+    assert!(ms >= 79.0, "{ms} ms for 20 tokens: 8 times 10 ms, less the lead of the alarm");
+}
+
+#[tokio::test]
+async fn another_client_takes_slots_waits_in_the_queue_and_leaves() {
+    let (simulator, url) = one(Protocol::LlamaCpp, |e| e.faults = "others=1@0s-1s".parse().expect("faults")).await;
+    while simulator.stats()[0].others == 0 {
+        tokio::task::yield_now().await;
+    }
+    let slots = get(&format!("{url}/slots")).await;
+    let busy = |slots: &Value| slots.as_array().expect("slots").iter().filter(|s| s["is_processing"] == true).count();
+    assert_eq!(busy(&slots), 1);
+    let held = post(&format!("{url}/v1/chat/completions"), &chat("Stay [sim tokens=9 fail=stall]")).await;
+    // With one slot for the other client and one held, the next request waits until the other client is gone.
+    let text = post(&format!("{url}/v1/chat/completions"), &chat("Go [sim tokens=2]")).await.text().await;
+    assert!(text.expect("text").contains("[DONE]"));
+    assert_eq!(busy(&get(&format!("{url}/slots")).await), 1, "the held one");
+    let stats = simulator.stats();
+    assert_eq!((stats[0].others, stats[0].busy, stats[0].queued, stats[0].max_queued), (0, 1, 0, 1));
+    assert_eq!((stats[0].requests, stats[0].completed), (2, 1), "only ours are counted");
+    drop(held);
+}
+
+#[tokio::test]
+async fn another_client_ends_with_the_endpoint_and_comes_back_with_it() {
+    let (simulator, _url) = one(Protocol::Ollama, |e| e.faults = "others=5@0s-60m".parse().expect("faults")).await;
+    let settled = async |others: u32, queued: u32| {
+        while (simulator.stats()[0].others, simulator.stats()[0].queued) != (others, queued) {
+            tokio::task::yield_now().await;
+        }
+    };
+    settled(2, 3).await;
+    simulator.kill(&Name::slug("x")).await.expect("kills");
+    settled(0, 0).await;
+    simulator.revive(&Name::slug("x")).await.expect("revives");
+    settled(2, 3).await;
+    assert_eq!((simulator.stats()[0].requests, simulator.stats()[0].cancelled), (0, 0));
+}

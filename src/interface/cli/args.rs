@@ -290,6 +290,12 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "TIMES", default_value_t = 1.0)]
     pub(crate) speed: f64,
     /// What goes wrong at an endpoint, as in 'athene:error=0.1,die=20s,back=10s'; may be given several times.
+    ///
+    /// Of its requests, shares from 0 to 1: error=, stall=, cut=, garbage=. Before a first byte, milliseconds: slow=.
+    /// More waiting requests than that are refused: overload=. Times count from the start, divided by --speed: die=20s
+    /// and back=10s after it; slowdown=5s:4 or 5s:4:30s, four times slower from 5 s on, until 30 s; others=2@10s-40s,
+    /// another client in two of its slots. What it says it has, whatever it serves: claims=8 slots. How it plans:
+    /// plan=prose, half-json, unknown-agent, cycle, forty-tasks.
     #[arg(long, value_name = "ENDPOINT:FAULTS")]
     pub(crate) faults: Vec<String>,
     /// The first port; the endpoints take it and those after it. Any free ones when absent.
@@ -334,6 +340,32 @@ pub(crate) enum FleetSub {
     },
     /// Print what servers that Baton started said.
     Logs(LogArgs),
+    /// Look for model servers, and write what answers into a fleet file to keep.
+    ///
+    /// Asked are this machine, the hosts of [discovery] in baton.toml, those given here, and where configured endpoints are:
+    /// one short question at a time, which loads no model. A server that the configured fleet names keeps its name, its key
+    /// and its launch; tiers are given by what the models tell of themselves and by their names.
+    Init(InitArgs),
+}
+
+/// What `baton fleet init` takes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct InitArgs {
+    /// Another machine to ask: a host, host:port, or a base URL; may be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// A port to ask instead of the known ones; may be given several times.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Vec<u16>,
+    /// Write to this file instead of fleet.toml in your config folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the file instead of writing it.
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) print: bool,
+    /// Replace a file that is there; the old one stays beside it as .bak.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What `baton fleet logs` takes.

@@ -25,6 +25,7 @@ struct FleetFile<'a> {
 pub(crate) fn simulate(args: &SimArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     let plan = planned(&config.fleet, args, global.seed)?;
+    let faults: Vec<String> = plan.endpoints.iter().map(|e| e.faults.to_string()).collect();
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         let simulator = Simulator::start(plan).await?;
@@ -33,8 +34,14 @@ pub(crate) fn simulate(args: &SimArgs, global: &Global, printer: &mut Printer) -
         let text = toml::to_string(&file)
             .map_err(|error| CliError::Usage(format!("the fleet file could not be written: {error}")))?;
         printer.data(&format!("# Baton's simulated fleet, as long as `baton sim` runs: baton --fleet FILE\n{text}"));
-        for endpoint in &fleet.endpoints {
-            printer.words(&format!("{:<12} {}  {} slots", endpoint.name.as_str(), endpoint.url, endpoint.slots));
+        for (endpoint, faults) in fleet.endpoints.iter().zip(&faults) {
+            let faults = if faults.is_empty() { String::new() } else { format!("  {faults}") };
+            printer.words(&format!(
+                "{:<12} {}  {} slots{faults}",
+                endpoint.name.as_str(),
+                endpoint.url,
+                endpoint.slots
+            ));
         }
         printer.words("SIMULATED: every answer is made up. ctrl-c ends it.");
         let number = ends.next().await;
@@ -103,8 +110,11 @@ mod tests {
 
     #[test]
     fn ports_and_faults_go_where_they_were_sent() {
-        let args = SimArgs { speed: 5.0, faults: vec!["b:error=0.5".into()], port_base: Some(9000) };
+        let faults = vec!["b:error=0.5,claims=6,slowdown=5s:4,others=1@1s-9s".into()];
+        let args = SimArgs { speed: 5.0, faults, port_base: Some(9000) };
         let plan = planned(&fleet(), &args, 1).unwrap();
+        assert_eq!((plan.endpoints[1].slots, plan.endpoints[1].faults.claims), (2, Some(6)));
+        assert!(plan.endpoints[1].faults.slowdown.is_some() && plan.endpoints[1].faults.others.is_some());
         assert_eq!(plan.endpoints.iter().map(|e| e.port).collect::<Vec<_>>(), [9000, 9001]);
         assert_eq!(plan.endpoints.iter().map(|e| e.faults.error_rate).collect::<Vec<_>>(), [0.0, 0.5]);
         for (faults, words) in [("b", "write ENDPOINT:FAULTS"), ("c:error=1", "there are a, b"), ("a:eror=1", "eror")] {

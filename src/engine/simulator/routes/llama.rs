@@ -105,7 +105,7 @@ fn props(state: &EndpointState) -> Value {
     let config = &state.config;
     let thinks = config.thinking > 0.0;
     json!({"default_generation_settings":{"params":params(0.800_000_011_920_929, None, json!(false)),"n_ctx":config.context},
-        "total_slots":config.slots,"model_alias":config.model,"model_ftype":"Q4_K - Medium",
+        "total_slots":config.claimed(),"model_alias":config.model,"model_ftype":"Q4_K - Medium",
         "model_path":format!("{}.gguf", config.model),
         "modalities":{"vision":config.model.contains("vision"),"video":false,"audio":false},
         "media_marker":"<__media__>","endpoint_slots":true,"endpoint_props":false,"endpoint_metrics":true,"ui":true,
@@ -131,7 +131,9 @@ fn models(state: &EndpointState) -> Value {
 }
 
 fn slots(state: &EndpointState, query: &str) -> Response {
-    let views = state.slots.views();
+    let mut views = state.slots.views();
+    // Slots that are only claimed look free, and nothing ever comes to them.
+    views.resize_with(state.config.claimed() as usize, SlotView::default);
     let must_be_free =
         query.split('&').any(|pair| pair.strip_prefix("fail_on_no_slot=").is_some_and(|v| !v.is_empty()));
     if must_be_free && views.iter().all(|view| view.busy) {
