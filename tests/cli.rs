@@ -501,3 +501,116 @@ fn a_session_is_reported_and_exported() {
     }
     assert_eq!(home.run(&["report", "--out", "no/such/folder"]).code, Some(4));
 }
+
+/// `baton sim` on free ports, until it is dropped.
+struct Sim(std::process::Child, Vec<String>);
+
+impl Sim {
+    fn start(home: &Home) -> Self {
+        use std::io::BufRead;
+        let mut child =
+            home.baton(&["sim", "--speed", "50"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut ports = Vec::new();
+        for line in std::io::BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            ports.extend(
+                line.strip_prefix("url = \"http://127.0.0.1:").map(|rest| rest.trim_end_matches('"').to_owned()),
+            );
+            if ports.len() == 5 {
+                break;
+            }
+        }
+        assert_eq!(ports.len(), 5);
+        Self(child, ports)
+    }
+
+    /// `fleet init` with these arguments, on its ports.
+    fn init(&self, home: &Home, args: &[&str]) -> Told {
+        let ports = self.1.iter().flat_map(|port| ["--port", port.as_str()]);
+        home.run(&["fleet", "init"].into_iter().chain(ports).chain(args.iter().copied()).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn what_answers_becomes_a_fleet_file_that_runs() {
+    let home = Home::new();
+    let sim = Sim::start(&home);
+    let told = sim.init(&home, &[]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    for part in ["kitty-q4", "gpt-oss-120b", "kitty-vision", "kitty-coder", "kitty-summary", "llama.cpp", "Ollama"] {
+        assert!(told.out.contains(part), "{part} not in\n{}", told.out);
+    }
+    let file = home.path().join("config/baton/fleet.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(told.err.contains("this machine (5 ports)") && told.err.contains("next: look it over"), "{}", told.err);
+    for part in ["replace = true", "vision = true", "slots = 6", "context = 32768", "by its name it is made for code"] {
+        assert!(text.contains(part), "{part} not in\n{text}");
+    }
+    // It loads without a warning, answers, and works.
+    let shown = home.run(&["config", "show"]);
+    assert_eq!((shown.code, shown.err.as_str()), (Some(0), ""));
+    let status = home.run(&["fleet", "status", "--json"]);
+    let lines: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    let lines = lines.as_array().unwrap();
+    assert!(lines.len() == 5 && lines.iter().all(|l| l["health"] == "up" && l["trouble"].is_null()), "{}", status.out);
+    home.file("small.yaml", SMALL);
+    let ran = home.run(&["run", "small.yaml", "--headless"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "The hand-written one.\n"), "{}", ran.err);
+    // What is there stays, unless it is said that it shall not; then it stays beside.
+    let again = sim.init(&home, &[]);
+    assert_eq!(again.code, Some(2));
+    assert!(again.err.contains("is there already") && again.err.contains("--force"), "{}", again.err);
+    let mine = text.replace("name = \"kitty-coder\"", "name = \"my-coder\"");
+    std::fs::write(&file, &mine).unwrap();
+    let forced = sim.init(&home, &["--force", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&forced.out).unwrap();
+    assert_eq!((forced.code, json["endpoints"].as_array().unwrap().len()), (Some(0), 5), "{}", forced.err);
+    assert_eq!(std::fs::read_to_string(file.with_file_name("fleet.toml.bak")).unwrap(), mine);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("name = \"my-coder\""), "the configured name is kept");
+    // Beside a configured fleet that answers, the doctor finds nothing new.
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.out.contains("the configured fleet is used"), "{}", doctor.out);
+}
+
+#[test]
+fn a_fleet_file_is_only_printed_when_asked_and_goes_where_it_is_sent() {
+    let home = Home::new();
+    let sim = Sim::start(&home);
+    let printed = sim.init(&home, &["--print"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.err);
+    assert!(printed.out.starts_with("# The fleet that answered"), "{}", printed.out);
+    assert!(!home.path().join("config").exists());
+    let told = sim.init(&home, &["--output", "my.toml", "--host", "localhost"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.err.contains("baton --fleet") && told.err.contains("my.toml"), "{}", told.err);
+    // Asked twice by two names, it is one server.
+    assert_eq!(std::fs::read_to_string(home.path().join("my.toml")).unwrap().matches("[[endpoint]]").count(), 5);
+    let status = home.run(&["fleet", "status", "--fleet", "my.toml"]);
+    assert_eq!(status.code, Some(0), "{}", status.err);
+    // What the configuration does not name is found by the doctor, with the next step.
+    let ports = format!("[discovery]\nports = [{}]\n", sim.1.join(", "));
+    std::fs::create_dir_all(home.path().join("config/baton")).unwrap();
+    std::fs::write(home.path().join("config/baton/baton.toml"), ports).unwrap();
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.out.contains("found") && doctor.out.contains("`baton fleet init` writes it"), "{}", doctor.out);
+    assert!(doctor.out.contains("kitty-coder"), "{}", doctor.out);
+}
+
+#[test]
+fn where_nothing_answers_no_fleet_file_is_written_and_it_is_said_what_was_asked() {
+    let home = Home::new();
+    let told = home.run(&["fleet", "init", "--port", "1", "--host", "localhost:2"]);
+    assert_eq!(told.code, Some(4), "{}", told.err);
+    assert!(told.err.contains("asked: this machine") && told.err.contains("--host"), "{}", told.err);
+    assert!(!home.path().join("config/baton/fleet.toml").exists());
+    let told = home.run(&["fleet", "init", "--host", "http://me:secret@mac"]);
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("take user, password and query out"), "{}", told.err);
+}

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use baton::domain::fleet::{Agent, Fleet, Protocol, SessionConfig, Settings};
 use baton::domain::plan::{Plan, TaskSpec};
 use baton::domain::protocol::{
-    AttemptEnd, Author, Channel, Command, Event, GoalOptions, Level, LevelScope, Name, Outcome, Partial, PlanSource,
-    Record, Role, StopScope, Subject, TaskId,
+    AttemptEnd, Author, Channel, Command, Event, GoalOptions, Level, LevelScope, MemoryCheck, ModelVerb, Name, Outcome,
+    Partial, PlanSource, Record, Residence, Role, StopScope, Subject, TaskId,
 };
 use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
 use baton::engine::host::{Answer, Engine, EngineError, EngineOptions, LocalClient, ResumeOptions, TakenUp};
 use baton::engine::journal::{Journal, JournalError, Sessions};
+use baton::engine::providers::{Depth, Traffic};
 use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
 
 struct Rig {
@@ -53,6 +54,7 @@ impl Rig {
             config: SessionConfig { fleet, settings, seed: 1, ..SessionConfig::default() },
             sessions: folder.path().to_path_buf(),
             host: "test".into(),
+            servers: None,
         })
         .unwrap();
         let client = engine.client(Author::Person("tester".into()), Role::Control);
@@ -78,7 +80,7 @@ impl Rig {
         self.simulator = Simulator::start(config).await.unwrap();
         let moved = self.simulator.endpoints().into_iter().map(|e| (e.name, e.url)).collect();
         let taken = TakenUp::open(&self.sessions(), &Name::slug("test")).unwrap();
-        let engine = Engine::resume(taken, ResumeOptions { host: "test".into(), moved }).unwrap();
+        let engine = Engine::resume(taken, ResumeOptions { host: "test".into(), moved, servers: None }).unwrap();
         self.client = engine.client(Author::Person("tester".into()), Role::Control);
         self.engine = Some(engine);
         self.state = State::default();
@@ -432,5 +434,49 @@ async fn a_session_is_one_process_s_and_an_unfinished_line_is_cut_kept_and_told(
     let told = |e: &Event| matches!(e, Event::AttentionRaised { subject: Subject::Other(_), text } if text.contains("torn-1.txt"));
     assert!(rig.until(|_, e| told(e)).await);
     assert_eq!(std::fs::read(rig.folder.path().join("test/torn-1.txt")).unwrap(), br#"{"seq":99,"at":1,"ev"#);
+    rig.close().await;
+}
+
+#[tokio::test]
+async fn a_model_is_unloaded_with_what_it_frees_and_loaded_again() {
+    let endpoints = vec![sim("o", Protocol::Ollama, 1), sim("l", Protocol::LlamaCpp, 1)];
+    let mut rig = Rig::new(endpoints, vec![agent("worker", "o", None)]).await;
+    let order = |rig: &Rig, endpoint: &str, verb| {
+        let command = Command::Model { endpoint: Name::slug(endpoint), verb, memory: MemoryCheck::Heed };
+        rig.client.send(command).unwrap();
+    };
+    // What came of an order, and whether Ollama has its model in memory by what the next probe finds.
+    let came = async |rig: &mut Rig, verb: ModelVerb| {
+        let mut came = None;
+        let done = rig.until(|_, e| {
+            if let Event::ModelMoved(moved) = e
+                && moved.verb == verb
+            {
+                came = Some(moved.clone());
+            }
+            came.is_some()
+        });
+        assert!(done.await);
+        came.unwrap()
+    };
+    let resident = |rig: &Rig| rig.simulator.endpoints().into_iter().find(|e| e.name.as_str() == "o").unwrap();
+    let client = baton::engine::providers::Client::new().unwrap();
+    let look = async |endpoint: &baton::domain::fleet::Endpoint| {
+        baton::engine::providers::probe(&client, endpoint, Depth::Light, Traffic::Quiet).await
+    };
+    order(&rig, "o", ModelVerb::Unload);
+    let moved = came(&mut rig, ModelVerb::Unload).await;
+    assert_eq!((moved.failed, moved.held), (None, Some(16_000_000_000)));
+    let report = look(&resident(&rig)).await;
+    assert_eq!((report.residence, report.resident), (Some(Residence::Unloaded), None));
+    order(&rig, "o", ModelVerb::Load);
+    assert_eq!(came(&mut rig, ModelVerb::Load).await.failed, None);
+    let report = look(&resident(&rig)).await;
+    assert_eq!((report.residence, report.resident), (Some(Residence::Loaded), Some(16_000_000_000)));
+    assert_eq!(report.shape.and_then(|shape| shape.weights), Some(16_000_000_000));
+    // A llama-server has its model for as long as it runs, and says so.
+    order(&rig, "l", ModelVerb::Unload);
+    let failed = came(&mut rig, ModelVerb::Unload).await.failed.unwrap();
+    assert!(failed.contains("start or stop the server itself"), "{failed}");
     rig.close().await;
 }

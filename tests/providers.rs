@@ -572,13 +572,15 @@ mod live {
     use baton::domain::fleet::{Api, Endpoint, Nature, Protocol, SecretRef};
     use baton::domain::protocol::{Failure, FailureKind, Health, Level, LevelSupport, Remedy, Speaker, TurnEnd};
     use baton::engine::providers::{
-        AnswerFormat, Chunk, Client, Depth, Phase, Request, ServerKind, Traffic, drained, identify, probe,
+        AnswerFormat, Chunk, Client, Depth, Phase, Request, ServerKind, Traffic, Whom, drained, identify, probe,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::{mpsc, oneshot};
     use tokio::time::Instant;
 
+    /// The time an address is given that nothing is known of.
+    const LOOK: Duration = Duration::from_secs(2);
     const SSE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     const TOKEN: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
     const END: &str = "data: {\"choices\":[{\"finish_reason\":\"stop\",\"delta\":{}}]}\n\ndata: [DONE]\n\n";
@@ -825,7 +827,7 @@ mod live {
         assert_eq!((failure.kind, failure.remedy), (FailureKind::Refused, Remedy::Operator), "{failure:?}");
         let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Slots, Traffic::Flowing).await;
         assert!(matches!(&report.health, Health::Down { reason } if reason.contains("Test Model")), "{report:?}");
-        assert_eq!(identify(&client, &url).await, None);
+        assert_eq!(identify(&client, Whom::Address(&url), LOOK).await, None);
     }
 
     #[tokio::test]
@@ -909,8 +911,11 @@ mod live {
         assert_eq!(report.server.unwrap().as_str(), "llama.cpp b0-0c1e57098");
         let light = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Light, Traffic::Quiet).await;
         assert_eq!(light.busy, None);
-        let found = identify(&client, &format!("{url}/v1")).await.unwrap();
-        assert_eq!((found.kind, found.slots, found.context), (ServerKind::LlamaCpp, Some(6), Some(4096)));
+        let found = identify(&client, Whom::Address(&format!("{url}/v1")), LOOK).await.unwrap();
+        assert_eq!(
+            (found.kind, found.models[0].slots, found.models[0].context),
+            (ServerKind::LlamaCpp, Some(6), Some(4096))
+        );
         assert_eq!(found.models.len(), 1);
 
         let url = recorded(&[("/health", "llama-server/loading_503_health")]).await;
@@ -922,6 +927,7 @@ mod live {
             ("/api/show", "ollama/show"),
             ("/api/ps", "ollama/ps_loaded"),
             ("/api/tags", "ollama/tags"),
+            ("/v1/models", "ollama/v1_models"),
         ])
         .await;
         let mut ollama = endpoint(Protocol::Ollama, &url);
@@ -930,9 +936,9 @@ mod live {
         assert_eq!((&report.health, report.resident), (&Health::Up, Some(24_935_136)), "{report:?}");
         assert_eq!(report.level, LevelSupport::Graded);
         assert!(report.context.is_some_and(|n| n > 0), "{report:?}");
-        let found = identify(&client, &url).await.unwrap();
+        let found = identify(&client, Whom::Address(&url), LOOK).await.unwrap();
         assert_eq!(found.kind, ServerKind::Ollama);
-        assert!(found.models.iter().any(|name| name == "gpt-oss:120b"), "{found:?}");
+        assert!(found.models.iter().any(|model| model.name == "gpt-oss:120b"), "{found:?}");
 
         let url = recorded(&[("/api/version", "ollama/version"), ("/api/show", "ollama/show_unknown")]).await;
         let report = probe(&client, &endpoint(Protocol::Ollama, &url), Depth::Light, Traffic::Quiet).await;
@@ -959,6 +965,7 @@ mod live {
                         "/slots?autoload=0&model=org%2Fkitty%3Aq4" if loaded => {
                             (200, r#"[{"id":0,"is_processing":true}]"#)
                         }
+                        "/models" => (200, r#"{"data":[{"id":"org/kitty:q4"}]}"#),
                         "/props?autoload=0&model=org%2Fkitty%3Aq4" => (
                             400,
                             r#"{"error":{"code":400,"message":"model is not loaded","type":"invalid_request_error"}}"#,

@@ -64,6 +64,7 @@ impl Rig {
             config: SessionConfig { fleet, settings, seed: 1, ..SessionConfig::default() },
             sessions: folder.path().join("sessions"),
             host: "test".into(),
+            servers: None,
         })
         .unwrap();
         let client = engine.client(Author::Person("tester".into()), Role::Control);

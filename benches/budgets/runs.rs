@@ -54,6 +54,7 @@ pub(crate) fn run_with<T>(config: &SessionConfig, tasks: Vec<TaskSpec>, beside: 
         config: config.clone(),
         sessions: folder.path().to_path_buf(),
         host: "bench".into(),
+        servers: None,
     })
     .unwrap();
     let mut client = engine.client(Author::Baton, Role::Control);

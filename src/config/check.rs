@@ -56,6 +56,7 @@ pub(super) fn read(merged: &Merged, errors: &mut Vec<ConfigError>) -> Option<Rea
     let (settings, attention, console) = (settings?, attention?, console?);
     let (machine, discovery) = (machine?, discovery?);
     check_settings(&settings, root, &fleet, errors);
+    super::discovery::check(&discovery, root, errors);
     Some(Read { fleet, settings, attention, machine, discovery, console, warnings })
 }
 

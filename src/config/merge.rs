@@ -31,6 +31,9 @@ pub(super) fn merge(sources: Vec<Source>, errors: &mut Vec<ConfigError>) -> Merg
         for endpoint in list_of(&mut root, "endpoint") {
             secrets(endpoint, layer, &merged.root, errors);
         }
+        if layer == Layer::Project {
+            super::discovery::refuse(&mut root, errors);
+        }
         let replaces = layer == Layer::FleetFile || root.get("replace").is_some_and(|n| n.value == Value::Bool(true));
         let Value::Map(entries) = root.value else { continue };
         let Value::Map(into) = &mut merged.root.value else { continue };

@@ -2,8 +2,8 @@
 //!
 //! Beside the domain: reads files and the environment, and hands the engine and the console plain values. Not here: what
 //! the values do. Invariants: no secret is ever read or kept, only where one is to be had; a project's files can neither
-//! name a secret nor redirect an endpoint that has one nor name a command to launch (a cloned folder is not trusted with
-//! keys, and starts nothing).
+//! name a secret nor redirect an endpoint that has one nor name a command to launch nor say where servers are looked for
+//! (a cloned folder is not trusted with keys, and starts nothing).
 
 mod check;
 mod console;
@@ -16,7 +16,7 @@ mod schema;
 mod show;
 
 pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
-pub use discovery::DiscoverySettings;
+pub use discovery::{Address, AddressError, DiscoverySettings, Place, THIS_MACHINE, addresses_of, place_of};
 pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};

@@ -414,6 +414,18 @@ fn a_launch_that_does_not_fit_is_said_with_place_and_mend() {
             World::new().project("fleet.toml", "[[endpoint]]\nname = \"athene\"\nlaunch = { command = \"rm\" }\n"),
             &["3:1: a project's files can't launch a server"],
         ),
+        (
+            World::new().project("baton.toml", "[discovery]\nhosts = [\"evil.example\"]\n"),
+            &["1:2: a project's files can't say where model servers are looked for", "your own config folder"],
+        ),
+        (
+            World::new().user("baton.toml", "[discovery]\nhosts = [\"mac.local\", \"http://me:abc123@mac.local\"]\n"),
+            &["2:23: \"mac.local\" holds more than an address", "take user, password and query out"],
+        ),
+        (
+            World::new().user("baton.toml", "[discovery]\nports = [8080, 0]\nremote_ms = 5\n"),
+            &["2:9: 0 is no port", "3:13: `remote_ms` is 5"],
+        ),
     ];
     for (world, parts) in table {
         let said = world.errors();

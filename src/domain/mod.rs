@@ -6,6 +6,7 @@
 pub mod fleet;
 pub mod graph;
 mod hash;
+pub mod memory;
 pub mod orchestrator;
 pub mod plan;
 pub mod protocol;

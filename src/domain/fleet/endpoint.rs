@@ -121,6 +121,11 @@ impl Endpoint {
         short.split('-').next().filter(|s| s.chars().count() >= 2).unwrap_or(short)
     }
 
+    /// Whether a real server on this machine serves it: one whose models take its memory and its processors.
+    pub fn is_here(&self) -> bool {
+        self.nature == Nature::Real && self.protocol != Protocol::Command && local_port(&self.url).is_some()
+    }
+
     /// The pool its slots belong to: two endpoints with the same server and model share one.
     pub fn pool(&self) -> PoolKey {
         PoolKey { url: normalise(&self.url), model: self.model.clone() }
@@ -145,6 +150,21 @@ fn normalise(url: &str) -> String {
     let host = host.to_ascii_lowercase().replace("localhost", "127.0.0.1").replace("[::1]", "127.0.0.1");
     let slash = if path.is_empty() { "" } else { "/" };
     format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase())
+}
+
+/// The port of a URL, if it leads to this machine.
+pub fn local_port(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let place = rest.split(['/', '?', '#']).next()?;
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (place, if scheme == "https" { 443 } else { 80 }),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let here = host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    here.then_some(port)
 }
 
 /// Endpoints and agents: what `fleet.toml` and `agents.toml` say together.
@@ -194,7 +214,7 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
-    use super::normalise;
+    use super::{local_port, normalise};
 
     #[test]
     fn urls_of_one_server_are_one_pool() {
@@ -203,5 +223,24 @@ mod tests {
             assert_eq!(normalise(url), "http://127.0.0.1:8083", "{url}");
         }
         assert_eq!(normalise("https://mbp.local/llama/v1"), "https://mbp.local/llama");
+    }
+
+    #[test]
+    fn only_servers_on_this_machine_have_processes_to_look_at() {
+        let ports = [
+            "http://127.0.0.1:8083",
+            "http://localhost:11434/v1",
+            "http://[::1]:8080/",
+            "https://127.0.0.1",
+            "http://0.0.0.0:1",
+            "http://user:word@127.0.0.2:9",
+        ]
+        .map(local_port);
+        assert_eq!(ports, [8083, 11434, 8080, 443, 1, 9].map(Some));
+        for elsewhere in
+            ["http://10.0.0.7:8083", "http://mac.local:1", "", "8083", "http://127.0.0.1:99999", "http://[::1"]
+        {
+            assert_eq!(local_port(elsewhere).filter(|_| elsewhere != "http://[::1"), None, "{elsewhere}");
+        }
     }
 }

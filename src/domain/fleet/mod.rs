@@ -7,8 +7,10 @@ mod agent;
 mod endpoint;
 mod launch;
 mod settings;
+mod shape;
 
 pub use agent::Agent;
-pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef};
+pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, local_port};
 pub use launch::{EnvValue, Launch, Lifetime};
 pub use settings::{AttentionSettings, MachineSettings, SessionConfig, Settings};
+pub use shape::{CacheSettings, Fact, ModelFacts};

@@ -230,7 +230,7 @@ impl Orchestrator {
             Command::Drain(endpoint) => self.set_intake(endpoint, Intake::Draining),
             Command::Undrain(endpoint) => self.set_intake(endpoint, Intake::Open),
             Command::EditEndpoint { endpoint, edit } => self.edit_endpoint(endpoint, edit),
-            Command::Server { endpoint, verb, .. } => self.serve(endpoint, verb),
+            Command::Server { endpoint, verb, .. } => self.serve(&author, endpoint, verb),
             Command::Model { endpoint, verb, .. } => self.move_model(endpoint, verb),
             Command::Probe(Some(endpoint)) => self.effect(Effect::Probe(endpoint, Look::Slots)),
             Command::Probe(None) => self.probe_all(),

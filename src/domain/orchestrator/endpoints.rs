@@ -31,6 +31,7 @@ impl Orchestrator {
     pub(super) fn probed(&mut self, name: &EndpointName, report: ProbeReport) {
         let Some(ix) = self.state.find_endpoint(name) else { return };
         self.index.look_is_back(self.state.endpoint(ix).pool);
+        let report = ProbeReport { health: self.heed_the_end(name, report.health.clone()), ..report };
         if report.health == Health::Unknown {
             // No answer while Baton's own requests may hold every thread of the server: that says nothing.
             self.index.probe_at(name, self.now.plus(UP_BUSY));

@@ -50,6 +50,10 @@ pub(super) enum Timer {
     Silence(TurnId),
     /// Turns of a pool may wait in its server.
     Watch(PoolIx),
+    /// Whether goals fit into memory is judged by what is known, though not all was looked at.
+    Weigh,
+    /// How hard this machine is pressed may mean something else now.
+    Strain,
 }
 
 /// The index.
@@ -89,6 +93,8 @@ pub(super) struct Index {
     by_priority: [u32; 4],
     /// Whether paths must be computed again.
     stale_paths: bool,
+    /// Whether what goals would load must be weighed again.
+    weigh: bool,
     wake: Option<Micros>,
 }
 
@@ -108,7 +114,24 @@ impl Index {
                 index.timers.insert((at, Timer::Probe(endpoint.config.name.clone())));
             }
         }
+        index.watch_machine(state);
         index
+    }
+
+    /// Sets when the machine is to be thought of again, in place of the times it had.
+    fn watch_machine(&mut self, state: &State) {
+        self.weigh = true;
+        self.timers.retain(|(_, t)| !matches!(t, Timer::Weigh | Timer::Strain));
+        let (until, has_models) = (state.first_look_until(), state.endpoints().iter().any(|e| e.config.is_here()));
+        if has_models && until > state.at {
+            self.timers.insert((until, Timer::Weigh));
+        }
+        self.timers.extend(state.throttle_due(state.at).filter(|_| has_models).map(|at| (at, Timer::Strain)));
+    }
+
+    /// Whether what goals would load is to be weighed, since something may have changed it; asked once.
+    pub(super) fn take_weigh(&mut self) -> bool {
+        std::mem::take(&mut self.weigh)
     }
 
     fn grow(&mut self, n: usize) {
@@ -155,24 +178,39 @@ impl Index {
                     self.touched.push(ix);
                 }
                 self.goals_touched.push(edited.goal);
+                self.weigh = true;
+            }
+            Event::SessionOpened(_) | Event::MachineSampled(_) | Event::MachineThrottled { .. } => {
+                self.watch_machine(state);
+            }
+            Event::GoalReleased { .. }
+            | Event::ModelMoved(_)
+            | Event::ServerChanged(_)
+            | Event::EndpointMoved { .. } => {
+                self.weigh = true;
             }
             Event::GoalApproved { goal } | Event::GoalDrafted { goal } | Event::GoalReopened { goal } => {
                 if let Some(goal) = state.goal(*goal) {
                     self.touched.extend(&goal.tasks);
                 }
                 self.goals_touched.push(*goal);
+                self.weigh = true;
             }
             Event::TaskCompleted { task, .. }
             | Event::TaskFailed { task, .. }
             | Event::TaskCancelled { task, .. }
             | Event::TaskSkipped { task, .. } => self.ended(task, state),
             Event::ResultEdited(edited) => self.ended(&edited.task, state),
-            Event::TaskRetried(retried) => self.reopened(&retried.task, state),
+            Event::TaskRetried(retried) => {
+                self.reopened(&retried.task, state);
+                self.weigh = true;
+            }
             Event::TaskStarted { task }
             | Event::TaskHeld { task }
             | Event::TaskReleased { task }
             | Event::TaskPlaced { task, .. } => {
                 self.touched.extend(state.find(task));
+                self.weigh |= matches!(record.event, Event::TaskPlaced { .. });
             }
             Event::TaskAnswered(said) => self.touched.extend(state.find(&said.task)),
             Event::TurnStarted(started) => self.touched.extend(state.attempt(started.turn.attempt).map(|a| a.task)),
@@ -196,8 +234,12 @@ impl Index {
                 }
                 // A tier that went down or came back sends its ready tasks another way.
                 self.touch_ready();
+                self.weigh = true;
             }
-            Event::EndpointDrained { .. } | Event::EndpointEdited { .. } => self.touch_ready(),
+            Event::EndpointDrained { .. } | Event::EndpointEdited { .. } => {
+                self.touch_ready();
+                self.weigh = true;
+            }
             Event::EndpointFound(_) => self.stale_paths = true,
             _ => {}
         }
@@ -223,6 +265,8 @@ impl Index {
             }
         }
         self.goals_touched.push(id.goal);
+        // What is left of it may fit now, or leave room for another one.
+        self.weigh |= state.goals().iter().any(|g| g.short_of().is_some());
     }
 
     fn reopened(&mut self, id: &TaskId, state: &State) {
@@ -426,7 +470,8 @@ impl Index {
             let Some((_, timer)) = self.timers.pop_first() else { break };
             match timer {
                 Timer::Backoff(ix) => self.touched.push(ix),
-                Timer::Probe(endpoint) => due.push(Timer::Probe(endpoint)),
+                Timer::Weigh => self.weigh = true,
+                timer @ (Timer::Probe(_) | Timer::Strain) => due.push(timer),
                 Timer::Silence(turn) => {
                     self.silence.remove(&turn);
                     due.push(Timer::Silence(turn));

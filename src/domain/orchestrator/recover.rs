@@ -61,10 +61,15 @@ impl Orchestrator {
 
     /// What needs the operator is said after the event that made it so, and may be missing, or out of date.
     fn finish_attention(&mut self) {
+        self.calm_servers();
         for (id, phase) in self.state.goals().iter().map(|g| (g.id, g.phase.clone())).collect::<Vec<_>>() {
             match phase {
                 GoalPhase::Draft => self.ask_for_review(id),
                 _ => self.emit_cleared(Subject::Review(id)),
+            }
+            match self.state.goal(id).is_some_and(|g| g.short_of().is_some()) {
+                true => self.tell_memory(id),
+                false => self.emit_cleared(Subject::Memory(id)),
             }
         }
         for ix in (0..self.state.tasks().len() as u32).map(TaskIx) {

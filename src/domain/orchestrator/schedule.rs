@@ -27,7 +27,8 @@ impl Orchestrator {
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Watch(pool) => self.watch_pool(pool),
-                Timer::Backoff(_) => {}
+                Timer::Strain => self.throttle(),
+                Timer::Backoff(_) | Timer::Weigh => {}
             }
         }
     }
@@ -54,6 +55,7 @@ impl Orchestrator {
             }
             self.index.refresh_paths(&self.state);
             if starts == Starts::Allowed {
+                self.weigh_goals();
                 self.fill_slots();
                 self.recall_beyond_ceilings();
             }
@@ -91,6 +93,7 @@ impl Orchestrator {
             if !free {
                 continue;
             }
+            let full = full || self.is_shut_to_new(lane);
             // Beyond the first: only tasks that avoid the one endpoint with room are passed over.
             for place in places {
                 // What is under way is counted in the limit already, and goes before what is new.

@@ -163,7 +163,8 @@ impl Orchestrator {
         }
     }
 
-    fn put_back(&mut self, task: TaskId, route: Route, count: FailureCount, reason: &str) {
+    /// Puts a task back to wait for its next attempt.
+    pub(super) fn put_back(&mut self, task: TaskId, route: Route, count: FailureCount, reason: &str) {
         let reason = CleanText::one_line(reason);
         self.emit(Event::TaskRetried(TaskRetried { task, not_before: self.now, reason, count, route }));
     }

@@ -268,6 +268,13 @@ pub struct GoalOptions {
     /// Add a summary to be spoken?
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voice_summary: Option<bool>,
+    /// Does it wait when its models do not fit into memory?
+    #[serde(skip_serializing_if = "is_heeded")]
+    pub memory: MemoryCheck,
+}
+
+fn is_heeded(memory: &MemoryCheck) -> bool {
+    *memory == MemoryCheck::Heed
 }
 
 impl fmt::Display for Command {

@@ -10,8 +10,8 @@ mod fleet;
 mod plan;
 
 use super::{
-    Attempt, Attention, ChannelCount, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State, Task,
-    TaskIx, Turn, watch::Sign,
+    Attempt, Attention, ChannelCount, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State, Strain,
+    Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
@@ -35,6 +35,8 @@ impl State {
                 self.viewers.clear();
                 self.control = None;
                 self.asking_control = None;
+                // Nor is known how this machine is pressed now: this may be another one.
+                (self.machine_at, self.throttle, self.strain) = (None, None, Strain::default());
                 self.lives.push((at, opened.clone()));
             }
             Event::SessionPaused {} => {
@@ -128,10 +130,11 @@ impl State {
             Event::TurnStarted(started) => self.turn_started(at, started),
             Event::TurnProgressed { turn: id, processed, total } => {
                 if let Some(turn) = self.turn_mut(*id) {
-                    let begun = turn.first_token_at.is_some() || turn.prompt.is_some_and(|(read, _)| read > 0);
+                    let begun = turn.first_token_at.is_some() || turn.prompt.is_some();
                     turn.prompt = Some((*processed, *total));
                     turn.heard_at = at;
-                    if !begun && *processed > 0 {
+                    // Also where nothing is read yet: a request that waits for a slot is told nothing (llama.cpp, mlx_lm).
+                    if !begun {
                         self.turn_begins(at, *id, Sign::Read);
                     }
                 }
@@ -159,10 +162,13 @@ impl State {
             Event::ModelMoved(moved) => self.model_moved(moved),
             Event::ServerChanged(changed) => {
                 self.servers.insert(changed.endpoint.clone(), (**changed).clone());
+                self.server_changed(changed);
             }
             Event::MachineThrottled { throttle } => self.throttle = *throttle,
             Event::MachineSampled(sample) => {
                 self.machine.clone_from(sample);
+                self.machine_at = Some(at);
+                self.strain.follow(at, sample, &self.config.machine);
                 self.machine_history.add(at, sample);
             }
             Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {

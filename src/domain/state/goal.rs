@@ -1,11 +1,14 @@
-//! A goal as it stands: its plan's revision, its phase, its outcome.
+//! A goal as it stands: its plan's revision, its phase, its outcome, whether its models fit into memory.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PastEdit, TaskIx};
-use crate::domain::protocol::{Author, GoalHeld, GoalId, GoalOptions, Micros, Outcome, TaskId};
+use super::{EndpointIx, PastEdit, State, TaskIx};
+use crate::domain::memory::{self, Presence};
+use crate::domain::protocol::{
+    AgentName, Author, EndpointName, GoalHeld, GoalId, GoalOptions, Health, Micros, Outcome, Route, TaskId,
+};
 use crate::domain::text::CleanText;
 
 /// Where a goal is.
@@ -71,4 +74,69 @@ pub struct Goal {
     pub open: u32,
     /// The edits of its plan that can be undone or made again, oldest first.
     pub edits: VecDeque<PastEdit>,
+}
+
+impl Goal {
+    /// What it is held with, if its models do not fit into memory.
+    pub fn short_of(&self) -> Option<&GoalHeld> {
+        match &self.memory {
+            GoalMemory::Short(held) => Some(held),
+            GoalMemory::Fits | GoalMemory::Forced => None,
+        }
+    }
+}
+
+/// How long starts wait for the first look at the machine and at its servers, in each life of the process. Both come
+/// within a third of a second; what has not come by then is taken as it is known.
+const FIRST_LOOK: Micros = Micros::from_secs(1);
+
+impl State {
+    /// The endpoints that what is left of a goal would send requests to: those its tasks are placed on, and every usable
+    /// one of their tiers. In the order of the fleet.
+    pub fn endpoints_of(&self, goal: GoalId) -> Vec<EndpointName> {
+        let mut wanted = vec![false; self.endpoints.len()];
+        let mut mark = |EndpointIx(ix): EndpointIx| {
+            if let Some(w) = wanted.get_mut(ix as usize) {
+                *w = true;
+            }
+        };
+        // Tasks of one agent on one route go the same way; there are few agents and many tasks.
+        let mut seen: Vec<(&AgentName, Route)> = Vec::new();
+        let tasks = self.goal(goal).map(|g| g.tasks.as_slice()).unwrap_or_default();
+        for task in tasks.iter().map(|t| self.task(*t)).filter(|t| !t.removed && !t.has_ended()) {
+            if let Some(placed) = self.placed(task) {
+                mark(placed);
+                continue;
+            }
+            let way = (&task.spec.agent, task.route);
+            if seen.contains(&way) {
+                continue;
+            }
+            seen.push(way);
+            let Some(tier) = self.tier_of(task) else { continue };
+            let serving = self.endpoints.iter().enumerate().filter(|(_, e)| e.is_usable() && e.serves(tier));
+            serving.for_each(|(i, _)| mark(EndpointIx(i as u32)));
+        }
+        let names = self.endpoints.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        names.map(|(e, _)| e.config.name.clone()).collect()
+    }
+
+    /// Until when starts may wait for the first look at this machine in this life of the process.
+    pub fn first_look_until(&self) -> Micros {
+        self.lives.last().map_or(Micros(0), |(began, _)| began.plus(FIRST_LOOK))
+    }
+
+    /// Whether starts wait at `now` until it is known what is in this machine's memory: a model of known size may have to
+    /// be loaded into it, and the machine, or one of its servers, was not looked at yet. For a second at most.
+    pub fn is_first_looking(&self, now: Micros) -> bool {
+        if now >= self.first_look_until() || !self.config.machine.hold_for_memory {
+            return false;
+        }
+        let sized = |e: &super::EndpointState| {
+            e.config.is_here() && (e.config.memory_gb.is_some() || e.shape.is_some_and(|s| s.weights.is_some()))
+        };
+        let here = || self.endpoints.iter().filter(|e| sized(e));
+        here().any(|e| memory::presence(self, e) == Presence::OnRequest)
+            && (self.machine_at.is_none() || here().any(|e| e.health == Health::Unknown))
+    }
 }

@@ -23,6 +23,7 @@ mod preview;
 mod progress;
 mod reason;
 mod status;
+mod strain;
 mod talk;
 mod task;
 mod watch;
@@ -45,6 +46,7 @@ pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
 pub use reason::Urgency;
 pub use status::Status;
+pub use strain::Strain;
 pub use task::{End, Life, Question, Said, Task, TaskIx};
 pub use watch::Watch;
 pub use why::{Grant, IdleWhy, Pinch, Why};
@@ -129,8 +131,14 @@ pub struct State {
     endpoints: Vec<EndpointState>,
     /// The machine, as it was last looked at.
     pub machine: MachineSampled,
+    /// When it was last looked at in this life of the process.
+    #[serde(default)]
+    pub machine_at: Option<Micros>,
     /// And over the last minutes.
     pub machine_history: MachineHistory,
+    /// Since when it is hard pressed, or at ease.
+    #[serde(default)]
+    pub strain: Strain,
     /// Why fewer tasks start on this machine than could, if so.
     pub throttle: Option<Throttle>,
     /// How the servers stand that Baton started or found, by endpoint.

@@ -135,6 +135,10 @@ impl IdleWhy {
             Self::Draining => "it runs empty as you asked; p on it takes tasks again",
             Self::NoTask => "no task of its tiers is ready; the next one that is takes a slot",
             Self::Limit => "the goal's limit is reached; the next task to end frees a place",
+            Self::Memory => {
+                "a goal's models do not fit into memory; ! says what is short, a there starts it all the same"
+            }
+            Self::Throttled => "this machine is hard pressed; fewer tasks start here until that is over",
             Self::Nothing => "nothing is left to do; ctrl-n gives a new goal",
         }
     }

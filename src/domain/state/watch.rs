@@ -181,7 +181,12 @@ impl Watch {
         let wait = at.since(waited.since).0;
         let quickest = self.quickest.map_or(wait, |q| q.0);
         let delay = self.last_end.map_or(u64::MAX, |end| at.since(end).0);
-        if delay > (quickest.saturating_mul(5) / 2).max(wait / 10).min(wait / 4) {
+        // Where reading is told the sign follows at once; else only when all of the prompt is read.
+        let at_once = match self.tells_reading {
+            true => quickest.max(wait / 20),
+            false => (quickest.saturating_mul(5) / 2).max(wait / 10),
+        };
+        if delay > at_once.min(wait / 4) {
             // It began in its own time.
             self.evidence = Evidence::default();
             return;
@@ -190,7 +195,7 @@ impl Watch {
         let full = at_work >= f64::from(most) * 0.75;
         let quiet = (self.quiet - waited.quiet) as f64 >= wait as f64 * 0.3;
         // One that had to be read first can't have answered sooner than any before; then it was read beside them.
-        let read_before = !self.tells_reading && (delay as f64) < quickest as f64 * 0.6;
+        let read_before = !self.tells_reading && (delay as f64) < quickest as f64 * 0.85;
         if !full || !quiet || read_before {
             return;
         }
@@ -273,7 +278,7 @@ impl Watch {
         let Evidence { serves, handovers } = self.evidence;
         // Where reading is not told more may be chance; and one that was seen to serve more than that needs more to be
         // doubted.
-        let enough = if self.tells_reading { 3 } else { 4 } * if self.proven > serves { 2 } else { 1 };
+        let enough = if self.tells_reading { 3 } else { 5 } * if self.proven > serves { 2 } else { 1 };
         (handovers >= enough && self.together(now) <= serves).then_some(serves)
     }
 

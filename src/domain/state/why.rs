@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{End, EndpointIx, Gear, GoalPhase, Life, State, Task, TaskIx};
+use super::{End, EndpointIx, Gear, Goal, GoalPhase, Life, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{AgentName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName};
 use crate::domain::text::CleanText;
@@ -59,6 +59,8 @@ pub enum Why {
         /// The sum in words.
         reason: CleanText,
     },
+    /// What is in this machine's memory is being looked at, at the beginning of a process's life.
+    FirstLook,
     /// Fewer tasks start on this machine than could.
     Throttled {
         /// Why.
@@ -135,6 +137,7 @@ impl fmt::Display for Why {
                 write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
             }
             Self::Memory { reason } => write!(f, "{reason}; a starts it all the same"),
+            Self::FirstLook => f.write_str("what is in this machine's memory is being looked at, for a second at most"),
             Self::Throttled { throttle } => {
                 let how = match throttle.grip {
                     Grip::Half => "only half of the slots here are given out",
@@ -190,6 +193,10 @@ pub enum IdleWhy {
     NoTask,
     /// Tasks for it wait for a goal's limit.
     Limit,
+    /// Tasks for it are of a goal whose models do not fit into memory.
+    Memory,
+    /// Fewer tasks start on this machine than could.
+    Throttled,
     /// Nothing is to be done at all.
     Nothing,
 }
@@ -203,6 +210,8 @@ impl IdleWhy {
             Self::Draining => "runs empty",
             Self::NoTask => "no task for them",
             Self::Limit => "the goal's limit",
+            Self::Memory => "memory",
+            Self::Throttled => "throttled",
             Self::Nothing => "nothing to do",
         }
     }
@@ -289,6 +298,12 @@ impl State {
             return Err(Why::Backoff { until: task.not_before, seconds, reason: task.reason.clone() });
         }
         self.is_open_to_work()?;
+        if let Some(short) = goal.and_then(Goal::short_of) {
+            return Err(Why::Memory { reason: short.reason.clone() });
+        }
+        if self.is_first_looking(now) {
+            return Err(Why::FirstLook);
+        }
         if let Some(max) = goal.and_then(|g| g.options.max_parallel)
             && goal.is_some_and(|g| g.running >= max)
         {
@@ -335,9 +350,10 @@ impl State {
         if let Some(endpoint) = self.placed(task) {
             let e = self.endpoint(endpoint);
             let pool = self.pool(e.pool);
-            return match pool.free_slot() {
-                Some(slot) => Ok(Grant { endpoint, slot, route }),
-                None => Err(Why::Slot {
+            return match (pool.free_slot(), self.throttled(task, e)) {
+                (Some(_), Some(throttle)) => Err(Why::Throttled { throttle }),
+                (Some(slot), None) => Ok(Grant { endpoint, slot, route }),
+                (None, _) => Err(Why::Slot {
                     endpoint: CleanText::from(e.config.short()),
                     busy: pool.busy(),
                     draining: pool.draining(),
@@ -353,12 +369,14 @@ impl State {
         let own = self.between_turns(task).map(|a| a.endpoint);
         if let Some((endpoint, e)) = own.and_then(|own| usable().find(|(i, _)| *i == own))
             && let Some(slot) = self.pool(e.pool).free_slot()
+            && self.throttled(task, e).is_none()
         {
             return Ok(Grant { endpoint, slot, route });
         }
         let mut best: Option<(Grant, bool, f32, u32)> = None;
         let (mut busy, mut draining, mut name) = (0, 0, None);
         let mut full: Vec<EndpointIx> = Vec::new();
+        let mut throttled = None;
         for (endpoint, e) in usable() {
             if others && Some(&e.config.name) == task.avoid.as_ref() {
                 continue;
@@ -371,6 +389,10 @@ impl State {
                 full.push(endpoint);
                 continue;
             };
+            if let Some(throttle) = self.throttled(task, e) {
+                throttled = Some(throttle);
+                continue;
+            }
             let (open, speed, free) = (!self.is_stuck(e.pool, now), e.speed(), pool.free());
             let better = best.is_none_or(|(_, o, s, f)| {
                 (open && !o) || (open == o && (speed > s * 1.1 || (speed > s * 0.9 && free > f)))
@@ -381,6 +403,9 @@ impl State {
         }
         if let Some((grant, ..)) = best {
             return Ok(grant);
+        }
+        if let Some(throttle) = throttled {
+            return Err(Why::Throttled { throttle });
         }
         if let Some(e) = name {
             let endpoint = match full.len() {
@@ -421,10 +446,17 @@ impl State {
         if open.peek().is_none() {
             return Some(IdleWhy::Nothing);
         }
-        let limited = open
-            .filter(|(_, t)| self.tier_of(t).is_some_and(|tier| e.serves(tier)))
-            .any(|(i, _)| matches!(self.eligible(TaskIx(i as u32), now), Err(Why::Limit { .. })));
-        Some(if limited { IdleWhy::Limit } else { IdleWhy::NoTask })
+        let throttled = self.throttled_to_new(e).is_some();
+        let mut why = IdleWhy::NoTask;
+        for (i, _) in open.filter(|(_, t)| self.tier_of(t).is_some_and(|tier| e.serves(tier))) {
+            match self.eligible(TaskIx(i as u32), now) {
+                Ok(()) if throttled => return Some(IdleWhy::Throttled),
+                Err(Why::Limit { .. }) => why = IdleWhy::Limit,
+                Err(Why::Memory { .. }) if why == IdleWhy::NoTask => why = IdleWhy::Memory,
+                _ => {}
+            }
+        }
+        Some(why)
     }
 
     /// Whether no endpoint of a tier answers (one that is loading will). One that the operator lets run empty answers: that

@@ -9,9 +9,11 @@ mod clock;
 mod coalesce;
 mod expand;
 mod local;
+mod models;
 mod probing;
 mod repeat;
 mod run;
+mod servers;
 mod taken_up;
 mod turn;
 mod watch;
@@ -35,6 +37,7 @@ use crate::domain::text::CleanText;
 use crate::engine::client::SendError;
 use crate::engine::journal::{HOT_BYTES, JournalError, Sessions, TextStore, Writer};
 use crate::engine::providers::ClientError;
+use crate::engine::servers::Room;
 
 /// Records that wait for a viewer before it has to re-read the journal: at 400 records a second, the busiest fleet's
 /// rate, 20 s of a viewer that hangs; 8,192 pointers cost 64 KiB.
@@ -77,6 +80,8 @@ pub struct EngineOptions {
     pub sessions: PathBuf,
     /// The host's name, for the record.
     pub host: CleanText,
+    /// Where its endpoints' servers are started and stopped; none: they are not.
+    pub servers: Option<Room>,
 }
 
 /// What a session is taken up with.
@@ -86,6 +91,8 @@ pub struct ResumeOptions {
     pub host: CleanText,
     /// Endpoints whose servers are elsewhere than the journal says: those of a simulated fleet.
     pub moved: Vec<(EndpointName, String)>,
+    /// Where its endpoints' servers are started and stopped; none: they are not.
+    pub servers: Option<Room>,
 }
 
 /// How a session stood when its engine ended.
@@ -158,13 +165,13 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the session's folder, the HTTP client or the thread can't be made.
     pub fn start(options: EngineOptions) -> Result<Self, EngineError> {
-        let EngineOptions { session, config, sessions, host } = options;
+        let EngineOptions { session, config, sessions, host, servers } = options;
         let folder = Sessions::new(&sessions).create(&session)?;
         let writer = Writer::create(folder, env!("CARGO_PKG_VERSION"))?;
         let texts = TextStore::new(writer.path(), HOT_BYTES);
         let beginning = run::Beginning::New(SessionStarted { session: session.clone(), config });
         let life = Life { session, number: 1, at: Micros(0), viewers: 0 };
-        Self::launch(life, writer, texts, beginning, host)
+        Self::launch(life, writer, texts, beginning, (host, servers))
     }
 
     /// Takes a session up on a thread of its own: what was under way is marked interrupted and runs again.
@@ -177,7 +184,7 @@ impl Engine {
         let number = state.lives.len() as u64 + 1;
         let life = Life { session, number, at: state.at, viewers: state.viewers_seen };
         let beginning = run::Beginning::Again { state: Box::new(state), moved: options.moved, torn };
-        Self::launch(life, writer, texts, beginning, options.host)
+        Self::launch(life, writer, texts, beginning, (options.host, options.servers))
     }
 
     fn launch(
@@ -185,7 +192,7 @@ impl Engine {
         writer: Writer,
         texts: TextStore,
         beginning: run::Beginning,
-        name: CleanText,
+        (name, servers): (CleanText, Option<Room>),
     ) -> Result<Self, EngineError> {
         let client = crate::engine::providers::Client::new()?;
         let journal = writer.path().to_path_buf();
@@ -197,7 +204,8 @@ impl Engine {
         let clock = SessionClock::from(life.at);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let host = run::Host::new(name, writer, texts, client, records, clock);
+            let host =
+                run::Host::new(name, writer, texts, client, records, (clock, servers::Serving::through(servers)));
             // Spawned: what wakes the future of `block_on` costs a system call each time, what wakes a task does not.
             runtime.block_on(async {
                 tokio::spawn(host.run(beginning, command_queue, leaving, stopped))

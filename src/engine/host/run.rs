@@ -11,7 +11,9 @@ use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::expand::expand;
+use super::models::Moving;
 use super::probing::{Ours, Probing};
+use super::servers::Serving;
 use super::turn::{PhaseCell, Turn};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
@@ -62,16 +64,18 @@ pub(super) enum Beginning {
 pub(super) struct Host {
     /// The host's name, for the record.
     name: CleanText,
-    writer: Writer,
+    pub(super) writer: Writer,
     client: Client,
     records: broadcast::Sender<Arc<Record>>,
     clock: SessionClock,
     texts: TextStore,
+    pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
     probing: Probing,
-    /// Requests and drains; dropped with the host.
-    tasks: JoinSet<()>,
-    inputs: mpsc::Sender<Input>,
+    moving: Moving,
+    /// Requests, drains, and models on the move; dropped with the host.
+    pub(super) tasks: JoinSet<()>,
+    pub(super) inputs: mpsc::Sender<Input>,
     input_queue: mpsc::Receiver<Input>,
     /// When a journal that failed is tried again.
     retry: Option<Instant>,
@@ -93,7 +97,7 @@ impl Host {
         texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
-        clock: SessionClock,
+        (clock, serving): (SessionClock, Serving),
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
         Self {
@@ -103,7 +107,9 @@ impl Host {
             records,
             clock,
             texts,
+            serving,
             live: BTreeMap::new(),
+            moving: Moving::default(),
             probing: Probing::default(),
             tasks: JoinSet::new(),
             inputs,
@@ -135,6 +141,7 @@ impl Host {
         self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
+        self.watch_servers(&orchestrator);
         let mut watch = Watch::new();
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
@@ -342,7 +349,13 @@ impl Host {
             Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
             Effect::StopTurn(turn) => self.stop_turn(turn),
             Effect::Probe(endpoint, look) => self.probe(orchestrator, &endpoint, look),
-            Effect::Server(..) | Effect::Model(..) => {}
+            Effect::Server(endpoint, verb) => self.serve(orchestrator, &endpoint, verb),
+            Effect::Model(name, verb) => {
+                let endpoint = orchestrator.state().config.fleet.endpoint(&name).cloned();
+                if let Some(endpoint) = endpoint {
+                    self.moving.begin((&self.client, endpoint), verb, (&mut self.tasks, &self.inputs));
+                }
+            }
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fleet::Fleet;
+pub use crate::domain::fleet::local_port;
 use crate::domain::protocol::{MachineSampled, ServerMemory};
 
 pub mod apple;
@@ -183,21 +184,6 @@ pub fn local_ports(fleet: &Fleet) -> Vec<u16> {
     ports
 }
 
-/// The port of a URL, if it leads to this machine.
-pub fn local_port(url: &str) -> Option<u16> {
-    let (scheme, rest) = url.split_once("://")?;
-    let place = rest.split(['/', '?', '#']).next()?;
-    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (place, if scheme == "https" { 443 } else { 80 }),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let here = host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
-    here.then_some(port)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,25 +198,6 @@ mod tests {
         let why = Note { figure: Figure::Cpu, source: "the kernel".to_owned(), why: "refused".to_owned() };
         assert_eq!(reading.notes, [why]);
         assert_eq!(reading.told(), None, "no memory was told");
-    }
-
-    #[test]
-    fn only_servers_on_this_machine_have_processes_to_look_at() {
-        let ports = [
-            "http://127.0.0.1:8083",
-            "http://localhost:11434/v1",
-            "http://[::1]:8080/",
-            "https://127.0.0.1",
-            "http://0.0.0.0:1",
-            "http://user:word@127.0.0.2:9",
-        ]
-        .map(local_port);
-        assert_eq!(ports, [8083, 11434, 8080, 443, 1, 9].map(Some));
-        for elsewhere in
-            ["http://10.0.0.7:8083", "http://mac.local:1", "", "8083", "http://127.0.0.1:99999", "http://[::1"]
-        {
-            assert_eq!(local_port(elsewhere).filter(|_| elsewhere != "http://[::1"), None, "{elsewhere}");
-        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::decode::Decoder;
 use super::fault::{Fault, ProviderError, chain};
 use super::request::Request;
 use super::secret::{Redactor, Secret, StreamRedactor, Vault};
+use super::shape::Known;
 use crate::domain::fleet::{Endpoint, Protocol, SecretRef};
 use crate::domain::protocol::{FailureKind, Remedy};
 
@@ -45,6 +46,10 @@ const ERROR_BODY: (Duration, usize) = (Duration::from_secs(3), 64 * 1024);
 /// The most of a state answer (`/props`, `/api/show`) that is read: they carry a template and lists of tensors.
 const STATE_BODY: usize = 16 * 1024 * 1024;
 
+/// The most of an answer that is read of an address nobody named: a list of 5,000 models, and no more than 32 MiB where
+/// 16 addresses are asked at once.
+const LOOK_BODY: usize = 2 * 1024 * 1024;
+
 /// The client can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -64,6 +69,8 @@ pub struct Client {
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
     addresses: Arc<Mutex<Addresses>>,
+    /// What was learnt once of servers and their models.
+    pub(super) known: Known,
 }
 
 /// By the endpoint's url, then by path.
@@ -87,7 +94,13 @@ impl Client {
         // An error says that the process has one already, which does as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let plain = settings().tls_certs_only(std::iter::empty()).build()?;
-        Ok(Self { plain, secure: Arc::default(), vault: Vault::default(), addresses: Arc::default() })
+        Ok(Self {
+            plain,
+            secure: Arc::default(),
+            vault: Vault::default(),
+            addresses: Arc::default(),
+            known: Known::default(),
+        })
     }
 
     /// The client for `url`'s scheme.
@@ -223,13 +236,44 @@ impl Client {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
         };
-        fetch(self.keyed(request, endpoint).await?, limit).await
+        let request = self.keyed(request, endpoint).await?;
+        let again = request.try_clone();
+        fetch(request, again, limit, STATE_BODY).await
     }
 
-    /// Reads state from an address that is no endpoint yet.
+    /// Has `endpoint` do something by `POST path`; whole within `limit`, and sent once only.
+    pub(super) async fn act(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<State, Fault> {
+        let url = format!("{}{path}", base(&endpoint.url));
+        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        fetch(self.keyed(post, endpoint).await?, None, limit, STATE_BODY).await
+    }
+
+    /// Reads state from an address that is no endpoint yet: no key goes with it, and little is read.
     pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
         let url = format!("{base}{path}");
-        fetch(self.http(&url)?.get(url), limit).await
+        let get = self.http(&url)?.get(url);
+        let again = get.try_clone();
+        fetch(get, again, limit, LOOK_BODY).await
+    }
+
+    /// The same by POST, for Ollama's `/api/show`.
+    pub(super) async fn look_by_post(
+        &self,
+        base: &str,
+        path: &str,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<State, Fault> {
+        let url = format!("{base}{path}");
+        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        let again = post.try_clone();
+        fetch(post, again, limit, STATE_BODY).await
     }
 }
 
@@ -246,8 +290,13 @@ fn settings() -> reqwest::ClientBuilder {
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
-async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault> {
-    let again = request.try_clone();
+/// Sends `request`, and once more what is to be sent `again` where the connection broke; `most` of the body is read.
+async fn fetch(
+    request: RequestBuilder,
+    again: Option<RequestBuilder>,
+    limit: Duration,
+    most: usize,
+) -> Result<State, Fault> {
     let deadline = Instant::now() + limit;
     let silent = || {
         Fault::new(
@@ -267,7 +316,7 @@ async fn fetch(request: RequestBuilder, limit: Duration) -> Result<State, Fault>
     let response = sent.map_err(|error| Fault::of_transport(&error))?;
     let status = response.status().as_u16();
     let server = response.headers().get(SERVER).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let body = timeout_at(deadline, read(response, STATE_BODY)).await.map_err(|_| silent())?;
+    let body = timeout_at(deadline, read(response, most)).await.map_err(|_| silent())?;
     Ok(State { status, server, body })
 }
 

@@ -7,7 +7,10 @@
 //! | `body` | a request as each server wants it written |
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
-//! | [`probe()`], [`identify()`] | how an endpoint is; what answers at an address |
+//! | [`probe()`] | how an endpoint is |
+//! | [`identify()`], [`discover()`] | what answers at an address, at many |
+//! | `shape`, [`gguf`] | what a model takes in memory, from its server or its file |
+//! | [`load()`], [`unload()`] | a model into memory and out of it, where the server can |
 //! | [`ready()`] | whether a server that was just started answers yet |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!
@@ -21,11 +24,17 @@ mod client;
 mod decode;
 mod drain;
 mod fault;
+pub mod gguf;
 mod identify;
+#[cfg(test)]
+mod memory_tests;
+mod metrics;
 mod probe;
 mod ready;
 mod request;
+mod residence;
 mod secret;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +43,12 @@ pub use client::{AnswerStream, Client, ClientError};
 pub use decode::Decoder;
 pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
-pub use identify::{Found, ServerKind, identify};
+pub use identify::{
+    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify,
+    look_closer, parameters,
+};
 pub use probe::{Depth, Report, Traffic, probe};
 pub use ready::{Ready, ready};
 pub use request::{AnswerFormat, Request};
+pub use residence::{load, unload};
 pub use secret::{Redactor, Secret};

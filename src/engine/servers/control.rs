@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
@@ -25,7 +26,7 @@ use crate::domain::fleet::{Endpoint, Lifetime};
 use crate::domain::protocol::EndpointName;
 use crate::engine::providers::{Client, Ready, ready};
 
-/// The time a supervisor may take to write its first record, or to follow its server's end.
+/// What a supervisor has to write its first record, and to follow its server's end.
 const SUPERVISOR: Duration = Duration::from_secs(10);
 
 /// A log file of more bytes is put aside; there are four at most.
@@ -43,12 +44,14 @@ pub struct Options {
     pub program: PathBuf,
     /// A log file of more bytes is put aside.
     pub log_bytes: u64,
+    /// The time a supervisor may take to write its first record, or to follow its server's end; then it is killed.
+    pub patience: Duration,
 }
 
 impl Options {
     /// Seats in `servers` of the state folder, supervised by `program`.
     pub fn new(state: &std::path::Path, program: PathBuf) -> Self {
-        Self { root: state.join("servers"), program, log_bytes: LOG_BYTES }
+        Self { root: state.join("servers"), program, log_bytes: LOG_BYTES, patience: SUPERVISOR }
     }
 }
 
@@ -66,8 +69,8 @@ pub enum Force {
 pub struct Servers {
     options: Options,
     client: Client,
-    /// By port.
-    owned: BTreeMap<u16, Owned>,
+    /// By port. Never held while something is waited for.
+    owned: Mutex<BTreeMap<u16, Owned>>,
 }
 
 /// A supervisor started here.
@@ -85,7 +88,12 @@ impl Servers {
     /// # Errors
     /// [`ServersError::Client`].
     pub fn new(options: Options) -> Result<Self, ServersError> {
-        Ok(Self { options, client: Client::new()?, owned: BTreeMap::new() })
+        Ok(Self { options, client: Client::new()?, owned: Mutex::default() })
+    }
+
+    fn owned(&self) -> MutexGuard<'_, BTreeMap<u16, Owned>> {
+        // What is in there is whole after each of its changes.
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sees that the server of `endpoint` runs, and returns while it still starts: [`Self::settled`] waits. One that runs
@@ -94,7 +102,7 @@ impl Servers {
     /// # Errors
     /// No launch, a port that something else has, a supervisor that can't be started. That the server itself fails is a
     /// [`ServerState`].
-    pub async fn up(&mut self, endpoint: &Endpoint, lifetime: Option<Lifetime>) -> Result<Server, ServersError> {
+    pub async fn up(&self, endpoint: &Endpoint, lifetime: Option<Lifetime>) -> Result<Server, ServersError> {
         let name = endpoint.name.to_string();
         let Some(launch) = &endpoint.launch else { return Err(ServersError::NoLaunch { name }) };
         let (host, port) = place(endpoint)?;
@@ -118,7 +126,7 @@ impl Servers {
         let lifetime = lifetime.unwrap_or(launch.lifetime);
         let mut owned = self.supervisor(endpoint, lifetime).await?;
         let seat = Seat::new(&self.options.root, port);
-        let deadline = Instant::now() + SUPERVISOR;
+        let deadline = Instant::now() + self.options.patience;
         while seat.record().is_none_or(|record| Some(record.supervisor.pid) != owned.pid) {
             if let Ok(Some(status)) = owned.supervisor.try_wait() {
                 // Two were asked for the same port at once, and the other was faster.
@@ -128,11 +136,13 @@ impl Servers {
                 return Err(ServersError::Mute { name, status: status.to_string() });
             }
             if Instant::now() >= deadline {
+                // Of no use, and nobody would ever end it.
+                let _ = owned.supervisor.start_kill();
                 return Err(ServersError::Mute { name, status: "it says nothing".to_owned() });
             }
             sleep(LOOK).await;
         }
-        self.owned.insert(port, owned);
+        self.owned().insert(port, owned);
         Ok(self.look(endpoint).unwrap_or_else(|| stopped(endpoint, port)))
     }
 
@@ -190,7 +200,7 @@ impl Servers {
     ///
     /// # Errors
     /// It is not Baton's and `force` does not say so; it does not end.
-    pub async fn down(&mut self, endpoint: &Endpoint, force: Force) -> Result<Server, ServersError> {
+    pub async fn down(&self, endpoint: &Endpoint, force: Force) -> Result<Server, ServersError> {
         let (host, port) = place(endpoint)?;
         self.down_at(port).await?;
         // One that was started for this endpoint when its port was another.
@@ -217,31 +227,37 @@ impl Servers {
     ///
     /// # Errors
     /// It does not end.
-    pub async fn down_at(&mut self, port: u16) -> Result<(), ServersError> {
+    pub async fn down_at(&self, port: u16) -> Result<(), ServersError> {
         let seat = Seat::new(&self.options.root, port);
         if let Some(record) = seat.record() {
             if seat.is_taken() {
                 record.supervisor.signal(Signal::TERM);
-                let limit = Duration::from_secs(u64::from(record.stop_seconds)) + KILLED + SUPERVISOR;
+                let limit = Duration::from_secs(u64::from(record.stop_seconds)) + KILLED + self.options.patience;
                 if !until(limit, || !seat.is_taken()).await {
-                    let (name, pid) = (record.endpoint.to_string(), record.supervisor.pid);
-                    return Err(ServersError::Stays { name, pid });
+                    // It hangs, and with it the end of its server: what it would have done is done here.
+                    record.supervisor.signal(Signal::KILL);
+                    if !until(KILLED, || !seat.is_taken()).await {
+                        let (name, pid) = (record.endpoint.to_string(), record.supervisor.pid);
+                        return Err(ServersError::Stays { name, pid });
+                    }
+                    self.end_orphan(&seat).await?;
                 }
             } else {
                 self.end_orphan(&seat).await?;
             }
         }
-        if let Some(mut owned) = self.owned.remove(&port) {
+        let owned = self.owned().remove(&port);
+        if let Some(mut owned) = owned {
             drop(owned.life.take());
             // It has let go of its seat, so that it ends in this moment; waited for, it leaves no zombie.
-            let _ = tokio::time::timeout(SUPERVISOR, owned.supervisor.wait()).await;
+            let _ = tokio::time::timeout(self.options.patience, owned.supervisor.wait()).await;
         }
         Ok(())
     }
 
     /// The servers that end with this: started here for the session.
     pub fn of_session(&self) -> Vec<u16> {
-        self.owned.iter().filter(|(_, owned)| owned.life.is_some()).map(|(port, _)| *port).collect()
+        self.owned().iter().filter(|(_, owned)| owned.life.is_some()).map(|(port, _)| *port).collect()
     }
 
     /// A reader of what the server of `endpoint` says; with `grep`, only of lines that contain it in any case.
@@ -280,8 +296,13 @@ impl Servers {
         let pid = supervisor.id();
         let mut life = supervisor.stdin.take();
         if let Some(pipe) = &mut life {
-            pipe.write_all(&line).await.map_err(failed)?;
-            pipe.flush().await.map_err(failed)?;
+            let told = async {
+                pipe.write_all(&line).await?;
+                pipe.flush().await
+            };
+            // A pipe that nobody reads takes the beginning only.
+            let told = tokio::time::timeout(self.options.patience, told).await;
+            told.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(failed)?;
         }
         if lifetime == Lifetime::Kept {
             life = None;
@@ -295,7 +316,7 @@ impl Servers {
         let taken = seat.is_taken();
         let record = seat.record()?;
         let lives = record.server.as_ref().is_some_and(Identity::lives);
-        let here = self.owned.get(&seat.port).is_some_and(|owned| owned.pid == Some(record.supervisor.pid));
+        let here = self.owned().get(&seat.port).is_some_and(|owned| owned.pid == Some(record.supervisor.pid));
         let (state, holder) = match (taken, record.state.is_over()) {
             (true, _) => (record.state.clone(), if here { Holder::Here } else { Holder::Another }),
             (false, true) => (record.state.clone(), Holder::Nobody),

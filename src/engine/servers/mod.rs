@@ -3,6 +3,7 @@
 //! | where | what |
 //! | --- | --- |
 //! | [`Servers`] | starts, finds and stops servers; dropping it ends those of its session |
+//! | [`Room`] | the same for sessions: a thread that does what they ask, and tells them what changes |
 //! | [`Server`], [`ServerState`], [`Why`] | how one stands, as data |
 //! | [`supervise`] | the small process around each server: logs, restarts, the end of its whole process group |
 //! | `seat` | the private folder of a port: record, lock, log |
@@ -19,6 +20,7 @@ mod log;
 mod port;
 mod process;
 mod restart;
+mod room;
 mod running;
 mod seat;
 mod state;
@@ -29,5 +31,6 @@ pub use error::ServersError;
 pub use log::LogReader;
 pub use port::Listener;
 pub use process::Identity;
+pub use room::Room;
 pub use state::{Holder, Server, ServerState, Why};
 pub use supervisor::supervise;

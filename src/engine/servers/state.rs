@@ -243,8 +243,11 @@ impl fmt::Display for Server {
             }
             f.write_str(")")?;
         }
-        if self.restarts > 0 && !self.state.is_over() {
-            write!(f, ", started again {} times in a row", self.restarts)?;
+        match self.restarts {
+            _ if self.state.is_over() => {}
+            0 => {}
+            1 => f.write_str(", started again once")?,
+            times => write!(f, ", started again {times} times in a row")?,
         }
         if self.outdated && !self.state.is_over() {
             write!(f, "; the fleet file has another command now: `baton fleet restart {}` takes it", self.endpoint)?;

@@ -340,6 +340,32 @@ pub(crate) enum FleetSub {
     },
     /// Print what servers that Baton started said.
     Logs(LogArgs),
+    /// Look for model servers, and write what answers into a fleet file to keep.
+    ///
+    /// Asked are this machine, the hosts of [discovery] in baton.toml, those given here, and where configured endpoints are:
+    /// one short question at a time, which loads no model. A server that the configured fleet names keeps its name, its key
+    /// and its launch; tiers are given by what the models tell of themselves and by their names.
+    Init(InitArgs),
+}
+
+/// What `baton fleet init` takes.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct InitArgs {
+    /// Another machine to ask: a host, host:port, or a base URL; may be given several times.
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// A port to ask instead of the known ones; may be given several times.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Vec<u16>,
+    /// Write to this file instead of fleet.toml in your config folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the file instead of writing it.
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    pub(crate) print: bool,
+    /// Replace a file that is there; the old one stays beside it as .bak.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// What `baton fleet logs` takes.

@@ -5,24 +5,21 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, pin_mut};
 
 use super::args::FleetWish;
 use super::error::CliError;
+use super::offer::{endpoint_of, look_closer_at_offered, name_by_place, offered, untaken};
 use super::session::SIMULATED;
-use crate::config::Config;
-use crate::domain::fleet::{Api, Endpoint, Fleet, Nature};
-use crate::domain::protocol::{Health, Name, TierName};
-use crate::engine::providers::{Client, Depth, Found, ServerKind, Traffic, identify, probe};
+use crate::config::{Address, Config, Place, place_of};
+use crate::domain::fleet::{Endpoint, Fleet};
+use crate::domain::protocol::{Health, TierName};
+use crate::domain::text::CleanText;
+use crate::engine::providers::{self, Client, Depth, Found, Readiness, Traffic, discover, probe};
 use crate::engine::simulator::{Simulator, SimulatorConfig};
 
-/// The time everything is given to answer: loopback does in milliseconds, and the console must know its fleet soon.
-const LIMIT: Duration = Duration::from_millis(300);
-
-/// Ports of 127.0.0.1 where model servers usually are: llama-server's and Baton's own range, Ollama, LM Studio, vLLM.
-const KNOWN_PORTS: [u16; 10] = [8080, 8081, 8082, 8083, 8084, 8085, 8086, 11434, 1234, 8000];
-
-/// The context of a request, in tokens, where a server found by itself does not tell: small enough for any.
-const UNKNOWN_CONTEXT: u32 = 8_192;
+/// The time this machine is given to answer: loopback does in milliseconds, and the console must know its fleet soon.
+const HERE: Duration = Duration::from_millis(300);
 
 /// A fleet and where it came from.
 #[derive(Debug)]
@@ -48,19 +45,48 @@ pub(crate) enum FleetSource {
     Simulated,
 }
 
+/// Who follows a search: told of every address in the order in which they answered or were given up.
+pub(crate) trait Listener {
+    /// What will be asked.
+    fn begins(&mut self, addresses: &[Address]);
+    /// An address was asked.
+    fn asked(&mut self, address: &Address, found: Option<&Found>);
+}
+
+/// Nobody follows it.
+pub(crate) struct Unheard;
+
+impl Listener for Unheard {
+    fn begins(&mut self, _: &[Address]) {}
+    fn asked(&mut self, _: &Address, _: Option<&Found>) {}
+}
+
 /// Decides the fleet: as wished, or by what answers.
 ///
 /// # Errors
 /// When the simulated fleet can't start, or there is no endpoint at all.
 pub(crate) async fn choose_fleet(config: &Config, wish: &FleetWish, seed: u64) -> Result<Chosen, CliError> {
+    choose_fleet_heard(config, wish, seed, &mut Unheard).await
+}
+
+/// The same; who follows the search hears of it.
+///
+/// # Errors
+/// As [`choose_fleet`].
+pub(crate) async fn choose_fleet_heard(
+    config: &Config,
+    wish: &FleetWish,
+    seed: u64,
+    listener: &mut dyn Listener,
+) -> Result<Chosen, CliError> {
     match wish {
         FleetWish::Simulated => simulated(config, seed, Vec::new()).await,
         FleetWish::File(_) => configured(config, Vec::new()),
-        FleetWish::Configured => match look_around(config).await? {
+        FleetWish::Configured => match look_around_heard(config, listener).await? {
             Around::Found(found) => Ok(improvised(config, found)),
-            Around::Configured { .. } | Around::Nothing => configured(config, Vec::new()),
+            Around::Configured { .. } | Around::Nothing(_) => configured(config, Vec::new()),
         },
-        FleetWish::Auto => match look_around(config).await? {
+        FleetWish::Auto => match look_around_heard(config, listener).await? {
             Around::Configured { up, down } => {
                 let mut words = Vec::new();
                 if !down.is_empty() {
@@ -75,8 +101,11 @@ pub(crate) async fn choose_fleet(config: &Config, wish: &FleetWish, seed: u64) -
                 configured(config, words)
             }
             Around::Found(found) => Ok(improvised(config, found)),
-            Around::Nothing => {
-                let words = vec!["no model server answers on this machine; a simulated fleet stands in".to_owned()];
+            Around::Nothing(useless) => {
+                let sentence = |(what, mend): (String, &str)| format!("{what}: {mend}");
+                let mut words: Vec<String> = useless.iter().map(|found| sentence(why_useless(found))).collect();
+                let asked = if config.discovery.hosts.is_empty() { "" } else { " or on the hosts of `discovery`" };
+                words.push(format!("no model server answers on this machine{asked}; a simulated fleet stands in"));
                 simulated(config, seed, words).await
             }
         },
@@ -92,41 +121,89 @@ pub(crate) enum Around {
         /// The names of the others.
         down: Vec<String>,
     },
-    /// Servers on known ports that no endpoint names.
-    Found(Vec<(String, Found)>),
-    /// Nothing.
-    Nothing,
+    /// Servers that no endpoint names, at least one of which can be used as it is.
+    Found(Vec<Found>),
+    /// Nothing that can be used; with what answers all the same.
+    Nothing(Vec<Found>),
 }
 
-/// Asks configured endpoints and known ports, all at once.
+/// Asks the configured endpoints; where none answers, what else is here and on the hosts of `discovery`.
 ///
 /// # Errors
 /// When no HTTP client can be made.
 pub(crate) async fn look_around(config: &Config) -> Result<Around, CliError> {
+    look_around_heard(config, &mut Unheard).await
+}
+
+async fn look_around_heard(config: &Config, listener: &mut dyn Listener) -> Result<Around, CliError> {
     let client = Client::new()?;
-    let endpoints = config.fleet.endpoints.iter().map(|endpoint| {
+    let answers = join_all(config.fleet.endpoints.iter().map(|endpoint| {
         let client = &client;
+        let limit = limit(config, place_of(&endpoint.url));
         async move {
-            let report = tokio::time::timeout(LIMIT, probe(client, endpoint, Depth::Light, Traffic::Quiet)).await;
+            let report = tokio::time::timeout(limit, probe(client, endpoint, Depth::Light, Traffic::Quiet)).await;
             report.is_ok_and(|r| matches!(r.health, Health::Up | Health::Loading))
         }
-    });
-    let ports = KNOWN_PORTS.iter().map(|port| {
-        let client = &client;
-        async move {
-            let url = format!("http://127.0.0.1:{port}");
-            let found = tokio::time::timeout(LIMIT, identify(client, &url)).await.ok().flatten();
-            found.map(|found| (url, found))
-        }
-    });
-    let (answers, found) = tokio::join!(join_all(endpoints), join_all(ports));
+    }))
+    .await;
     let up = answers.iter().filter(|up| **up).count();
     if up > 0 {
         let names = config.fleet.endpoints.iter().zip(&answers).filter(|(_, up)| !**up);
         return Ok(Around::Configured { up, down: names.map(|(e, _)| e.name.to_string()).collect() });
     }
-    let found: Vec<(String, Found)> = found.into_iter().flatten().collect();
-    Ok(if found.is_empty() { Around::Nothing } else { Around::Found(found) })
+    let mut found = search(&client, config, config.discovery.addresses(), listener).await;
+    look_closer_at_offered(&client, config, &mut found).await;
+    let usable = found.iter().any(|found| !offered(found).is_empty());
+    Ok(if usable { Around::Found(found) } else { Around::Nothing(found) })
+}
+
+/// What answers at these addresses, in their order. A key is sent only where a configured endpoint has one for that server.
+pub(crate) async fn search(
+    client: &Client,
+    config: &Config,
+    addresses: Vec<Address>,
+    listener: &mut dyn Listener,
+) -> Vec<Found> {
+    listener.begins(&addresses);
+    let asked = addresses.iter().map(|address| {
+        let keyed = |e: &&Endpoint| e.key.is_some() && e.pool().url == address.url;
+        providers::Address {
+            url: address.url.clone(),
+            limit: limit(config, address.place),
+            endpoint: config.fleet.endpoints.iter().find(keyed).cloned().map(Box::new),
+        }
+    });
+    let mut found: Vec<(usize, Found)> = Vec::new();
+    let answers = discover(client, asked.collect());
+    pin_mut!(answers);
+    while let Some(asked) = answers.next().await {
+        if let Some(address) = addresses.get(asked.index) {
+            listener.asked(address, asked.found.as_ref());
+        }
+        found.extend(asked.found.map(|found| (asked.index, found)));
+    }
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().map(|(_, found)| found).collect()
+}
+
+/// The time a server is given to answer.
+pub(crate) fn limit(config: &Config, place: Place) -> Duration {
+    match place {
+        Place::Here => HERE,
+        Place::Elsewhere => Duration::from_millis(config.discovery.remote_ms),
+    }
+}
+
+/// Why a server that answers can't be used as it is, and how to mend it.
+pub(crate) fn why_useless(found: &Found) -> (String, &'static str) {
+    let at = format!("{} at {}", found.kind.name(), found.url);
+    match found.readiness {
+        Readiness::WantsKey => {
+            (format!("{at} wants a key"), "give it an endpoint in fleet.toml with `key = { env = \"NAME\" }`")
+        }
+        Readiness::Loading => (format!("{at} is loading its model"), "ask again in a while"),
+        Readiness::Serves => (format!("{at} has no model that answers"), "pull or load one there"),
+    }
 }
 
 fn configured(config: &Config, words: Vec<String>) -> Result<Chosen, CliError> {
@@ -149,7 +226,7 @@ async fn simulated(config: &Config, seed: u64, mut words: Vec<String>) -> Result
 }
 
 /// A fleet of what was found: every server serves every tier of the agents.
-fn improvised(config: &Config, found: Vec<(String, Found)>) -> Chosen {
+fn improvised(config: &Config, found: Vec<Found>) -> Chosen {
     let mut tiers: Vec<TierName> = Vec::new();
     for agent in &config.fleet.agents {
         for tier in std::iter::once(&agent.tier).chain(&agent.fallback) {
@@ -158,57 +235,29 @@ fn improvised(config: &Config, found: Vec<(String, Found)>) -> Chosen {
             }
         }
     }
-    let endpoints: Vec<Endpoint> = found.iter().map(|(url, found)| endpoint_of(url, found, &tiers)).collect();
-    let told = endpoints.iter().zip(&found).map(|(e, (url, found))| {
-        let slots = if e.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", e.slots) };
-        let model = if e.model.is_empty() { "model unknown" } else { &e.model };
-        format!("{} at {url} ({model}, {slots})", found.kind.name())
-    });
-    let words = vec![format!(
-        "no configured endpoint answers; running on what was found here: {}",
-        told.collect::<Vec<_>>().join("; ")
-    )];
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut told = Vec::new();
+    for found in &found {
+        for model in offered(found) {
+            let taken: Vec<_> = endpoints.iter().map(|e| e.name.clone()).collect();
+            let endpoint = endpoint_of(found, &model, untaken(&name_by_place(found), &taken), tiers.clone());
+            let slots = if endpoint.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", endpoint.slots) };
+            let model = if endpoint.model.is_empty() { "model unknown" } else { &endpoint.model };
+            told.push(format!("{} at {} ({}, {slots})", found.kind.name(), found.url, CleanText::one_line(model)));
+            endpoints.push(endpoint);
+        }
+    }
+    let words = vec![format!("no configured endpoint answers; running on what was found here: {}", told.join("; "))];
     let fleet = Fleet { name: "found here".to_owned(), endpoints, agents: config.fleet.agents.clone() };
     Chosen { fleet, source: FleetSource::Found, words, simulator: None }
-}
-
-fn endpoint_of(url: &str, found: &Found, tiers: &[TierName]) -> Endpoint {
-    let port = url.rsplit(':').next().unwrap_or_default();
-    // Models that only embed can't answer; any other may.
-    let model = found.models.iter().find(|m| !m.contains("embed")).or(found.models.first()).cloned();
-    let slots = found.slots.unwrap_or(match found.kind {
-        ServerKind::Mlx => 4,
-        _ => 1,
-    });
-    let model = model.unwrap_or_default();
-    // The short form is the first word: the model without its folder and its ending says most.
-    let short = model.rsplit('/').next().unwrap_or_default().trim_end_matches(".gguf");
-    let title = if short.is_empty() { found.kind.name().to_owned() } else { short.to_owned() };
-    Endpoint {
-        name: Name::slug(&format!("{}-{port}", found.kind.name())),
-        title: Some(title),
-        tiers: tiers.to_vec(),
-        protocol: found.kind.protocol(),
-        url: url.to_owned(),
-        model,
-        slots: slots.max(1),
-        context: found.context.unwrap_or(UNKNOWN_CONTEXT),
-        api: Api::Chat,
-        key: None,
-        level: None,
-        memory_gb: None,
-        tokens_per_second: None,
-        vision: false,
-        tools: false,
-        nature: Nature::Real,
-        launch: None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Flags, Surroundings, load_in};
+    use crate::domain::fleet::Nature;
+    use crate::engine::providers::{FoundModel, ServerKind};
 
     fn config() -> Config {
         let nowhere = std::path::PathBuf::from("/nonexistent");
@@ -219,19 +268,19 @@ mod tests {
 
     #[test]
     fn what_is_found_serves_every_tier_with_the_slots_it_tells() {
-        let found = |kind, slots, models: &[&str]| Found {
+        let found = |url: &str, kind, slots, models: &[&str]| Found {
+            url: url.to_owned(),
             kind,
-            models: models.iter().map(|m| (*m).to_owned()).collect(),
-            slots,
-            context: None,
+            readiness: Readiness::Serves,
+            models: models.iter().map(|m| FoundModel { slots, ..FoundModel::named(m) }).collect(),
             version: None,
         };
         let chosen = improvised(
             &config(),
             vec![
-                ("http://127.0.0.1:8080".into(), found(ServerKind::LlamaCpp, Some(3), &["/m/tiny.gguf"])),
-                ("http://127.0.0.1:11434".into(), found(ServerKind::Ollama, None, &["nomic-embed-text", "qwen3:8b"])),
-                ("http://127.0.0.1:8081".into(), found(ServerKind::Mlx, None, &[])),
+                found("http://127.0.0.1:8080", ServerKind::LlamaCpp, Some(3), &["/m/tiny.gguf"]),
+                found("http://127.0.0.1:11434", ServerKind::Ollama, None, &["nomic-embed-text", "qwen3:8b"]),
+                found("http://127.0.0.1:8081", ServerKind::Mlx, None, &[]),
             ],
         );
         assert_eq!(chosen.source, FleetSource::Found);

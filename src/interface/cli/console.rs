@@ -21,6 +21,7 @@ use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
 use super::serve::listen_if_possible;
+use super::servers::room;
 use super::session::{engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
@@ -28,6 +29,7 @@ use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
 use crate::engine::journal::Sessions;
+use crate::engine::servers::Room;
 use crate::engine::simulator::Simulator;
 use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
@@ -103,10 +105,12 @@ struct Running {
 pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     terminal::install_panic_hook();
     let mut opening = opening;
+    // Of this console, not of a session: what one session started stays for the next.
+    let servers = room(&config);
     loop {
         let left = match opening {
-            Opening::New(wish, first) => hosted(&config, wish, first, global)?,
-            Opening::Resume(session, go) => resumed::resumed(&config, &session, go)?,
+            Opening::New(wish, first) => hosted(&config, wish, first, global, servers.clone())?,
+            Opening::Resume(session, go) => resumed::resumed(&config, &session, go, servers.clone())?,
             Opening::Attach(session) => attached::attached(&config, &session, global)?,
             Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
         };
@@ -140,8 +144,14 @@ fn configured(global: &Global) -> FleetWish {
 }
 
 /// A console over a session of this process.
-fn hosted(config: &Config, wish: FleetWish, first: Option<Box<Command>>, global: &Global) -> Result<Left, CliError> {
-    let (client, starting) = start(config.clone(), wish, first, global.seed)?;
+fn hosted(
+    config: &Config,
+    wish: FleetWish,
+    first: Option<Box<Command>>,
+    global: &Global,
+    servers: Option<Room>,
+) -> Result<Left, CliError> {
+    let (client, starting) = start(config.clone(), wish, first, global.seed, servers)?;
     over(client, starting, config)
 }
 
@@ -183,6 +193,7 @@ fn start(
     wish: FleetWish,
     first: Option<Box<Command>>,
     seed: u64,
+    servers: Option<Room>,
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
@@ -190,7 +201,7 @@ fn start(
         for words in &chosen.words {
             tracing::info!("{words}");
         }
-        let engine = engine(&config, chosen.fleet, seed)?;
+        let engine = engine(&config, chosen.fleet, seed, servers.as_ref())?;
         let client = engine.connector().viewer(user(), origin(), Role::Control)?;
         if let Some(command) = first {
             client.send(*command)?;

@@ -9,14 +9,16 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{Form, Global};
-use super::choose::{Around, look_around};
+use super::choose::{Unheard, search, why_useless};
 use super::console::depth;
 use super::error::{CliError, Exit};
 use super::fleet::ask;
+use super::offer::offered;
 use super::print::Printer;
 use super::session::{configuration, runtime};
 use crate::config::{ColorChoice, Config, Paths, Surroundings};
 use crate::engine::machine::local_ports;
+use crate::engine::providers::{Client, Found};
 use crate::interface::tui::theme::Depth;
 
 /// One thing looked at.
@@ -151,8 +153,19 @@ fn writable(folder: &Path) -> std::io::Result<()> {
 }
 
 async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliError> {
-    let (lines, around) = tokio::join!(ask(&config.fleet.endpoints), look_around(config));
-    for (line, endpoint) in lines?.into_iter().zip(&config.fleet.endpoints) {
+    let lines = ask(&config.fleet.endpoints).await?;
+    // What answers as configured is not asked again.
+    let known: Vec<String> = lines
+        .iter()
+        .zip(&config.fleet.endpoints)
+        .filter(|(line, _)| line.answers)
+        .map(|(_, endpoint)| endpoint.pool().url)
+        .collect();
+    let mut addresses = config.discovery.addresses();
+    addresses.retain(|address| !known.contains(&address.url));
+    let asked = addresses.len();
+    let found = search(&Client::new()?, config, addresses, &mut Unheard).await;
+    for (line, endpoint) in lines.iter().zip(&config.fleet.endpoints) {
         let at = format!("{} at {}", endpoint.name, endpoint.url);
         findings.push(match line.trouble.is_empty() {
             true => Finding::ok("endpoint", format!("{at} answers")),
@@ -160,17 +173,42 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
             false => Finding::warn("endpoint", format!("{at}: {}", line.trouble), ""),
         });
     }
-    findings.push(match around? {
-        Around::Configured { .. } => Finding::ok("fleet", "the configured fleet is used"),
-        Around::Found(found) => {
-            let names: Vec<String> = found.iter().map(|(url, f)| format!("{} at {url}", f.kind.name())).collect();
-            let mend = "write an endpoint for it into fleet.toml to give it tiers, slots and context of its own";
-            Finding::warn("fleet", format!("no configured endpoint answers; found {}", names.join(", ")), mend)
-        }
-        Around::Nothing => {
-            let mend = "start a model server; until then a simulated fleet stands in, marked SIMULATED";
-            Finding::warn("fleet", "no model server answers on this machine", mend)
-        }
+    for found in &found {
+        findings.push(beside(found));
+    }
+    let up = lines.iter().any(|line| line.answers);
+    let usable = found.iter().any(|found| !offered(found).is_empty());
+    findings.push(match (up, usable) {
+        (true, false) => Finding::ok("fleet", "the configured fleet is used"),
+        (true, true) => Finding::warn(
+            "fleet",
+            "the configured fleet is used; what was found beside it is not",
+            "`baton fleet init` writes all that answers into a fleet file",
+        ),
+        (false, true) => Finding::warn(
+            "fleet",
+            "no configured endpoint answers; what was found is used, every server for everything",
+            "`baton fleet init` writes it into a fleet file, with tiers, slots and context of its own",
+        ),
+        (false, false) => Finding::warn(
+            "fleet",
+            format!("no model server answers ({asked} more addresses asked)"),
+            "start a model server, or name other machines with `baton fleet init --host NAME` or in [discovery] of \
+             baton.toml; until then a simulated fleet stands in, marked SIMULATED",
+        ),
     });
     Ok(())
+}
+
+/// A server that no endpoint names.
+fn beside(found: &Found) -> Finding {
+    let offered = offered(found);
+    if offered.is_empty() {
+        let (what, mend) = why_useless(found);
+        return Finding::warn("found", what, mend);
+    }
+    let models: Vec<&str> = offered.iter().map(|model| model.name.as_str()).filter(|name| !name.is_empty()).collect();
+    let version = found.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    let models = if models.is_empty() { "loading its model".to_owned() } else { models.join(", ") };
+    Finding::ok("found", format!("{}{version} at {}: {models}", found.kind.name(), found.url))
 }

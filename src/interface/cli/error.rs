@@ -124,6 +124,22 @@ pub(crate) enum CliError {
     /// The fleet has nothing to run on.
     #[error("the fleet has no endpoint; add one to {}, or try `--fleet sim`", .0.display())]
     EmptyFleet(PathBuf),
+    /// A fleet file is there already.
+    #[error(
+        "{} is there already and stays as it is; --force replaces it and keeps it beside as .bak, --output FILE writes \
+         elsewhere, --print only shows",
+        .0.display()
+    )]
+    FleetFileExists(PathBuf),
+    /// No model server that can be used.
+    #[error(
+        "no model server that can be used answers; asked: {asked}. Start one (llama-server, ollama serve, mlx_lm.server, \
+         LM Studio's server), or name its machine with --host and its port with --port"
+    )]
+    NothingFound {
+        /// The machines.
+        asked: String,
+    },
     /// The session was over before its goal was.
     #[error("the session broke off before its goal ended; the log ({}) says why", .0.display())]
     BrokeOff(PathBuf),
@@ -164,6 +180,7 @@ impl CliError {
             | Self::Usage(_)
             | Self::Faults { .. }
             | Self::Refused(_)
+            | Self::FleetFileExists(_)
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
             Self::Call(CallError::Refused(_)) => Exit::TaskFailed,

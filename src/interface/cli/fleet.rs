@@ -60,7 +60,7 @@ pub(crate) fn status(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
 async fn look(config: &Config, global: &Global, printer: &mut Printer) -> Result<Vec<Line>, CliError> {
     // Asking must not start servers only to say that they answer, unless they are asked for.
     let wish = match &global.fleet {
-        FleetWish::Auto if matches!(look_around(config).await?, Around::Nothing) => FleetWish::Configured,
+        FleetWish::Auto if matches!(look_around(config).await?, Around::Nothing(_)) => FleetWish::Configured,
         wish => wish.clone(),
     };
     let chosen = choose_fleet(config, &wish, global.seed).await?;

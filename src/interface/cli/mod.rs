@@ -18,7 +18,9 @@ mod export;
 mod fleet;
 mod fork;
 mod headless;
+mod init;
 mod logging;
+mod offer;
 mod plan;
 mod print;
 mod progress;
@@ -133,6 +135,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             FleetSub::Down { names, force } => servers::down(names, *force, global, printer),
             FleetSub::Restart { names, keep } => servers::restart(names, *keep, global, printer),
             FleetSub::Logs(args) => servers::logs(args, global, printer),
+            FleetSub::Init(args) => init::init(args, global, printer),
         },
         Some(Sub::Supervise) => servers::stand_around(),
         Some(Sub::Sessions(args)) => sessions::sessions(args, global, printer),

@@ -28,7 +28,7 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
         for sentence in &chosen.words {
             printer.words(sentence);
         }
-        let engine = engine(&config, chosen.fleet.clone(), global.seed)?;
+        let engine = engine(&config, chosen.fleet.clone(), global.seed, None)?;
         let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)?;
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         if finished.exit != Exit::Done {

@@ -10,6 +10,7 @@ use super::headless::{Finished, Go, Headless, left_to_do, outcome};
 use super::print::Printer;
 use super::progress::tasks_of;
 use super::serve::listen_if_possible;
+use super::servers::room;
 use super::session::{Ends, configuration, latest, lock, runtime, take_up};
 use crate::config::Config;
 use crate::domain::protocol::{AttemptEnd, SessionId};
@@ -81,8 +82,9 @@ fn headless(
             return Ok(exit);
         }
         let before = taken.state().clone();
+        let servers = room(config);
         let again = tokio::select! {
-            again = take_up(taken) => again?,
+            again = take_up(taken, servers.as_ref()) => again?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &again.words {

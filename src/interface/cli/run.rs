@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::serve::listen_if_possible;
+use super::servers::room;
 use super::session::{Ends, configuration, engine, runtime};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
@@ -100,7 +101,7 @@ fn headless(
         for sentence in &chosen.words {
             printer.words(sentence);
         }
-        let engine = engine(config, chosen.fleet.clone(), global.seed)?;
+        let engine = engine(config, chosen.fleet.clone(), global.seed, room(config).as_ref())?;
         let journal = engine.journal().to_owned();
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&engine, config);

@@ -8,6 +8,7 @@ use super::args::{Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
 use super::print::Printer;
+use super::servers::room;
 use super::session::{Ends, configuration, engine, person, runtime, user};
 use crate::config::Config;
 use crate::domain::protocol::{Command, Role};
@@ -67,7 +68,7 @@ pub(crate) fn serve(tcp: Option<SocketAddr>, global: &Global, printer: &mut Prin
         for sentence in &chosen.words {
             printer.words(sentence);
         }
-        let engine = engine(&config, chosen.fleet.clone(), global.seed)?;
+        let engine = engine(&config, chosen.fleet.clone(), global.seed, room(&config).as_ref())?;
         let server = listen(&engine, &config, tcp)?;
         let serving = Serving {
             session: engine.connector().session().to_string(),

@@ -16,7 +16,7 @@ use super::session::{Ends, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Lifetime};
 use crate::domain::source::nearest;
-use crate::engine::servers::{Force, LogReader, Options, Server, ServerState, Servers, ServersError, supervise};
+use crate::engine::servers::{Force, LogReader, Options, Room, Server, ServerState, Servers, ServersError, supervise};
 
 /// How often states and logs are looked at while the command stays.
 const BEAT: Duration = Duration::from_millis(200);
@@ -44,6 +44,12 @@ pub(crate) fn control(config: &Config) -> Result<Servers, CliError> {
     Ok(Servers::new(Options::new(&config.paths.state, program))?)
 }
 
+/// The room for the servers of this process's sessions; none where it can't be had, and then the log says why.
+pub(crate) fn room(config: &Config) -> Option<Room> {
+    let opened = std::env::current_exe().and_then(|program| Room::open(Options::new(&config.paths.state, program)));
+    opened.inspect_err(|error| tracing::warn!(%error, "sessions can't start or stop servers")).ok()
+}
+
 /// Starts servers and waits until they are ready; stays where one ends with this command.
 ///
 /// # Errors
@@ -52,7 +58,7 @@ pub(crate) fn up(names: &[String], keep: bool, global: &Global, printer: &mut Pr
     let config = configuration(global)?;
     let endpoints = launched(&config, names)?;
     let lifetime = keep.then_some(Lifetime::Kept);
-    runtime()?.block_on(bring_up(&mut control(&config)?, &endpoints, lifetime, global, printer))
+    runtime()?.block_on(bring_up(&control(&config)?, &endpoints, lifetime, global, printer))
 }
 
 /// Ends servers and starts them anew, with what the fleet file says now.
@@ -64,16 +70,16 @@ pub(crate) fn restart(names: &[String], keep: bool, global: &Global, printer: &m
     let endpoints = launched(&config, names)?;
     let lifetime = keep.then_some(Lifetime::Kept);
     runtime()?.block_on(async {
-        let mut servers = control(&config)?;
+        let servers = control(&config)?;
         for endpoint in &endpoints {
             servers.down(endpoint, Force::Ours).await?;
         }
-        bring_up(&mut servers, &endpoints, lifetime, global, printer).await
+        bring_up(&servers, &endpoints, lifetime, global, printer).await
     })
 }
 
 async fn bring_up(
-    servers: &mut Servers,
+    servers: &Servers,
     endpoints: &[&Endpoint],
     lifetime: Option<Lifetime>,
     global: &Global,
@@ -110,7 +116,7 @@ async fn bring_up(
 
 /// Starts all, and waits until each is up or has failed.
 async fn start(
-    servers: &mut Servers,
+    servers: &Servers,
     endpoints: &[&Endpoint],
     lifetime: Option<Lifetime>,
     printer: &mut Printer,
@@ -119,7 +125,7 @@ async fn start(
     for endpoint in endpoints {
         begun.push(servers.up(endpoint, lifetime).await);
     }
-    let (servers, printer) = (&*servers, RefCell::new(printer));
+    let printer = RefCell::new(printer);
     let all = endpoints.iter().zip(begun).map(|(endpoint, begun)| {
         let printer = &printer;
         async move {
@@ -144,7 +150,7 @@ async fn start(
 
 /// Stays until a signal, or until none of these servers is left; says what happens to them meanwhile.
 async fn stay(
-    servers: &mut Servers,
+    servers: &Servers,
     stays: &[&Endpoint],
     ends: &mut Ends,
     printer: &mut Printer,
@@ -183,7 +189,7 @@ fn is_news(after: Option<&Server>, before: Option<&Server>) -> bool {
 }
 
 /// Ends what would end with this process anyway, and waits for it.
-async fn end_session(servers: &mut Servers, printer: &mut Printer) {
+async fn end_session(servers: &Servers, printer: &mut Printer) {
     for port in servers.of_session() {
         if let Err(error) = servers.down_at(port).await {
             printer.words(&error.to_string());
@@ -199,7 +205,7 @@ pub(crate) fn down(names: &[String], force: bool, global: &Global, printer: &mut
     let config = configuration(global)?;
     let force = if force { Force::Anybody } else { Force::Ours };
     runtime()?.block_on(async {
-        let mut servers = control(&config)?;
+        let servers = control(&config)?;
         let known = servers.all();
         let mut wanted: Vec<String> = names.to_vec();
         if wanted.is_empty() {

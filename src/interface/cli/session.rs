@@ -13,6 +13,7 @@ use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::engine::host::{Engine, EngineError, EngineOptions, ResumeOptions, TakenUp};
 use crate::engine::journal::{JournalError, Resumed, Sessions, Writer};
+use crate::engine::servers::Room;
 use crate::engine::simulator::{Simulator, SimulatorConfig};
 
 /// The configuration as the flags change it.
@@ -27,7 +28,7 @@ pub(crate) fn configuration(global: &Global) -> Result<Config, CliError> {
 ///
 /// # Errors
 /// [`CliError::Engine`].
-pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64) -> Result<Engine, CliError> {
+pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64, servers: Option<&Room>) -> Result<Engine, CliError> {
     let config_of = SessionConfig {
         fleet,
         settings: config.settings.clone(),
@@ -41,6 +42,7 @@ pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64) -> Result<Engine,
         config: config_of.clone(),
         sessions: config.paths.sessions.clone(),
         host: host(),
+        servers: servers.cloned(),
     };
     match Engine::start(options(Name::slug(&stamp))) {
         // Two sessions of one second.
@@ -100,7 +102,7 @@ pub(crate) struct Again {
 ///
 /// # Errors
 /// [`CliError::Simulator`], [`CliError::Engine`].
-pub(crate) async fn take_up(taken: TakenUp) -> Result<Again, CliError> {
+pub(crate) async fn take_up(taken: TakenUp, servers: Option<&Room>) -> Result<Again, CliError> {
     let mut words = Vec::new();
     let simulator = simulator_for(taken.state()).await?;
     let mut moved = Vec::new();
@@ -109,7 +111,7 @@ pub(crate) async fn take_up(taken: TakenUp) -> Result<Again, CliError> {
         let fleet = simulator.fleet(&taken.state().config.fleet);
         moved = fleet.endpoints.into_iter().map(|e| (e.name, e.url)).collect::<Vec<(EndpointName, String)>>();
     }
-    let engine = Engine::resume(taken, ResumeOptions { host: host(), moved })?;
+    let engine = Engine::resume(taken, ResumeOptions { host: host(), moved, servers: servers.cloned() })?;
     Ok(Again { engine, simulator, words })
 }
 

@@ -71,7 +71,9 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             Why::Down { .. } => servers.push(sentence),
             // It stands and falls with another task.
             Why::Needs { .. } | Why::Limit { .. } => {}
-            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } | Why::Throttled { .. } => return Outlook::Moving,
+            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } | Why::Throttled { .. } | Why::FirstLook => {
+                return Outlook::Moving;
+            }
         }
     }
     match (servers.is_empty(), operator.is_empty()) {

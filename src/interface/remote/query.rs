@@ -137,6 +137,7 @@ pub(super) async fn query(
         max_tasks: asked.max_tasks,
         synthesis: None,
         voice_summary: Some(asked.voice_mode),
+        ..GoalOptions::default()
     };
     let id = Name::slug(&format!("query.{}-{}", std::process::id(), QUERIES.fetch_add(1, Ordering::Relaxed)));
     let command = Command::AddGoal { text: asked.query, plan: PlanSource::Model, options };

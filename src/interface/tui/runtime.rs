@@ -7,6 +7,7 @@
 
 mod call;
 pub mod driven;
+mod logs;
 mod look;
 mod outside;
 mod past;
@@ -205,6 +206,8 @@ struct Console<C: Client, S: Stage> {
     typed: Vec<Event>,
     /// What looks for sessions beside the loop.
     desk: sessions::Desk,
+    /// What reads the log that is shown, if one is.
+    logs: logs::Follower,
     /// The past, while it is shown.
     away: Away,
 }
@@ -261,6 +264,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             resumed: None,
             typed: Vec::new(),
             desk,
+            logs: logs::Follower::default(),
             away: Away::new(reads),
         }
     }
@@ -338,6 +342,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             () = std::future::ready(()), if waiting => self.apply().await,
             Some(news) = self.desk.next() => self.hear(news).await,
+            Some(news) = self.logs.next() => self.hear_log(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
                 self.waiting.extend(batch);

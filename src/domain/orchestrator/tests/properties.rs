@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use super::world::{Says, World, config, endpoint, failure, name, person, plan, task};
+use crate::domain::fleet::Lifetime;
+use crate::domain::orchestrator::Input;
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
-    Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, Partial, PlanSource, Remedy, RetryScope, Review,
-    Speaker, StopScope, TaskId, Work,
+    Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, MemoryCheck, Partial, PlanSource, Remedy, RetryScope,
+    Review, ServerChanged, ServerStanding, ServerVerb, Speaker, StopScope, TaskId, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
@@ -55,6 +57,11 @@ fn shared() -> crate::domain::fleet::SessionConfig {
     let mut e = endpoint("a", "deep", 3, 80.0);
     e.name = name("e");
     config.fleet.endpoints.push(e);
+    for endpoint in &mut config.fleet.endpoints {
+        // Still a and e at one server.
+        endpoint.url = format!("http://127.0.0.1:{}", endpoint.url.as_bytes()[7]);
+        endpoint.launch = Some(serde_json::from_str(r#"{"command":"llama-server"}"#).unwrap());
+    }
     config.settings.voice_summary = true;
     config.settings.ageing_seconds = 2;
     config
@@ -69,7 +76,13 @@ fn outside(kind: u8, pick: u8, world: &mut World) {
         }
         None => list.push(endpoint.clone()),
     };
-    match kind % 3 {
+    match kind % 4 {
+        3 if pick.is_multiple_of(2) => {
+            let verb = [ServerVerb::Start, ServerVerb::Stop, ServerVerb::Restart][pick as usize / 8 % 3];
+            let command = Command::Server { endpoint: name(&endpoint), verb, memory: MemoryCheck::Heed };
+            let _ = world.command(command);
+        }
+        3 => serves(&endpoint, STANDINGS[pick as usize / 8 % STANDINGS.len()], world),
         0 => toggle(&mut world.down),
         1 => toggle(&mut world.loading),
         _ => {
@@ -79,6 +92,30 @@ fn outside(kind: u8, pick: u8, world: &mut World) {
     if pick.is_multiple_of(3) {
         let _ = world.command(Command::Probe(None));
     }
+}
+
+const STANDINGS: [ServerStanding; 6] = [
+    ServerStanding::Starting,
+    ServerStanding::Ready,
+    ServerStanding::Restarting,
+    ServerStanding::Stopping,
+    ServerStanding::Stopped,
+    ServerStanding::Failed,
+];
+
+/// The engine tells how a server stands.
+fn serves(endpoint: &str, standing: ServerStanding, world: &mut World) {
+    world.input(Input::ServerIs(Box::new(ServerChanged {
+        endpoint: name(endpoint),
+        standing,
+        words: "as it is".into(),
+        port: 1,
+        pid: None,
+        lifetime: Some(Lifetime::Session),
+        restarts: 0,
+        last: Vec::new(),
+        log: None,
+    })));
 }
 
 /// One thing happens: time goes on, somebody commands, or something outside changes.
@@ -314,6 +351,9 @@ fn to_the_end(world: &mut World) {
     world.down.clear();
     world.loading.clear();
     world.reported.clear();
+    for endpoint in ["a", "b", "c", "e"] {
+        serves(endpoint, ServerStanding::Ready, world);
+    }
     let _ = world.command(Command::Probe(None));
     for _ in 0..4 {
         world.run(3_000);

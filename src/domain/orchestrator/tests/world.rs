@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-use super::servers::Server;
+use super::queueing::Server;
 use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
 use crate::domain::orchestrator::{
     Decision, Effect, Input, Look, Orchestrator, ProbeReport, Reopening, StartTurn, WantAnswer,
@@ -14,7 +14,7 @@ use crate::domain::protocol::{
     Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, Micros, Name,
     PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
 };
-use crate::domain::state::{PermitPhase, State, TaskIx};
+use crate::domain::state::{EndpointState, PermitPhase, State, TaskIx, Why};
 use crate::domain::text::CleanText;
 
 pub(super) fn name(text: &str) -> Name {
@@ -372,7 +372,8 @@ impl World {
             && let Some(turn) = server.next(now)
         {
             let Some(start) = self.live.get(&turn).cloned() else { continue };
-            let course = server.course(now, &start);
+            let sent = self.spans.get(&turn).map_or(now, |(sent, _)| *sent);
+            let course = server.course(now, sent, &start);
             if let Some(read) = course.read {
                 self.push(read, Due::Read(turn));
             }
@@ -479,10 +480,25 @@ impl World {
             let works = attempt.turn().is_some_and(|t| t.ended.is_none());
             assert_eq!(held, usize::from(works), "an attempt holds a slot while a turn of it runs, and only then");
         }
-        // No slot is free while a task that may take it is ready.
+        // No slot is free while a task that may take it is ready, unless this machine is hard pressed, which is said.
         for i in 0..state.tasks().len() {
-            if let Ok(grant) = state.admit(TaskIx(i as u32), self.now) {
-                panic!("{} is ready and {grant:?} is free", state.tasks()[i].id);
+            let (ix, task) = (TaskIx(i as u32), &state.tasks()[i]);
+            let why = match state.admit(ix, self.now) {
+                Ok(grant) => panic!("{} is ready and {grant:?} is free", task.id),
+                Err(why) => why,
+            };
+            let is_free = |e: &EndpointState| e.is_usable() && state.pool(e.pool).free_slot().is_some();
+            let free = match state.placed(task) {
+                Some(placed) => is_free(state.endpoint(placed)),
+                None => {
+                    let avoids = |e: &EndpointState| task.avoid.as_ref() == Some(&e.config.name);
+                    let tier = state.tier_of(task);
+                    state.endpoints().iter().any(|e| tier.is_some_and(|t| e.serves(t)) && is_free(e) && !avoids(e))
+                }
+            };
+            if free && state.eligible(ix, self.now).is_ok() {
+                assert!(matches!(why, Why::Throttled { .. }), "{} waits beside a free slot: {why}", task.id);
+                assert!(state.throttle.is_some());
             }
         }
         let dirty: Vec<bool> = state.tasks().iter().map(|t| t.dirty).collect();

@@ -2,7 +2,8 @@
 
 use crate::domain::protocol::{
     EndpointChanged, EndpointEdit, EndpointFound, EndpointName, FailureKind, Finding, GoalId, Health, Intake,
-    LevelSupport, Micros, ModelMoved, ModelVerb, Remedy, Residence, SessionStarted, TurnEnd, TurnEnded, TurnId,
+    LevelSupport, Micros, ModelMoved, ModelVerb, Remedy, Residence, ServerChanged, ServerStanding, SessionStarted,
+    TurnEnd, TurnEnded, TurnId,
 };
 use crate::domain::state::watch::{Left, Sign};
 use crate::domain::state::{
@@ -135,6 +136,20 @@ impl State {
             }
         }
         if changed {
+            self.resize_pool(pool);
+        }
+    }
+
+    /// A server that was started for the session, and did not end by itself since, is as good as on its first start.
+    pub(super) fn server_changed(&mut self, changed: &ServerChanged) {
+        if changed.standing != ServerStanding::Ready || changed.restarts > 0 {
+            return;
+        }
+        let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
+        let e = &mut self.endpoints[ix.0 as usize];
+        if e.rests == 0 {
+            e.trust = Trust::Whole;
+            let pool = e.pool;
             self.resize_pool(pool);
         }
     }

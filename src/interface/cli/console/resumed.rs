@@ -8,6 +8,7 @@ use crate::domain::state::Gear;
 use crate::engine::client::Client;
 use crate::engine::host::{LocalClient, TakenUp};
 use crate::engine::journal::Resumed;
+use crate::engine::servers::Room;
 use crate::interface::cli::error::{CliError, system};
 use crate::interface::cli::headless::Go;
 use crate::interface::cli::serve::listen_if_possible;
@@ -18,12 +19,17 @@ use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 ///
 /// # Errors
 /// The session can't be had, or did not start.
-pub(super) fn resumed(config: &Config, session: &SessionId, go: Go) -> Result<Left, CliError> {
-    let (client, starting) = start(lock(config, session)?, go, config.clone())?;
+pub(super) fn resumed(config: &Config, session: &SessionId, go: Go, servers: Option<Room>) -> Result<Left, CliError> {
+    let (client, starting) = start(lock(config, session)?, go, config.clone(), servers)?;
     over(client, starting, config)
 }
 
-fn start(resumed: Resumed, go: Go, config: Config) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
+fn start(
+    resumed: Resumed,
+    go: Go,
+    config: Config,
+    servers: Option<Room>,
+) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
         let taken = TakenUp::read(resumed)?;
@@ -31,7 +37,7 @@ fn start(resumed: Resumed, go: Go, config: Config) -> Result<(DeferredClient<Loc
             tracing::info!("{words}");
         }
         let paused = taken.state().gear == Gear::Paused;
-        let again = runtime()?.block_on(take_up(taken))?;
+        let again = runtime()?.block_on(take_up(taken, servers.as_ref()))?;
         let client = again.engine.connector().viewer(user(), origin(), Role::Control)?;
         if paused && go == Go::Resumed {
             client.send(Command::Resume)?;

@@ -196,6 +196,16 @@ pub enum Action {
     Control,
     /// The timeline: show a longer part.
     ZoomOut,
+    /// Start the selected endpoint's server, or load its model (asks where memory is short).
+    StartServer,
+    /// Stop its server, or unload its model (asks).
+    StopServer,
+    /// Restart its server (asks).
+    RestartServer,
+    /// Let it run empty, or send requests to it again.
+    Drain,
+    /// Change its slots, context, tiers, memory.
+    EditEndpoint,
 }
 
 impl Action {
@@ -226,7 +236,12 @@ impl Action {
                 | Self::ChooseFleet
                 | Self::Remove
                 | Self::Again
-        )
+        ) || self.is_of_fleet()
+    }
+
+    /// Whether it is done to an endpoint.
+    pub const fn is_of_fleet(self) -> bool {
+        matches!(self, Self::StartServer | Self::StopServer | Self::RestartServer | Self::Drain | Self::EditEndpoint)
     }
 }
 

@@ -237,6 +237,36 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Everywhere, &["C"], "")],
     ),
     entry(Action::ZoomOut, "zoom_out", "a longer part of the timeline", &[on(Context::Timeline, &["Z"], "")]),
+    entry(
+        Action::StartServer,
+        "start_server",
+        "start this endpoint's server, or load its model",
+        &[on(Context::Fleet, &["s"], "start")],
+    ),
+    entry(
+        Action::RestartServer,
+        "restart_server",
+        "restart this endpoint's server",
+        &[on(Context::Fleet, &["r"], "restart")],
+    ),
+    entry(
+        Action::StopServer,
+        "stop_server",
+        "stop this endpoint's server, or unload its model",
+        &[on(Context::Fleet, &["x"], "stop")],
+    ),
+    entry(
+        Action::Drain,
+        "drain",
+        "let this endpoint run empty, or send requests to it again",
+        &[on(Context::Fleet, &["p"], "drain")],
+    ),
+    entry(
+        Action::EditEndpoint,
+        "edit_endpoint",
+        "edit this endpoint: slots, context, tiers, memory",
+        &[on(Context::Fleet, &["e"], "edit")],
+    ),
     entry(Action::Again, "again", "run this goal again", &[on(Context::Done, &["r"], "again")]),
     entry(
         Action::ChooseFleet,
@@ -583,6 +613,7 @@ mod tests {
             (Context::Done, "Y S r"),
             (Context::Welcome, "f enter r"),
             (Context::Sessions, "r F S D"),
+            (Context::Fleet, "s r x p e"),
             (Context::Card, "left right enter esc"),
             (Context::Text, "ctrl-s enter esc ctrl-o ctrl-/ ctrl-y ctrl-f"),
         ];

@@ -62,7 +62,8 @@ impl Ui {
                     Screen::Welcome => self.welcome.point_at_example(row),
                     Screen::Events => return self.events.click(row, state),
                     Screen::Sessions => return self.sessions.click(row, state, now),
-                    Screen::Run | Screen::Graph | Screen::Time | Screen::Done(_) | Screen::Other(_) => {}
+                    Screen::Fleet => return self.fleet.click(row, state),
+                    Screen::Run | Screen::Graph | Screen::Time | Screen::Done(_) => {}
                 }
                 Vec::new()
             }

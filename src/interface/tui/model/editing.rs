@@ -290,7 +290,7 @@ impl Ui {
             Screen::Review(goal) | Screen::Done(goal) => Some(goal),
             Screen::Run => self.run.selected().map(|ix| state.task(ix).id.goal),
             Screen::Graph => self.graph.task().map(|ix| state.task(ix).id.goal),
-            Screen::Welcome | Screen::Time | Screen::Events | Screen::Sessions | Screen::Other(_) => None,
+            Screen::Welcome | Screen::Time | Screen::Events | Screen::Sessions | Screen::Fleet => None,
         };
         shown.or_else(|| state.goals().last().map(|g| g.id))
     }

@@ -12,6 +12,7 @@ impl Ui {
         self.notice = None;
         self.notices = Default::default();
         self.pending_interrupt = None;
+        self.fleet.leave_now();
         self.layers.retain(|layer| {
             matches!(layer, Layer::Help(_) | Layer::Inspector(_) | Layer::Attention(_) | Layer::Notices(_))
         });
@@ -37,6 +38,7 @@ impl Ui {
     /// Fits the choices to an instant: what is not there at that instant is left out.
     pub(crate) fn settle_at(&mut self, state: &State) {
         self.run.settle_at(state);
+        self.fleet.settle_at(state);
         self.layers.retain(|layer| match layer {
             Layer::Inspector(inspector) => state.find(&inspector.task).is_some(),
             _ => true,

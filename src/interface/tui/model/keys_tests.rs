@@ -222,7 +222,7 @@ fn places(story: &Story) -> Vec<(&'static str, Ui)> {
         ("review", ui(Screen::Review(goal))),
         ("done", ui(Screen::Done(goal))),
         ("sessions", ui(Screen::Sessions)),
-        ("other", ui(Screen::Other(3))),
+        ("fleet", ui(Screen::Fleet)),
         ("inspector", on(Screen::Run, Layer::Inspector(super::InspectorUi::new(task)))),
         ("attention", on(Screen::Run, Layer::Attention(super::AttentionUi::default()))),
         ("notices", on(Screen::Run, Layer::Notices(0))),

@@ -1,6 +1,7 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
 use super::answer::Hand;
+use super::fleet::form::EndpointForm;
 use super::{
     AnswerUi, AttentionUi, Card, EditorUi, FormUi, GoToUi, InspectorUi, MessageUi, PaletteUi, PreviewUi, RetryUi,
     ThemesUi, UiEffect,
@@ -40,6 +41,8 @@ pub enum Layer {
     Notices(usize),
     /// Where in the session to go.
     GoTo(GoToUi),
+    /// An endpoint's form.
+    Endpoint(Box<EndpointForm>),
 }
 
 /// What a layer does with an action.
@@ -68,7 +71,12 @@ impl Layer {
         match self {
             Self::Help(_) | Self::Notices(_) | Self::Themes(_) => vec![Context::List, Context::Everywhere],
             Self::Attention(_) => vec![Context::Attention, Context::List, Context::Everywhere],
-            Self::Palette(_) | Self::Message(_) | Self::Editor(_) | Self::Form(_) | Self::GoTo(_) => {
+            Self::Palette(_)
+            | Self::Message(_)
+            | Self::Editor(_)
+            | Self::Form(_)
+            | Self::GoTo(_)
+            | Self::Endpoint(_) => {
                 vec![Context::Text]
             }
             Self::Retry(retry) => retry.contexts(),

@@ -13,12 +13,14 @@ mod editing;
 pub mod editor;
 pub mod events;
 pub mod field;
+pub mod fleet;
 pub mod form;
 pub mod graph;
 pub mod inspector;
 mod instant;
 mod layer;
 pub(crate) mod level;
+pub mod logs;
 pub mod many;
 pub mod message;
 pub mod notices;
@@ -58,6 +60,7 @@ pub(crate) use editing::desk::Desk;
 pub(crate) use editing::mistakes;
 pub use editor::EditorUi;
 pub use events::EventsUi;
+pub use fleet::FleetUi;
 pub use form::FormUi;
 pub use graph::GraphUi;
 pub use inspector::InspectorUi;
@@ -94,6 +97,8 @@ pub struct Ui {
     pub run: RunUi,
     /// Screen 2.
     pub graph: GraphUi,
+    /// Screen 3.
+    pub fleet: FleetUi,
     /// The first minute.
     pub welcome: WelcomeUi,
     /// A drafted plan.
@@ -173,7 +178,7 @@ impl Ui {
             Screen::Time => self.time.timeline.contexts(),
             Screen::Events => self.events.contexts(state),
             Screen::Sessions => self.sessions.contexts(),
-            Screen::Other(_) => Vec::new(),
+            Screen::Fleet => self.fleet.contexts(state),
         };
         if !matches!(contexts.first(), Some(Context::Text | Context::Card)) {
             if !matches!(self.screen, Screen::Welcome) {
@@ -229,14 +234,14 @@ pub enum Screen {
     Graph,
     /// A goal's answer.
     Done(GoalId),
+    /// Screen 3: endpoints, slots, memory.
+    Fleet,
     /// Screen 4: who worked when.
     Time,
     /// Screen 5: the journal.
     Events,
     /// Screen 6: what ran and runs.
     Sessions,
-    /// The other screens: they say what they will show and which key leads back.
-    Other(u8),
 }
 
 /// What the user did, context resolved.
@@ -260,6 +265,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// Something was found out about sessions.
     Sessions(Box<SessionsNews>),
+    /// Something was read of the log that is followed.
+    Log(Box<logs::LogNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
     Tick,
 }
@@ -341,6 +348,10 @@ pub enum UiEffect {
     },
     /// Stop looking for it.
     StopSearch,
+    /// Follow the log of a server, and no other: its last lines, then what it says; they come back with [`Msg::Log`].
+    FollowLog(logs::LogSource),
+    /// Follow no log any more.
+    StopLog,
     /// Delete a session.
     DeleteSession(SessionId),
     /// Make a new session with all of this one's past, held.

@@ -52,6 +52,12 @@ impl Scroll {
         self.top.set(row.min(self.rows.get().saturating_sub(self.page.get())));
     }
 
+    /// So many rows went at the front, and there are `rows` now: what was in sight stays there.
+    pub(crate) fn shift(&self, gone: usize, rows: usize) {
+        self.rows.set(rows);
+        self.top.set(self.top.get().saturating_sub(gone).min(rows.saturating_sub(self.page.get())));
+    }
+
     /// The view's measure: how many rows there are and how many it shows.
     pub(crate) fn measured(&self, rows: usize, page: usize) {
         self.rows.set(rows);

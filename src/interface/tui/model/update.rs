@@ -3,9 +3,11 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::field::TextField;
+use super::fleet::verbs;
 use super::layer::LayerDoes;
 use super::palette::Offer;
 use super::task_verbs::not_here;
+use super::time::Kind;
 use super::{Card, DraftOf, HelpUi, Layer, Leave, Mouse, Msg, PaletteUi, Screen, Tone, Ui, UiEffect, notice};
 use crate::domain::protocol::{AttemptId, Command, GoalId, LevelScope, Micros, Subject, TaskId};
 use crate::domain::state::{Gear, GoalPhase, State};
@@ -34,6 +36,10 @@ impl Ui {
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Sessions(news) => self.sessions.hear(*news),
+            Msg::Log(news) => {
+                self.fleet.hear(*news);
+                Vec::new()
+            }
             Msg::Click(x, y) => self.click(x, y, state, now),
             Msg::Key(_) | Msg::Paste(_) | Msg::Drag(..) | Msg::Release(..) | Msg::Wheel(..) => {
                 self.input(&msg, state, now)
@@ -60,11 +66,22 @@ impl Ui {
                 UiEffect::CloseEditor(unsaved) => self.close_editor(unsaved, now),
                 UiEffect::Show(screen) => {
                     self.layers.clear();
+                    if screen != Screen::Fleet {
+                        out.extend(self.fleet.close());
+                    }
                     self.screen = screen;
                 }
                 UiEffect::Send(Command::Dismiss(subject)) => {
                     self.dismissing = Some(subject.clone());
                     out.push(UiEffect::Send(Command::Dismiss(subject)));
+                }
+                // A log is of now: no page follows one at another moment.
+                UiEffect::FollowLog(_) if !self.is_at_now() => {}
+                UiEffect::Travel(travel) => {
+                    if self.is_at_now() {
+                        out.extend(self.fleet.close());
+                    }
+                    out.push(UiEffect::Travel(travel));
                 }
                 UiEffect::Notice(text) => self.say(text, Tone::Plain, now),
                 UiEffect::ToggleMouse => {
@@ -143,6 +160,11 @@ impl Ui {
         }
     }
 
+    /// Whether what is shown is the session as it is now.
+    fn is_at_now(&self) -> bool {
+        self.time.moment.is_none() && self.time.kind == Kind::Live
+    }
+
     fn is_deaf(&self, now: Micros) -> bool {
         self.layers.last().and_then(Layer::listens_at).is_some_and(|at| now < at)
     }
@@ -210,7 +232,18 @@ impl Ui {
                 }
                 self.show(Screen::Graph)
             }
-            Action::Screen(n) => self.show(Screen::Other(n)),
+            Action::Screen(3) => {
+                if self.screen == Screen::Run
+                    && let Some(endpoint) = self.run.selected_endpoint()
+                {
+                    self.fleet.select(endpoint, state);
+                }
+                self.show(Screen::Fleet)
+            }
+            Action::Screen(n) => {
+                let words = format!("there is no screen {n}; 1 to 6 are");
+                notice(&words)
+            }
             Action::Palette => {
                 let mut contexts = self.contexts(state);
                 if self.screen == Screen::Welcome {
@@ -301,6 +334,10 @@ impl Ui {
             }
             Action::Back if self.screen == Screen::Graph && self.graph.back() => Vec::new(),
             Action::Back if self.screen == Screen::Events && self.events.back() => Vec::new(),
+            Action::Back if self.screen == Screen::Fleet => match self.fleet.back() {
+                Some(effects) => effects,
+                None => self.show(home(state)),
+            },
             Action::Back if self.screen == Screen::Sessions && self.sessions.is_inside() => self.sessions.back(),
             Action::Back => {
                 let effects = self.screen_acts(action, state, now);
@@ -332,7 +369,20 @@ impl Ui {
         match self.screen {
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
-            Screen::Run => self.run.update(action, state, now),
+            Screen::Run => match self.run.selected_endpoint() {
+                // What a key does to an endpoint it does wherever one is selected.
+                Some(endpoint) if action.is_of_fleet() => {
+                    let effects = verbs::act(action, endpoint, state, self.fleet.refused.as_ref(), now);
+                    self.fleet.sends(&effects);
+                    effects.unwrap_or_default()
+                }
+                Some(endpoint) if action == Action::Enter => {
+                    let mut effects = self.show(Screen::Fleet);
+                    effects.extend(self.fleet.open(endpoint, state));
+                    effects
+                }
+                _ => self.run.update(action, state, now),
+            },
             Screen::Graph => match (action, self.graph.selected_task()) {
                 // Pins are of Run's panes.
                 (Action::Pin, Some(task)) => self.run.pin_task(task, state),
@@ -342,8 +392,7 @@ impl Ui {
             Screen::Time => self.time.timeline.update(action, state, now),
             Screen::Events => self.events.update(action, state, now),
             Screen::Sessions => self.sessions.update(action, state, now),
-            Screen::Other(_) if action == Action::Back => Vec::new(),
-            Screen::Other(_) => not_here(action),
+            Screen::Fleet => self.fleet.update(action, state, now),
         }
     }
 
@@ -395,6 +444,10 @@ impl Ui {
                 message.field.input(msg);
                 Vec::new()
             }
+            Some(Layer::Endpoint(form)) => {
+                form.input(msg);
+                Vec::new()
+            }
             Some(Layer::GoTo(goto)) => {
                 goto.input(msg);
                 Vec::new()
@@ -429,7 +482,7 @@ impl Ui {
             Screen::Time => self.time.timeline.input(msg),
             Screen::Events => self.events.input(msg),
             Screen::Sessions => self.sessions.input(msg),
-            Screen::Other(_) => Vec::new(),
+            Screen::Fleet => self.fleet.input(msg, state),
         }
     }
 
@@ -441,8 +494,10 @@ impl Ui {
         {
             self.run.select(task);
         }
+        let mut effects = if screen == Screen::Fleet { Vec::new() } else { self.fleet.close() };
         self.screen = screen;
-        self.layers.drain(..).rev().flat_map(Layer::closed).collect()
+        effects.extend(self.layers.drain(..).rev().flat_map(Layer::closed));
+        effects
     }
 
     /// The answer of the goal shown, else of the last that has one.
@@ -514,6 +569,10 @@ fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: Micros) -> 
         Layer::Message(message) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,
             action => Some(message.update(action, state)),
+        },
+        Layer::Endpoint(form) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(form.update(action)),
         },
         Layer::GoTo(goto) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,

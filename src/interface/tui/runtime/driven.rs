@@ -102,6 +102,8 @@ impl Driven {
                     | UiEffect::Quit(_)
                     | UiEffect::Go(_)
                     | UiEffect::Fork(_)
+                    | UiEffect::FollowLog(_)
+                    | UiEffect::StopLog
             );
             if !outside {
                 self.console.perform(effect).await;

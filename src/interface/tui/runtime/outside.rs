@@ -110,6 +110,14 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.desk.stop_search();
                 Ok(())
             }
+            UiEffect::FollowLog(source) => {
+                self.follow_log(source);
+                Ok(())
+            }
+            UiEffect::StopLog => {
+                self.logs.stop();
+                Ok(())
+            }
             UiEffect::DeleteSession(id) => {
                 self.delete_session(&id);
                 Ok(())
@@ -322,6 +330,8 @@ impl<C: Client, S: Stage> Console<C, S> {
             tracing::error!(%error, "parting from the terminal");
         }
         self.events = None;
+        // Nobody reads it.
+        self.logs.stop();
         self.parted = Parted::Yes;
         launcher::tell_detached();
         if self.client.leaving() == Leaving::OnlyCloses {

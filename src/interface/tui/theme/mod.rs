@@ -172,6 +172,12 @@ pub enum Glyph {
     BarEmpty,
     /// `▓`
     Block,
+    /// `█` a part of memory that stands beside other parts; so do the next two.
+    Solid,
+    /// `▒`
+    Medium,
+    /// `░`
+    Light,
     /// `…`
     Ellipsis,
     /// `↓`

@@ -87,6 +87,7 @@ fn has_other_field(scene: &Scene<'_>) -> bool {
     match scene.ui.screen {
         Screen::Graph => scene.ui.graph.field().is_some(),
         Screen::Events => super::events::field(&scene.ui.events).is_some(),
+        Screen::Fleet => super::fleet::field(scene).is_some(),
         _ => false,
     }
 }
@@ -99,6 +100,9 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
         Screen::Events if ui.notice.is_none() || ui.events.is_typing() => {
             let slot = if ui.events.filter().1.is_some() { Slot::Warning } else { Slot::Dim };
             super::events::field(&ui.events).map(|(text, says)| ("filter", text, says, slot))
+        }
+        Screen::Fleet if ui.notice.is_none() || is_searching(scene) => {
+            super::fleet::field(scene).map(|(text, says)| ("search", text, says, Slot::Dim))
         }
         Screen::Sessions if ui.notice.is_none() || ui.sessions.is_typing() => {
             ui.sessions.field().map(|(label, text, says)| (label, text, says, Slot::Dim))
@@ -114,6 +118,7 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
     let typing = match ui.screen {
         Screen::Sessions => ui.sessions.is_typing(),
         Screen::Events => ui.events.is_typing(),
+        Screen::Fleet => is_searching(scene),
         _ => true,
     };
     if typing {
@@ -122,6 +127,11 @@ fn other_field(scene: &Scene<'_>, row: Rect, buf: &mut Buffer) -> bool {
     let says = theme.cut(&format!("  {}", CleanText::one_line(&says)), usize::from(left.width));
     put(buf, left, &says, theme.style(slot));
     true
+}
+
+/// Whether words to be looked for in a log are being typed.
+fn is_searching(scene: &Scene<'_>) -> bool {
+    scene.ui.fleet.page.as_ref().is_some_and(|page| page.log.is_typing())
 }
 
 /// How many the filter finds, or what of it can't be understood.

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::protocol::{Outcome, Role};
+use crate::domain::protocol::{Outcome, Pressure, Role};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
@@ -55,7 +55,7 @@ fn first(scene: &Scene<'_>) -> &'static str {
         Screen::Welcome => "Goal",
         Screen::Review(_) => "Plan",
         Screen::Done(_) => "Answer",
-        Screen::Run | Screen::Graph | Screen::Time | Screen::Events | Screen::Sessions | Screen::Other(_) => "Run",
+        Screen::Run | Screen::Graph | Screen::Time | Screen::Events | Screen::Sessions | Screen::Fleet => "Run",
     }
 }
 
@@ -67,7 +67,7 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         Screen::Events => 4,
         Screen::Sessions => 5,
         Screen::Graph => 1,
-        Screen::Other(n) => usize::from(n.saturating_sub(1)),
+        Screen::Fleet => 2,
         _ => 0,
     };
     let names: Vec<&str> = std::iter::once(first(scene)).chain(SCREENS).collect();
@@ -282,15 +282,31 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     let (busy, all) = state.slots();
     let digits = all.to_string().len();
     out.push(field(format!("slots {busy:>digits$}/{all}"), Slot::Text, Keep::Always));
-    let m = &state.machine;
-    if m.total > 0 {
-        let percent = m.used as u128 * 100 / u128::from(m.total);
-        let mut memory =
-            field(format!("mem {}/{} GB", gigabytes(m.used), gigabytes(m.total)), Slot::Text, Keep::Memory);
-        memory.short = Some(format!("mem {percent}%"));
-        out.push(memory);
-    }
+    out.push(memory(scene));
     out
+}
+
+/// Memory in use, and the pressure as the kernel has it: how hard it finds it to give more, which its colour says too.
+fn memory(scene: &Scene<'_>) -> Field {
+    let (m, theme) = (&scene.state.machine, scene.theme);
+    let unknown = theme.glyph(Glyph::Unknown);
+    let (word, slot) = match m.pressure {
+        Some(Pressure::Normal) => ("ok", Slot::Text),
+        Some(Pressure::Warning) => (Pressure::Warning.word(), Slot::Warning),
+        Some(Pressure::Critical) => (Pressure::Critical.word(), Slot::Error),
+        None => (unknown, Slot::Text),
+    };
+    let field = |text: String| Field { text, style: theme.style(slot), keep: Keep::Memory, short: None, least: None };
+    if m.total == 0 {
+        return field(format!("mem {unknown}"));
+    }
+    let percent = u128::from(m.used) * 100 / u128::from(m.total);
+    // What is not as it should be is said where it is narrow too.
+    let short = match m.pressure {
+        Some(Pressure::Warning | Pressure::Critical) => format!("mem {percent}% {word}"),
+        _ => format!("mem {percent}%"),
+    };
+    Field { short: Some(short), ..field(format!("mem {}/{} {word}", gigabytes(m.used), gigabytes(m.total))) }
 }
 
 /// The session's state in a sign and a word.

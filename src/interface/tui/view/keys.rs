@@ -12,6 +12,7 @@ use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
 use crate::interface::tui::model::answer::Hand;
 use crate::interface::tui::model::events::Side;
+use crate::interface::tui::model::fleet::Half;
 use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::WelcomeFocus;
 use crate::interface::tui::model::{Layer, Screen};
@@ -186,7 +187,49 @@ const PAST: &[Words] = &[
     (&[Action::Now], "now"),
     (&[Action::Fork], "fork"),
 ];
-const OTHER: &[Words] = &[(&[Action::Screen(1)], "back"), (&[Action::NewGoal], "new goal"), COMMAND, LEAVE, HELP];
+const FLEET: &[Words] = &[
+    (&[Action::Enter], "log, history"),
+    (&[Action::StartServer], "start"),
+    (&[Action::RestartServer], "restart"),
+    (&[Action::StopServer], "stop"),
+    (&[Action::Drain], "drain"),
+    (&[Action::EditEndpoint], "edit"),
+    (&[Action::NextPane], "pane"),
+    (&[Action::Refresh], "probe"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const LOG: &[Words] = &[
+    (&[Action::Search], "search"),
+    (&[Action::NextMatch, Action::PreviousMatch], "match"),
+    (&[Action::Follow], "follow"),
+    (&[Action::Copy], "copy"),
+    (&[Action::NextPane], "history"),
+    (&[Action::Back], "close"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const HISTORY: &[Words] = &[
+    (&[Action::NextPane], "log"),
+    (&[Action::Back], "close"),
+    (&[Action::StartServer], "start"),
+    (&[Action::RestartServer], "restart"),
+    (&[Action::StopServer], "stop"),
+    (&[Action::Drain], "drain"),
+    (&[Action::EditEndpoint], "edit"),
+    COMMAND,
+    LEAVE,
+    HELP,
+];
+const ENDPOINT: &[Words] = &[
+    (&[Action::Accept], "save"),
+    (&[Action::NextPane, Action::PreviousPane], "field"),
+    (&[Action::Back], "leave it as it is"),
+    (&[Action::TextUndo, Action::TextRedo], "undo redo"),
+    HELP,
+];
 
 /// The hints in the words of what has the focus; none: those of the table.
 fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
@@ -207,6 +250,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
             Layer::Editor(_) => Some(EDITOR.to_vec()),
             Layer::Form(_) => Some(FORM.to_vec()),
             Layer::Preview(_) => Some(PREVIEW.to_vec()),
+            Layer::Endpoint(_) => Some(ENDPOINT.to_vec()),
         };
     }
     match scene.ui.screen {
@@ -237,7 +281,12 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
                 .collect(),
         ),
         Screen::Time => Some(TIME.to_vec()),
-        Screen::Other(_) => Some(OTHER.to_vec()),
+        Screen::Fleet => match &scene.ui.fleet.page {
+            Some(page) if page.log.is_typing() => Some(SEEK.to_vec()),
+            Some(page) if page.half == Half::Log => Some(LOG.to_vec()),
+            Some(_) => Some(HISTORY.to_vec()),
+            None => Some(FLEET.to_vec()),
+        },
         Screen::Graph if scene.ui.graph.field().is_none() => Some(GRAPH.to_vec()),
         Screen::Run | Screen::Graph => None,
     }

@@ -11,6 +11,7 @@ mod editor;
 pub(crate) mod events;
 mod field;
 mod fixed;
+pub(crate) mod fleet;
 pub(crate) mod forecast;
 mod form;
 mod graph;
@@ -20,7 +21,6 @@ pub mod inspector;
 mod keys;
 mod message;
 mod notices;
-mod other;
 pub(crate) mod page;
 mod palette;
 mod preview;
@@ -86,7 +86,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
         Screen::Time => time::render(scene, body, buf),
         Screen::Events => events::render(scene, body, buf),
         Screen::Sessions => sessions::render(scene, body, buf),
-        Screen::Other(n) => other::render(scene.theme, n, body, buf),
+        Screen::Fleet => fleet::render(scene, body, buf),
     }
     if let Some(Layer::Inspector(inspector)) = scene.ui.layers.iter().rev().find(|l| matches!(l, Layer::Inspector(_))) {
         buf.set_style(body, scene.theme.style(Slot::Text));
@@ -117,6 +117,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Retry(retry) => retry::render(scene, retry, body, buf),
             Layer::Answer(answer) => answer::render(scene, answer, body, buf),
             Layer::Message(message) => message::render(scene, message, body, buf),
+            Layer::Endpoint(form) => fleet::form(scene, form, body, buf),
             Layer::GoTo(goto) => time::goto(scene, goto, body, buf),
             Layer::Notices(scroll) => notices::render(scene, *scroll, body, buf),
             Layer::Inspector(_) | Layer::Editor(_) | Layer::Form(_) | Layer::Preview(_) => {}

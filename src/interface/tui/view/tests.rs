@@ -31,7 +31,7 @@ fn text(buf: &Buffer) -> String {
 }
 
 /// The text, and under it every run of a style that is not the screen's own.
-fn styled(buf: &Buffer) -> String {
+pub(super) fn styled(buf: &Buffer) -> String {
     let mut out = text(buf);
     out.push_str("\n----");
     let ground = buf[(0, 0)].style();
@@ -54,7 +54,7 @@ fn styled(buf: &Buffer) -> String {
 #[allow(clippy::field_reassign_with_default, reason = "one field is private")]
 fn with(layer: Layer) -> Ui {
     let mut ui = Ui::default();
-    ui.screen = Screen::Other(3);
+    ui.screen = Screen::Fleet;
     ui.layers.push(layer);
     ui
 }

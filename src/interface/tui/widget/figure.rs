@@ -33,6 +33,12 @@ pub fn gigabytes(bytes: u64) -> u64 {
     bytes.saturating_add(500_000_000) / 1_000_000_000
 }
 
+/// Bytes as gigabytes (10⁹) with one decimal.
+pub fn gigabytes_tenths(bytes: u64) -> String {
+    let tenths = bytes.saturating_add(50_000_000) / 100_000_000;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// Tokens a second: one decimal below ten.
 pub fn rate(tokens: f32) -> String {
     if tokens > 0.0 && tokens < 9.95 { format!("{tokens:.1} t/s") } else { format!("{tokens:.0} t/s") }
@@ -53,5 +59,6 @@ mod tests {
         assert_eq!([count(950), count(9_540), count(95_000), count(1_240_000)], ["950", "9.5k", "95k", "1.2M"]);
         assert_eq!([rate(3.12), rate(31.4), rate(0.0)], ["3.1 t/s", "31 t/s", "0 t/s"]);
         assert_eq!(gigabytes(79_600_000_000), 80);
+        assert_eq!([gigabytes_tenths(79_640_000_000), gigabytes_tenths(0)], ["79.6", "0.0"]);
     }
 }

@@ -8,5 +8,6 @@ pub mod bar;
 pub mod figure;
 pub mod flow;
 pub mod frame;
+pub mod history;
 pub mod lines;
 pub mod pen;

@@ -200,7 +200,13 @@ const GRAMMAR: &str = "## Grammar\n\nThe 212 samples need three productions and 
 
 /// The whole scene at [`NOW`].
 pub(crate) fn drawing() -> Story {
-    let endpoints = vec![
+    let sample = MachineSampled { total: 256_000_000_000, used: 171_000_000_000, swap: 0, ..MachineSampled::default() };
+    drawing_with(&[], vec![(Micros::from_secs(250), sample)])
+}
+
+/// The same with some endpoints listening at ports of this machine, and other looks at it.
+pub(crate) fn drawing_with(ports: &[(&str, u16)], looks: Vec<(Micros, MachineSampled)>) -> Story {
+    let mut endpoints = vec![
         endpoint("athene", "Athene V2 Agent", "analysis", 6, 16.0, 45.0),
         endpoint("gpt", "GPT-OSS 120B", "deep", 2, 80.0, 30.0),
         endpoint("qwen", "Qwen 3 Coder", "code", 4, 35.0, 31.0),
@@ -211,6 +217,11 @@ pub(crate) fn drawing() -> Story {
         endpoint("mbp", "mbp", "other", 1, 0.0, 40.0),
         endpoint("phi", "Phi 4", "other", 2, 0.0, 40.0),
     ];
+    for (id, port) in ports {
+        if let Some(e) = endpoints.iter_mut().find(|e| e.name.as_str() == *id) {
+            e.url = format!("http://127.0.0.1:{port}");
+        }
+    }
     let agents = vec![
         agent("analyst", "analysis", Level::Low),
         agent("reasoner", "deep", Level::High),
@@ -302,15 +313,9 @@ pub(crate) fn drawing() -> Story {
         Micros::from_secs(230),
         Event::AttentionRaised { subject: Subject::Endpoint(name("hermes")), text: "Hermes stopped answering".into() },
     );
-    story.push(
-        Micros::from_secs(250),
-        Event::MachineSampled(Box::new(MachineSampled {
-            total: 256_000_000_000,
-            used: 171_000_000_000,
-            swap: 0,
-            ..MachineSampled::default()
-        })),
-    );
+    for (at, look) in looks {
+        story.push(at, Event::MachineSampled(Box::new(look)));
+    }
     story
 }
 

@@ -1,11 +1,14 @@
 //! The memory bar: models by size, what else is in use, what is free.
 //!
-//! Sizes are what servers report as resident, else what the fleet file plans; the words say which.
+//! Sizes are what servers tell or what is measured of their processes, the larger of the two, else what the fleet file
+//! plans; the words say which.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::domain::protocol::Pressure;
 use crate::domain::text::width::width;
+use crate::interface::tui::model::fleet::questions;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 use crate::interface::tui::widget::figure::gigabytes;
@@ -25,9 +28,21 @@ pub(super) fn titles(scene: &Scene<'_>) -> (String, String) {
     if m.total == 0 {
         return ("Memory".to_owned(), String::new());
     }
-    let swap =
-        if m.swap >= 50_000_000 { format!("swap {} GB", gigabytes(m.swap).max(1)) } else { "no swap".to_owned() };
-    (format!("Memory {}/{} GB", gigabytes(m.used), gigabytes(m.total)), swap)
+    let pressure = match m.pressure {
+        Some(Pressure::Normal) => "ok",
+        Some(pressure) => pressure.word(),
+        None => "–",
+    };
+    (format!("Memory {}/{} GB", gigabytes(m.used), gigabytes(m.total)), format!("pressure {pressure}"))
+}
+
+/// Whole gigabytes, or that nobody told; swap that is any is not said to be none.
+fn told(bytes: Option<u64>) -> String {
+    match bytes {
+        None => "–".to_owned(),
+        Some(bytes) if bytes >= 50_000_000 => gigabytes(bytes).max(1).to_string(),
+        Some(_) => "0".to_owned(),
+    }
 }
 
 /// What the machine uses besides models.
@@ -50,14 +65,9 @@ fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
             continue;
         }
         seen.push(e.pool);
-        let bytes = match (e.resident, e.config.memory_gb) {
-            (Some(bytes), _) => bytes,
-            (None, Some(gb)) if gb > 0.0 => {
-                planned = true;
-                (f64::from(gb) * 1e9) as u64
-            }
-            _ => continue,
-        };
+        let memory = questions::memory(e, &scene.state.machine);
+        let Some(bytes) = memory.best() else { continue };
+        planned |= memory.claimed.or(memory.measured).is_none();
         parts.push(Part { name: super::words::brief(e).to_owned(), bytes, slot: Slot::SeriesOther });
     }
     parts.sort_by_key(|p| std::cmp::Reverse(p.bytes));
@@ -125,7 +135,12 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
         let mut words = match (simulated, m.total) {
             (true, 0) => Vec::new(),
             (true, _) => vec![here],
-            (false, _) => vec![format!("free {}", gigabytes(free))],
+            (false, _) => vec![
+                format!("free {}", gigabytes(free)),
+                format!("KV can grow {}", told(questions::kv_headroom(scene.state))),
+                format!("swap {}", told(m.swap_used())),
+                format!("GPU limit {}", told(m.gpu_limit().map(|l| l.bytes))),
+            ],
         };
         if simulated {
             words.insert(0, "as if loaded".to_owned());

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+mod sessions;
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -204,7 +206,7 @@ fn run<T>(act: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(DEADLINE * 2, act).await.unwrap() })
 }
 
-async fn ready(servers: &mut Servers, endpoint: &Endpoint) -> Server {
+async fn ready(servers: &Servers, endpoint: &Endpoint) -> Server {
     let begun = servers.up(endpoint, None).await.unwrap();
     assert_eq!((begun.holder, begun.lifetime), (Holder::Here, endpoint.launch.as_ref().map(|l| l.lifetime)));
     let server = servers.settled(endpoint, |_| {}).await.unwrap();
@@ -216,9 +218,9 @@ async fn ready(servers: &mut Servers, endpoint: &Endpoint) -> Server {
 fn a_server_is_started_and_stopped_with_its_whole_tree() {
     let world = World::new();
     run(async {
-        let (mut servers, endpoint) = (world.servers(), world.endpoint(&json!({})));
+        let (servers, endpoint) = (world.servers(), world.endpoint(&json!({})));
         assert_eq!(servers.look(&endpoint), None);
-        let server = ready(&mut servers, &endpoint).await;
+        let server = ready(&servers, &endpoint).await;
         let group = server.pid.unwrap();
         until("the server and its sleeping child", || {
             (members(group) >= 2 || cfg!(not(target_os = "linux"))).then_some(())
@@ -243,8 +245,8 @@ fn a_server_is_started_and_stopped_with_its_whole_tree() {
 fn one_that_was_killed_is_started_again_and_ends_with_its_owner() {
     let world = World::new();
     run(async {
-        let (mut servers, endpoint) = (world.servers(), world.endpoint(&json!({})));
-        let before = ready(&mut servers, &endpoint).await;
+        let (servers, endpoint) = (world.servers(), world.endpoint(&json!({})));
+        let before = ready(&servers, &endpoint).await;
         kill_process(pid(before.pid.unwrap()), Signal::KILL).unwrap();
         let mut seen = Vec::new();
         let deadline = Instant::now() + DEADLINE;
@@ -330,9 +332,9 @@ fn a_kept_server_lives_on_and_is_adopted() {
 fn one_whose_supervisor_was_killed_is_found_and_nobody_else_is_stopped_for_it() {
     let world = World::new();
     run(async {
-        let mut servers = world.servers();
+        let servers = world.servers();
         let endpoint = world.endpoint(&json!({"lifetime": "kept"}));
-        let server = ready(&mut servers, &endpoint).await;
+        let server = ready(&servers, &endpoint).await;
         let group = server.pid.unwrap();
         let record = world.read_record();
         let supervisor = u32::try_from(record["supervisor"]["pid"].as_u64().unwrap()).unwrap();
@@ -391,7 +393,7 @@ fn what_baton_did_not_start_is_used_and_left_alone() {
 
 /// How a launch fails.
 async fn failure(world: &World, launch: Value) -> Why {
-    let (mut servers, endpoint) = (world.servers(), world.endpoint(&launch));
+    let (servers, endpoint) = (world.servers(), world.endpoint(&launch));
     servers.up(&endpoint, None).await.unwrap();
     match servers.settled(&endpoint, |_| {}).await.unwrap().state {
         ServerState::Failed { why } => why,
@@ -453,13 +455,13 @@ fn logs_are_bounded() {
     let world = World::new();
     run(async {
         let options = Options { log_bytes: 2000, ..Options::new(&world.path("state/baton"), BATON.into()) };
-        let mut servers = Servers::new(options).unwrap();
+        let servers = Servers::new(options).unwrap();
         let script = "i=0; while [ $i -lt 2000 ]; do echo line number $i; i=$((i+1)); done; exec \"$0\" \"$@\"";
         let mut args = vec!["-c".to_owned(), script.to_owned(), BATON.to_owned()];
         args.extend(world.sim());
         let endpoint = world.endpoint(&json!({ "args": args }));
         let mut reader = servers.log(&endpoint, None).unwrap();
-        ready(&mut servers, &endpoint).await;
+        ready(&servers, &endpoint).await;
         let last = reader.last(100_000);
         assert!(last.iter().any(|line| line == "line number 1999") && !last.iter().any(|line| line == "line number 0"));
         servers.down(&endpoint, Force::Ours).await.unwrap();

@@ -1,0 +1,203 @@
+//! What the keys of the fleet do to one endpoint, on the Fleet screen and in Run's fleet pane: its server is started,
+//! stopped, restarted, its model loaded and unloaded, its intake closed and opened, its form opened.
+//!
+//! Not here: whether the session takes it (the orchestrator). Invariant: what ends work or takes a model out of memory
+//! asks first, and says what runs there and what is freed.
+
+use super::Refused;
+use super::form::EndpointForm;
+use super::questions::{self, memory};
+use crate::domain::fleet::Protocol;
+use crate::domain::protocol::{
+    Command, EndpointName, Health, Intake, MemoryCheck, Micros, ModelVerb, Residence, ServerStanding, ServerVerb,
+};
+use crate::domain::state::{EndpointIx, State};
+use crate::domain::text::CleanText;
+use crate::domain::text::wrap::wrap;
+use crate::interface::tui::action::Action;
+use crate::interface::tui::model::{Card, Choice, Layer, UiEffect, notice};
+use crate::interface::tui::widget::figure::gigabytes_tenths;
+
+/// Cells of a card's lines.
+const CELLS: usize = 70;
+
+/// What `action` does to an endpoint; none when it is no verb of one.
+pub fn act(
+    action: Action,
+    ix: EndpointIx,
+    state: &State,
+    refused: Option<&Refused>,
+    now: Micros,
+) -> Option<Vec<UiEffect>> {
+    let e = state.endpoint(ix);
+    let name = e.config.name.clone();
+    let refused = refused.filter(|r| r.endpoint == name);
+    Some(match action {
+        Action::StartServer => start(ix, state, refused, now),
+        Action::StopServer => stop(ix, state, now),
+        Action::RestartServer => restart(ix, state, now),
+        Action::Drain => {
+            let (command, words) = match e.intake {
+                Intake::Open => {
+                    (Command::Drain(name), "it takes no new requests; what runs there ends; p opens it again")
+                }
+                Intake::Draining => (Command::Undrain(name), "it takes requests again"),
+            };
+            let mut effects = notice(&format!("{}: {words}", e.config.short()));
+            effects.push(UiEffect::Send(command));
+            effects
+        }
+        Action::EditEndpoint => vec![open(Layer::Endpoint(Box::new(EndpointForm::of(e))))],
+        _ => return None,
+    })
+}
+
+/// The endpoint of a command that memory may refuse, and the same command whatever memory says.
+pub(super) fn forced(command: &Command) -> Option<(EndpointName, Command)> {
+    let memory = MemoryCheck::Force;
+    match command {
+        Command::Server {
+            endpoint,
+            verb: verb @ (ServerVerb::Start | ServerVerb::Restart),
+            memory: MemoryCheck::Heed,
+        } => Some((endpoint.clone(), Command::Server { endpoint: endpoint.clone(), verb: *verb, memory })),
+        Command::Model { endpoint, verb: ModelVerb::Load, memory: MemoryCheck::Heed } => {
+            Some((endpoint.clone(), Command::Model { endpoint: endpoint.clone(), verb: ModelVerb::Load, memory }))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a refusal is for want of memory: its reason says the sum.
+pub(super) fn is_of_memory(reason: &str) -> bool {
+    reason.contains(" GB")
+}
+
+fn start(ix: EndpointIx, state: &State, refused: Option<&Refused>, now: Micros) -> Vec<UiEffect> {
+    let e = state.endpoint(ix);
+    let name = &e.config.name;
+    if let Some(refused) = refused {
+        let mut body = lines(&refused.reason);
+        body.push("Started all the same, the machine may swap and everything on it slow down.".into());
+        let choices = vec![
+            Choice::nothing("leave it"),
+            Choice::new('f', "start it all the same", vec![UiEffect::Send(refused.forced.clone())]),
+        ];
+        return card(format!("{}: memory", e.config.short()), body, choices, now);
+    }
+    let server = state.servers.get(name).map(|s| s.standing);
+    let runs = server.is_some_and(|s| !s.is_over()) || e.health == Health::Up;
+    if e.config.launch.is_some() && !runs {
+        return vec![serve(name, ServerVerb::Start)];
+    }
+    match e.residence {
+        Some(Residence::Loaded) => notice("its model is in memory; x takes it out"),
+        Some(Residence::Loading) => notice("its model is being loaded"),
+        Some(Residence::Unloaded) => vec![load(name, ModelVerb::Load)],
+        None if e.health == Health::Up && e.config.protocol == Protocol::Ollama => vec![load(name, ModelVerb::Load)],
+        None if runs => notice("its server runs; r restarts it, x stops it"),
+        None => {
+            notice("the fleet file does not say how it is started: give it a `launch`, or start it and press ctrl-r")
+        }
+    }
+}
+
+fn stop(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
+    let e = state.endpoint(ix);
+    let name = &e.config.name;
+    let server = state.servers.get(name).filter(|s| !s.standing.is_over());
+    let unloads = e.residence == Some(Residence::Loaded)
+        || e.residence.is_none() && e.health == Health::Up && e.config.protocol == Protocol::Ollama;
+    let mut choices = vec![Choice::nothing("leave it")];
+    if unloads {
+        let effects = vec![load(name, ModelVerb::Unload)];
+        choices.push(Choice::new('u', "unload its model; the next request loads it again", effects));
+    }
+    if let Some(server) = server {
+        let words = match (server.standing, server.lifetime) {
+            (ServerStanding::Adopted, None) => "stop its server, which Baton did not start",
+            _ => "stop its server and all its processes",
+        };
+        choices.push(Choice::new('x', words, vec![serve(name, ServerVerb::Stop)]));
+    }
+    if choices.len() == 1 {
+        return notice("Baton did not start its server and can't unload its model; p lets it run empty");
+    }
+    let mut body = runs_there(ix, state);
+    body.extend(frees(ix, state));
+    card(format!("Stop {}", e.config.short()), body, choices, now)
+}
+
+fn restart(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
+    let e = state.endpoint(ix);
+    let name = &e.config.name;
+    if e.config.launch.is_none() {
+        return notice("the fleet file does not say how it is started: give it a `launch`");
+    }
+    if !state.servers.get(name).is_some_and(|s| !s.standing.is_over()) && e.health != Health::Up {
+        return notice("it does not run; s starts it");
+    }
+    let mut body = runs_there(ix, state);
+    body.push("It starts with what the fleet file says now; its model is read again.".into());
+    let choices = vec![
+        Choice::nothing("leave it"),
+        Choice::new('r', "restart its server", vec![serve(name, ServerVerb::Restart)]),
+    ];
+    card(format!("Restart {}", e.config.short()), body, choices, now)
+}
+
+/// What runs on an endpoint's server, and what becomes of it.
+fn runs_there(ix: EndpointIx, state: &State) -> Vec<CleanText> {
+    let pool = state.endpoint(ix).pool;
+    let titles: Vec<&str> = state
+        .running()
+        .filter(|a| state.endpoint(a.endpoint).pool == pool)
+        .map(|a| state.task(a.task).title.as_str())
+        .collect();
+    let others = state.endpoint(ix).others;
+    let mut text = match titles.as_slice() {
+        [] => "Nothing of this session runs there.".to_owned(),
+        [one] => format!("“{one}” runs there; its attempt ends and is tried again."),
+        [first, rest @ ..] => {
+            format!("“{first}” and {} more run there; their attempts end and are tried again.", rest.len())
+        }
+    };
+    match others {
+        0 => {}
+        1 => text.push_str(" Another client uses 1 of its slots."),
+        n => text.push_str(&format!(" Other clients use {n} of its slots.")),
+    }
+    lines(&text)
+}
+
+/// What a stop frees.
+fn frees(ix: EndpointIx, state: &State) -> Vec<CleanText> {
+    let held = memory(state.endpoint(ix), &state.machine);
+    let words = match (held.claimed.or(held.measured), held.planned) {
+        (Some(bytes), _) => format!("It frees {} GB.", gigabytes_tenths(bytes)),
+        (None, Some(bytes)) => format!("It frees about {} GB, by the fleet file.", gigabytes_tenths(bytes)),
+        (None, None) => return Vec::new(),
+    };
+    let here = if questions::port(state.endpoint(ix)).is_some() { "" } else { " Not on this machine." };
+    lines(&format!("{words}{here}"))
+}
+
+fn lines(text: &str) -> Vec<CleanText> {
+    wrap(text, CELLS).map(|row| CleanText::one_line(text.get(row).unwrap_or_default())).collect()
+}
+
+fn card(title: String, body: Vec<CleanText>, choices: Vec<Choice>, now: Micros) -> Vec<UiEffect> {
+    vec![open(Layer::Card(Card::confirm(title, body, choices, now)))]
+}
+
+fn serve(endpoint: &EndpointName, verb: ServerVerb) -> UiEffect {
+    UiEffect::Send(Command::Server { endpoint: endpoint.clone(), verb, memory: MemoryCheck::Heed })
+}
+
+fn load(endpoint: &EndpointName, verb: ModelVerb) -> UiEffect {
+    UiEffect::Send(Command::Model { endpoint: endpoint.clone(), verb, memory: MemoryCheck::Heed })
+}
+
+fn open(layer: Layer) -> UiEffect {
+    UiEffect::Open(Box::new(layer))
+}
