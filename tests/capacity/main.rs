@@ -12,7 +12,7 @@ mod scenarios;
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use baton::domain::plan::Plan;
 use baton::domain::protocol::{Author, Command, Event, Finding, GoalOptions, Health, Name, PlanSource, Record, Role};
@@ -60,8 +60,11 @@ fn run(scenario: Scenario) -> Ran {
         config: scenario.config(simulator.endpoints()),
         sessions: folder.path().to_path_buf(),
         host: "test".into(),
+        servers: None,
     })
     .unwrap();
+    // What starts beside it, and the first probes, are no part of what a first request takes.
+    std::thread::sleep(Duration::from_millis(800));
     let mut client = engine.client(Author::Person("tester".into()), Role::Control);
     let tasks = scenario.tasks();
     let plan = Plan { version: 1, goal: "test".into(), max_parallel: None, synthesis: Some(false), tasks };
