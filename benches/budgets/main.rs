@@ -11,6 +11,7 @@
     reason = "a bench, like a test"
 )]
 
+mod capacity;
 mod decisions;
 mod fleet;
 mod frames;
@@ -22,6 +23,10 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     if let Some(at) = args.iter().position(|a| a == "--serve") {
         fleet::serve(&args[at + 1]);
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == capacity::SERVE) {
+        capacity::serve(&args[at + 1]);
         return;
     }
     if let Some(at) = args.iter().position(|a| a == "--watch") {
@@ -42,6 +47,7 @@ fn main() {
     runs::makespan_mixed(&mut report);
     runs::makespan_chains(&mut report);
     runs::many_small_tasks(&mut report);
+    capacity::capacity(&mut report);
     viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
     decisions::replay(&mut report);

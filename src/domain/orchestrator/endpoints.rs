@@ -1,7 +1,7 @@
 //! Endpoints: what probes find, and when the next one is due; the journal's health.
 
 use super::{Effect, Look, Orchestrator, ProbeReport};
-use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Health, Micros, Subject};
+use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Subject};
 use crate::domain::state::{EndpointIx, Gear};
 use crate::domain::text::CleanText;
 
@@ -9,6 +9,8 @@ use crate::domain::text::CleanText;
 const DOWN_FIRST: Micros = Micros::from_secs(2);
 /// The longest wait.
 const DOWN_LONGEST: Micros = Micros::from_secs(30);
+/// The longest wait while tasks are ready that could go there: each second of it is one of its slots' too.
+const DOWN_WANTED: Micros = Micros::from_secs(5);
 /// A server that loads a model is asked this often.
 const LOADING: Micros = Micros::from_secs(2);
 /// A server that is up is looked at this often while something runs (residence changes, a silent death)…
@@ -28,6 +30,7 @@ impl Orchestrator {
     /// Takes in what a probe found; recorded when it changes anything.
     pub(super) fn probed(&mut self, name: &EndpointName, report: ProbeReport) {
         let Some(ix) = self.state.find_endpoint(name) else { return };
+        self.index.look_is_back(self.state.endpoint(ix).pool);
         let report = ProbeReport { health: self.heed_the_end(name, report.health.clone()), ..report };
         if report.health == Health::Unknown {
             // No answer while Baton's own requests may hold every thread of the server: that says nothing.
@@ -35,6 +38,12 @@ impl Orchestrator {
             return;
         }
         let e = self.state.endpoint(ix);
+        let rests = e.rests > 0 && !e.answers() && e.probe_at.is_some_and(|at| at > self.now);
+        if rests && report.health == Health::Up {
+            // That it answers was known; it is its requests that fail.
+            return;
+        }
+        let before = e.others;
         let same = e.health == report.health
             && e.reported_slots == report.slots
             && e.reported_context == report.context
@@ -47,13 +56,14 @@ impl Orchestrator {
             && e.residence == report.residence;
         let up = report.health == Health::Up;
         let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
+        let longest = if self.index.is_wanted(ix, e) { DOWN_WANTED } else { DOWN_LONGEST };
         let waited = e.probe_at.map(|_| self.now.since(e.since));
         let probe_at = match report.health {
             Health::Up | Health::Unknown => None,
             Health::Loading => Some(self.now.plus(LOADING)),
             Health::Down { .. } => {
                 // As long as it has been down so far doubles the wait, within the two bounds.
-                let wait = waited.unwrap_or(DOWN_FIRST).max(DOWN_FIRST).min(DOWN_LONGEST);
+                let wait = waited.unwrap_or(DOWN_FIRST).max(DOWN_FIRST).min(longest);
                 Some(self.now.plus(wait))
             }
         };
@@ -73,6 +83,13 @@ impl Orchestrator {
                 residence: report.residence,
             })));
         }
+        if let Some(now) = report.others.filter(|_| up) {
+            match (before, now) {
+                (0, 1..) => self.found(ix, Finding::Shared { others: now }),
+                (1.., 0) => self.found(ix, Finding::Alone),
+                _ => {}
+            }
+        }
         if up {
             let next = if self.state.running().len() > 0 { UP_BUSY } else { UP_IDLE };
             self.index.probe_at(name, self.now.plus(next));
@@ -81,6 +98,16 @@ impl Orchestrator {
 
     /// Sets an endpoint's health by what a request met; the rest stays as known. A probe follows.
     pub(super) fn endpoint_is(&mut self, ix: EndpointIx, health: Health) {
+        self.set_health(ix, health, DOWN_FIRST);
+    }
+
+    /// The same for the `rests`-th rest in a row: each is twice as long as the one before, within the two bounds.
+    pub(super) fn endpoint_rests(&mut self, ix: EndpointIx, health: Health, rests: u32) {
+        let wait = DOWN_FIRST.0.saturating_mul(1 << rests.saturating_sub(1).min(16));
+        self.set_health(ix, health, Micros(wait).min(DOWN_LONGEST));
+    }
+
+    fn set_health(&mut self, ix: EndpointIx, health: Health, wait: Micros) {
         let e = self.state.endpoint(ix);
         let changed = EndpointChanged {
             endpoint: e.config.name.clone(),
@@ -90,7 +117,7 @@ impl Orchestrator {
             level: e.level,
             resident: e.resident,
             server: e.server.clone(),
-            probe_at: Some(self.now.plus(DOWN_FIRST)),
+            probe_at: Some(self.now.plus(wait)),
             others: 0,
             queued: None,
             shape: e.shape,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::plan::{PlanEdit, Priority};
 use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnId};
-use crate::domain::state::{EndpointIx, GoalPhase, Life, State, Task, TaskIx};
+use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, Life, PoolIx, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,8 @@ pub(super) enum Timer {
     Probe(EndpointName),
     /// A turn may have been silent for too long.
     Silence(TurnId),
+    /// Turns of a pool may wait in its server.
+    Watch(PoolIx),
     /// Whether goals fit into memory is judged by what is known, though not all was looked at.
     Weigh,
     /// How hard this machine is pressed may mean something else now.
@@ -75,6 +77,12 @@ pub(super) struct Index {
     timers: BTreeSet<(Micros, Timer)>,
     /// When the silence of each turn under way is looked at.
     silence: BTreeMap<TurnId, Micros>,
+    /// When the turns of each pool are looked at.
+    watches: BTreeMap<PoolIx, Micros>,
+    /// When it was last looked for others who use a pool's server, and how often that was in vain.
+    looks: BTreeMap<PoolIx, (Micros, u32)>,
+    /// Pools of which the last look has not come back.
+    looking: BTreeSet<PoolIx>,
     /// When ready tasks grow older. Apart from the timers: it wakes nobody, and there may be one for each task.
     ages: BTreeSet<(Micros, TaskIx)>,
     /// When each ready task grows older; none for those that are not ready.
@@ -232,6 +240,7 @@ impl Index {
                 self.touch_ready();
                 self.weigh = true;
             }
+            Event::EndpointFound(_) => self.stale_paths = true,
             _ => {}
         }
     }
@@ -406,6 +415,46 @@ impl Index {
         self.timers.insert((at, Timer::Silence(turn)));
     }
 
+    /// Whether a task is ready that may go to an endpoint.
+    pub(super) fn is_wanted(&self, ix: EndpointIx, endpoint: &EndpointState) -> bool {
+        self.lanes.keys().any(|lane| lane.endpoint.map_or_else(|| endpoint.serves(&lane.tier), |only| only == ix))
+    }
+
+    /// Looks at a pool's turns at `at`, unless that is done before.
+    pub(super) fn watch_at(&mut self, pool: PoolIx, at: Micros) {
+        match self.watches.get(&pool) {
+            Some(sooner) if *sooner <= at => return,
+            Some(later) => {
+                self.timers.remove(&(*later, Timer::Watch(pool)));
+            }
+            None => {}
+        }
+        self.watches.insert(pool, at);
+        self.timers.insert((at, Timer::Watch(pool)));
+    }
+
+    /// Others were looked for: in vain, so far; no more than `doublings` times that makes the next look later.
+    pub(super) fn looked(&mut self, pool: PoolIx, now: Micros, doublings: u32) {
+        let vain = self.looks.get(&pool).map_or(0, |(_, vain)| vain + 1).min(doublings);
+        self.looks.insert(pool, (now, vain));
+        self.looking.insert(pool);
+    }
+
+    /// Whether a look has not come back yet.
+    pub(super) fn is_looking(&self, pool: PoolIx) -> bool {
+        self.looking.contains(&pool)
+    }
+
+    /// A probe of a pool's server came back.
+    pub(super) fn look_is_back(&mut self, pool: PoolIx) {
+        self.looking.remove(&pool);
+    }
+
+    /// When others may be looked for again, if that is done every `pace` while there are some.
+    pub(super) fn look_due(&self, pool: PoolIx, pace: Micros) -> Micros {
+        self.looks.get(&pool).map_or(Micros(0), |(at, vain)| at.plus(Micros(pace.0 << vain)))
+    }
+
     fn listen_no_more(&mut self, turn: TurnId) {
         if let Some(at) = self.silence.remove(&turn) {
             self.timers.remove(&(at, Timer::Silence(turn)));
@@ -426,6 +475,10 @@ impl Index {
                 Timer::Silence(turn) => {
                     self.silence.remove(&turn);
                     due.push(Timer::Silence(turn));
+                }
+                Timer::Watch(pool) => {
+                    self.watches.remove(&pool);
+                    due.push(Timer::Watch(pool));
                 }
             }
         }

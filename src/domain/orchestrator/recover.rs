@@ -91,6 +91,18 @@ impl Orchestrator {
 
     /// The process that held the connections is gone, and the servers have noticed.
     fn free_slots(&mut self) {
+        // One was taken back; that its turn ended with its attempt was not written.
+        let open = |turn: &TurnId| self.state.attempt(turn.attempt).is_some_and(|a| a.ended.is_some());
+        let permits = self.state.pools().iter().flat_map(|p| &p.permits);
+        let taken_back: Vec<TurnId> = permits
+            .filter_map(|p| match p.phase {
+                PermitPhase::Granted(turn) | PermitPhase::Generating(turn) => Some(turn).filter(open),
+                _ => None,
+            })
+            .collect();
+        for turn in taken_back {
+            self.end_turn(turn, TurnEnd::Cancelled, Holder::Gone);
+        }
         let draining: Vec<TurnId> = self
             .state
             .pools()

@@ -26,6 +26,7 @@ impl Orchestrator {
                     self.effect(Effect::Probe(endpoint, Look::Light));
                 }
                 Timer::Silence(turn) => self.listen(turn),
+                Timer::Watch(pool) => self.watch_pool(pool),
                 Timer::Strain => self.throttle(),
                 Timer::Backoff(_) | Timer::Weigh => {}
             }
@@ -56,8 +57,9 @@ impl Orchestrator {
             if starts == Starts::Allowed {
                 self.weigh_goals();
                 self.fill_slots();
+                self.recall_beyond_ceilings();
             }
-            if !self.advance_goals() && !self.index.is_touched() {
+            if !self.advance_goals() && !self.index.is_touched() && (starts == Starts::Over || !self.spread()) {
                 return;
             }
         }
@@ -163,6 +165,7 @@ impl Orchestrator {
         };
         self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
         self.listen(turn);
+        self.watch_sent(grant.endpoint);
         self.effect(Effect::StartTurn(Box::new(start)));
     }
 

@@ -6,7 +6,7 @@ use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptOutput, Channel, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy,
     Route, SlotAfter, Subject, TaskAsked, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
-use crate::domain::state::{PermitPhase, TaskIx};
+use crate::domain::state::{PermitPhase, TaskIx, Trust};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
@@ -27,6 +27,7 @@ impl Orchestrator {
         if let Some(ix) = self.live(turn) {
             self.emit(Event::AttemptOutput(AttemptOutput { turn, channel, text, tokens }));
             self.heard(ix, turn);
+            self.worked(turn);
         }
     }
 
@@ -34,6 +35,14 @@ impl Orchestrator {
         if let Some(ix) = self.live(turn) {
             self.emit(Event::TurnProgressed { turn, processed, total });
             self.heard(ix, turn);
+            self.worked(turn);
+        }
+    }
+
+    /// What a turn's sign of work, or its end, says of its endpoint.
+    fn worked(&mut self, turn: TurnId) {
+        if let Some(endpoint) = self.state.attempt(turn.attempt).map(|a| a.endpoint) {
+            self.look_at_capacity(endpoint);
         }
     }
 
@@ -73,6 +82,7 @@ impl Orchestrator {
             self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices }));
         }
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
+        self.worked(turn);
         match end {
             TurnEnd::Failed(failure) => {
                 self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure.clone()) });
@@ -209,7 +219,7 @@ impl Orchestrator {
         let e = self.state.endpoint(endpoint);
         let name = e.config.name.clone();
         match failure.kind {
-            FailureKind::Unreachable if e.is_usable() => {
+            FailureKind::Unreachable if e.answers() && e.trust == Trust::Whole => {
                 self.endpoint_is(endpoint, Health::Down { reason: failure.message.clone() });
             }
             FailureKind::Cut | FailureKind::Silent | FailureKind::Loading | FailureKind::Server => {
@@ -220,6 +230,7 @@ impl Orchestrator {
             }
             _ => {}
         }
+        self.rest_if_failing(endpoint, failure);
     }
 
     /// Ends what runs of a task: its turn is cancelled and its slot drains until the server shows it free.

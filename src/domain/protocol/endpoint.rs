@@ -242,6 +242,9 @@ impl std::fmt::Display for Finding {
             Self::Shared { others: 1 } => f.write_str("is used by another client: 1 slot"),
             Self::Shared { others } => write!(f, "is used by another client: {others} slots"),
             Self::Alone => f.write_str("is used by nobody else any more"),
+            Self::Failing { failures: 0 | 1 } => {
+                f.write_str("answers, but the request it was tried with failed: it is given a rest")
+            }
             Self::Failing { failures } => {
                 write!(f, "answers, but {failures} requests in a row failed: it is given a rest")
             }

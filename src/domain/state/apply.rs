@@ -10,12 +10,12 @@ mod fleet;
 mod plan;
 
 use super::{
-    Attempt, Attention, ChannelCount, End, EndpointIx, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase,
-    State, Strain, Task, TaskIx, Turn,
+    Attempt, Attention, ChannelCount, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State, Strain,
+    Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
-    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId,
+    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnded, TurnId,
     TurnStarted,
 };
 use crate::domain::text::CleanText;
@@ -128,10 +128,15 @@ impl State {
             }
             Event::AttemptEnded { attempt, end } => self.attempt_ended(at, *attempt, end),
             Event::TurnStarted(started) => self.turn_started(at, started),
-            Event::TurnProgressed { turn, processed, total } => {
-                if let Some(turn) = self.turn_mut(*turn) {
+            Event::TurnProgressed { turn: id, processed, total } => {
+                if let Some(turn) = self.turn_mut(*id) {
+                    let begun = turn.first_token_at.is_some() || turn.prompt.is_some();
                     turn.prompt = Some((*processed, *total));
                     turn.heard_at = at;
+                    // Also where nothing is read yet: a request that waits for a slot is told nothing (llama.cpp, mlx_lm).
+                    if !begun {
+                        self.turn_begins(at, *id, Sign::Read);
+                    }
                 }
             }
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
@@ -157,6 +162,7 @@ impl State {
             Event::ModelMoved(moved) => self.model_moved(moved),
             Event::ServerChanged(changed) => {
                 self.servers.insert(changed.endpoint.clone(), (**changed).clone());
+                self.server_changed(changed);
             }
             Event::MachineThrottled { throttle } => self.throttle = *throttle,
             Event::MachineSampled(sample) => {
@@ -394,8 +400,11 @@ impl State {
             heard_at: at,
             asked: false,
         });
+        let endpoint = attempt.endpoint;
         self.goes_with(started.turn);
         self.set_permit(at, started.turn, PermitPhase::Granted(started.turn));
+        let pool = self.endpoint(endpoint).pool;
+        self.pools[pool.0 as usize].watch.sent(at, started.turn);
     }
 
     pub(super) fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
@@ -450,8 +459,12 @@ impl State {
         attempt.last_output_at = Some(at);
         if first {
             self.set_permit(at, id, PermitPhase::Generating(id));
+            self.turn_begins(at, id, Sign::Answered);
         }
-        self.endpoints[endpoint.0 as usize].tokens.add(at, output.tokens);
+        let endpoint = &mut self.endpoints[endpoint.0 as usize];
+        if let Some((second, tokens)) = endpoint.tokens.add(at, output.tokens) {
+            endpoint.history.generated(second, tokens);
+        }
     }
 
     fn turn_ended(&mut self, at: Micros, ended: &TurnEnded) {
@@ -460,6 +473,7 @@ impl State {
             return;
         }
         turn.ended = Some((at, ended.end.clone()));
+        let counted = turn.output_tokens();
         turn.usage = ended.usage;
         turn.prompt_digest.clone_from(&ended.prompt_digest);
         let tokens = turn.output_tokens();
@@ -468,31 +482,8 @@ impl State {
         self.totals.prompt_tokens += ended.usage.prompt_tokens;
         self.totals.slot_us += busy;
         let endpoint = self.attempt(ended.turn.attempt).map(|a| a.endpoint);
-        if let Some(EndpointIx(i)) = endpoint {
-            let e = &mut self.endpoints[i as usize];
-            e.prompt_tokens += ended.usage.prompt_tokens;
-            e.cached_tokens += ended.usage.cached_tokens;
-            e.history.ended(at, tokens, &ended.usage, &ended.end);
-            match &ended.end {
-                TurnEnd::Failed(failure) => {
-                    e.errors += 1;
-                    if failure.remedy == Remedy::Elsewhere {
-                        e.failures += 1;
-                    }
-                }
-                TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
-                    e.failures = 0;
-                    if tokens > 1 && ended.usage.generation_us > 0 {
-                        let speed = tokens as f32 / (ended.usage.generation_us as f32 / 1e6);
-                        e.slot_speed = if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
-                    }
-                    if ended.usage.first_token_us > 0 {
-                        let first = ended.usage.first_token_us as f32 / 1e6;
-                        e.first_token = if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
-                    }
-                }
-                TurnEnd::Cancelled => {}
-            }
+        if let Some(ix) = endpoint {
+            self.served(at, ix, ended, counted, tokens);
         }
         let phase = match ended.slot {
             SlotAfter::Free => PermitPhase::Free,

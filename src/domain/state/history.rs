@@ -131,7 +131,7 @@ impl MachineHistory {
 /// An endpoint over the last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EndpointHistory {
-    /// Tokens of turns that ended.
+    /// Tokens generated.
     pub tokens: Track,
     /// Seconds to the first token of the last turn that ended.
     pub first_token: Track,
@@ -142,8 +142,16 @@ pub struct EndpointHistory {
 }
 
 impl EndpointHistory {
-    pub(super) fn ended(&mut self, at: Micros, tokens: u64, usage: &Usage, end: &TurnEnd) {
+    /// Tokens came.
+    pub(super) fn generated(&mut self, at: Micros, tokens: u32) {
         self.tokens.add(at, tokens as f32);
+    }
+
+    /// A turn ended, and had `untold` more tokens than were counted as they came.
+    pub(super) fn ended(&mut self, at: Micros, untold: u32, usage: &Usage, end: &TurnEnd) {
+        if untold > 0 {
+            self.generated(at, untold);
+        }
         if usage.first_token_us > 0 {
             self.first_token.set(at, Some(usage.first_token_us as f32 / 1e6));
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::EndpointHistory;
+use super::{EndpointHistory, Pace, Watch};
 use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::protocol::{
     EndpointChanged, Health, Intake, LevelSupport, Micros, ModelShape, Residence, TierName, TurnId,
@@ -65,6 +65,9 @@ pub struct Pool {
     /// How many requests it was seen to serve at once, where that is fewer than it claims.
     #[serde(default)]
     pub measured: Option<u32>,
+    /// How its server is seen to work.
+    #[serde(default)]
+    pub watch: Watch,
 }
 
 impl Pool {
@@ -97,18 +100,30 @@ impl Pool {
 pub struct SpeedHistory {
     second: u64,
     buckets: VecDeque<u32>,
+    /// Tokens of the newest second that were handed on already.
+    handed: u32,
 }
 
 impl SpeedHistory {
     /// How many seconds are kept.
     pub const SECONDS: usize = 60;
 
-    /// Moves to the second of `at` and counts tokens in it.
-    pub(super) fn add(&mut self, at: Micros, tokens: u32) {
+    /// Moves to the second of `at` and counts tokens in it. Returns the second before with its tokens where this is a new
+    /// one: for histories that need not be as fine.
+    pub(super) fn add(&mut self, at: Micros, tokens: u32) -> Option<(Micros, u32)> {
+        let over = if at.0 / 1_000_000 > self.second { self.hand_on() } else { None };
         self.roll(at);
         if let Some(last) = self.buckets.back_mut() {
             *last = last.saturating_add(tokens);
         }
+        over
+    }
+
+    /// What of the newest second was not handed on yet.
+    pub(super) fn hand_on(&mut self) -> Option<(Micros, u32)> {
+        let last = self.buckets.back()?;
+        let left = last.saturating_sub(std::mem::replace(&mut self.handed, *last));
+        (left > 0).then_some((Micros::from_secs(self.second), left))
     }
 
     fn roll(&mut self, at: Micros) {
@@ -120,6 +135,7 @@ impl SpeedHistory {
         let ahead = second.saturating_sub(self.second).min(Self::SECONDS as u64);
         for _ in 0..ahead {
             self.buckets.push_back(0);
+            self.handed = 0;
         }
         while self.buckets.len() > Self::SECONDS {
             self.buckets.pop_front();
@@ -174,6 +190,8 @@ pub struct EndpointState {
     pub failures: u32,
     /// Tokens a second of one slot, smoothed over finished turns; 0 while unmeasured.
     pub slot_speed: f32,
+    /// What it usually has.
+    pub pace: Pace,
     /// Seconds to the first token, smoothed; 0 while unmeasured.
     pub first_token: f32,
     /// Attempts that ended well.
@@ -200,6 +218,8 @@ pub struct EndpointState {
     pub intake: Intake,
     /// Whether it is trusted with all its slots.
     pub trust: Trust,
+    /// Rests it was given in a row because its requests failed though it answers; 0 once one was served again.
+    pub rests: u32,
 }
 
 /// Whether an endpoint is trusted with all its slots (the circuit breaker of the field's literature).
@@ -216,8 +236,12 @@ pub enum Trust {
 impl EndpointState {
     /// Whether requests may be sent to it.
     pub fn is_usable(&self) -> bool {
+        self.answers() && self.intake == Intake::Open
+    }
+
+    /// Whether it would serve requests, may they be sent or not.
+    pub fn answers(&self) -> bool {
         matches!(self.health, Health::Up | Health::Unknown)
-            && self.intake == Intake::Open
             && self.config.protocol != crate::domain::fleet::Protocol::Command
     }
 
@@ -239,6 +263,12 @@ impl EndpointState {
     pub(super) fn learn(&mut self, at: Micros, changed: &EndpointChanged) {
         if std::mem::discriminant(&self.health) != std::mem::discriminant(&changed.health) {
             self.since = at;
+            if changed.health == Health::Up && self.rests == 0 {
+                self.failures = 0;
+            }
+        }
+        if matches!(changed.health, Health::Down { .. }) {
+            self.trust = Trust::Trial;
         }
         self.health = changed.health.clone();
         self.reported_slots = changed.slots;
@@ -251,8 +281,5 @@ impl EndpointState {
         self.queued = changed.queued;
         self.shape = changed.shape;
         self.residence = changed.residence;
-        if self.health == Health::Up {
-            self.failures = 0;
-        }
     }
 }

@@ -132,6 +132,7 @@ impl IdleWhy {
         match self {
             Self::Paused => "paused; P resumes",
             Self::Down => "down; ctrl-r probes it",
+            Self::Draining => "it runs empty as you asked; p on it takes tasks again",
             Self::NoTask => "no task of its tiers is ready; the next one that is takes a slot",
             Self::Limit => "the goal's limit is reached; the next task to end frees a place",
             Self::Memory => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{End, EndpointIx, Gear, Goal, GoalPhase, Life, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
-use crate::domain::protocol::{AgentName, GoalId, Grip, Health, Micros, Route, Throttle, TierName};
+use crate::domain::protocol::{AgentName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName};
 use crate::domain::text::CleanText;
 
 /// What a task is given when it starts: all of it or nothing.
@@ -98,9 +98,27 @@ pub enum Why {
         busy: u32,
         /// Of which drain after a cancel.
         draining: u32,
+        /// Why there are not more.
+        pinch: Pinch,
     },
     /// Nobody knows the agent.
     NoAgent,
+}
+
+/// Why a tier has fewer slots than its servers claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinch {
+    /// It does not.
+    None,
+    /// Others use some.
+    Others(u32),
+    /// They serve fewer at once than they claim.
+    Serves {
+        /// As many as they claim.
+        claims: u32,
+    },
+    /// A server that was away or failed is tried with one request.
+    Trial,
 }
 
 impl fmt::Display for Why {
@@ -135,11 +153,27 @@ impl fmt::Display for Why {
             Self::Down { tier, endpoint, probe_in: None } => {
                 write!(f, "no endpoint of {tier} answers; start {endpoint}, then ctrl-r probes it")
             }
-            Self::Slot { endpoint, busy, draining: 0 } => {
-                write!(f, "all {busy} slots of {endpoint} are busy; the next one free takes it in order")
-            }
-            Self::Slot { endpoint, busy, draining } => {
-                write!(f, "all {busy} slots of {endpoint} are busy, {draining} of them draining after a stop")
+            Self::Slot { endpoint, busy, draining, pinch } => {
+                let (of, are) = match (pinch, busy) {
+                    (Pinch::Serves { .. }, 1) => ("the 1 slot that", "serves is busy"),
+                    (Pinch::Serves { .. }, _) => ("slots that", "serves are busy"),
+                    _ => ("slots of", "are busy"),
+                };
+                match (pinch, busy) {
+                    (Pinch::Serves { .. }, 1) => write!(f, "{of} {endpoint} {are}")?,
+                    _ => write!(f, "all {busy} {of} {endpoint} {are}")?,
+                }
+                match pinch {
+                    Pinch::Serves { claims } => write!(f, " (it claims {claims})")?,
+                    Pinch::Others(1) => f.write_str(", 1 more is used by another client")?,
+                    Pinch::Others(n) => write!(f, ", {n} more are used by another client")?,
+                    Pinch::Trial => f.write_str(", for it was away and is tried with one request")?,
+                    Pinch::None => {}
+                }
+                match draining {
+                    0 => f.write_str("; the next one free takes it in order"),
+                    _ => write!(f, ", {draining} of them draining after a stop"),
+                }
             }
             Self::NoAgent => f.write_str("its agent is not configured; give it another one"),
         }
@@ -153,6 +187,8 @@ pub enum IdleWhy {
     Paused,
     /// It does not answer.
     Down,
+    /// The operator lets it run empty.
+    Draining,
     /// No task that is ready goes there.
     NoTask,
     /// Tasks for it wait for a goal's limit.
@@ -171,6 +207,7 @@ impl IdleWhy {
         match self {
             Self::Paused => "paused",
             Self::Down => "down",
+            Self::Draining => "runs empty",
             Self::NoTask => "no task for them",
             Self::Limit => "the goal's limit",
             Self::Memory => "memory",
@@ -300,7 +337,8 @@ impl State {
     }
 
     /// The best slot for a task that may start: one of the endpoint it is placed on while that is usable, else of the
-    /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. An endpoint it
+    /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. One that is stuck
+    /// ([`State::is_stuck`]) comes last, and one it
     /// failed on is taken only when the tier has no other that is usable. A next turn goes where the one before was, if
     /// there is room.
     ///
@@ -319,6 +357,7 @@ impl State {
                     endpoint: CleanText::from(e.config.short()),
                     busy: pool.busy(),
                     draining: pool.draining(),
+                    pinch: self.pinch(&[endpoint]),
                 }),
             };
         }
@@ -334,8 +373,9 @@ impl State {
         {
             return Ok(Grant { endpoint, slot, route });
         }
-        let mut best: Option<(Grant, f32, u32)> = None;
-        let (mut busy, mut draining, mut name, mut count) = (0, 0, None, 0);
+        let mut best: Option<(Grant, bool, f32, u32)> = None;
+        let (mut busy, mut draining, mut name) = (0, 0, None);
+        let mut full: Vec<EndpointIx> = Vec::new();
         let mut throttled = None;
         for (endpoint, e) in usable() {
             if others && Some(&e.config.name) == task.avoid.as_ref() {
@@ -344,17 +384,21 @@ impl State {
             let pool = self.pool(e.pool);
             busy += pool.busy();
             draining += pool.draining();
-            count += 1;
             name.get_or_insert(e);
-            let Some(slot) = pool.free_slot() else { continue };
+            let Some(slot) = pool.free_slot() else {
+                full.push(endpoint);
+                continue;
+            };
             if let Some(throttle) = self.throttled(task, e) {
                 throttled = Some(throttle);
                 continue;
             }
-            let (speed, free) = (e.speed(), pool.free());
-            let better = best.is_none_or(|(_, s, f)| speed > s * 1.1 || (speed > s * 0.9 && free > f));
+            let (open, speed, free) = (!self.is_stuck(e.pool, now), e.speed(), pool.free());
+            let better = best.is_none_or(|(_, o, s, f)| {
+                (open && !o) || (open == o && (speed > s * 1.1 || (speed > s * 0.9 && free > f)))
+            });
             if better {
-                best = Some((Grant { endpoint, slot, route }, speed, free));
+                best = Some((Grant { endpoint, slot, route }, open, speed, free));
             }
         }
         if let Some((grant, ..)) = best {
@@ -364,16 +408,17 @@ impl State {
             return Err(Why::Throttled { throttle });
         }
         if let Some(e) = name {
-            let endpoint = if count == 1 {
-                CleanText::from(e.config.short())
-            } else {
-                CleanText::from(format!("the {count} endpoints of {tier}"))
+            let endpoint = match full.len() {
+                1 => CleanText::from(e.config.short()),
+                n => CleanText::from(format!("the {n} endpoints of {tier}")),
             };
-            return Err(Why::Slot { endpoint, busy, draining });
+            return Err(Why::Slot { endpoint, busy, draining, pinch: self.pinch(&full) });
         }
-        match serving().next() {
-            None => Err(Why::NoEndpoint { tier: tier.clone() }),
-            Some((_, e)) => Err(Why::Down {
+        let drained = serving().find(|(_, e)| e.answers() && e.intake == Intake::Draining);
+        match (drained, serving().next()) {
+            (_, None) => Err(Why::NoEndpoint { tier: tier.clone() }),
+            (Some((_, e)), _) => Err(Why::Draining { endpoint: CleanText::from(e.config.short()) }),
+            (None, Some((_, e))) => Err(Why::Down {
                 tier: tier.clone(),
                 endpoint: CleanText::from(e.config.short()),
                 probe_in: e.probe_at.map(|at| at.since(now).0.div_ceil(1_000_000)),
@@ -384,8 +429,11 @@ impl State {
     /// Why the free slots of an endpoint have nothing to do; none when it has no free slot.
     pub fn idle_why(&self, endpoint: EndpointIx, now: Micros) -> Option<IdleWhy> {
         let e = self.endpoint(endpoint);
-        if !e.is_usable() {
+        if !e.answers() {
             return Some(IdleWhy::Down);
+        }
+        if e.intake == Intake::Draining {
+            return Some(IdleWhy::Draining);
         }
         if self.pool(e.pool).free() == 0 {
             return None;
@@ -411,8 +459,10 @@ impl State {
         Some(why)
     }
 
-    /// Whether no endpoint of a tier answers (one that is loading will).
+    /// Whether no endpoint of a tier answers (one that is loading will). One that the operator lets run empty answers: that
+    /// is for a while, and no reason to give its tasks to the lesser model of the fallback tier; they say what they wait
+    /// for, and `Place` sends one elsewhere.
     pub fn tier_is_down(&self, tier: &TierName) -> bool {
-        !self.endpoints.iter().any(|e| e.serves(tier) && (e.is_usable() || e.health == Health::Loading))
+        !self.endpoints.iter().any(|e| e.serves(tier) && (e.answers() || e.health == Health::Loading))
     }
 }

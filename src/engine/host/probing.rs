@@ -8,11 +8,13 @@
 //! - a request without a byte waits in the server's queue only while all slots are busy: with a slot seen free, it is in
 //!   work too and its first byte on the way;
 //! - slots whose turns are over and that drain are ours still;
-//! - only what two looks in a row found is told, the smaller figure of both. What is less than before is told at once.
+//! - more than before is told only when a second look, [`AGAIN`] after the first, finds it too: the smaller figure of
+//!   both. What is less than before is told at once.
 //!
-//! Invariant: at most one probe of an endpoint is under way.
+//! Invariant: at most one probe of an endpoint is under way, the wait for its second look included.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -20,6 +22,10 @@ use crate::domain::fleet::Endpoint;
 use crate::domain::orchestrator::{Input, Look, ProbeReport};
 use crate::domain::protocol::EndpointName;
 use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
+
+/// The time to a second look: a server that is asked for its slots more often notices closed connections late
+/// (`providers/drain`).
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// This session's requests at a server and model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +55,25 @@ impl Ours {
     }
 }
 
+/// What became of a probe.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It came back.
+    Back(Looked),
+    /// Its second look is due.
+    Due(Endpoint),
+}
+
+impl Step {
+    /// Whose probe it is.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Back(looked) => &looked.endpoint,
+            Self::Due(endpoint) => endpoint,
+        }
+    }
+}
+
 /// A probe that came back.
 #[derive(Debug)]
 pub(super) struct Looked {
@@ -57,27 +82,34 @@ pub(super) struct Looked {
     found: Report,
 }
 
-impl Looked {
-    /// Whose probe it is.
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
+/// What is known of other people's slots at an endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+struct Others {
+    /// As told last.
+    told: u32,
+    /// What a first look found, while the second is awaited.
+    first: Option<u32>,
 }
 
 /// The probes.
 #[derive(Debug, Default)]
 pub(super) struct Probing {
-    tasks: JoinSet<Looked>,
+    tasks: JoinSet<Step>,
     under_way: BTreeMap<EndpointName, AbortHandle>,
-    /// What the last look at its slots found beyond ours.
-    beyond: BTreeMap<EndpointName, u32>,
+    /// Those whose slots are to be looked at when the probe under way is back.
+    next: BTreeSet<EndpointName>,
+    others: BTreeMap<EndpointName, Others>,
 }
 
 impl Probing {
-    /// Begins a probe, unless one of this endpoint is under way.
+    /// Begins a probe. While one of this endpoint is under way a light one is not needed, and a look at its slots comes
+    /// after it.
     pub(super) fn begin(&mut self, client: &Client, endpoint: &Endpoint, look: Look, before: Ours) {
         // One that broke off is finished too.
         if self.under_way.get(&endpoint.name).is_some_and(|task| !task.is_finished()) {
+            if look == Look::Slots {
+                self.next.insert(endpoint.name.clone());
+            }
             return;
         }
         let depth = match look {
@@ -88,27 +120,52 @@ impl Probing {
         let (client, endpoint, name) = (client.clone(), endpoint.clone(), endpoint.name.clone());
         let task = self.tasks.spawn(async move {
             let found = probe(&client, &endpoint, depth, traffic).await;
-            Looked { endpoint, before, found }
+            Step::Back(Looked { endpoint, before, found })
         });
         self.under_way.insert(name, task);
     }
 
-    /// The next probe that came back; never comes while none is under way. May be dropped while it waits.
-    pub(super) async fn next(&mut self) -> Looked {
+    /// The next step of any probe; never comes while none is under way. May be dropped while it waits.
+    pub(super) async fn next(&mut self) -> Step {
         loop {
             match self.tasks.join_next().await {
-                Some(Ok(looked)) => return looked,
+                Some(Ok(step)) => return step,
                 Some(Err(error)) => tracing::error!(%error, "a probe broke off"),
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// What a probe found, for the orchestrator; `after` is what is ours now.
-    pub(super) fn told(&mut self, looked: Looked, after: Ours) -> Input {
-        let Looked { endpoint, before, found } = looked;
-        let beyond = found.busy.map(|busy| before.larger(after).beyond(busy, found.slots));
-        let others = beyond.map(|now| now.min(self.beyond.insert(endpoint.name.clone(), now).unwrap_or(0)));
+    /// Takes a step, `ours` being what this session has there now: says what a probe found, or goes on with it.
+    pub(super) fn step(&mut self, client: &Client, step: Step, ours: Ours) -> Option<Input> {
+        let Looked { endpoint, before, found } = match step {
+            Step::Back(looked) => looked,
+            Step::Due(endpoint) => {
+                self.begin(client, &endpoint, Look::Slots, ours);
+                return None;
+            }
+        };
+        let again = self.next.remove(&endpoint.name);
+        let others = self.others.entry(endpoint.name.clone()).or_default();
+        let beyond = found.busy.map(|busy| before.larger(ours).beyond(busy, found.slots));
+        match (beyond, others.first.take()) {
+            (Some(now), None) if now > others.told => {
+                others.first = Some(now);
+                let name = endpoint.name.clone();
+                let task = self.tasks.spawn(async move {
+                    tokio::time::sleep(AGAIN).await;
+                    Step::Due(endpoint)
+                });
+                self.under_way.insert(name, task);
+                return None;
+            }
+            (Some(now), first) => others.told = first.map_or(now, |first| first.min(now)),
+            (None, _) => {}
+        }
+        let told = others.told;
+        if again && beyond.is_none() {
+            self.begin(client, &endpoint, Look::Slots, ours);
+        }
         let report = ProbeReport {
             health: found.health,
             slots: found.slots,
@@ -116,12 +173,12 @@ impl Probing {
             level: found.level,
             resident: found.resident,
             server: found.server,
-            others,
+            others: beyond.map(|_| told),
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
         };
-        Input::Probed { endpoint: endpoint.name, report }
+        Some(Input::Probed { endpoint: endpoint.name, report })
     }
 }
 
@@ -170,13 +227,6 @@ mod tests {
         Looked { endpoint, before, found }
     }
 
-    fn others(input: Input) -> Option<u32> {
-        match input {
-            Input::Probed { report, .. } => report.others,
-            other => panic!("{other:?}"),
-        }
-    }
-
     #[test]
     fn what_is_busy_and_can_t_be_ours_is_others() {
         let cases = [
@@ -197,19 +247,62 @@ mod tests {
         assert_eq!(ours(2, 1, 0).beyond(3, None), 2, "without a count none is known to be free");
     }
 
-    #[test]
-    fn others_are_told_by_two_looks_in_a_row_and_gone_by_one() {
+    #[tokio::test(start_paused = true)]
+    async fn more_others_are_told_by_a_second_look_and_fewer_by_the_first() {
+        // The first one in a process chooses the TLS implementation; a second choice is refused, which is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new().unwrap();
         let mut probing = Probing::default();
-        let mut told = |busy, before, after| others(probing.told(look(busy, 4, before), after));
         let quiet = ours(0, 0, 0);
-        assert_eq!(told(Some(2), quiet, quiet), Some(0), "one look may be a moment between two");
-        assert_eq!(told(Some(3), quiet, quiet), Some(2));
-        assert_eq!(told(None, quiet, quiet), None, "a light probe says nothing of it");
-        assert_eq!(told(Some(3), quiet, quiet), Some(3));
+        let mut told = |busy, before, after| match probing.step(&client, Step::Back(look(busy, 4, before)), after) {
+            Some(Input::Probed { report, .. }) => Some(report.others),
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        };
+        assert_eq!(told(Some(0), quiet, quiet), Some(Some(0)));
+        assert_eq!(told(Some(3), quiet, quiet), None, "one look may be a moment between two clocks");
+        assert_eq!(told(Some(2), quiet, quiet), Some(Some(2)), "the second");
+        assert_eq!(told(None, quiet, quiet), Some(None), "a light probe says nothing of it");
+        assert_eq!(told(Some(1), quiet, quiet), Some(Some(1)), "fewer need no second look");
+        assert_eq!(told(Some(2), quiet, quiet), None);
+        assert_eq!(told(Some(0), quiet, quiet), Some(Some(0)), "it was a moment");
         // A request that began, or ended, while the server was asked.
-        assert_eq!(told(Some(4), quiet, ours(1, 1, 0)), Some(3));
-        assert_eq!(told(Some(4), ours(4, 4, 0), quiet), Some(0));
-        assert_eq!(told(Some(1), quiet, quiet), Some(0));
-        assert_eq!(told(Some(1), quiet, quiet), Some(1));
+        assert_eq!(told(Some(1), quiet, ours(1, 1, 0)), Some(Some(0)));
+        assert_eq!(told(Some(4), ours(4, 4, 0), quiet), Some(Some(0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_second_look_is_due_after_its_time_and_nothing_looks_between() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new().unwrap();
+        let mut probing = Probing::default();
+        let looked = look(Some(2), 4, Ours::default());
+        let endpoint = looked.endpoint.clone();
+        assert_eq!(probing.step(&client, Step::Back(looked), Ours::default()), None);
+        probing.begin(&client, &endpoint, Look::Light, Ours::default());
+        assert_eq!(probing.tasks.len(), 1);
+        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
+        assert_eq!(probing.tasks.len(), 1);
+        let begun = tokio::time::Instant::now();
+        let step = probing.next().await;
+        assert!(matches!(&step, Step::Due(e) if e.name == endpoint.name));
+        assert_eq!(begun.elapsed(), AGAIN);
+        assert_eq!(probing.step(&client, step, Ours::default()), None);
+        assert_eq!(probing.tasks.len(), 1, "the second look is under way");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_asked_for_during_a_light_probe_are_looked_at_after_it() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::new().unwrap();
+        let mut probing = Probing::default();
+        let looked = look(None, 4, Ours::default());
+        let endpoint = looked.endpoint.clone();
+        probing.begin(&client, &endpoint, Look::Light, Ours::default());
+        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
+        probing.tasks.abort_all();
+        while probing.tasks.join_next().await.is_some() {}
+        assert!(probing.step(&client, Step::Back(looked), Ours::default()).is_some());
+        assert_eq!(probing.tasks.len(), 1, "the look at its slots");
     }
 }

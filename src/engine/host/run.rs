@@ -174,9 +174,9 @@ impl Host {
                     batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
-                looked = self.probing.next() => {
-                    let ours = self.ours(orchestrator.state(), &looked.endpoint().pool());
-                    batch.push(self.probing.told(looked, ours));
+                step = self.probing.next() => {
+                    let ours = self.ours(orchestrator.state(), &step.endpoint().pool());
+                    batch.extend(self.probing.step(&self.client, step, ours));
                 }
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
                 reading = watch.answer() => {

@@ -1,6 +1,6 @@
 //! Directives: words in a request that tell the simulator exactly what to do, for tests and benches.
 //!
-//! `[sim tokens=200]`, `[sim ms=7.5]`, `[sim thinking=50]`, `[sim fail=cut]`, `[sim fail-first=2]`, `[sim text=…]`,
+//! `[sim tokens=200]`, `[sim ms=7.5]`, `[sim ms=900 read=100]`, `[sim thinking=50]`, `[sim fail=cut]`, `[sim fail-first=2]`, `[sim text=…]`,
 //! several in one bracket (`[sim ms=7 tokens=12]`; `text=` takes the rest of the bracket). They may stand in any
 //! message; where two name the same thing the later one counts, so that a task's own word goes before its goal's.
 //! `[sim die=12s back=20s at=qwen]`: that long after the request came into work the endpoint `qwen` dies, and returns
@@ -21,6 +21,8 @@ pub(super) struct Directives {
     pub(super) tokens: Option<u32>,
     /// The slot is taken for exactly this many milliseconds, whatever the speed; longer while the endpoint is slow.
     pub(super) ms: Option<f64>,
+    /// Of those milliseconds so many go by before the first token's turn comes: the prompt is read.
+    pub(super) read: Option<f64>,
     /// Exactly this many tokens of thinking.
     pub(super) thinking: Option<u32>,
     /// The request fails this way.
@@ -66,7 +68,8 @@ impl Directives {
             let Some((name, value)) = words[..end].split_once('=') else { return };
             match name {
                 "tokens" => self.tokens = value.parse().ok().or(self.tokens),
-                "ms" => self.ms = value.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0).or(self.ms),
+                "ms" => self.ms = milliseconds(value).or(self.ms),
+                "read" => self.read = milliseconds(value).or(self.read),
                 "thinking" => self.thinking = value.parse().ok().or(self.thinking),
                 "fail" => self.fail = Failure::from_word(value).or(self.fail),
                 "die" => self.die = duration("die", value).ok().or(self.die),
@@ -93,6 +96,10 @@ impl Directives {
     }
 }
 
+fn milliseconds(value: &str) -> Option<f64> {
+    value.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +113,8 @@ mod tests {
         d.read("[sim thinking=5 text=yes, and = more]");
         assert_eq!(d.thinking, Some(5));
         assert_eq!(d.text.as_deref(), Some("yes, and = more"));
+        d.read("[sim ms=900 read=100]");
+        assert_eq!((d.ms, d.read), (Some(900.0), Some(100.0)));
         d.read("[sim die=12s back=500ms at=qwen]");
         assert_eq!((d.die, d.back), (Some(Duration::from_secs(12)), Some(Duration::from_millis(500))));
         assert_eq!(d.at.as_deref(), Some("qwen"));

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// What goes wrong at an endpoint, and how often. The default: nothing.
 ///
-/// Written as `error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,slowdown=5s:4:30s,
-/// others=2@10s-40s,plan=prose`.
+/// Written as `error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,reads=1,
+/// slowdown=5s:4:30s,others=2@10s-40s,plan=prose`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     /// Share of requests that end with the server's own error: half before the first byte, half in the stream.
@@ -32,6 +32,8 @@ pub struct Faults {
     pub back_after: Option<Duration>,
     /// Slots it says it has, whatever it serves; none: it tells the truth.
     pub claims: Option<u32>,
+    /// How many prompts it reads at once; the next slot granted waits for its turn without a byte. None: one a slot.
+    pub reads: Option<u32>,
     /// When its tokens come slower.
     pub slowdown: Option<Slowdown>,
     /// Slots that another client takes.
@@ -98,8 +100,10 @@ impl PlanAnswer {
 }
 
 /// The faults there are.
-const KNOWN: [&str; 12] =
-    ["error", "stall", "cut", "garbage", "slow", "overload", "die", "back", "claims", "slowdown", "others", "plan"];
+const KNOWN: [&str; 13] = [
+    "error", "stall", "cut", "garbage", "slow", "overload", "die", "back", "claims", "reads", "slowdown", "others",
+    "plan",
+];
 
 /// What is wrong with a line of faults.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -192,7 +196,12 @@ impl FromStr for Faults {
                 }
                 "die" => faults.die_after = Some(duration("die", value)?),
                 "back" => faults.back_after = Some(duration("back", value)?),
-                "claims" => faults.claims = Some(claims(value)?),
+                "claims" => {
+                    faults.claims = Some(some("claims", value, "a whole number of slots above 0, as in claims=4")?)
+                }
+                "reads" => {
+                    faults.reads = Some(some("reads", value, "a whole number of prompts above 0, as in reads=1")?)
+                }
                 "slowdown" => faults.slowdown = Some(slowdown(value)?),
                 "others" => faults.others = Some(others(value)?),
                 "plan" => faults.plan = plan(value)?,
@@ -229,6 +238,7 @@ impl fmt::Display for Faults {
         parts.extend(self.die_after.map(|d| format!("die={}ms", d.as_millis())));
         parts.extend(self.back_after.map(|d| format!("back={}ms", d.as_millis())));
         parts.extend(self.claims.map(|n| format!("claims={n}")));
+        parts.extend(self.reads.map(|n| format!("reads={n}")));
         parts.extend(self.slowdown.map(|s| {
             let until = s.until.map(|d| format!(":{}ms", d.as_millis())).unwrap_or_default();
             format!("slowdown={}ms:{}{until}", s.from.as_millis(), s.factor)
@@ -270,11 +280,10 @@ pub(super) fn duration(name: &'static str, value: &str) -> Result<Duration, Faul
     if (0.0..=86_400.0).contains(&(amount * scale)) { Ok(Duration::from_secs_f64(amount * scale)) } else { Err(bad()) }
 }
 
-fn claims(value: &str) -> Result<u32, FaultError> {
-    let expected = "a whole number of slots above 0, as in claims=4";
-    match value.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err(FaultError::Value { name: "claims", value: value.into(), expected }),
+fn some(name: &'static str, value: &str, expected: &'static str) -> Result<u32, FaultError> {
+    match number(name, value, expected)? {
+        0 => Err(FaultError::Value { name, value: value.into(), expected }),
+        n => Ok(n),
     }
 }
 
@@ -317,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_full_line_parses_and_prints_back() {
-        let line = "error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,\
+        let line = "error=0.1,stall=0.05,cut=0.1,garbage=0.02,slow=500,overload=3,die=20s,back=10s,claims=4,reads=1,\
                     slowdown=5s:2.5:1m,others=2@500ms-40s,plan=half-json";
         let faults: Faults = line.parse().expect("parses");
         assert_eq!(faults.error_rate, 0.1);
@@ -327,7 +336,7 @@ mod tests {
         assert_eq!(faults.returns_at(), Some(Duration::from_secs(30)));
         assert_eq!(faults.plan, PlanAnswer::HalfJson);
         let seconds = Duration::from_secs;
-        assert_eq!(faults.claims, Some(4));
+        assert_eq!((faults.claims, faults.reads), (Some(4), Some(1)));
         let slowdown = Slowdown { from: seconds(5), factor: 2.5, until: Some(seconds(60)) };
         assert_eq!(faults.slowdown, Some(slowdown));
         assert_eq!(faults.others, Some(Others { slots: 2, from: Duration::from_millis(500), until: seconds(40) }));
@@ -355,10 +364,11 @@ mod tests {
             ("error", "fault `error` has no value; write NAME=VALUE, as in error=0.1"),
             (
                 "eror=1",
-                "unknown fault `eror`; known: error, stall, cut, garbage, slow, overload, die, back, claims, slowdown, \
-                 others, plan",
+                "unknown fault `eror`; known: error, stall, cut, garbage, slow, overload, die, back, claims, reads, \
+                 slowdown, others, plan",
             ),
             ("claims=0", "fault claims=0: expected a whole number of slots above 0, as in claims=4"),
+            ("reads=no", "fault reads=no: expected a whole number of prompts above 0, as in reads=1"),
             ("error=10%", "fault error=10%: expected a share from 0 to 1, as in 0.1"),
             ("error=1.5", "fault error=1.5: expected a share from 0 to 1, as in 0.1"),
             ("cut=0.1,cut=0.2", "fault `cut` is given twice; keep one"),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::alarm::{self, Alarm};
 use super::ask::{Ask, Delivery};
@@ -34,6 +35,8 @@ struct Reply {
     script: Script,
     wire: Wire,
     permit: Option<Permit>,
+    /// The right to read a prompt, until it is read.
+    reading: Option<OwnedSemaphorePermit>,
     arrived: Instant,
     start: Instant,
     prompt_end: Instant,
@@ -85,8 +88,14 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     }
     let load = if form_is_ollama(form) { state.load() } else { Duration::ZERO };
     let slow = Duration::from_millis(endpoint.faults.slow_first_byte_ms);
-    let start = permit.granted() + load + slow;
-    if start > permit.granted() {
+    let reading = match &state.reading {
+        // It is never closed.
+        Some(turns) => Arc::clone(turns).acquire_owned().await.ok(),
+        None => None,
+    };
+    let begun = if reading.is_some() { Instant::now() } else { permit.granted() };
+    let start = begun + load + slow;
+    if start > begun {
         state.alarm.until(start).await;
     }
     if matches!(script.failure, Some((Failure::Error, _))) {
@@ -115,6 +124,7 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
         script,
         wire,
         permit: Some(permit),
+        reading,
         arrived,
         start,
         prompt_end,
@@ -140,9 +150,18 @@ impl Reply {
         self.state.pace.done(self.start, work)
     }
 
-    async fn stream(self) -> Response {
+    /// Waits until the prompt is read, where others wait for that.
+    async fn read(&mut self) {
+        if self.reading.is_some() {
+            self.alarm.until(self.prompt_end).await;
+            self.reading = None;
+        }
+    }
+
+    async fn stream(mut self) -> Response {
         let form = self.wire.form();
         if form_is_ollama(form) {
+            self.read().await;
             // Ollama's headers come with its first line.
             let at = if self.script.tokens() == 0 { self.script.end() } else { self.script.due(0) };
             self.alarm.until(self.when(at)).await;
@@ -156,6 +175,7 @@ impl Reply {
 
     async fn whole(mut self) -> Response {
         let form = self.wire.form();
+        self.read().await;
         if let Some((failure, at)) = self.script.failure.filter(|(failure, _)| *failure != Failure::Empty) {
             self.alarm.until(self.when(self.script.due(at))).await;
             if failure == Failure::Stall {
@@ -273,6 +293,7 @@ impl Reply {
             }
         }
         if now >= self.prompt_end {
+            self.reading = None;
             return None;
         }
         let every = self.wire.ask().ping.unwrap_or(PING_SECONDS);

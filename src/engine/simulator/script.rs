@@ -127,7 +127,10 @@ impl Script {
         // Real servers are not equally fast twice; a timed request is.
         let pace = endpoint.tokens_per_second.max(0.01) * Dice::new(key ^ 1).between(0.95, 1.05) * speed;
         let (prompt_seconds, seconds) = match directives.ms {
-            Some(ms) => (0.0, ms / 1e3),
+            Some(ms) => {
+                let read = directives.read.unwrap_or(0.0).min(ms);
+                (read / 1e3, (ms - read) / 1e3)
+            }
             None => (
                 f64::from(prompt_tokens) / endpoint.prompt_tokens_per_second.max(0.01) / speed,
                 f64::from(tokens) / pace,
@@ -305,6 +308,8 @@ mod tests {
         assert_eq!((s.answer.len(), s.thinking.len()), (200, 50));
         assert_eq!(s.end(), Duration::from_micros(7_500));
         assert_eq!(s.due(249), s.end());
+        let s = script("Do it [sim tokens=4 ms=900 read=100]", 1, 0);
+        assert_eq!((s.due(0), s.end()), (Duration::from_millis(300), Duration::from_millis(900)));
         assert_eq!(script("[sim text=exactly this]", 1, 0).answer.text(), "exactly this");
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::serve::ListenerExt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::alarm::Alarm;
 use super::config::SimEndpoint;
@@ -64,6 +64,8 @@ pub(super) struct EndpointState {
     pub(super) speed: f64,
     /// How fast it works over time.
     pub(super) pace: Pace,
+    /// Permits to read a prompt; none: whoever has a slot reads.
+    pub(super) reading: Option<Arc<Semaphore>>,
     /// Its slots and counts.
     pub(super) slots: Arc<Slots>,
     /// Fine waits.
@@ -94,6 +96,7 @@ impl EndpointState {
     ) -> Self {
         Self {
             pace: Pace::new(&config.faults, born),
+            reading: config.faults.reads.map(|n| Arc::new(Semaphore::new(n as usize))),
             slots: Arc::new(Slots::new(config.name.as_str(), config.slots, born)),
             config,
             address,

@@ -440,3 +440,36 @@ async fn another_client_ends_with_the_endpoint_and_comes_back_with_it() {
     settled(2, 3).await;
     assert_eq!((simulator.stats()[0].requests, simulator.stats()[0].cancelled), (0, 0));
 }
+
+#[tokio::test]
+async fn prompts_are_read_in_turn_where_an_endpoint_reads_one_at_once() {
+    for protocol in [Protocol::LlamaCpp, Protocol::Ollama] {
+        let (simulator, url) = one(protocol, |e| {
+            e.faults = "reads=1".parse().expect("faults");
+            e.prompt_tokens_per_second = 100.0;
+            e.tokens_per_second = 10.0;
+        })
+        .await;
+        let path = if protocol == Protocol::Ollama { "api/chat" } else { "v1/chat/completions" };
+        let begun = std::time::Instant::now();
+        // Each prompt takes more than 0.1 s to read; the answers, of 1 s, are made side by side.
+        let tasks = [0, 1].map(|n| {
+            let (url, words) = (format!("{url}/{path}"), "word ".repeat(10));
+            tokio::spawn(async move {
+                let mut stream = post(&url, &chat(&format!("{n} {words} [sim tokens=10]"))).await.bytes_stream();
+                stream.next().await.expect("a first piece").expect("whole");
+                let first = std::time::Instant::now();
+                while stream.next().await.is_some() {}
+                first
+            })
+        });
+        let mut firsts = Vec::new();
+        for task in tasks {
+            firsts.push(task.await.expect("runs"));
+        }
+        firsts.sort();
+        assert!(firsts[1] - firsts[0] >= Duration::from_millis(90), "{protocol:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(1_100));
+        assert_eq!((simulator.stats()[0].max_busy, simulator.stats()[0].max_queued), (2, 0));
+    }
+}

@@ -297,8 +297,8 @@ pub(crate) struct SimArgs {
     /// Of its requests, shares from 0 to 1: error=, stall=, cut=, garbage=. Before a first byte, milliseconds: slow=.
     /// More waiting requests than that are refused: overload=. Times count from the start, divided by --speed: die=20s
     /// and back=10s after it; slowdown=5s:4 or 5s:4:30s, four times slower from 5 s on, until 30 s; others=2@10s-40s,
-    /// another client in two of its slots. What it says it has, whatever it serves: claims=8 slots. How it plans:
-    /// plan=prose, half-json, unknown-agent, cycle, forty-tasks.
+    /// another client in two of its slots. What it says it has, whatever it serves: claims=8 slots. Prompts
+    /// read at once: reads=1. How it plans: plan=prose, half-json, unknown-agent, cycle, forty-tasks.
     #[arg(long, value_name = "ENDPOINT:FAULTS")]
     pub(crate) faults: Vec<String>,
     /// The first port; the endpoints take it and those after it. Any free ones when absent.

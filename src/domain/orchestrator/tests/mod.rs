@@ -1,12 +1,14 @@
 //! Tests of decisions, in virtual time against a fleet of this file's own.
 
 mod by_hand;
+mod capacity;
 mod commands;
 mod control;
 mod edits;
 mod faults;
 mod memory;
 mod properties;
+mod queueing;
 mod schedule;
 mod servers;
 mod talk;

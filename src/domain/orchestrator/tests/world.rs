@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
+use super::queueing::Server;
 use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
 use crate::domain::orchestrator::{
-    Decision, Effect, Input, Orchestrator, ProbeReport, Reopening, StartTurn, WantAnswer,
+    Decision, Effect, Input, Look, Orchestrator, ProbeReport, Reopening, StartTurn, WantAnswer,
 };
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
@@ -80,9 +81,15 @@ type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 /// What comes when.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    /// A server reads its prompt.
+    Read(TurnId),
+    /// Its first token comes.
+    First(TurnId),
     Ended(TurnId),
     Freed(TurnId),
     Wake,
+    /// A server may have room for the next in its queue.
+    Room(String),
 }
 
 pub(super) struct World {
@@ -102,6 +109,12 @@ pub(super) struct World {
     pub down: Vec<String>,
     /// Endpoints whose model loads.
     pub loading: Vec<String>,
+    /// Servers that take their time; endpoints without one begin whatever they are sent at once.
+    pub servers: BTreeMap<String, Server>,
+    /// When their turns were sent and began to be answered.
+    spans: BTreeMap<TurnId, (Micros, Option<Micros>)>,
+    /// Looks at who else uses a server: when, and whose.
+    pub looks: Vec<(Micros, String)>,
     /// Slots that endpoints report.
     pub reported: BTreeMap<String, u32>,
     /// The records applied one by one, so that what holds at each of them can be looked at.
@@ -140,6 +153,9 @@ impl World {
             plan_answer: String::new(),
             down: Vec::new(),
             loading: Vec::new(),
+            servers: BTreeMap::new(),
+            spans: BTreeMap::new(),
+            looks: Vec::new(),
             reported: BTreeMap::new(),
             fold: State::default(),
             queue: BinaryHeap::new(),
@@ -227,6 +243,18 @@ impl World {
         for effect in decision.effects {
             match effect {
                 Effect::TurnAway { .. } => {}
+                Effect::StartTurn(start) if self.servers.contains_key(start.endpoint.as_str()) => {
+                    assert!(self.live.insert(start.turn, *start.clone()).is_none());
+                    *self.sent.entry(start.task.to_string()).or_default() += 1;
+                    self.spans.insert(start.turn, (self.now, None));
+                    let name = start.endpoint.to_string();
+                    if self.down.contains(&name) {
+                        self.push(self.now.plus(Micros(1_000)), Due::Ended(start.turn));
+                    } else if let Some(server) = self.servers.get_mut(&name) {
+                        server.queue.push_back(start.turn);
+                        self.serve(&name);
+                    }
+                }
                 Effect::StartTurn(start) => {
                     let at = self.now.plus(Micros((self.duration)(&start)));
                     assert!(self.live.insert(start.turn, *start.clone()).is_none());
@@ -234,10 +262,15 @@ impl World {
                     self.push(at, Due::Ended(start.turn));
                 }
                 Effect::StopTurn(turn) => {
-                    self.live.remove(&turn);
+                    if let Some(start) = self.live.remove(&turn)
+                        && let Some(server) = self.servers.get_mut(start.endpoint.as_str())
+                    {
+                        server.drop_turn(turn);
+                        self.push(self.now.plus(Micros(1_000)), Due::Room(start.endpoint.to_string()));
+                    }
                     self.push(self.now.plus(Micros(60_000)), Due::Freed(turn));
                 }
-                Effect::Probe(endpoint, _) => {
+                Effect::Probe(endpoint, look) => {
                     let down = self.down.iter().any(|d| *d == endpoint.as_str());
                     let health = if down {
                         Health::Down { reason: CleanText::from("refused") }
@@ -247,7 +280,11 @@ impl World {
                         Health::Up
                     };
                     let slots = self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up);
-                    let report = ProbeReport { slots, ..ProbeReport::of(health) };
+                    let mut report = ProbeReport { slots, ..ProbeReport::of(health) };
+                    if look == Look::Slots {
+                        self.looks.push((self.now, endpoint.to_string()));
+                        report.others = self.servers.get(endpoint.as_str()).map(|s| (s.others)(self.now));
+                    }
                     let decision = self.orchestrator.handle(self.now, Input::Probed { endpoint, report });
                     self.take(decision);
                 }
@@ -266,8 +303,30 @@ impl World {
         match due {
             Due::Wake => self.input(Input::Wake),
             Due::Freed(turn) => self.input(Input::SlotFreed { turn }),
+            Due::Room(name) => self.serve(&name),
+            Due::Read(turn) if self.live.contains_key(&turn) => {
+                self.input(Input::Progress { turn, processed: 1, total: 2 });
+            }
+            Due::First(turn) if self.live.contains_key(&turn) => {
+                if let Some((_, first)) = self.spans.get_mut(&turn) {
+                    *first = Some(self.now);
+                }
+                self.input(Input::Output { turn, channel: Channel::Answer, text: "…".into(), tokens: 1 });
+            }
+            Due::Read(_) | Due::First(_) => {}
             Due::Ended(turn) => {
                 let Some(start) = self.live.remove(&turn) else { return true };
+                let mut usage = Usage::default();
+                if let Some(server) = self.servers.get_mut(start.endpoint.as_str()) {
+                    server.drop_turn(turn);
+                    // A millisecond later: an end is told before the next one begins.
+                    self.push(self.now.plus(Micros(1_000)), Due::Room(start.endpoint.to_string()));
+                }
+                if let Some((sent, Some(first))) = self.spans.remove(&turn) {
+                    usage.first_token_us = first.since(sent).0;
+                    usage.generation_us = self.now.since(first).0;
+                    usage.output_tokens = u64::from(start.max_tokens);
+                }
                 let tries = self.sent.get(&start.task.to_string()).copied().unwrap_or(0);
                 let planning = start.schema.is_some();
                 let dead = self.down.iter().any(|d| *d == start.endpoint.as_str());
@@ -296,7 +355,7 @@ impl World {
                 self.input(Input::TurnEnded {
                     turn,
                     end,
-                    usage: Usage::default(),
+                    usage,
                     slot: SlotAfter::Free,
                     prompt_digest: String::new(),
                     answer,
@@ -304,6 +363,58 @@ impl World {
             }
         }
         true
+    }
+
+    /// A server takes up what it has room for.
+    pub(super) fn serve(&mut self, name: &str) {
+        let now = self.now;
+        while let Some(server) = self.servers.get_mut(name)
+            && let Some(turn) = server.next(now)
+        {
+            let Some(start) = self.live.get(&turn).cloned() else { continue };
+            let sent = self.spans.get(&turn).map_or(now, |(sent, _)| *sent);
+            let course = server.course(now, sent, &start);
+            if let Some(read) = course.read {
+                self.push(read, Due::Read(turn));
+            }
+            self.push(course.first, Due::First(turn));
+            self.push(course.end, Due::Ended(turn));
+        }
+    }
+
+    /// Others begin or end to use a server at these times.
+    pub(super) fn room_at(&mut self, name: &str, times: &[u64]) {
+        for at in times {
+            self.push(Micros::from_secs(*at), Due::Room(name.to_owned()));
+        }
+    }
+
+    /// A server's process ends: what it works at is cut, and it does not answer.
+    pub(super) fn kill(&mut self, name: &str) {
+        self.down.push(name.to_owned());
+        let turns: Vec<TurnId> = self.live.values().filter(|s| s.endpoint.as_str() == name).map(|s| s.turn).collect();
+        for turn in turns {
+            self.live.remove(&turn);
+            if let Some(server) = self.servers.get_mut(name) {
+                server.drop_turn(turn);
+            }
+            self.input(Input::TurnEnded {
+                turn,
+                end: TurnEnd::Failed(failure(FailureKind::Cut, Remedy::RetryHere)),
+                usage: Usage::default(),
+                slot: SlotAfter::Free,
+                prompt_digest: String::new(),
+                answer: None,
+            });
+        }
+    }
+
+    /// Goes on until a time.
+    pub(super) fn run_until(&mut self, at: Micros) {
+        while self.queue.peek().is_some_and(|Reverse((due, ..))| *due <= at.0) {
+            self.step();
+        }
+        self.now = self.now.max(at);
     }
 
     /// Runs until nothing runs and no retry is waited for (probes of dead endpoints go on for ever), only an answer would

@@ -1,11 +1,14 @@
 //! What events change of endpoints, their slots, and goals' memory.
 
 use crate::domain::protocol::{
-    EndpointChanged, EndpointEdit, EndpointFound, EndpointName, Finding, GoalId, Health, Intake, LevelSupport, Micros,
-    ModelMoved, ModelVerb, Residence, SessionStarted,
+    EndpointChanged, EndpointEdit, EndpointFound, EndpointName, FailureKind, Finding, GoalId, Health, Intake,
+    LevelSupport, Micros, ModelMoved, ModelVerb, Remedy, Residence, ServerChanged, ServerStanding, SessionStarted,
+    TurnEnd, TurnEnded, TurnId,
 };
+use crate::domain::state::watch::{Left, Sign};
 use crate::domain::state::{
-    EndpointHistory, EndpointState, GoalMemory, Permit, PermitPhase, Pool, PoolIx, SpeedHistory, State, Trust,
+    Attempt, EndpointHistory, EndpointIx, EndpointState, GoalMemory, Pace, Permit, PermitPhase, Pool, PoolIx,
+    SpeedHistory, State, Trust, Watch,
 };
 
 impl State {
@@ -20,7 +23,13 @@ impl State {
             let pool = match self.pools.iter().position(|p| p.key == key) {
                 Some(i) => i,
                 None => {
-                    self.pools.push(Pool { key, permits: Vec::new(), ceiling: 0, measured: None });
+                    self.pools.push(Pool {
+                        key,
+                        permits: Vec::new(),
+                        ceiling: 0,
+                        measured: None,
+                        watch: Watch::default(),
+                    });
                     self.pools.len() - 1
                 }
             };
@@ -37,6 +46,7 @@ impl State {
                 since: Micros(0),
                 failures: 0,
                 slot_speed: 0.0,
+                pace: Pace::default(),
                 first_token: 0.0,
                 completed: 0,
                 errors: 0,
@@ -50,6 +60,7 @@ impl State {
                 residence: None,
                 intake: Intake::Open,
                 trust: Trust::Whole,
+                rests: 0,
             });
         }
         for pool in 0..self.pools.len() {
@@ -64,9 +75,11 @@ impl State {
         // A server that says it has none is not believed: nothing would ever start there.
         let reported = members().filter_map(|e| e.reported_slots).filter(|n| *n > 0).min().unwrap_or(u32::MAX);
         let others = members().map(|e| e.others).max().unwrap_or(0);
-        let tried = members().any(|e| e.trust == Trust::Trial);
+        // One that does not answer is not tried; others of its pool may have the slots.
+        let tried = members().any(|e| e.trust == Trust::Trial && e.answers());
         let pool = &mut self.pools[ix.0 as usize];
-        let serves = configured.min(reported).min(pool.measured.unwrap_or(u32::MAX));
+        let measured = pool.measured.map_or(u32::MAX, |m| m.saturating_add(pool.watch.extra()));
+        let serves = configured.min(reported).min(measured);
         let left = serves.saturating_sub(others).max(1).min(serves);
         let ceiling = if tried { left.min(1) } else { left };
         pool.ceiling = ceiling;
@@ -93,9 +106,71 @@ impl State {
     pub(super) fn endpoint_changed(&mut self, at: Micros, changed: &EndpointChanged) {
         let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
         let endpoint = &mut self.endpoints[ix.0 as usize];
+        let (was, since, others) = (endpoint.answers(), endpoint.since, endpoint.others);
         endpoint.learn(at, changed);
-        let pool = endpoint.pool;
+        let (pool, is) = (endpoint.pool, endpoint.answers());
+        let watch = &mut self.pools[pool.0 as usize].watch;
+        if (others == 0) != (changed.others == 0) {
+            watch.doubt();
+        }
+        if is && !was {
+            watch.came_back();
+            // It worked all the time; only the probe did not come through.
+            let heard =
+                |a: &Attempt| a.endpoint == ix && a.turn().is_some_and(|t| t.ended.is_none() && t.heard_at > since);
+            if self.running().any(heard) {
+                self.proves_itself(pool);
+            }
+        }
         self.resize_pool(pool);
+    }
+
+    /// A request of a pool gave a sign of work: those of its endpoints that were away are trusted again. One whose
+    /// requests failed has to serve one to its end.
+    pub(super) fn proves_itself(&mut self, pool: PoolIx) {
+        let mut changed = false;
+        for e in self.endpoints.iter_mut().filter(|e| e.pool == pool && e.trust == Trust::Trial) {
+            if e.rests == 0 && e.answers() {
+                e.trust = Trust::Whole;
+                changed = true;
+            }
+        }
+        if changed {
+            self.resize_pool(pool);
+        }
+    }
+
+    /// A server that was started for the session, and did not end by itself since, is as good as on its first start.
+    pub(super) fn server_changed(&mut self, changed: &ServerChanged) {
+        if changed.standing != ServerStanding::Ready || changed.restarts > 0 {
+            return;
+        }
+        let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
+        let e = &mut self.endpoints[ix.0 as usize];
+        if e.rests == 0 {
+            e.trust = Trust::Whole;
+            let pool = e.pool;
+            self.resize_pool(pool);
+        }
+    }
+
+    /// A turn gave its first sign of work, or the first of its answer.
+    pub(super) fn turn_begins(&mut self, at: Micros, turn: TurnId, sign: Sign) {
+        let Some(endpoint) = self.attempt(turn.attempt).map(|a| a.endpoint) else { return };
+        let ix = self.endpoint(endpoint).pool;
+        self.watched(ix, |watch, believed| watch.begins(at, turn, sign, believed));
+        self.proves_itself(ix);
+    }
+
+    /// Something was seen of a pool's server; its ceiling follows.
+    pub(super) fn watched<T>(&mut self, ix: PoolIx, see: impl FnOnce(&mut Watch, Option<u32>) -> T) -> T {
+        let pool = &mut self.pools[ix.0 as usize];
+        let (before, believed) = (pool.watch.extra(), pool.measured);
+        let seen = see(&mut pool.watch, believed);
+        if pool.watch.extra() != before {
+            self.resize_pool(ix);
+        }
+        seen
     }
 
     pub(super) fn with_endpoint(&mut self, name: &EndpointName, change: impl FnOnce(&mut EndpointState)) {
@@ -107,15 +182,76 @@ impl State {
     pub(super) fn found(&mut self, found: &EndpointFound) {
         let Some(ix) = self.find_endpoint(&found.endpoint) else { return };
         let endpoint = &mut self.endpoints[ix.0 as usize];
-        let pool = endpoint.pool;
+        let ix = endpoint.pool;
+        let pool = &mut self.pools[ix.0 as usize];
+        let believe = |pool: &mut Pool, serves: Option<u32>| {
+            pool.watch.believed(pool.measured, serves);
+            pool.measured = serves;
+        };
         match found.finding {
-            Finding::Serves { slots, .. } => self.pools[pool.0 as usize].measured = Some(slots.max(1)),
-            Finding::ServesAll => self.pools[pool.0 as usize].measured = None,
-            Finding::Failing { .. } => endpoint.trust = Trust::Trial,
-            Finding::Recovered => endpoint.trust = Trust::Whole,
-            Finding::Slowed { .. } | Finding::Quickened { .. } | Finding::Shared { .. } | Finding::Alone => {}
+            Finding::Serves { slots, .. } => believe(pool, Some(slots.max(1))),
+            Finding::ServesAll => believe(pool, None),
+            Finding::Failing { .. } => {
+                endpoint.trust = Trust::Trial;
+                endpoint.rests = endpoint.rests.saturating_add(1);
+            }
+            Finding::Recovered => (endpoint.trust, endpoint.rests) = (Trust::Whole, 0),
+            Finding::Slowed { usual, now } => {
+                endpoint.pace.told(Some(usual));
+                endpoint.slot_speed = now;
+            }
+            Finding::Quickened { now } => {
+                endpoint.pace.told(None);
+                endpoint.slot_speed = now;
+            }
+            Finding::Shared { .. } | Finding::Alone => {}
         }
-        self.resize_pool(pool);
+        self.resize_pool(ix);
+    }
+
+    /// A turn is over: what that says of its endpoint. `counted` of its `tokens` were heard while they came.
+    pub(super) fn served(&mut self, at: Micros, ix: EndpointIx, ended: &TurnEnded, counted: u64, tokens: u64) {
+        let pool = self.endpoint(ix).pool;
+        let left = match &ended.end {
+            TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => Left::Served,
+            TurnEnd::Failed(_) => Left::Failed,
+            TurnEnd::Cancelled => Left::Cancelled,
+        };
+        let beside = self.watched(pool, |watch, believed| watch.left(at, ended.turn, left, believed));
+        let e = &mut self.endpoints[ix.0 as usize];
+        let usage = &ended.usage;
+        e.prompt_tokens += usage.prompt_tokens;
+        e.cached_tokens += usage.cached_tokens;
+        let untold = u32::try_from(tokens.saturating_sub(counted)).unwrap_or(u32::MAX);
+        if let Some((second, tokens)) = e.tokens.hand_on() {
+            e.history.generated(second, tokens);
+        }
+        e.history.ended(at, untold, usage, &ended.end);
+        match &ended.end {
+            TurnEnd::Failed(failure) => {
+                e.errors += 1;
+                // A prompt too long for one endpoint is no fault of it.
+                if failure.remedy == Remedy::Elsewhere && failure.kind != FailureKind::Context {
+                    e.failures += 1;
+                }
+            }
+            TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
+                e.failures = 0;
+                if tokens > 1 && usage.generation_us > 0 {
+                    let speed = tokens as f32 / (usage.generation_us as f32 / 1e6);
+                    e.slot_speed = if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
+                    if tokens >= Pace::TOKENS {
+                        e.pace.learn(speed, beside.unwrap_or(1.0));
+                    }
+                }
+                if usage.first_token_us > 0 {
+                    let first = usage.first_token_us as f32 / 1e6;
+                    e.first_token = if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
+                }
+                self.proves_itself(pool);
+            }
+            TurnEnd::Cancelled => {}
+        }
     }
 
     pub(super) fn endpoint_edited(&mut self, name: &EndpointName, edit: &EndpointEdit) {

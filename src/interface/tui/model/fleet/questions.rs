@@ -106,5 +106,6 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
             Some(throttle) => format!("{throttle}: fewer tasks start here until that is over"),
             None => "fewer tasks start on this machine than could".to_owned(),
         },
+        other => other.sentence().to_owned(),
     })
 }
