@@ -14,7 +14,6 @@ use baton::domain::state::{Gear, GoalPhase, State};
 use baton::engine::client::Client;
 use baton::engine::host::{Answer, Engine, EngineError, EngineOptions, LocalClient, ResumeOptions, TakenUp};
 use baton::engine::journal::{Journal, JournalError, Sessions};
-use baton::engine::providers::{Depth, Traffic};
 use baton::engine::simulator::{SimEndpoint, Simulator, SimulatorConfig};
 
 struct Rig {
@@ -445,7 +444,7 @@ async fn a_model_is_unloaded_with_what_it_frees_and_loaded_again() {
         let command = Command::Model { endpoint: Name::slug(endpoint), verb, memory: MemoryCheck::Heed };
         rig.client.send(command).unwrap();
     };
-    // What came of an order, and whether Ollama has its model in memory by what the next probe finds.
+    // What came of an order.
     let came = async |rig: &mut Rig, verb: ModelVerb| {
         let mut came = None;
         let done = rig.until(|_, e| {
@@ -459,22 +458,29 @@ async fn a_model_is_unloaded_with_what_it_frees_and_loaded_again() {
         assert!(done.await);
         came.unwrap()
     };
-    let resident = |rig: &Rig| rig.simulator.endpoints().into_iter().find(|e| e.name.as_str() == "o").unwrap();
-    let client = baton::engine::providers::Client::new().unwrap();
-    let look = async |endpoint: &baton::domain::fleet::Endpoint| {
-        baton::engine::providers::probe(&client, endpoint, Depth::Light, Traffic::Quiet).await
+    // The probe after it: an order is judged by what that found.
+    let stands = async |rig: &mut Rig, endpoint: &str, residence: Residence, resident: Option<u64>| {
+        let is_so = |state: &State| {
+            state.find_endpoint(&Name::slug(endpoint)).is_some_and(|ix| {
+                let e = state.endpoint(ix);
+                (e.residence, e.resident) == (Some(residence), resident)
+            })
+        };
+        assert!(is_so(&rig.state) || rig.until(|state, _| is_so(state)).await);
     };
+    let held = Some(16_000_000_000);
+    stands(&mut rig, "o", Residence::Loaded, held).await;
     order(&rig, "o", ModelVerb::Unload);
     let moved = came(&mut rig, ModelVerb::Unload).await;
-    assert_eq!((moved.failed, moved.held), (None, Some(16_000_000_000)));
-    let report = look(&resident(&rig)).await;
-    assert_eq!((report.residence, report.resident), (Some(Residence::Unloaded), None));
+    assert_eq!((moved.failed, moved.held), (None, held));
+    stands(&mut rig, "o", Residence::Unloaded, None).await;
     order(&rig, "o", ModelVerb::Load);
     assert_eq!(came(&mut rig, ModelVerb::Load).await.failed, None);
-    let report = look(&resident(&rig)).await;
-    assert_eq!((report.residence, report.resident), (Some(Residence::Loaded), Some(16_000_000_000)));
-    assert_eq!(report.shape.and_then(|shape| shape.weights), Some(16_000_000_000));
+    stands(&mut rig, "o", Residence::Loaded, held).await;
+    let ix = rig.state.find_endpoint(&Name::slug("o")).unwrap();
+    assert_eq!(rig.state.endpoint(ix).shape.and_then(|shape| shape.weights), held);
     // A llama-server has its model for as long as it runs, and says so.
+    stands(&mut rig, "l", Residence::Loaded, None).await;
     order(&rig, "l", ModelVerb::Unload);
     let failed = came(&mut rig, ModelVerb::Unload).await.failed.unwrap();
     assert!(failed.contains("start or stop the server itself"), "{failed}");

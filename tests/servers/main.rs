@@ -478,3 +478,28 @@ fn logs_are_bounded() {
 fn is_log(path: &Path) -> bool {
     path.file_name().unwrap().to_string_lossy().starts_with("server.log")
 }
+
+#[test]
+fn what_does_not_fit_into_memory_is_not_started_unless_it_is_forced() {
+    let world = World::new();
+    let list: Vec<String> = world.sim().iter().map(|a| format!("{a:?}")).collect();
+    let launch = format!("[endpoint.launch]\ncommand = {BATON:?}\nargs = [{}]\nlifetime = \"kept\"\n", list.join(", "));
+    let file = world.fleet_file("big.toml", &format!("memory_gb = 9000.0\n{launch}"));
+    let baton = |args: &[&str]| {
+        let output = world.baton("kept", args).env("BATON_FLEET", &file).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    for command in ["up", "restart"] {
+        let (code, out, err) = baton(&["fleet", command]);
+        assert_eq!((code, out.as_str()), (Some(4), ""), "{err}");
+        assert!(err.contains("nothing is started: memory does not suffice: needs 9000 GB more: one 9000;"), "{err}");
+        assert!(err.contains("--force"), "{err}");
+    }
+    assert!(!world.record().exists(), "it was started");
+    let (code, out, err) = baton(&["fleet", "up", "--force"]);
+    assert!(code == Some(0) && out.contains("ready at port") && err.contains("started all the same"), "{out}{err}");
+    // What runs is adopted, whatever it takes.
+    let (code, out, err) = baton(&["fleet", "up"]);
+    assert!(code == Some(0) && out.contains("adopted") && !err.contains("memory"), "{out}{err}");
+    assert_eq!(baton(&["fleet", "down"]).0, Some(0));
+}

@@ -1,5 +1,6 @@
 //! Servers as a session has them: ordered by command, told by records, ended or kept as their lifetime says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -222,6 +223,25 @@ fn a_kept_one_is_adopted_by_the_next_baton_and_told_in_its_journal() {
         next.order(ServerVerb::Stop);
         next.stands(S::Stopped).await;
         assert_eq!(members(kept.unwrap()), 0);
+    });
+}
+
+#[test]
+fn an_order_that_may_not_be_carried_out_is_told_with_how_the_server_stands() {
+    let world = World::new();
+    run(async {
+        let (endpoint, room) = (world.endpoint(&json!({})), world.room());
+        let mut news = room.watch(vec![endpoint.clone()], BTreeMap::new()).await;
+        let why = "the disk is full";
+        assert!(room.leave(endpoint.clone(), ServerVerb::Start, why.into()).await);
+        let told = news.recv().await.unwrap();
+        assert_eq!((told.standing, told.words.as_str()), (S::Failed, "could not start: the disk is full"));
+        room.order(endpoint.clone(), ServerVerb::Start).await;
+        while news.recv().await.unwrap().standing != S::Ready {}
+        room.leave(endpoint, ServerVerb::Stop, why.into()).await;
+        let told = news.recv().await.unwrap();
+        assert_eq!((told.standing, told.words.as_str()), (S::Ready, why), "it runs on");
+        assert!(members(told.pid.unwrap()) >= 1);
     });
 }
 

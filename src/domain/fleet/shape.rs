@@ -297,7 +297,7 @@ impl ModelFacts {
         }
         let usual = self.is_one_of(&["qwen3next", "qwen35", "qwen35moe"]).then_some(4);
         if let Some(every) = self.number("full_attention_interval").or(usual).filter(|n| *n > 0) {
-            return Some((1..).take(layers).map(|at: u64| only(at % every != 0)).collect());
+            return Some((1..).take(layers).map(|at: u64| only(!at.is_multiple_of(every))).collect());
         }
         if self.state() == 0 {
             return Some(vec![Recurrent::No; layers]);

@@ -85,7 +85,7 @@ pub enum ServerVerb {
     Start,
     /// End it.
     Stop,
-    /// End it and start it with what the fleet file says now.
+    /// End it and start it anew.
     Restart,
 }
 

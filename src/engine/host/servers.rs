@@ -60,10 +60,11 @@ impl Host {
             let Some(room) = room else {
                 return fail(&inputs, stands, "this process starts and stops no servers; `baton fleet` does").await;
             };
-            if let Err(error) = durable.await {
-                return fail(&inputs, stands, &error.to_string()).await;
-            }
-            if !room.order(endpoint, verb).await {
+            let given = match durable.await {
+                Ok(()) => room.order(endpoint, verb).await,
+                Err(error) => room.leave(endpoint, verb, format!("the order could not be written down: {error}")).await,
+            };
+            if !given {
                 fail(&inputs, stands, "what starts and stops servers broke off; the log says where").await;
             }
         });

@@ -110,12 +110,24 @@ impl Fault {
         if error.is_builder() || error.is_request() && words.contains("invalid URL") {
             return Self::of_url(&words);
         }
-        if words.contains("certificate") {
+        if let Some(fault) = Self::of_tls(&words) {
+            return fault;
+        }
+        if words.contains("lookup address") || words.contains("dns error") {
             return Self::new(
                 FailureKind::Unreachable,
+                Remedy::Elsewhere,
+                format!("there is no host of that name: {words}"),
+                "mend the host in the endpoint's url; a Mac in the same network is NAME.local",
+            );
+        }
+        // What hyper says of bytes that begin no HTTP answer: an alert of TLS, most often.
+        if words.contains("invalid HTTP") {
+            return Self::new(
+                FailureKind::Garbage,
                 Remedy::Operator,
-                format!("the server's certificate is not trusted: {words}"),
-                "trust it on this machine, or use http for a server on this machine",
+                format!("what came is no HTTP: {words}"),
+                "if the server has a certificate, its url begins with https://; else check the port",
             );
         }
         if error.is_connect() || error.is_timeout() {
@@ -127,6 +139,37 @@ impl Fault {
             );
         }
         Self::cut(format!("the connection broke: {words}"))
+    }
+
+    /// What went wrong with TLS, in rustls's words.
+    fn of_tls(words: &str) -> Option<Self> {
+        let is = |came: String, mend| Some(Self::new(FailureKind::Unreachable, Remedy::Operator, came, mend));
+        let low = words.to_ascii_lowercase();
+        if words.contains("InvalidContentType") || low.contains("corrupt message") {
+            return is(
+                format!("what came is no TLS: {words}"),
+                "the server speaks plain http: write http:// in its url, or check the port",
+            );
+        }
+        if !low.contains("certificate") {
+            return None;
+        }
+        if low.contains("not valid for name") || words.contains("NotValidForName") {
+            return is(
+                format!("the server's certificate is for another host: {words}"),
+                "write the name that is in the certificate into the url",
+            );
+        }
+        if low.contains("expired") {
+            return is(
+                format!("the server's certificate has expired: {words}"),
+                "renew it there, or set the clock of this machine",
+            );
+        }
+        is(
+            format!("the server's certificate is not trusted: {words}"),
+            "trust its authority on this machine (its keychain; on Linux its store, or SSL_CERT_FILE), or use http in a network of your own",
+        )
     }
 
     /// The connection broke while the answer came.

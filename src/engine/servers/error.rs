@@ -95,6 +95,9 @@ pub enum ServersError {
     /// Signals can't be listened for.
     #[error("can't listen for signals: {0}")]
     Signals(std::io::Error),
+    /// Whoever ordered it left it.
+    #[error("{0}")]
+    Left(String),
     /// What did it panicked.
     #[error("Baton broke off while it did that; the log says where")]
     BrokeOff,

@@ -48,6 +48,8 @@ pub struct Room {
 enum Order {
     Watch(Watcher),
     Do(Box<Endpoint>, ServerVerb),
+    /// It may not be done, for this reason.
+    Leave(Box<Endpoint>, ServerVerb, String),
 }
 
 /// A session that is told.
@@ -89,6 +91,12 @@ impl Room {
     /// broke off.
     pub async fn order(&self, endpoint: Endpoint, verb: ServerVerb) -> bool {
         self.orders.send(Order::Do(Box::new(endpoint), verb)).await.is_ok()
+    }
+
+    /// Tells whoever watches the server of an endpoint that something was not done with it, for this reason, and how it
+    /// stands. False: the room broke off.
+    pub async fn leave(&self, endpoint: Endpoint, verb: ServerVerb, why: String) -> bool {
+        self.orders.send(Order::Leave(Box::new(endpoint), verb, why)).await.is_ok()
     }
 }
 
@@ -201,6 +209,7 @@ impl Inside {
                 self.tell(Which::All);
             }
             Order::Do(endpoint, verb) => self.begin(endpoint, verb),
+            Order::Leave(endpoint, verb, why) => self.settle(&endpoint, verb, Err(ServersError::Left(why))),
         }
     }
 
@@ -232,18 +241,26 @@ impl Inside {
         }
     }
 
-    /// Something was done: whoever watches the endpoint is told how its server stands now, whatever they knew.
+    /// Something was done at a port, which is free for what waits.
     fn done(&mut self, port: u16, result: Result<Server, ServersError>) {
         let Some(Doing { endpoint, verb, .. }) = self.busy.remove(&port) else { return };
+        self.settle(&endpoint, verb, result);
+        if let Some((endpoint, verb)) = self.next.remove(&port) {
+            self.begin(endpoint, verb);
+        }
+    }
+
+    /// Something came of an order: whoever watches the endpoint is told how its server stands now, whatever they knew.
+    fn settle(&mut self, endpoint: &Endpoint, verb: ServerVerb, result: Result<Server, ServersError>) {
         let name = endpoint.name.clone();
-        let record = self.servers.as_ref().and_then(|servers| servers.look(&endpoint)).map(still);
+        let record = self.servers().ok().and_then(|servers| servers.look(endpoint)).map(still);
         let aside = match result {
             Ok(server) => {
                 let says = changed(&server);
                 let process = by(&server.state);
                 (Some(still(server)) != record).then_some((says, process))
             }
-            Err(error) => Some(failed(&endpoint, port, verb, record.as_ref(), &error)),
+            Err(error) => Some(failed(endpoint, verb, record.as_ref(), &error)),
         };
         self.asides.remove(&name);
         if let Some((says, process)) = aside {
@@ -253,9 +270,6 @@ impl Inside {
             watcher.told.remove(&name);
         }
         self.tell(Which::All);
-        if let Some((endpoint, verb)) = self.next.remove(&port) {
-            self.begin(endpoint, verb);
-        }
     }
 
     /// Tells each session what it does not know.
@@ -378,7 +392,6 @@ fn changed(server: &Server) -> ServerChanged {
 /// How a server stands after something could not be done with it, and the process that hangs on.
 fn failed(
     endpoint: &Endpoint,
-    port: u16,
     verb: ServerVerb,
     record: Option<&Server>,
     error: &ServersError,
@@ -400,7 +413,7 @@ fn failed(
                 (ServerStanding::Adopted, _) => words,
                 (_, verb) => CleanText::one_line(&format!("could not {}: {words}", verb.word())),
             },
-            port,
+            port: port_of(endpoint),
             pid: process.as_ref().map(|p| p.pid),
             lifetime: None,
             restarts: 0,

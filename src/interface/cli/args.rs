@@ -319,6 +319,9 @@ pub(crate) enum FleetSub {
         /// Let them live on, whatever their lifetime.
         #[arg(long)]
         keep: bool,
+        /// Start them though their models do not fit into memory.
+        #[arg(long)]
+        force: bool,
     },
     /// Stop servers, each with its whole process group.
     Down {
@@ -337,6 +340,9 @@ pub(crate) enum FleetSub {
         /// Let them live on, whatever their lifetime.
         #[arg(long)]
         keep: bool,
+        /// Start them though their models do not fit into memory.
+        #[arg(long)]
+        force: bool,
     },
     /// Print what servers that Baton started said.
     Logs(LogArgs),

@@ -30,6 +30,8 @@ pub(crate) struct Chosen {
     pub(crate) source: FleetSource,
     /// What is to be said about it, a sentence each.
     pub(crate) words: Vec<String>,
+    /// What it was made of, where it was found.
+    pub(crate) found: Vec<Found>,
     /// The servers behind a simulated one. Lives as long as the session.
     pub(crate) simulator: Option<Simulator>,
 }
@@ -210,7 +212,13 @@ fn configured(config: &Config, words: Vec<String>) -> Result<Chosen, CliError> {
     if config.fleet.endpoints.is_empty() {
         return Err(CliError::EmptyFleet(config.paths.config.join("fleet.toml")));
     }
-    Ok(Chosen { fleet: config.fleet.clone(), source: FleetSource::Configured, words, simulator: None })
+    Ok(Chosen {
+        fleet: config.fleet.clone(),
+        source: FleetSource::Configured,
+        words,
+        found: Vec::new(),
+        simulator: None,
+    })
 }
 
 /// Starts the simulated twin of the configured fleet.
@@ -222,7 +230,7 @@ async fn simulated(config: &Config, seed: u64, mut words: Vec<String>) -> Result
     let simulator = Simulator::start(plan).await?;
     let fleet = simulator.fleet(&config.fleet);
     words.push(SIMULATED.to_owned());
-    Ok(Chosen { fleet, source: FleetSource::Simulated, words, simulator: Some(simulator) })
+    Ok(Chosen { fleet, source: FleetSource::Simulated, words, found: Vec::new(), simulator: Some(simulator) })
 }
 
 /// A fleet of what was found: every server serves every tier of the agents.
@@ -249,7 +257,7 @@ fn improvised(config: &Config, found: Vec<Found>) -> Chosen {
     }
     let words = vec![format!("no configured endpoint answers; running on what was found here: {}", told.join("; "))];
     let fleet = Fleet { name: "found here".to_owned(), endpoints, agents: config.fleet.agents.clone() };
-    Chosen { fleet, source: FleetSource::Found, words, simulator: None }
+    Chosen { fleet, source: FleetSource::Found, words, found, simulator: None }
 }
 
 #[cfg(test)]

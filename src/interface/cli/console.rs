@@ -5,6 +5,7 @@
 
 mod attached;
 mod deferred;
+mod discovered;
 mod forks;
 mod replayed;
 mod resumed;
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 
 use super::args::{FleetWish, Form, Global};
-use super::choose::choose_fleet;
+use super::choose::choose_fleet_heard;
 use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
@@ -41,6 +42,7 @@ use crate::interface::tui::time::Reads;
 use crate::interface::tui::time::player::Speed;
 use crate::interface::tui::{GlyphChoice, terminal};
 use deferred::DeferredClient;
+use discovered::Searched;
 
 /// Whether a console can be shown.
 ///
@@ -151,13 +153,25 @@ fn hosted(
     global: &Global,
     servers: Option<Room>,
 ) -> Result<Left, CliError> {
-    let (client, starting) = start(config.clone(), wish, first, global.seed, servers)?;
-    over(client, starting, config)
+    let (listener, heard) = Searched::new(&wish);
+    let (client, starting) = start(config.clone(), wish, first, global.seed, servers, listener)?;
+    let options = ConsoleOptions { discovery: Some(heard.told()), keeps: Some(heard.keeps(config)), ..options(config) };
+    over_with(client, starting, config, options)
 }
 
 /// A console over a session of this process that is being started.
 fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config) -> Result<Left, CliError> {
-    let shown = show(client, config);
+    over_with(client, starting, config, options(config))
+}
+
+/// The same, as these options say.
+fn over_with(
+    client: DeferredClient<LocalClient>,
+    starting: Starting,
+    config: &Config,
+    options: ConsoleOptions,
+) -> Result<Left, CliError> {
+    let shown = runtime().and_then(|runtime| show_with(runtime, client, options));
     let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
     let exit = shown?;
     let running = started?;
@@ -194,10 +208,12 @@ fn start(
     first: Option<Box<Command>>,
     seed: u64,
     servers: Option<Room>,
+    mut listener: Searched,
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
-        let chosen = runtime()?.block_on(choose_fleet(&config, &wish, seed))?;
+        let chosen = runtime()?.block_on(choose_fleet_heard(&config, &wish, seed, &mut listener))?;
+        listener.ends(&chosen);
         for words in &chosen.words {
             tracing::info!("{words}");
         }
@@ -252,6 +268,8 @@ fn options(config: &Config) -> ConsoleOptions {
         },
         opens: Opens::Live,
         reads: Reads::Aside,
+        discovery: None,
+        keeps: None,
         forks: Some(forks::forks(config)),
         warnings,
     }

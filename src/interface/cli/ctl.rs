@@ -11,7 +11,8 @@ use super::run::goal_of;
 use super::session::{configuration, runtime};
 use crate::config::Config;
 use crate::domain::protocol::{
-    Command, EndpointName, GoalId, Level, LevelScope, Name, Partial, RetryScope, Review, StopScope, TaskId,
+    Command, EndpointName, GoalId, Level, LevelScope, MemoryCheck, ModelVerb, Name, Partial, RetryScope, Review,
+    ServerVerb, StopScope, TaskId,
 };
 use crate::interface::remote::{Given, SessionInfo, Verdict};
 
@@ -117,6 +118,28 @@ enum What {
         /// The endpoint.
         endpoint: Option<String>,
     },
+    /// Start, stop or restart the server of an endpoint that has a `launch`.
+    Server {
+        /// Which of the three.
+        #[arg(value_name = "VERB")]
+        verb: ServerChoice,
+        /// The endpoint.
+        endpoint: String,
+        /// Start it though its model does not fit into memory.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Load or unload the model of an endpoint, where its server can.
+    Model {
+        /// Which of the two.
+        #[arg(value_name = "VERB")]
+        verb: ModelChoice,
+        /// The endpoint.
+        endpoint: String,
+        /// Load it though it does not fit into memory.
+        #[arg(long)]
+        force: bool,
+    },
     /// End the session; `baton resume` takes it up again.
     End,
     /// Say what is true now.
@@ -127,6 +150,26 @@ enum What {
         #[arg(value_name = "JSON")]
         text: String,
     },
+}
+
+/// What is done with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ServerChoice {
+    /// See that it runs.
+    Start,
+    /// End it; what runs there goes on elsewhere, or waits.
+    Stop,
+    /// End it and start it anew.
+    Restart,
+}
+
+/// What is done with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ModelChoice {
+    /// Into memory.
+    Load,
+    /// Out of memory.
+    Unload,
 }
 
 /// A reasoning level, or none of one's own.
@@ -235,6 +278,23 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             let endpoint: Option<EndpointName> = endpoint.as_deref().map(|e| name("endpoint", e)).transpose()?;
             Command::Probe(endpoint)
         }
+        What::Server { verb, endpoint, force } => Command::Server {
+            endpoint: name("endpoint", endpoint)?,
+            verb: match verb {
+                ServerChoice::Start => ServerVerb::Start,
+                ServerChoice::Stop => ServerVerb::Stop,
+                ServerChoice::Restart => ServerVerb::Restart,
+            },
+            memory: memory(*force),
+        },
+        What::Model { verb, endpoint, force } => Command::Model {
+            endpoint: name("endpoint", endpoint)?,
+            verb: match verb {
+                ModelChoice::Load => ModelVerb::Load,
+                ModelChoice::Unload => ModelVerb::Unload,
+            },
+            memory: memory(*force),
+        },
         What::End => Command::EndSession,
         What::Raw { text: json } => {
             serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
@@ -242,6 +302,11 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
         // Asked, not given.
         What::State => return Err(CliError::Usage("state is asked for without a command".to_owned())),
     })
+}
+
+/// What a flag says of memory.
+pub(super) fn memory(force: bool) -> MemoryCheck {
+    if force { MemoryCheck::Force } else { MemoryCheck::Heed }
 }
 
 fn name(what: &str, word: &str) -> Result<Name, CliError> {

@@ -131,9 +131,11 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command }) => match command {
             FleetSub::Status => fleet::status(global, printer),
-            FleetSub::Up { names, keep } => servers::up(names, *keep, global, printer),
+            FleetSub::Up { names, keep, force } => servers::up(names, *keep, ctl::memory(*force), global, printer),
             FleetSub::Down { names, force } => servers::down(names, *force, global, printer),
-            FleetSub::Restart { names, keep } => servers::restart(names, *keep, global, printer),
+            FleetSub::Restart { names, keep, force } => {
+                servers::restart(names, *keep, ctl::memory(*force), global, printer)
+            }
             FleetSub::Logs(args) => servers::logs(args, global, printer),
             FleetSub::Init(args) => init::init(args, global, printer),
         },

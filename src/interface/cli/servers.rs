@@ -15,7 +15,10 @@ use super::print::Printer;
 use super::session::{Ends, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Lifetime};
+use crate::domain::memory::{Fit, MemoryPlan};
+use crate::domain::protocol::{EndpointName, MemoryCheck};
 use crate::domain::source::nearest;
+use crate::engine::machine::{local_ports, this_machine};
 use crate::engine::servers::{Force, LogReader, Options, Room, Server, ServerState, Servers, ServersError, supervise};
 
 /// How often states and logs are looked at while the command stays.
@@ -54,28 +57,80 @@ pub(crate) fn room(config: &Config) -> Option<Room> {
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn up(names: &[String], keep: bool, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+pub(crate) fn up(
+    names: &[String],
+    keep: bool,
+    memory: MemoryCheck,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     let endpoints = launched(&config, names)?;
+    let servers = control(&config)?;
+    if !fits(&servers, &endpoints, &config, memory, printer) {
+        return Ok(Exit::NotStarted);
+    }
     let lifetime = keep.then_some(Lifetime::Kept);
-    runtime()?.block_on(bring_up(&control(&config)?, &endpoints, lifetime, global, printer))
+    runtime()?.block_on(bring_up(&servers, &endpoints, lifetime, global, printer))
 }
 
 /// Ends servers and starts them anew, with what the fleet file says now.
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn restart(names: &[String], keep: bool, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+pub(crate) fn restart(
+    names: &[String],
+    keep: bool,
+    memory: MemoryCheck,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     let endpoints = launched(&config, names)?;
+    let servers = control(&config)?;
+    // Before any of them is ended: what runs takes no more than it has.
+    if !fits(&servers, &endpoints, &config, memory, printer) {
+        return Ok(Exit::NotStarted);
+    }
     let lifetime = keep.then_some(Lifetime::Kept);
     runtime()?.block_on(async {
-        let servers = control(&config)?;
         for endpoint in &endpoints {
             servers.down(endpoint, Force::Ours).await?;
         }
         bring_up(&servers, &endpoints, lifetime, global, printer).await
     })
+}
+
+/// Whether the models of those endpoints whose servers do not run fit into memory, or are started all the same; the sum
+/// is told where it is not plain that they do.
+fn fits(
+    servers: &Servers,
+    endpoints: &[&Endpoint],
+    config: &Config,
+    memory: MemoryCheck,
+    printer: &mut Printer,
+) -> bool {
+    let ended = |e: &&&Endpoint| servers.look(e).is_none_or(|server| server.state.is_over());
+    let wanted: Vec<&Endpoint> = endpoints.iter().filter(ended).copied().collect();
+    // Of a fleet file alone nothing else tells how much a model takes.
+    if wanted.iter().all(|endpoint| endpoint.memory_gb.is_none()) {
+        return true;
+    }
+    let Some(mut probe) = this_machine() else { return true };
+    let machine = probe.sample(Duration::ZERO, &local_ports(&config.fleet)).sample;
+    let names: Vec<EndpointName> = wanted.iter().map(|endpoint| endpoint.name.clone()).collect();
+    let verdict = MemoryPlan::of_fleet(&config.fleet, &machine, &config.machine).judge(&names, &[]);
+    let heed = memory == MemoryCheck::Heed && config.machine.hold_for_memory;
+    match verdict.fit {
+        Fit::Fits | Fit::Unknown => {}
+        Fit::Tight => printer.words(&format!("memory {}; {}", verdict.headline(), verdict.details())),
+        Fit::No if heed => {
+            printer.words(&format!("nothing is started: memory {}", verdict.headline()));
+            printer.words("`baton fleet down` ends others, fewer names need less, `--force` starts them all the same");
+        }
+        Fit::No => printer.words(&format!("started all the same: memory {}", verdict.headline())),
+    }
+    verdict.fit != Fit::No || !heed
 }
 
 async fn bring_up(

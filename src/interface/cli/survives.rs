@@ -31,6 +31,15 @@ folder gone   gone with  go on to their     gone with  gone: nothing  restore
               the        end; nothing new   the        is written     the folder
               folder     starts             folder     elsewhere      or start
                                                                       anew
+
+model servers that Baton started, by their lifetime
+---------------------------------------------------
+session       end with the Baton that started them, whichever way it ended;
+              not with a session: the next one of the same console has them
+kept          live on, watched and started again by their own supervisor; the
+              next Baton finds them, and says so in its journal
+a supervisor  its server runs on unwatched and is used; `restart` mends it,
+killed        `down` ends it
 ";
 
 /// What stands below it.

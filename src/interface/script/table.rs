@@ -64,6 +64,8 @@ fn options() -> ConsoleOptions {
         opens: Opens::default(),
         reads: Reads::Here,
         forks: None,
+        discovery: None,
+        keeps: None,
     }
 }
 

@@ -28,10 +28,12 @@ use std::time::Duration;
 
 use crossterm::event::Event;
 use futures_util::StreamExt;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::action::Keymap;
 use super::frame::{FramePolicy, Wish};
+use super::model::discovery::Discovery;
 use super::model::time::Kind;
 use super::model::{Leave, Mouse, Msg, Tone, Ui};
 use super::probe::{self, GlyphChoice};
@@ -91,11 +93,18 @@ pub struct ConsoleOptions {
     pub opens: Opens,
     /// Where the journal is read.
     pub reads: Reads,
+    /// Where the search for model servers tells how far it is; none: there is no search.
+    pub discovery: Option<watch::Receiver<Discovery>>,
+    /// Keeps the fleet that was found; none: it can't be done from here.
+    pub keeps: Option<Keeps>,
     /// Makes a new session of a past; none: it can't be done from here.
     pub forks: Option<Forks>,
     /// Said at the start: mistakes in settings, themes and keys.
     pub warnings: Vec<CleanText>,
 }
+
+/// Keeps the fleet that was found as a fleet file: where, or why not, in words.
+pub type Keeps = Arc<dyn Fn() -> Result<CleanText, CleanText> + Send + Sync>;
 
 /// How a console ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +232,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         let kept = options.theme.clone().or_remembered(memory.kept().theme.clone());
         let (theme, wrong) = options.themes.load(&kept, options.depth, glyphs);
         let mut ui = Ui::default();
+        if let Some(discovery) = &options.discovery {
+            ui.discovery = discovery.borrow().clone();
+        }
         ui.leaving = client.leaving();
         ui.run.lights.motion = options.motion;
         ui.recall(memory.kept());
@@ -342,6 +354,10 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             () = std::future::ready(()), if waiting => self.apply().await,
             Some(news) = self.desk.next() => self.hear(news).await,
+            found = searched(&mut self.options.discovery) => {
+                self.ui.discovery = found;
+                self.policy.want(Wish::Change);
+            }
             Some(news) = self.logs.next() => self.hear_log(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
@@ -490,3 +506,14 @@ mod look_tests;
 mod past_tests;
 #[cfg(test)]
 mod tests;
+
+/// What the search tells next; for ever nothing once it has ended. Dropping the future loses nothing.
+async fn searched(discovery: &mut Option<watch::Receiver<Discovery>>) -> Discovery {
+    if let Some(told) = discovery {
+        if told.changed().await.is_ok() {
+            return told.borrow_and_update().clone();
+        }
+        *discovery = None;
+    }
+    std::future::pending().await
+}

@@ -350,7 +350,10 @@ mod tests {
         let outer = said("[list]\nT = \"search\"\n");
         assert_eq!(outer, ["keys.toml:2: T here hides session_level of [session]"]);
         let inner = said("[everywhere]\np = \"refresh\"\n");
-        assert_eq!(inner, ["keys.toml:2: p is still hold in [task]; set it there too if refresh is meant"]);
+        assert_eq!(
+            inner,
+            ["keys.toml:2: p is still hold in [task], drain in [fleet]; set it there too if refresh is meant"]
+        );
         let both = said(
             "[everywhere]\nx = \"refresh\"\n[task]\nx = \"hold\"\nX = \"stop\"\n[attention]\nx = \"none\"\n[session]\nX = \"pause\"\n",
         );

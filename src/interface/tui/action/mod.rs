@@ -154,6 +154,8 @@ pub enum Action {
     TextFind,
     /// Welcome: choose the fleet.
     ChooseFleet,
+    /// Welcome: keep the fleet that was found as a fleet file.
+    KeepFleet,
     /// Take the selected task out of the plan (shows what that does first).
     Remove,
     /// Run the goal again.

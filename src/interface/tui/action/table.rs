@@ -275,6 +275,12 @@ pub const ENTRIES: &[Entry] = &[
         &[on(Context::Welcome, &["f"], "fleet")],
     ),
     entry(
+        Action::KeepFleet,
+        "keep_fleet",
+        "keep the fleet that was found as a fleet file",
+        &[on(Context::Welcome, &["w"], "keep")],
+    ),
+    entry(
         Action::ResumeSession,
         "resume_session",
         "take the session up again",

@@ -16,9 +16,8 @@ use super::logs::{LogNews, LogSource};
 use super::scroll::Scroll;
 use super::task_verbs::not_here;
 use super::{Msg, UiEffect, notice};
-use crate::domain::protocol::{Command, EndpointName, Micros, Record};
+use crate::domain::protocol::{EndpointName, Micros};
 use crate::domain::state::{EndpointIx, State};
-use crate::domain::text::CleanText;
 use crate::interface::tui::action::{Action, Context};
 
 /// Which part has the focus.
@@ -56,17 +55,6 @@ pub struct Page {
     pub(crate) scroll: Scroll,
 }
 
-/// What was asked for and refused: it may be forced.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refused {
-    /// Of which endpoint.
-    pub endpoint: EndpointName,
-    /// Why.
-    pub reason: CleanText,
-    /// The same, whatever memory says.
-    pub forced: Command,
-}
-
 /// The user's side of the Fleet screen.
 #[derive(Clone, Debug, Default)]
 pub struct FleetUi {
@@ -74,8 +62,6 @@ pub struct FleetUi {
     pub focus: FleetFocus,
     /// The page that is open.
     pub page: Option<Page>,
-    /// What was refused last.
-    pub refused: Option<Refused>,
     selected: Option<EndpointName>,
     /// Its place, for when it is gone.
     at: usize,
@@ -83,8 +69,6 @@ pub struct FleetUi {
     pub(crate) memory: Scroll,
     /// Where the detail stands.
     pub(crate) detail: Scroll,
-    /// What was asked for and is not answered yet.
-    asked: Option<(String, Refused)>,
     /// Endpoints that the list shows at once.
     pub(crate) shown: std::cell::Cell<usize>,
 }
@@ -215,51 +199,11 @@ impl FleetUi {
                     Action::Enter => self.open(ix, state),
                     Action::Copy => vec![UiEffect::Copy(state.endpoint(ix).config.url.clone())],
                     Action::Search => notice("the list is short; j and k go through it, enter opens a log to search"),
-                    verb => {
-                        let effects = verbs::act(verb, ix, state, self.refused.as_ref(), now);
-                        self.sends(&effects);
-                        effects.unwrap_or_else(|| not_here(verb))
-                    }
+                    verb => verbs::act(verb, ix, state, now).unwrap_or_else(|| not_here(verb)),
                 };
             }
         }
         Vec::new()
-    }
-
-    /// Remembers what is sent that memory may refuse.
-    pub(super) fn sends(&mut self, effects: &Option<Vec<UiEffect>>) {
-        for effect in effects.iter().flatten() {
-            if let UiEffect::Send(command) = effect
-                && let Some((endpoint, forced)) = verbs::forced(command)
-            {
-                let reason = CleanText::default();
-                self.asked = Some((command.to_string(), Refused { endpoint, reason, forced }));
-            }
-        }
-    }
-
-    /// Follows what is refused. Says what may be done, where it may be forced.
-    pub(super) fn observe(&mut self, record: &Record) -> Option<String> {
-        use crate::domain::protocol::Event;
-        match &record.event {
-            Event::CommandRefused { what, reason, .. } => {
-                let (_, refused) = self.asked.take_if(|(asked, _)| asked.as_str() == what.as_str())?;
-                if !verbs::is_of_memory(reason) {
-                    return None;
-                }
-                self.refused = Some(Refused { reason: reason.clone(), ..refused });
-                Some("s on the Fleet screen offers to start it all the same".to_owned())
-            }
-            Event::ServerChanged(server) => {
-                self.refused.take_if(|r| r.endpoint == server.endpoint);
-                None
-            }
-            Event::ModelMoved(moved) => {
-                self.refused.take_if(|r| r.endpoint == moved.endpoint);
-                None
-            }
-            _ => None,
-        }
     }
 
     fn turn(&mut self, by: usize) {
@@ -299,8 +243,6 @@ impl FleetUi {
 
     /// At another moment a log is not what it was then: its page shows the history.
     pub(super) fn leave_now(&mut self) {
-        self.asked = None;
-        self.refused = None;
         if let Some(page) = &mut self.page {
             (page.log, page.half) = (LogUi::default(), Half::History);
         }

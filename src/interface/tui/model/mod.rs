@@ -8,6 +8,7 @@ pub mod attention;
 mod card;
 mod clicks;
 pub mod control;
+pub mod discovery;
 pub mod done;
 mod editing;
 pub mod editor;
@@ -101,6 +102,8 @@ pub struct Ui {
     pub fleet: FleetUi,
     /// The first minute.
     pub welcome: WelcomeUi,
+    /// What was asked for model servers, and what answers.
+    pub discovery: discovery::Discovery,
     /// A drafted plan.
     pub review: ReviewUi,
     /// An answer.
@@ -335,6 +338,8 @@ pub enum UiEffect {
     PreviewTheme(String),
     /// Wear a theme from now on, and at the next start.
     KeepTheme(String),
+    /// Keep the fleet that was found as a fleet file.
+    KeepFleet,
     /// Look for sessions; what is found comes back with [`Msg::Sessions`].
     ListSessions,
     /// Look for a text in all that was said in these sessions; matches come back with [`Msg::Sessions`].

@@ -10,7 +10,6 @@ impl Ui {
     /// Follows a record that `state` has applied.
     pub fn observe(&mut self, state: &State, record: &Record) {
         let at = record.at;
-        let offered = self.fleet.observe(record);
         match &record.event {
             Event::GoalAdded(_) if self.screen == Screen::Welcome => self.screen = Screen::Run,
             Event::GoalDrafted { goal } if matches!(self.screen, Screen::Welcome | Screen::Run) => {
@@ -104,8 +103,7 @@ impl Ui {
             }
             Event::CommandRefused { what, .. } if self.has_asked(what) => {}
             Event::CommandRefused { what, reason, .. } => {
-                let forced = offered.map(|words| format!("; {words}")).unwrap_or_default();
-                self.say(format!("refused: {what}: {reason}{forced}"), Tone::Warning, at);
+                self.say(format!("refused: {what}: {reason}"), Tone::Warning, at);
             }
             Event::SessionPaused {} => self.say("nothing new starts; P goes on", Tone::Plain, at),
             Event::SessionResumed {} => self.say("tasks start again", Tone::Plain, at),

@@ -367,15 +367,12 @@ impl Ui {
 
     fn screen_acts(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
         match self.screen {
+            Screen::Welcome if action == Action::KeepFleet => self.discovery.keep(),
             Screen::Welcome => self.welcome.update(action, state, now),
             Screen::Review(goal) => self.review.update(goal, action, state, now),
             Screen::Run => match self.run.selected_endpoint() {
                 // What a key does to an endpoint it does wherever one is selected.
-                Some(endpoint) if action.is_of_fleet() => {
-                    let effects = verbs::act(action, endpoint, state, self.fleet.refused.as_ref(), now);
-                    self.fleet.sends(&effects);
-                    effects.unwrap_or_default()
-                }
+                Some(endpoint) if action.is_of_fleet() => verbs::act(action, endpoint, state, now).unwrap_or_default(),
                 Some(endpoint) if action == Action::Enter => {
                     let mut effects = self.show(Screen::Fleet);
                     effects.extend(self.fleet.open(endpoint, state));

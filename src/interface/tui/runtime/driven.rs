@@ -102,6 +102,7 @@ impl Driven {
                     | UiEffect::Quit(_)
                     | UiEffect::Go(_)
                     | UiEffect::Fork(_)
+                    | UiEffect::KeepFleet
                     | UiEffect::FollowLog(_)
                     | UiEffect::StopLog
             );

@@ -10,14 +10,15 @@ use futures_util::FutureExt;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Notify, Opens, Parted, Preset};
+use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Keeps, Notify, Opens, Parted, Preset};
 use crate::config::Motion;
 use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, SendError};
 use crate::interface::tui::action::{Key, Keymap};
+use crate::interface::tui::model::discovery::Discovery;
 use crate::interface::tui::model::{Mouse, Ui};
 use crate::interface::tui::probe::GlyphChoice;
 use crate::interface::tui::signal::Signals;
@@ -169,6 +170,8 @@ pub(crate) fn options(folder: &std::path::Path) -> ConsoleOptions {
         notify: Notify::WhenAway,
         opens: Opens::Live,
         reads: Reads::Here,
+        discovery: None,
+        keeps: None,
         forks: None,
         warnings: Vec::new(),
     }
@@ -217,6 +220,14 @@ impl Harness {
         let mut console = Console::new(client, board, Signals::none(), options);
         console.begin(Greeting::Trust).unwrap();
         Self { console, typing, telling: Some(telling), seq: 0, sent, now, log, _folder: None }
+    }
+
+    /// A search tells it how far it is, and what it finds is kept so.
+    pub(crate) fn searches(&mut self, keeps: Keeps) -> watch::Sender<Discovery> {
+        let (tell, told) = watch::channel(Discovery::default());
+        self.console.options.discovery = Some(told);
+        self.console.options.keeps = Some(keeps);
+        tell
     }
 
     /// Says what happened, a millisecond after what was said before.

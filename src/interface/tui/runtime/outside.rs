@@ -10,6 +10,7 @@ use crate::interface::tui::effect;
 use crate::interface::tui::frame::Wish;
 use crate::interface::tui::launcher;
 use crate::interface::tui::log::Entry;
+use crate::interface::tui::model::discovery::Offer;
 use crate::interface::tui::model::{Leave, Tone, Ui, UiEffect};
 use crate::interface::tui::terminal::Stage;
 
@@ -96,6 +97,10 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             UiEffect::KeepTheme(name) => {
                 self.keep_theme(&name);
+                Ok(())
+            }
+            UiEffect::KeepFleet => {
+                self.keep_fleet();
                 Ok(())
             }
             UiEffect::ListSessions => {
@@ -195,6 +200,22 @@ impl<C: Client, S: Stage> Console<C, S> {
         // A frame that can't be drawn is met by the next one.
         let _ = self.draw();
         self.client.text(attempt, Channel::Answer).await
+    }
+
+    /// Keeps the fleet that was found. A small file on this machine: nothing waits for it but the key that asked.
+    fn keep_fleet(&mut self) {
+        let kept = self.options.keeps.as_ref().map(|keeps| keeps());
+        match kept {
+            Some(Ok(path)) => {
+                let words = format!("kept in {path}; the next start uses it: look it over");
+                self.ui.discovery.offer = Offer::Kept(path);
+                self.say((CleanText::one_line(&words), Tone::Plain));
+            }
+            Some(Err(words)) => self.say((words, Tone::Warning)),
+            None => {
+                self.say((CleanText::from_static("it can't be kept from here; `baton fleet init` can"), Tone::Plain))
+            }
+        }
     }
 
     fn copy_selection(&mut self) -> std::io::Result<()> {

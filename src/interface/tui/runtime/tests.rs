@@ -10,6 +10,7 @@ use crate::domain::protocol::{
     AttemptId, AttemptStarted, Author, EditKind, Event as Fact, GoalAdded, GoalId, GoalOptions, Name, PlanEdited,
     Route, SessionStarted, TaskId, Work,
 };
+use crate::interface::tui::model::discovery::{AskedHost, Offer, Search};
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -304,4 +305,48 @@ async fn a_key_that_nobody_has_says_so() {
     console.tell(goal()).await;
     console.keys("1=").await;
     assert!(console.screen().contains("= does nothing here; ? says what works"), "{}", console.screen());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_search_finds_is_shown_and_kept_once_asked_for() {
+    let mut harness = Harness::new(100, 40);
+    let asked = Arc::new(std::sync::Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let keeps: Keeps = Arc::new(move || {
+        let mut asked = count.lock().unwrap();
+        *asked += 1;
+        match *asked {
+            1 => Err(CleanText::from_static("/c/fleet.toml is there already")),
+            _ => Ok(CleanText::from_static("/c/fleet.toml")),
+        }
+    });
+    let search = harness.searches(keeps);
+    let host = |asked, found: &[&str]| AskedHost {
+        name: CleanText::from_static("mac.local"),
+        asked,
+        of: 2,
+        found: found.iter().map(|words| CleanText::new(words)).collect(),
+    };
+    search.send_replace(Discovery { search: Search::Asking, hosts: vec![host(1, &[])], offer: Offer::None });
+    harness.pass(20).await;
+    assert!(
+        harness.screen().contains("1 of 2 addresses") && harness.screen().contains("mac.local"),
+        "{}",
+        harness.screen()
+    );
+    let hosts = vec![host(2, &["Ollama qwen3"]), host(2, &[])];
+    search.send_replace(Discovery { search: Search::Over, hosts, offer: Offer::Open });
+    harness.tell([started()]).await;
+    assert!(harness.screen().contains("Ollama qwen3") && harness.screen().contains("keeps it as a fleet file"));
+    harness.keys("<tab>w").await;
+    assert!(harness.screen().contains("is there already"), "{}", harness.screen());
+    harness.keys("w").await;
+    assert!(harness.screen().contains("Kept in /c/fleet.toml"), "{}", harness.screen());
+    harness.keys("w").await;
+    assert_eq!(*asked.lock().unwrap(), 2, "it is kept once");
+    // A search that is gone tells nothing more, and nothing spins.
+    drop(search);
+    harness.keys("<tab>").await;
+    assert_eq!(harness.ended(), None);
+    assert!(harness.sent().is_empty());
 }

@@ -11,6 +11,7 @@ use crate::domain::protocol::Outcome;
 use crate::domain::state::GoalPhase;
 use crate::interface::tui::action::{Action, Context, Hint, Keymap};
 use crate::interface::tui::model::answer::Hand;
+use crate::interface::tui::model::discovery::Offer;
 use crate::interface::tui::model::events::Side;
 use crate::interface::tui::model::fleet::Half;
 use crate::interface::tui::model::spots::Spot;
@@ -303,8 +304,10 @@ fn welcome(scene: &Scene<'_>) -> Vec<Words> {
                 (&[Action::ChooseFleet], fleet),
                 (&[Action::Refresh], "probe again"),
             ];
+            let keep =
+                (scene.ui.discovery.offer == Offer::Open).then_some((&[Action::KeepFleet] as &[_], "keep this fleet"));
             let resume = scene.ui.sessions.to_resume(scene.state).map(|_| (&[Action::ResumeSession] as &[_], "resume"));
-            first.into_iter().chain(resume).chain(back).chain([COMMAND, LEAVE, HELP]).collect()
+            first.into_iter().chain(keep).chain(resume).chain(back).chain([COMMAND, LEAVE, HELP]).collect()
         }
         WelcomeFocus::Goal => {
             let enter = if welcome.is_empty() { "run a demo" } else { "make a plan" };

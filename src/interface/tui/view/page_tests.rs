@@ -7,8 +7,11 @@ use ratatui::layout::Rect;
 use super::story::{self, Story};
 use super::{done, inspector, review, welcome};
 use crate::domain::fleet::Nature;
-use crate::domain::protocol::GoalId;
+use crate::domain::protocol::{GoalId, Micros};
+use crate::domain::state::State;
+use crate::domain::text::CleanText;
 use crate::interface::tui::action::Action;
+use crate::interface::tui::model::discovery::{AskedHost, Discovery, Offer, Search};
 use crate::interface::tui::model::inspector::InspectorUi;
 use crate::interface::tui::model::{Msg, Screen, Ui};
 use crate::interface::tui::scene::Scene;
@@ -170,6 +173,36 @@ fn welcome_on_the_simulated_fleet() {
     let mut ui = Ui::default();
     ui.welcome.update(Action::Down, &story.state, story.at);
     check("welcome_simulated", Page::Welcome, &story, &mut ui);
+}
+
+/// Three machines, of which one has answered, one is asked, one is off.
+fn hosts() -> Vec<AskedHost> {
+    let host = |name: &str, asked, found: &[&str]| AskedHost {
+        name: CleanText::new(name),
+        asked,
+        of: 10,
+        found: found.iter().map(|words| CleanText::new(words)).collect(),
+    };
+    vec![
+        host("this machine", 10, &["llama.cpp kitty-q4", "Ollama gpt-oss:120b + qwen3:8b"]),
+        host("mac-studio.local", 7, &[]),
+        host("192.168.178.201", 10, &[]),
+    ]
+}
+
+#[test]
+fn welcome_while_machines_are_asked() {
+    let mut ui = Ui::default();
+    ui.discovery = Discovery { search: Search::Asking, hosts: hosts(), ..Discovery::default() };
+    check("welcome_asking", Page::Welcome, &Story::default(), &mut ui);
+}
+
+#[test]
+fn welcome_offers_to_keep_what_was_found() {
+    let mut ui = Ui::default();
+    ui.discovery = Discovery { search: Search::Over, hosts: hosts(), offer: Offer::Open };
+    ui.welcome.update(Action::NextPane, &State::default(), Micros(0));
+    check("welcome_found", Page::Welcome, &story::probed(Nature::Real), &mut ui);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::domain::protocol::{AgentName, Health, TierName};
 use crate::domain::state::{EndpointState, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
+use crate::interface::tui::model::discovery::{Discovery, Offer, Search};
 use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::{EXAMPLES, WelcomeFocus, WelcomeUi};
 use crate::interface::tui::scene::Scene;
@@ -34,7 +35,8 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let mut used = wordmark(scene, page, roomy, buf);
     used += u16::from(page.height >= 18);
     let rest = page::below(page, used);
-    let fleet_rows = scene.state.endpoints().len() as u16;
+    let fleet_rows = (scene.state.endpoints().len()
+        + told(scene.theme, &scene.ui.discovery, welcome.focus(), page.width).len()) as u16;
     let wanted = fleet_rows + 7;
     let box_rows = if roomy {
         7
@@ -189,7 +191,8 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let (theme, state) = (scene.theme, scene.state);
     scene.ui.spots.add(area, Spot::Fleet);
     if area.height < 3 {
-        paint(area, &[Line::from(summary(theme, state))], buf);
+        let line = searching(theme, &scene.ui.discovery, state).unwrap_or_else(|| summary(theme, state));
+        paint(area, &[Line::from(line)], buf);
         return;
     }
     let fleet = &state.config.fleet;
@@ -198,18 +201,27 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
         name => format!("Fleet {}", CleanText::new(name)),
     };
     let focus = if welcome.focus() == WelcomeFocus::Fleet { Focus::Here } else { Focus::Away };
+    let offered = scene.ui.discovery.offer == Offer::Open;
     let other = match (welcome.focus(), fleet.is_simulated()) {
+        (WelcomeFocus::Goal, _) if offered => "tab: keep it, or another fleet",
         (WelcomeFocus::Goal, _) => "tab: another fleet",
         (WelcomeFocus::Fleet, true) => "f real fleet",
+        (WelcomeFocus::Fleet, false) if offered => "w keep it · f simulated fleet",
         (WelcomeFocus::Fleet, false) => "f simulated fleet",
     };
     let cells = padded(area).width.saturating_sub(2);
-    let mut head = facts(theme, vec![summary(theme, state)], cells);
+    let discovery = &scene.ui.discovery;
+    let mut head =
+        facts(theme, vec![searching(theme, discovery, state).unwrap_or_else(|| summary(theme, state))], cells);
     if fleet.is_simulated() {
         let says = "This fleet is simulated: no real model answers. ctrl-r looks for servers.";
         head.extend(page::wrapped(theme, Slot::Warning, says, cells, 0));
     }
+    let wide = padded(area).width;
     let tail = lacking(theme, state, cells);
+    // What was asked gives way to what serves.
+    let room = usize::from(area.height).saturating_sub(head.len() + state.endpoints().len() + tail.len() + 3);
+    head.extend(told(theme, discovery, welcome.focus(), wide).into_iter().take(room));
     let endpoints = state.endpoints();
     let holds = head.len() + usize::from(!endpoints.is_empty()) + endpoints.len() + tail.len() + 2;
     let inside = padded(frame(theme, page::upper(area, holds as u16), &title, other, focus, buf));
@@ -234,6 +246,62 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     }
     let after = (rows.len() as u16).min(list.height);
     paint(page::below(rest, after), &tail[..usize::from(tail_rows)], buf);
+}
+
+/// How far the search is, while there is no fleet yet.
+fn searching(theme: &Theme, discovery: &Discovery, state: &State) -> Option<Vec<Span<'static>>> {
+    if discovery.search != Search::Asking || !state.endpoints().is_empty() {
+        return None;
+    }
+    let (asked, of) = discovery.progress();
+    let waits = theme.glyph(Glyph::Waiting);
+    if of == 0 {
+        return Some(vec![word(theme, Slot::Waiting, format!("{waits} asking the configured endpoints"))]);
+    }
+    let mut line = vec![word(theme, Slot::Waiting, format!("{waits} looking for model servers "))];
+    line.extend(page::bar(theme, asked as f32 / of as f32, of.min(8)));
+    line.push(word(theme, Slot::Dim, format!(" {asked} of {of} addresses")));
+    Some(line)
+}
+
+/// The offer to keep what was found, and the machines that were asked, a line each.
+fn told(theme: &Theme, discovery: &Discovery, focus: WelcomeFocus, cells: u16) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    match &discovery.offer {
+        Offer::None => {}
+        Offer::Open => lines.push(Line::from(vec![
+            word(theme, Slot::Text, "Found, not configured: "),
+            word(theme, Slot::Key, if focus == WelcomeFocus::Fleet { "w" } else { "tab w" }),
+            word(theme, Slot::KeyHint, " keeps it as a fleet file"),
+        ])),
+        Offer::Kept(path) => {
+            let says = format!("Kept in {path}");
+            let says = crate::domain::text::width::cut_end(&says, usize::from(cells).saturating_sub(2)).into_owned();
+            lines.push(Line::from(word(theme, Slot::Dim, says)));
+        }
+    }
+    let hosts = if discovery.is_worth_telling() { discovery.hosts.as_slice() } else { &[] };
+    let names = hosts.iter().map(|host| width(&host.name)).max().unwrap_or(0).min(24);
+    for host in hosts {
+        let (slot, glyph) = match (host.asked < host.of, host.found.is_empty()) {
+            (true, true) => (Slot::Waiting, Glyph::Waiting),
+            (_, false) => (Slot::Done, Glyph::Done),
+            (false, true) => (Slot::Dim, Glyph::SlotDown),
+        };
+        let says = match (host.asked < host.of, host.found.is_empty()) {
+            (true, true) => format!("{} of {} asked", host.asked, host.of),
+            (_, false) => host.found.iter().map(CleanText::as_str).collect::<Vec<_>>().join(", "),
+            (false, true) => "no model server answers".to_owned(),
+        };
+        let room = usize::from(cells).saturating_sub(names + 5);
+        lines.push(Line::from(vec![
+            word(theme, slot, format!("{} ", theme.glyph(glyph))),
+            word(theme, Slot::Text, cell(&host.name, names)),
+            Span::raw(" "),
+            word(theme, Slot::Dim, crate::domain::text::width::cut_end(&says, room).into_owned()),
+        ]));
+    }
+    lines
 }
 
 /// How far probing is, and what it found.

@@ -184,7 +184,6 @@ impl LogUi {
         if let Some(at) = self.at {
             self.hold();
             self.scroll.reveal(at);
-            self.at_end();
         }
     }
 }

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::protocol::{MachineSampled, Micros, TurnId};
+use crate::domain::memory::MemoryPlan;
+use crate::domain::protocol::{Micros, ServerMemory, TurnId};
 use crate::domain::state::{EndpointIx, EndpointState, IdleWhy, PermitPhase, Pool, State, TaskIx};
 use crate::interface::tui::model::run::figures::Queued;
 
@@ -34,15 +35,6 @@ pub fn cache_share(e: &EndpointState) -> Option<f32> {
     (e.prompt_tokens > 0).then(|| (e.cached_tokens as f32 / e.prompt_tokens as f32).min(1.0))
 }
 
-/// The port it listens on on this machine; none: it is on another.
-pub fn port(e: &EndpointState) -> Option<u16> {
-    let rest = e.config.url.split_once("://")?.1;
-    let host = rest.split('/').next()?.rsplit('@').next()?;
-    let (name, port) = host.rsplit_once(':')?;
-    let here = matches!(name.to_ascii_lowercase().as_str(), "127.0.0.1" | "localhost" | "[::1]" | "0.0.0.0");
-    port.parse().ok().filter(|_| here)
-}
-
 /// What a model takes in memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ModelMemory {
@@ -66,46 +58,25 @@ impl ModelMemory {
     }
 }
 
-/// What the model of an endpoint takes.
-pub fn memory(e: &EndpointState, machine: &MachineSampled) -> ModelMemory {
-    let gb = e.config.memory_gb.filter(|gb| *gb > 0.0 && gb.is_finite());
-    let server = port(e).and_then(|port| machine.server(port));
-    let slots = u64::from(e.reported_slots.unwrap_or(e.config.slots));
-    let context = u64::from(e.context());
-    let kv = e.shape.and_then(|shape| {
-        let token = shape.kv_token?;
-        token.checked_mul(context)?.checked_add(shape.kv_slot)?.checked_mul(slots)
-    });
-    ModelMemory {
-        planned: gb.map(|gb| (f64::from(gb) * 1e9) as u64),
-        claimed: e.resident,
-        measured: server.and_then(|s| s.gpu.or(s.footprint.max(s.resident))),
-        kv,
-    }
-}
-
-/// How many tokens' contexts are filled in a pool's slots now, as far as they are known.
-pub fn tokens_in_use(state: &State, pool: &Pool, context: u32) -> u64 {
-    let share = |turn: TurnId| state.attempt(turn.attempt)?.context_share(context);
-    let shares = pool.permits.iter().filter_map(|p| share(p.phase.turn()?));
-    (f64::from(shares.sum::<f32>()) * f64::from(context)) as u64
-}
-
-/// Bytes by which the KV caches of all models can still grow, where any of it is known.
-pub fn kv_headroom(state: &State) -> Option<u64> {
-    let mut seen = Vec::new();
-    let mut sum = None;
-    for e in state.endpoints().iter().filter(|e| port(e).is_some()) {
-        if seen.contains(&e.pool) {
-            continue;
+/// What the model of an endpoint takes; of one that takes nothing of this machine what is planned and told.
+pub fn memory(plan: &MemoryPlan, e: &EndpointState) -> ModelMemory {
+    let holds = |m: &ServerMemory| match (m.footprint.max(m.resident), m.gpu) {
+        (Some(main), Some(card)) => Some(main.saturating_add(card)),
+        (main, card) => main.or(card),
+    };
+    match plan.row(&e.config.name) {
+        Some(row) => ModelMemory {
+            planned: row.planned.filter(|bytes| *bytes > 0),
+            claimed: row.claimed,
+            measured: row.measured.as_ref().and_then(holds),
+            kv: row.cache,
+        },
+        None => {
+            let gb = e.config.memory_gb.filter(|gb| *gb > 0.0 && gb.is_finite());
+            let planned = gb.map(|gb| (f64::from(gb) * 1e9) as u64);
+            ModelMemory { planned, claimed: e.resident, ..ModelMemory::default() }
         }
-        seen.push(e.pool);
-        let Some(kv) = memory(e, &state.machine).kv else { continue };
-        let per = e.shape.and_then(|s| s.kv_token).unwrap_or(0);
-        let used = per.saturating_mul(tokens_in_use(state, state.pool(e.pool), e.context()));
-        sum = Some(sum.unwrap_or(0_u64).saturating_add(kv.saturating_sub(used)));
     }
-    sum
 }
 
 /// How many ready tasks wait for a slot of an endpoint's pool.
@@ -123,40 +94,12 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
         IdleWhy::Paused => "the session is paused; P resumes it".to_owned(),
         IdleWhy::Limit => "the goal runs as many at once as you allow; the next to end frees a place".to_owned(),
         IdleWhy::Down => "it does not answer; ctrl-r probes it now".to_owned(),
-        other => other.sentence().to_owned(),
+        IdleWhy::Memory => {
+            "what is ready is of a goal whose models do not fit; ! has it, a starts it all the same".to_owned()
+        }
+        IdleWhy::Throttled => match &state.throttle {
+            Some(throttle) => format!("{throttle}: fewer tasks start here until that is over"),
+            None => "fewer tasks start on this machine than could".to_owned(),
+        },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::protocol::ModelShape;
-    use crate::interface::tui::view::run::fixture;
-
-    #[test]
-    fn only_what_listens_here_has_a_port_here() {
-        let mut story = fixture::drawing();
-        let at = |story: &mut fixture::Story, url: &str| {
-            let mut e = story.state.endpoints()[0].clone();
-            e.config.url = url.into();
-            port(&e)
-        };
-        assert_eq!(at(&mut story, "http://127.0.0.1:8083"), Some(8083));
-        assert_eq!(at(&mut story, "http://LOCALHOST:8080/v1"), Some(8080));
-        assert_eq!(at(&mut story, "http://[::1]:11434"), Some(11434));
-        assert_eq!(at(&mut story, "http://studio.local:8080"), None);
-        assert_eq!(at(&mut story, "http://127.0.0.1/x"), None);
-        assert_eq!(at(&mut story, "nonsense"), None);
-    }
-
-    #[test]
-    fn the_cache_of_every_slot_at_its_full_context() {
-        let story = fixture::drawing();
-        let mut e = story.state.endpoints()[0].clone();
-        assert_eq!(memory(&e, &story.state.machine).kv, None);
-        e.shape = Some(ModelShape { weights: None, kv_token: Some(100), kv_slot: 7, trained: None });
-        assert_eq!(memory(&e, &story.state.machine).kv, Some((16_384 * 100 + 7) * 6));
-        e.shape = Some(ModelShape { kv_token: Some(u64::MAX), ..ModelShape::default() });
-        assert_eq!(memory(&e, &story.state.machine).kv, None);
-    }
 }

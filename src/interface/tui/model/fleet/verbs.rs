@@ -4,10 +4,10 @@
 //! Not here: whether the session takes it (the orchestrator). Invariant: what ends work or takes a model out of memory
 //! asks first, and says what runs there and what is freed.
 
-use super::Refused;
 use super::form::EndpointForm;
-use super::questions::{self, memory};
-use crate::domain::fleet::Protocol;
+use super::questions::memory;
+use crate::domain::fleet::{Nature, Protocol, local_port};
+use crate::domain::memory::{Fit, MemoryPlan};
 use crate::domain::protocol::{
     Command, EndpointName, Health, Intake, MemoryCheck, Micros, ModelVerb, Residence, ServerStanding, ServerVerb,
 };
@@ -22,18 +22,15 @@ use crate::interface::tui::widget::figure::gigabytes_tenths;
 const CELLS: usize = 70;
 
 /// What `action` does to an endpoint; none when it is no verb of one.
-pub fn act(
-    action: Action,
-    ix: EndpointIx,
-    state: &State,
-    refused: Option<&Refused>,
-    now: Micros,
-) -> Option<Vec<UiEffect>> {
+pub fn act(action: Action, ix: EndpointIx, state: &State, now: Micros) -> Option<Vec<UiEffect>> {
     let e = state.endpoint(ix);
     let name = e.config.name.clone();
-    let refused = refused.filter(|r| r.endpoint == name);
+    let serves = matches!(action, Action::StartServer | Action::StopServer | Action::RestartServer);
+    if serves && e.config.nature == Nature::Simulated {
+        return Some(notice("a simulated server begins and ends with Baton; p lets it run empty"));
+    }
     Some(match action {
-        Action::StartServer => start(ix, state, refused, now),
+        Action::StartServer => start(ix, state, now),
         Action::StopServer => stop(ix, state, now),
         Action::RestartServer => restart(ix, state, now),
         Action::Drain => {
@@ -52,54 +49,38 @@ pub fn act(
     })
 }
 
-/// The endpoint of a command that memory may refuse, and the same command whatever memory says.
-pub(super) fn forced(command: &Command) -> Option<(EndpointName, Command)> {
-    let memory = MemoryCheck::Force;
-    match command {
-        Command::Server {
-            endpoint,
-            verb: verb @ (ServerVerb::Start | ServerVerb::Restart),
-            memory: MemoryCheck::Heed,
-        } => Some((endpoint.clone(), Command::Server { endpoint: endpoint.clone(), verb: *verb, memory })),
-        Command::Model { endpoint, verb: ModelVerb::Load, memory: MemoryCheck::Heed } => {
-            Some((endpoint.clone(), Command::Model { endpoint: endpoint.clone(), verb: ModelVerb::Load, memory }))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a refusal is for want of memory: its reason says the sum.
-pub(super) fn is_of_memory(reason: &str) -> bool {
-    reason.contains(" GB")
-}
-
-fn start(ix: EndpointIx, state: &State, refused: Option<&Refused>, now: Micros) -> Vec<UiEffect> {
+fn start(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
     let e = state.endpoint(ix);
     let name = &e.config.name;
-    if let Some(refused) = refused {
-        let mut body = lines(&refused.reason);
-        body.push("Started all the same, the machine may swap and everything on it slow down.".into());
-        let choices = vec![
-            Choice::nothing("leave it"),
-            Choice::new('f', "start it all the same", vec![UiEffect::Send(refused.forced.clone())]),
-        ];
-        return card(format!("{}: memory", e.config.short()), body, choices, now);
-    }
-    let server = state.servers.get(name).map(|s| s.standing);
-    let runs = server.is_some_and(|s| !s.is_over()) || e.health == Health::Up;
+    let runs = state.servers.get(name).is_some_and(|s| !s.standing.is_over()) || e.health == Health::Up;
     if e.config.launch.is_some() && !runs {
-        return vec![serve(name, ServerVerb::Start)];
+        return unless_short(ix, state, |memory| serve(name, ServerVerb::Start, memory), now);
     }
+    let loads = || unless_short(ix, state, |memory| load(name, ModelVerb::Load, memory), now);
     match e.residence {
         Some(Residence::Loaded) => notice("its model is in memory; x takes it out"),
         Some(Residence::Loading) => notice("its model is being loaded"),
-        Some(Residence::Unloaded) => vec![load(name, ModelVerb::Load)],
-        None if e.health == Health::Up && e.config.protocol == Protocol::Ollama => vec![load(name, ModelVerb::Load)],
+        Some(Residence::Unloaded) => loads(),
+        None if e.health == Health::Up && e.config.protocol == Protocol::Ollama => loads(),
         None if runs => notice("its server runs; r restarts it, x stops it"),
         None => {
             notice("the fleet file does not say how it is started: give it a `launch`, or start it and press ctrl-r")
         }
     }
+}
+
+/// Begins something that loads a model; where memory is short it is asked first, with the sum.
+fn unless_short(ix: EndpointIx, state: &State, begin: impl Fn(MemoryCheck) -> UiEffect, now: Micros) -> Vec<UiEffect> {
+    let e = state.endpoint(ix);
+    let verdict = MemoryPlan::of(state).judge(std::slice::from_ref(&e.config.name), &[]);
+    if verdict.fit != Fit::No || !state.config.machine.hold_for_memory {
+        return vec![begin(MemoryCheck::Heed)];
+    }
+    let mut body = lines(&format!("It {verdict}."));
+    body.push("Begun all the same, the machine may swap and everything on it slow down.".into());
+    let choices =
+        vec![Choice::nothing("leave it"), Choice::new('f', "begin all the same", vec![begin(MemoryCheck::Force)])];
+    card(format!("Memory is short for {}", e.config.short()), body, choices, now)
 }
 
 fn stop(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
@@ -108,17 +89,22 @@ fn stop(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
     let server = state.servers.get(name).filter(|s| !s.standing.is_over());
     let unloads = e.residence == Some(Residence::Loaded)
         || e.residence.is_none() && e.health == Health::Up && e.config.protocol == Protocol::Ollama;
+    let busy = state.pool(e.pool).busy();
     let mut choices = vec![Choice::nothing("leave it")];
-    if unloads {
-        let effects = vec![load(name, ModelVerb::Unload)];
+    if unloads && busy == 0 {
+        let effects = vec![load(name, ModelVerb::Unload, MemoryCheck::Heed)];
         choices.push(Choice::new('u', "unload its model; the next request loads it again", effects));
     }
-    if let Some(server) = server {
-        let words = match (server.standing, server.lifetime) {
-            (ServerStanding::Adopted, None) => "stop its server, which Baton did not start",
-            _ => "stop its server and all its processes",
-        };
-        choices.push(Choice::new('x', words, vec![serve(name, ServerVerb::Stop)]));
+    // One that Baton did not start is left alone.
+    if server.is_some_and(|s| s.standing != ServerStanding::Stopping && s.lifetime.is_some()) {
+        choices.push(Choice::new(
+            'x',
+            "stop its server and all its processes",
+            vec![serve(name, ServerVerb::Stop, MemoryCheck::Heed)],
+        ));
+    }
+    if choices.len() == 1 && unloads {
+        return notice("requests run there; p lets it run empty, then x unloads its model");
     }
     if choices.len() == 1 {
         return notice("Baton did not start its server and can't unload its model; p lets it run empty");
@@ -134,14 +120,21 @@ fn restart(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
     if e.config.launch.is_none() {
         return notice("the fleet file does not say how it is started: give it a `launch`");
     }
-    if !state.servers.get(name).is_some_and(|s| !s.standing.is_over()) && e.health != Health::Up {
-        return notice("it does not run; s starts it");
+    match state.servers.get(name).filter(|s| !s.standing.is_over()) {
+        Some(server) if server.lifetime.is_none() => {
+            return notice("Baton did not start its server and leaves it alone; end it where it was started");
+        }
+        Some(_) => {}
+        None if e.health == Health::Up => {
+            return notice("its server was started by others; end it where it was started");
+        }
+        None => return notice("it does not run; s starts it"),
     }
     let mut body = runs_there(ix, state);
     body.push("It starts with what the fleet file says now; its model is read again.".into());
     let choices = vec![
         Choice::nothing("leave it"),
-        Choice::new('r', "restart its server", vec![serve(name, ServerVerb::Restart)]),
+        Choice::new('r', "restart its server", vec![serve(name, ServerVerb::Restart, MemoryCheck::Heed)]),
     ];
     card(format!("Restart {}", e.config.short()), body, choices, now)
 }
@@ -172,13 +165,13 @@ fn runs_there(ix: EndpointIx, state: &State) -> Vec<CleanText> {
 
 /// What a stop frees.
 fn frees(ix: EndpointIx, state: &State) -> Vec<CleanText> {
-    let held = memory(state.endpoint(ix), &state.machine);
+    let held = memory(&MemoryPlan::of(state), state.endpoint(ix));
     let words = match (held.claimed.or(held.measured), held.planned) {
         (Some(bytes), _) => format!("It frees {} GB.", gigabytes_tenths(bytes)),
         (None, Some(bytes)) => format!("It frees about {} GB, by the fleet file.", gigabytes_tenths(bytes)),
         (None, None) => return Vec::new(),
     };
-    let here = if questions::port(state.endpoint(ix)).is_some() { "" } else { " Not on this machine." };
+    let here = if local_port(&state.endpoint(ix).config.url).is_some() { "" } else { " Not on this machine." };
     lines(&format!("{words}{here}"))
 }
 
@@ -190,12 +183,12 @@ fn card(title: String, body: Vec<CleanText>, choices: Vec<Choice>, now: Micros) 
     vec![open(Layer::Card(Card::confirm(title, body, choices, now)))]
 }
 
-fn serve(endpoint: &EndpointName, verb: ServerVerb) -> UiEffect {
-    UiEffect::Send(Command::Server { endpoint: endpoint.clone(), verb, memory: MemoryCheck::Heed })
+fn serve(endpoint: &EndpointName, verb: ServerVerb, memory: MemoryCheck) -> UiEffect {
+    UiEffect::Send(Command::Server { endpoint: endpoint.clone(), verb, memory })
 }
 
-fn load(endpoint: &EndpointName, verb: ModelVerb) -> UiEffect {
-    UiEffect::Send(Command::Model { endpoint: endpoint.clone(), verb, memory: MemoryCheck::Heed })
+fn load(endpoint: &EndpointName, verb: ModelVerb, memory: MemoryCheck) -> UiEffect {
+    UiEffect::Send(Command::Model { endpoint: endpoint.clone(), verb, memory })
 }
 
 fn open(layer: Layer) -> UiEffect {

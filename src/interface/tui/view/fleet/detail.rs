@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::words::{age, gb, is_down, odd, protocol};
 use super::{histories, slots};
+use crate::domain::memory::MemoryPlan;
 use crate::domain::protocol::{Health, Intake};
 use crate::domain::state::EndpointIx;
 use crate::domain::text::CleanText;
@@ -25,15 +26,25 @@ pub(super) fn title(scene: &Scene<'_>) -> String {
 }
 
 /// Draws the detail of the selected endpoint.
-pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
+pub(super) fn render(scene: &Scene<'_>, area: Rect, strips: Rect, buf: &mut Buffer) {
     let Some(ix) = scene.ui.fleet.selected(scene.state) else { return };
     let inside = page::padded(area);
-    let lines = lines(scene, ix, inside.width, inside.height);
+    let told = if super::strips::has_all_slots(scene, ix, strips) { Slots::Elsewhere } else { Slots::Here };
+    let lines = lines(scene, ix, told, (inside.width, inside.height));
     page::paint_scrolled(scene.theme, inside, &lines, &scene.ui.fleet.detail, buf);
 }
 
-/// Its lines over so many cells.
-pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) -> Vec<Line<'static>> {
+/// Where its slots are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slots {
+    /// Among these lines.
+    Here,
+    /// On the strips.
+    Elsewhere,
+}
+
+/// Its lines for a place of so many cells and rows.
+pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, told: Slots, (cells, height): (u16, u16)) -> Vec<Line<'static>> {
     let (state, theme) = (scene.state, scene.theme);
     let e = state.endpoint(ix);
     let pool = state.pool(e.pool);
@@ -41,14 +52,10 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) 
         let slot = if value == "–" { Slot::Dim } else { Slot::Text };
         vec![word(theme, Slot::Dim, format!("{name} ")), word(theme, slot, value)]
     };
-    let told = |n: Option<u32>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    let figure = |n: Option<u32>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
     let mut out = Vec::new();
     for (words, slot) in odd(state, ix, scene.now) {
         out.extend(wrapped(theme, slot, &words, cells, 0));
-    }
-    if let Some(refused) = scene.ui.fleet.refused.as_ref().filter(|r| r.endpoint == e.config.name) {
-        let words = format!("not started: {}; s offers to start it all the same", refused.reason);
-        out.extend(wrapped(theme, Slot::Warning, &words, cells, 0));
     }
     if e.intake == Intake::Open
         && !is_down(e)
@@ -59,11 +66,10 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) 
         let many = if free > 1 { format!("{free} slots are free: ") } else { String::new() };
         out.extend(wrapped(theme, Slot::Text, &format!("{of}{many}{words}"), cells, 0));
     }
-    let slot_lines = slot_lines(scene, ix, cells);
     let mut lead = vec![
         fact("configured", e.config.slots.to_string()),
-        fact("reported", told(questions::claimed(e))),
-        fact("measured", told(questions::measured(pool))),
+        fact("reported", figure(questions::claimed(e))),
+        fact("measured", figure(questions::measured(pool))),
         fact("used by others", e.others.to_string()),
     ];
     if let Some(first) = lead.first_mut() {
@@ -77,9 +83,11 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) 
             word(theme, Slot::Text, ready.to_string()),
         ],
         fact("sent, not begun", questions::unbegun(state, pool).to_string()),
-        fact("its own queue", told(e.queued)),
+        fact("its own queue", figure(e.queued)),
     ];
-    out.extend(slot_lines);
+    if told == Slots::Here {
+        out.extend(slot_lines(scene, ix, cells));
+    }
     out.extend(facts(theme, lead, cells));
     out.extend(facts(theme, queue, cells));
     let share = questions::cache_share(e).map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", s * 100.0));
@@ -97,9 +105,9 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) 
         fact("prompt from cache", share),
     ];
     out.extend(facts(theme, served, cells));
-    let m = questions::memory(e, &state.machine);
+    let m = questions::memory(&MemoryPlan::of(state), e);
     let shape = e.shape.unwrap_or_default();
-    let mut memory = vec![
+    let memory = vec![
         vec![
             word(theme, Slot::Strong, "memory GB "),
             word(theme, Slot::Dim, "planned "),
@@ -110,10 +118,6 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, cells: u16, height: u16) 
         fact("weights", gb(shape.weights)),
         fact("KV at full context", gb(m.kv)),
     ];
-    if let (Some(kv), Some(token)) = (m.kv, shape.kv_token) {
-        let used = token.saturating_mul(questions::tokens_in_use(state, pool, e.context()));
-        memory.push(fact("can grow", gb(Some(kv.saturating_sub(used)))));
-    }
     out.extend(facts(theme, memory, cells));
     out.push(Line::from(word(theme, Slot::Heading, "last 10 minutes")));
     let rows = if height >= 30 { 2 } else { 1 };

@@ -102,7 +102,8 @@ fn endpoint(e: &EndpointState, now: Micros) -> Vec<Picture> {
     let beat = Track::BEAT.0 as f32 / 1e6;
     let speed: Vec<_> = history.tokens.summed(now, Track::LENGTH).into_iter().map(|v| v.map(|v| v / beat)).collect();
     let errors = history.errors.summed(now, Track::LENGTH);
-    let failed: f32 = errors.iter().flatten().sum();
+    // The sum of no numbers is minus nothing.
+    let failed = errors.iter().flatten().sum::<f32>().abs();
     let live = e.tokens.rate(now);
     vec![
         Picture {

@@ -51,8 +51,13 @@ pub(super) fn memory_bar(theme: &Theme, m: &MachineSampled, cells: usize) -> Lin
 type Fact = Vec<Span<'static>>;
 
 fn fact(theme: &Theme, name: &str, value: String) -> Fact {
-    let slot = if value == "–" { Slot::Dim } else { Slot::Text };
+    let slot = if value.trim_start() == "–" { Slot::Dim } else { Slot::Text };
     vec![word(theme, Slot::Dim, format!("{name} ")), word(theme, slot, value)]
+}
+
+/// Gigabytes in five cells: what stands behind stays where it is.
+fn steady(bytes: Option<u64>) -> String {
+    format!("{:>5}", gb(bytes))
 }
 
 /// What the bar is made of, each part with its sign.
@@ -61,10 +66,12 @@ fn legend(theme: &Theme, m: &MachineSampled) -> Vec<Fact> {
         .into_iter()
         .map(|(kind, bytes)| {
             let (glyph, slot) = look(kind);
+            // The sign of nothing is the dot between two facts.
+            let sign = if kind == Kind::Free { String::new() } else { format!("{} ", theme.glyph(glyph)) };
             vec![
-                word(theme, slot, format!("{} ", theme.glyph(glyph))),
+                word(theme, slot, sign),
                 word(theme, Slot::Dim, format!("{} ", kind.word())),
-                word(theme, Slot::Text, gigabytes_tenths(bytes)),
+                word(theme, Slot::Text, steady(Some(bytes))),
             ]
         })
         .collect()
@@ -78,12 +85,12 @@ fn sum(theme: &Theme, m: &MachineSampled) -> Option<Line<'static>> {
     }
     let mut spans = vec![
         word(theme, Slot::Dim, "used "),
-        word(theme, Slot::Strong, gigabytes_tenths(used.iter().map(|(_, bytes)| bytes).sum())),
+        word(theme, Slot::Strong, steady(Some(used.iter().map(|(_, bytes)| bytes).sum()))),
     ];
     for (i, (kind, bytes)) in used.into_iter().enumerate() {
         spans.push(word(theme, Slot::Dim, if i == 0 { " = " } else { " + " }));
         spans.push(word(theme, Slot::Dim, format!("{} ", kind.word())));
-        spans.push(word(theme, Slot::Text, gigabytes_tenths(bytes)));
+        spans.push(word(theme, Slot::Text, steady(Some(bytes))));
     }
     spans.push(word(theme, Slot::Dim, " GB"));
     Some(Line::from(spans))
@@ -95,8 +102,8 @@ pub(super) fn brief(scene: &Scene<'_>, grow: Option<u64>, cells: usize) -> Vec<L
     let mut lines = vec![memory_bar(theme, m, cells)];
     let swap = m.swap_used();
     let mut last = vec![
-        fact(theme, "KV can grow", gb(grow)),
-        fact(theme, "swap", gb(swap)),
+        fact(theme, "KV can grow", steady(grow)),
+        fact(theme, "swap", steady(swap)),
         fact(theme, "GPU limit", gb(m.gpu_limit().map(|l| l.bytes))),
     ];
     let mut all = legend(theme, m);
@@ -111,14 +118,14 @@ pub(super) fn memory(theme: &Theme, m: &MachineSampled, cells: usize) -> Vec<Lin
     lines.extend(facts(theme, legend(theme, m), cells as u16));
     lines.extend(sum(theme, m));
     let swap = match (m.swap_used(), m.swap_total) {
-        (Some(used), Some(total)) if total > 0 => format!("{} of {}", gigabytes_tenths(used), gigabytes_tenths(total)),
-        (used, _) => gb(used),
+        (Some(used), Some(total)) if total > 0 => format!("{} of {}", steady(Some(used)), gigabytes_tenths(total)),
+        (used, _) => steady(used),
     };
     let (pressure, tone) = pressure(m);
     let more = vec![
         vec![word(theme, Slot::Dim, "pressure "), word(theme, tone, pressure)],
         fact(theme, "swap", swap),
-        fact(theme, "kernel's free", m.free_percent.map_or_else(|| "–".to_owned(), |p| format!("{p} %"))),
+        fact(theme, "kernel's free", m.free_percent.map_or_else(|| "–".to_owned(), |p| format!("{p:>3} %"))),
     ];
     lines.extend(facts(theme, more, cells as u16));
     lines
@@ -133,7 +140,7 @@ pub(super) fn rest(theme: &Theme, m: &MachineSampled, cells: usize) -> Vec<Line<
     if m.gpus.is_empty() {
         lines.push(Line::from(fact(theme, "GPU", "–".to_owned())));
     }
-    let watts = |mw: Option<u32>| mw.map_or_else(|| "–".to_owned(), |mw| format!("{:.1}", f64::from(mw) / 1e3));
+    let watts = |mw: Option<u32>| mw.map_or_else(|| "–".to_owned(), |mw| format!("{:>5.1}", f64::from(mw) / 1e3));
     let percent = m.cpu_percent.map_or_else(|| "–".to_owned(), |p| format!("{p:>3} %"));
     let heat = match m.thermal {
         Some(thermal) => {
@@ -178,11 +185,11 @@ fn card(theme: &Theme, gpu: &Gpu, cells: usize) -> Vec<Line<'static>> {
         .map_or_else(|| "–".to_owned(), |limit| format!("{} ({})", gigabytes_tenths(limit.bytes), limit.source.word()));
     let mut all = vec![first, busy];
     if gpu.unified {
-        all.push(fact(theme, "active now", gb(gpu.active)));
-        all.push(fact(theme, "reserved by all apps", gb(gpu.reserved)));
+        all.push(fact(theme, "active now", steady(gpu.active)));
+        all.push(fact(theme, "reserved by all apps", steady(gpu.reserved)));
         all.push(fact(theme, "limit", limit));
     } else {
-        let mut own = fact(theme, "own memory", format!("{} of {limit} GB", gb(gpu.active)));
+        let mut own = fact(theme, "own memory", format!("{} of {limit} GB", steady(gpu.active)));
         if let (Some(active), Some(limit)) = (gpu.active, gpu.limit.filter(|l| l.bytes > 0)) {
             own.push(Span::raw(" "));
             own.extend(bar(theme, active as f32 / limit.bytes as f32, 8));

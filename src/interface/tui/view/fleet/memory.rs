@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::{histories, machine, models};
-use crate::interface::tui::model::fleet::questions;
+use crate::domain::memory::MemoryPlan;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::Slot;
 use crate::interface::tui::view::page::{self, word};
@@ -44,7 +44,7 @@ fn lines(scene: &Scene<'_>, cells: u16, height: u16) -> Vec<Line<'static>> {
     }
     let wide = usize::from(cells);
     if height <= 4 {
-        return machine::brief(scene, questions::kv_headroom(scene.state), wide);
+        return machine::brief(scene, MemoryPlan::of(scene.state).headroom(), wide);
     }
     let mut lines = machine::memory(theme, m, wide);
     lines.extend(machine::rest(theme, m, wide));
@@ -60,11 +60,7 @@ fn lines(scene: &Scene<'_>, cells: u16, height: u16) -> Vec<Line<'static>> {
     lines.extend(charts(rows));
     let simulated = scene.state.config.fleet.is_simulated();
     let of = if simulated { "models, as if they were loaded: simulated" } else { "models" };
-    let grow = match questions::kv_headroom(scene.state) {
-        Some(bytes) => format!("{of}: their KV caches can grow by {} GB", super::words::gb(Some(bytes))),
-        None => of.to_owned(),
-    };
-    lines.push(heading(scene, &grow));
+    lines.push(heading(scene, of));
     lines.extend(models);
     lines
 }

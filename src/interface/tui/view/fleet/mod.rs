@@ -39,15 +39,15 @@ struct Areas {
     detail: Rect,
 }
 
-/// Divides the body. `wish` is how many rows the strips would like to have.
-fn divide(area: Rect, wish: u16) -> Areas {
+/// Divides the body. `wish` is how many rows the strips would like to have, and how many if they can't have those.
+fn divide(area: Rect, (wish, least): (u16, u16)) -> Areas {
     let inner =
         |y: u16, height: u16| Rect { x: area.x + 1, y: area.y + y, width: area.width.saturating_sub(2), height };
     if area.width >= BESIDE && area.height >= 24 {
         let rows = area.height - 3;
         // What is below needs so many rows to say anything, and gets what the strips leave.
-        let least = (rows * 9 / 20).max(9);
-        let top = wish.clamp(4, rows - least);
+        let most = rows - (rows * 9 / 20).max(9);
+        let top = if wish <= most { wish } else { least }.clamp(4, most);
         let low = inner(top + 2, rows - top);
         let left = (low.width - 1) / 2;
         return Areas {
@@ -85,7 +85,8 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
 
 fn overview(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     let (theme, ui) = (scene.theme, &scene.ui.fleet);
-    let areas = divide(area, strips::wish(scene, area.width.saturating_sub(2)));
+    let inner = area.width.saturating_sub(2);
+    let areas = divide(area, (strips::wish(scene, inner), strips::least(scene, inner)));
     let parts =
         [(areas.strips, FleetFocus::Strips), (areas.detail, FleetFocus::Detail), (areas.memory, FleetFocus::Memory)];
     let mut frame = Frame::new(area);
@@ -114,7 +115,7 @@ fn overview(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     titles(buf, areas.strips, (&left, style(FleetFocus::Strips)), (&right, dim), theme);
     if areas.detail.height > 0 {
         let name = detail::title(scene);
-        detail::render(scene, areas.detail, buf);
+        detail::render(scene, areas.detail, areas.strips, buf);
         titles(buf, areas.detail, (&name, style(FleetFocus::Detail)), ("", dim), theme);
     }
     if areas.memory.height > 0 {

@@ -40,7 +40,7 @@ fn history(scene: &Scene<'_>, page: &Page, area: Rect, buf: &mut Buffer) {
         Half::Log => (Focus::Away, ""),
     };
     let inside = padded(frame(scene.theme, area, &title, remark, focus, buf));
-    let lines = detail::lines(scene, ix, inside.width, inside.height);
+    let lines = detail::lines(scene, ix, detail::Slots::Here, (inside.width, inside.height));
     paint_scrolled(scene.theme, inside, &lines, &page.scroll, buf);
 }
 

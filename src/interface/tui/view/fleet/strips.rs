@@ -10,6 +10,7 @@ use ratatui::style::Style;
 
 use super::slots;
 use super::words::{gb, is_down, protocol, standing};
+use crate::domain::memory::MemoryPlan;
 use crate::domain::state::{EndpointIx, EndpointState, Pool};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::fleet::{FleetFocus, questions};
@@ -21,6 +22,8 @@ use crate::interface::tui::widget::pen::{Pen, cut};
 
 /// Narrower than this the slots stand in the detail only.
 const SLOTS: u16 = 98;
+/// Cells of the queue in its three parts.
+const WHOLE: usize = 14;
 /// Rows of slots below an endpoint that is not selected.
 const MOST: usize = 4;
 
@@ -59,7 +62,7 @@ fn columns(width: u16) -> &'static [(Column, usize)] {
             (Rate, 5),
             (Minute, 12),
             (Slots, 13),
-            (Queue, 13),
+            (Queue, 14),
             (FirstToken, 5),
             (Cache, 5),
             (Errors, 4),
@@ -97,7 +100,7 @@ fn head(column: Column, cells: usize) -> &'static str {
         Column::Minute if cells >= 9 => "last 60 s",
         Column::Minute => "60 s",
         Column::Slots => "set/told/seen",
-        Column::Queue if cells >= 13 => "ready+sent+own",
+        Column::Queue if cells >= WHOLE => "ready+sent+own",
         Column::Queue => "wait",
         Column::FirstToken => "ttft",
         Column::Cache => "cache",
@@ -125,6 +128,12 @@ pub(super) fn wish(scene: &Scene<'_>, width: u16) -> u16 {
     u16::try_from(rows + usize::from(has_head(width))).unwrap_or(u16::MAX)
 }
 
+/// How many rows they take with the slots of one, whichever that is.
+pub(super) fn least(scene: &Scene<'_>, width: u16) -> u16 {
+    let most = ixs(scene).map(|ix| capped(scene, ix, width)).max().unwrap_or(0);
+    u16::try_from(ixs(scene).count() + most + usize::from(has_head(width))).unwrap_or(u16::MAX)
+}
+
 fn ixs(scene: &Scene<'_>) -> impl Iterator<Item = EndpointIx> + use<> {
     (0..scene.state.endpoints().len() as u32).map(EndpointIx)
 }
@@ -135,6 +144,18 @@ fn capped(scene: &Scene<'_>, ix: EndpointIx, width: u16) -> usize {
 
 const fn has_head(width: u16) -> bool {
     width >= 70
+}
+
+/// Whether the slots of all endpoints have room.
+fn has_room(scene: &Scene<'_>, area: Rect) -> bool {
+    wish(scene, area.width) <= area.height
+}
+
+/// Whether every slot of the selected endpoint has a cell of its own among the strips.
+pub(super) fn has_all_slots(scene: &Scene<'_>, ix: EndpointIx, area: Rect) -> bool {
+    let rows = slots::rows(scene, ix, area.width.saturating_sub(4));
+    let room = usize::from(area.height.saturating_sub(1)) / 2;
+    area.width >= SLOTS && rows <= MOST && (rows <= room || has_room(scene, area))
 }
 
 /// Draws the strips; returns what is said at the right of their border.
@@ -153,7 +174,8 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) -> String 
         draw_head(scene, Rect { height: 1, ..area }, buf);
     }
     let height = usize::from(body.height);
-    let all = usize::from(wish(scene, area.width)) <= height + usize::from(head);
+    let all = has_room(scene, area);
+    let plan = MemoryPlan::of(scene.state);
     // An endpoint and which of its rows.
     let mut rows: Vec<(EndpointIx, Option<usize>)> = Vec::new();
     let (mut first, mut last) = (0, 0);
@@ -178,7 +200,7 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) -> String 
         scene.ui.spots.add(line, Spot::Row(ix.0 as usize));
         match n {
             None => {
-                strip(scene, *ix, line, buf);
+                strip(scene, &plan, *ix, line, buf);
                 if *ix == selected {
                     let slot = if ui.focus == FleetFocus::Strips { Slot::Selected } else { Slot::SelectedBlur };
                     buf.set_style(line, theme.style(slot));
@@ -228,7 +250,7 @@ fn draw_head(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn strip(scene: &Scene<'_>, ix: EndpointIx, row: Rect, buf: &mut Buffer) {
+fn strip(scene: &Scene<'_>, plan: &MemoryPlan, ix: EndpointIx, row: Rect, buf: &mut Buffer) {
     let (state, theme) = (scene.state, scene.theme);
     let e = state.endpoint(ix);
     let pool = state.pool(e.pool);
@@ -253,7 +275,7 @@ fn strip(scene: &Scene<'_>, ix: EndpointIx, row: Rect, buf: &mut Buffer) {
                 pen.put(&cut(&words, room, theme), theme.style(slot));
             }
             column => {
-                let (words, style) = figure(scene, e, *column, text);
+                let (words, style) = figure(scene, plan, e, (*column, *cells), text);
                 if is_figure(*column) {
                     pen.right_field(&words, *cells, style);
                 } else {
@@ -266,7 +288,13 @@ fn strip(scene: &Scene<'_>, ix: EndpointIx, row: Rect, buf: &mut Buffer) {
 }
 
 /// A figure of a strip; what nobody told is a dash.
-fn figure(scene: &Scene<'_>, e: &EndpointState, column: Column, text: Style) -> (String, Style) {
+fn figure(
+    scene: &Scene<'_>,
+    plan: &MemoryPlan,
+    e: &EndpointState,
+    (column, cells): (Column, usize),
+    text: Style,
+) -> (String, Style) {
     let (state, theme) = (scene.state, scene.theme);
     let pool = state.pool(e.pool);
     let dim = theme.style(Slot::Dim);
@@ -290,14 +318,10 @@ fn figure(scene: &Scene<'_>, e: &EndpointState, column: Column, text: Style) -> 
         Column::Queue => {
             let (ready, sent) = waiting();
             let slot = if ready + sent + e.queued.unwrap_or(0) > 0 { Slot::Waiting } else { Slot::Dim };
-            let whole = columns(scene.ui.size.0).iter().any(|(c, _)| *c == Column::Slots);
-            let words = if whole {
+            let words = if cells >= WHOLE {
                 format!("{ready}+{sent}+{}", told(e.queued))
             } else {
-                match ready + sent + e.queued.unwrap_or(0) {
-                    0 => "0".to_owned(),
-                    n => n.to_string(),
-                }
+                (ready + sent + e.queued.unwrap_or(0)).to_string()
             };
             (words, theme.style(slot))
         }
@@ -307,12 +331,12 @@ fn figure(scene: &Scene<'_>, e: &EndpointState, column: Column, text: Style) -> 
             None => dash(),
         },
         Column::Errors => (e.errors.to_string(), if e.errors > 0 { theme.style(Slot::Warning) } else { dim }),
-        Column::Resident => match questions::memory(e, &state.machine).best() {
+        Column::Resident => match questions::memory(plan, e).best() {
             Some(bytes) => (gb(Some(bytes)), text),
             None => dash(),
         },
         Column::Memory => {
-            let m = questions::memory(e, &state.machine);
+            let m = questions::memory(plan, e);
             (format!("{}/{}/{}", gb(m.planned), gb(m.claimed), gb(m.measured)), text)
         }
         Column::Tier => (e.config.tiers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), text),

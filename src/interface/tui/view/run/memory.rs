@@ -6,6 +6,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::domain::memory::MemoryPlan;
 use crate::domain::protocol::Pressure;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::fleet::questions;
@@ -57,7 +58,7 @@ struct Part {
 }
 
 fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
-    let mut planned = false;
+    let (mut planned, plan) = (false, MemoryPlan::of(scene.state));
     let mut seen = Vec::new();
     let mut parts: Vec<Part> = Vec::new();
     for e in scene.state.endpoints().iter().filter(|e| e.is_usable()) {
@@ -65,7 +66,7 @@ fn parts(scene: &Scene<'_>) -> (Vec<Part>, bool) {
             continue;
         }
         seen.push(e.pool);
-        let memory = questions::memory(e, &scene.state.machine);
+        let memory = questions::memory(&plan, e);
         let Some(bytes) = memory.best() else { continue };
         planned |= memory.claimed.or(memory.measured).is_none();
         parts.push(Part { name: super::words::brief(e).to_owned(), bytes, slot: Slot::SeriesOther });
@@ -131,13 +132,14 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     }
     if area.height > 1 {
         let free = m.total.saturating_sub(m.used);
+        let plan = MemoryPlan::of(scene.state);
         let here = format!("this machine: {} of {} GB used", gigabytes(m.used), gigabytes(m.total));
         let mut words = match (simulated, m.total) {
             (true, 0) => Vec::new(),
             (true, _) => vec![here],
             (false, _) => vec![
                 format!("free {}", gigabytes(free)),
-                format!("KV can grow {}", told(questions::kv_headroom(scene.state))),
+                format!("KV can grow {}", told(plan.headroom())),
                 format!("swap {}", told(m.swap_used())),
                 format!("GPU limit {}", told(m.gpu_limit().map(|l| l.bytes))),
             ],
@@ -146,6 +148,10 @@ pub(super) fn render(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
             words.insert(0, "as if loaded".to_owned());
         } else if planned {
             words.push("planned sizes".to_owned());
+        }
+        // What there is no room for is left out whole: the last says least.
+        while words.len() > 1 && width(&words.join(" · ")) > cells {
+            words.pop();
         }
         Pen::new(buf, x, area.y + 1, right).put(&cut(&words.join(" · "), cells, theme), theme.style(Slot::Dim));
     }
