@@ -99,6 +99,7 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
         IdleWhy::Paused => "the session is paused; P resumes it".to_owned(),
         IdleWhy::Limit => "the goal runs as many at once as you allow; the next to end frees a place".to_owned(),
         IdleWhy::Down => "it does not answer; ctrl-r probes it now".to_owned(),
+        IdleWhy::Draining => IdleWhy::Draining.sentence().to_owned(),
         IdleWhy::Memory => {
             "what is ready is of a goal whose models do not fit; ! has it, a starts it all the same".to_owned()
         }
@@ -106,6 +107,5 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
             Some(throttle) => format!("{throttle}: fewer tasks start here until that is over"),
             None => "fewer tasks start on this machine than could".to_owned(),
         },
-        other => other.sentence().to_owned(),
     })
 }
