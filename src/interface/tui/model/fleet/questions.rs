@@ -1,39 +1,13 @@
 //! What the Fleet screen asks of a state.
 //!
-//! Not here: the answers' words on a strip (`view/fleet`). Invariant: what nobody told is `None`, never 0.
+//! Not here: what an endpoint really serves (`domain/state/capacity`), the answers' words on a strip (`view/fleet`). Invariant: what nobody told is `None`, never 0.
 
 use std::collections::BTreeMap;
 
 use crate::domain::memory::MemoryPlan;
-use crate::domain::protocol::{Micros, ServerMemory, TurnId};
-use crate::domain::state::{EndpointIx, EndpointState, IdleWhy, PermitPhase, Pool, State, TaskIx};
+use crate::domain::protocol::{Micros, ServerMemory};
+use crate::domain::state::{EndpointIx, EndpointState, IdleWhy, State, TaskIx};
 use crate::interface::tui::model::run::figures::Queued;
-
-/// Slots the server says it has.
-pub fn claimed(e: &EndpointState) -> Option<u32> {
-    e.reported_slots
-}
-
-/// Requests at once that it was seen to serve, where that is fewer than it claims.
-pub fn measured(pool: &Pool) -> Option<u32> {
-    pool.measured
-}
-
-/// Requests that were sent and of which nothing was heard yet: they may wait in the server.
-pub fn unbegun(state: &State, pool: &Pool) -> u32 {
-    let silent = |turn: TurnId| {
-        let attempt = state.attempt(turn.attempt)?;
-        let turn = attempt.turns.get((turn.turn as usize).checked_sub(1)?)?;
-        Some(turn.prompt.is_none() && turn.first_token_at.is_none())
-    };
-    let waits = |phase: PermitPhase| matches!(phase, PermitPhase::Granted(turn) if silent(turn) == Some(true));
-    pool.permits.iter().filter(|p| waits(p.phase)).count() as u32
-}
-
-/// The share of prompt tokens that came from the server's cache.
-pub fn cache_share(e: &EndpointState) -> Option<f32> {
-    (e.prompt_tokens > 0).then(|| (e.cached_tokens as f32 / e.prompt_tokens as f32).min(1.0))
-}
 
 /// What a model takes in memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

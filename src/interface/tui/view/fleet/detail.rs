@@ -69,8 +69,8 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, told: Slots, (cells, heig
     }
     let mut lead = vec![
         fact("configured", e.config.slots.to_string()),
-        fact("reported", figure(questions::claimed(e))),
-        fact("measured", figure(questions::measured(pool))),
+        fact("reported", figure(e.reported_slots)),
+        fact("measured", figure(state.measured(ix))),
         fact("used by others", e.others.to_string()),
     ];
     if let Some(first) = lead.first_mut() {
@@ -83,7 +83,7 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, told: Slots, (cells, heig
             word(theme, Slot::Dim, "ready tasks "),
             word(theme, Slot::Text, ready.to_string()),
         ],
-        fact("sent, not begun", questions::unbegun(state, pool).to_string()),
+        fact("sent, not begun", state.waiting_unbegun(ix).to_string()),
         fact("its own queue", figure(e.queued)),
     ];
     if told == Slots::Here {
@@ -91,7 +91,7 @@ pub(super) fn lines(scene: &Scene<'_>, ix: EndpointIx, told: Slots, (cells, heig
     }
     out.extend(facts(theme, lead, cells));
     out.extend(facts(theme, queue, cells));
-    let share = questions::cache_share(e).map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", s * 100.0));
+    let share = state.cache_share(ix).map_or_else(|| "–".to_owned(), |s| format!("{:.0} %", s * 100.0));
     let first = if e.first_token > 0.0 { format!("{:.1} s", e.first_token) } else { "–".to_owned() };
     let speed = if e.slot_speed > 0.0 { format!("{:.0} t/s", e.slot_speed) } else { "–".to_owned() };
     let served = vec![

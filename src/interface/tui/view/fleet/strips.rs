@@ -275,7 +275,7 @@ fn strip(scene: &Scene<'_>, plan: &MemoryPlan, ix: EndpointIx, row: Rect, buf: &
                 pen.put(&cut(&words, room, theme), theme.style(slot));
             }
             column => {
-                let (words, style) = figure(scene, plan, e, (*column, *cells), text);
+                let (words, style) = figure(scene, plan, ix, (*column, *cells), text);
                 if is_figure(*column) {
                     pen.right_field(&words, *cells, style);
                 } else {
@@ -291,18 +291,19 @@ fn strip(scene: &Scene<'_>, plan: &MemoryPlan, ix: EndpointIx, row: Rect, buf: &
 fn figure(
     scene: &Scene<'_>,
     plan: &MemoryPlan,
-    e: &EndpointState,
+    ix: EndpointIx,
     (column, cells): (Column, usize),
     text: Style,
 ) -> (String, Style) {
     let (state, theme) = (scene.state, scene.theme);
+    let e = state.endpoint(ix);
     let pool = state.pool(e.pool);
     let dim = theme.style(Slot::Dim);
     let dash = || ("–".to_owned(), dim);
     let told = |n: Option<u32>| n.map_or("–".to_owned(), |n| n.to_string());
     let waiting = || {
         let ready = questions::ready(&scene.ui.run.figures().queue, state, e);
-        (ready, questions::unbegun(state, pool))
+        (ready, state.waiting_unbegun(ix))
     };
     match column {
         Column::Busy => (format!("{}/{}", pool.busy(), if is_down(e) { 0 } else { pool.ceiling }), text),
@@ -311,8 +312,8 @@ fn figure(
             _ => dash(),
         },
         Column::Slots => {
-            let seen = questions::measured(pool);
-            let words = format!("{}/{}/{}", e.config.slots, told(questions::claimed(e)), told(seen));
+            let seen = state.measured(ix);
+            let words = format!("{}/{}/{}", e.config.slots, told(e.reported_slots), told(seen));
             (words, if seen.is_some() { theme.style(Slot::Warning) } else { text })
         }
         Column::Queue => {
@@ -326,7 +327,7 @@ fn figure(
             (words, theme.style(slot))
         }
         Column::FirstToken if e.first_token > 0.0 => (format!("{:.1}s", e.first_token), text),
-        Column::Cache => match questions::cache_share(e) {
+        Column::Cache => match state.cache_share(ix) {
             Some(share) => (format!("{:.0}%", share * 100.0), text),
             None => dash(),
         },

@@ -7,7 +7,6 @@ use crate::domain::fleet::Protocol;
 use crate::domain::protocol::{Health, Intake, Micros, Residence, ServerStanding};
 use crate::domain::state::{EndpointIx, EndpointState, State, Trust};
 use crate::domain::text::CleanText;
-use crate::interface::tui::model::fleet::questions;
 use crate::interface::tui::theme::Slot;
 use crate::interface::tui::widget::figure::span;
 
@@ -67,16 +66,16 @@ pub(super) fn odd(state: &State, ix: EndpointIx, now: Micros) -> Vec<(String, Sl
             if e.failures > 0 { format!("on trial after {} failures", e.failures) } else { "on trial".to_owned() };
         out.push((format!("{words}: one request at a time"), Slot::Warning));
     }
-    if let Some(serves) = questions::measured(pool) {
-        let claims = questions::claimed(e).unwrap_or(e.config.slots);
+    if let Some(serves) = state.measured(ix) {
+        let claims = state.claims(e.pool);
         out.push((format!("claims {claims}, serves {serves}"), Slot::Warning));
     }
     match e.others {
         0 => {}
         n => out.push((format!("{n} used by others"), Slot::Warning)),
     }
-    if let Some((usual, now)) = slowed(e) {
-        out.push((format!("slowed: {now:.0} t/s a slot, {usual:.0} usual"), Slot::Warning));
+    if let Some(usual) = e.pace.slowed_from() {
+        out.push((format!("slowed: {:.0} t/s a slot, {usual:.0} usual", e.speed()), Slot::Warning));
     }
     if e.residence == Some(Residence::Unloaded) {
         out.push(("not in memory; a request loads it".to_owned(), Slot::Dim));
@@ -85,12 +84,6 @@ pub(super) fn odd(state: &State, ix: EndpointIx, now: Micros) -> Vec<(String, Sl
         out.push(("its model is being loaded".to_owned(), Slot::Warning));
     }
     out
-}
-
-/// Much slower than the fleet file expects: before and now, in tokens a second of one slot.
-fn slowed(e: &EndpointState) -> Option<(f32, f32)> {
-    let usual = e.config.tokens_per_second?;
-    (e.slot_speed > 0.0 && e.slot_speed < usual / 2.0).then_some((usual, e.slot_speed))
 }
 
 /// What is said at the end of a strip.
