@@ -173,7 +173,7 @@ pub fn local_port(url: &str) -> Option<u16> {
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let here = host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
+        || host.parse::<core::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified());
     here.then_some(port)
 }
 

@@ -121,6 +121,11 @@ impl Default for Settings {
     }
 }
 
+/// What is as it ships is not written: a session from before there was such a thing reads and is written as it was.
+fn is_default(machine: &MachineSettings) -> bool {
+    *machine == MachineSettings::default()
+}
+
 /// All a session was started with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionConfig {
@@ -132,7 +137,7 @@ pub struct SessionConfig {
     #[serde(default)]
     pub attention: AttentionSettings,
     /// What this machine may be loaded with.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub machine: MachineSettings,
     /// What chance is counted over.
     pub seed: u64,

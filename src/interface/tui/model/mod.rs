@@ -20,6 +20,7 @@ pub mod graph;
 pub mod inspector;
 mod instant;
 mod layer;
+mod layers;
 pub(crate) mod level;
 pub mod logs;
 pub mod many;
