@@ -42,8 +42,23 @@ pub(crate) fn facts(theme: &Theme, facts: Vec<Vec<Span<'static>>>, cells: u16) -
             line.push(dot(theme));
             used += 3;
         }
-        used += wide;
-        line.extend(fact);
+        if wide <= cells {
+            used += wide;
+            line.extend(fact);
+            continue;
+        }
+        for span in fact {
+            for row in wrap(&span.content, cells.saturating_sub(used).max(1)) {
+                let text = span.content.get(row).unwrap_or_default().to_owned();
+                let wide = width(&text);
+                if used > 0 && used + wide > cells {
+                    lines.push(Line::from(std::mem::take(&mut line)));
+                    used = 0;
+                }
+                used += wide;
+                line.push(Span::styled(text, span.style));
+            }
+        }
     }
     if !line.is_empty() {
         lines.push(Line::from(line));
@@ -275,6 +290,22 @@ mod tests {
             for cells in 0..12 {
                 assert_eq!((width(&cell(text, cells)), width(&cell_right(text, cells))), (cells, cells));
             }
+        }
+    }
+
+    #[test]
+    fn a_fact_that_is_wider_than_a_line_is_broken_and_not_cut() {
+        let theme = Theme::plain();
+        let fact = |text: &str| vec![word(&theme, Slot::Dim, text.to_owned())];
+        let all = vec![fact("up"), fact("tiers one two three four five"), fact("end")];
+        let said: Vec<String> = facts(&theme, all, 16)
+            .iter()
+            .map(|l| l.spans.iter().map(|s| s.content.as_ref()).collect::<String>())
+            .collect();
+        assert!(said.iter().all(|l| width(l) <= 16), "{said:?}");
+        let whole = said.join(" ");
+        for part in ["up", "tiers", "three", "five", "end"] {
+            assert!(whole.contains(part), "{said:?}");
         }
     }
 }
