@@ -31,6 +31,10 @@ pub(super) struct Server {
     pub tells: Tells,
     /// Microseconds to read a prompt.
     pub prompt: Box<dyn Fn(&StartTurn) -> u64>,
+    /// Microseconds for which its first request makes it load its model.
+    pub load: u64,
+    /// Up to when it loads, once it had a request.
+    pub loaded: Option<Micros>,
     /// Tokens a second of one slot, at a time, with so many at work.
     pub speed: Box<dyn Fn(Micros, u32) -> f64>,
     pub queue: VecDeque<TurnId>,
@@ -54,6 +58,8 @@ impl Server {
             reads: Reads::Together,
             tells: Tells::Reading,
             prompt: Box::new(|_| 200_000),
+            load: 0,
+            loaded: None,
             speed: Box::new(|_, _| 50.0),
             queue: VecDeque::new(),
             working: Vec::new(),
@@ -78,6 +84,7 @@ impl Server {
             Reads::Together => now,
             Reads::InTurn => now.max(self.reading_until),
         };
+        let begin = begin.max(*self.loaded.get_or_insert(now.plus(Micros(self.load))));
         let first = begin.plus(Micros(prompt));
         self.reading_until = first;
         // That it begins is told at once; the host passes over what comes in the first fifth of a second.
