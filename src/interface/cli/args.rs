@@ -351,7 +351,7 @@ pub(crate) enum FleetSub {
     Logs(LogArgs),
     /// Look for model servers, and write what answers into a fleet file to keep.
     ///
-    /// Asked are this machine, the hosts of [discovery] in baton.toml, those given here, and where configured endpoints are:
+    /// Asked are this machine, the hosts of `[discovery]` in baton.toml, those given here, and where configured endpoints are:
     /// one short question at a time, which loads no model. A server that the configured fleet names keeps its name, its key
     /// and its launch; tiers are given by what the models tell of themselves and by their names.
     Init(InitArgs),
