@@ -87,7 +87,9 @@ fn stop(ix: EndpointIx, state: &State, now: Micros) -> Vec<UiEffect> {
     let e = state.endpoint(ix);
     let name = &e.config.name;
     let server = state.servers.get(name).filter(|s| !s.standing.is_over());
-    let unloads = e.residence == Some(Residence::Loaded)
+    // A llama-server with one model has it as long as it runs; its router says that it is one.
+    let swaps = e.config.protocol != Protocol::LlamaCpp || e.server.as_ref().is_some_and(|s| s.contains("router"));
+    let unloads = swaps && e.residence == Some(Residence::Loaded)
         || e.residence.is_none() && e.health == Health::Up && e.config.protocol == Protocol::Ollama;
     let busy = state.pool(e.pool).busy();
     let mut choices = vec![Choice::nothing("leave it")];
@@ -193,4 +195,31 @@ fn load(endpoint: &EndpointName, verb: ModelVerb, memory: MemoryCheck) -> UiEffe
 
 fn open(layer: Layer) -> UiEffect {
     UiEffect::Open(Box::new(layer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::protocol::{EndpointChanged, Event, Name};
+    use crate::interface::tui::view::run::fixture;
+
+    #[test]
+    fn a_model_is_unloaded_only_where_the_server_can() {
+        for (server, can) in [("llama.cpp b6527", false), ("llama.cpp router b6527", true)] {
+            let mut story = fixture::drawing();
+            let ix = story.state.find_endpoint(&Name::slug("gemma")).unwrap();
+            let name: Name = story.state.endpoint(ix).config.name.clone();
+            let changed = EndpointChanged {
+                server: Some(server.into()),
+                residence: Some(Residence::Loaded),
+                ..EndpointChanged::of(name, Health::Up)
+            };
+            story.push(story.state.at, Event::EndpointChanged(Box::new(changed)));
+            assert_eq!(story.state.pool(story.state.endpoint(ix).pool).busy(), 0, "nothing of ours runs there");
+            let said = stop(ix, &story.state, story.state.at);
+            let offers = matches!(&said[..], [UiEffect::Open(layer)] if matches!(&**layer, Layer::Card(card)
+                if card.choices.iter().any(|c| c.key == Some('u'))));
+            assert_eq!(offers, can, "{server}: {said:?}");
+        }
+    }
 }
