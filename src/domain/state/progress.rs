@@ -135,7 +135,8 @@ impl State {
             .map(|t| now.since(t.started_at).0)
             .sum();
         let wall = now.since(first).0 * u64::from(slots);
-        (wall > 0).then(|| (self.totals.slot_us + running) as f32 / wall as f32)
+        // A server that was found to have fewer slots than it claims was granted more time than it had.
+        (wall > 0).then(|| ((self.totals.slot_us + running) as f32 / wall as f32).min(1.0))
     }
 
     /// Slots in use and in all, over pools with a usable endpoint.

@@ -70,6 +70,8 @@ fn a_server_that_claims_more_slots_than_it_has_is_found_and_named_within_a_few_t
             assert!(ended <= 6 + serves as usize * 5, "{serves} of {claims}, {tells:?}: found after {ended} tasks");
             assert!(ratio <= 1.10, "{serves} of {claims}, {tells:?}: makespan is {ratio:.3} of the bound");
             assert_eq!(world.state().measured(EndpointIx(0)), Some(serves));
+            let used = world.state().utilisation(world.now).unwrap();
+            assert!((0.0..=1.0).contains(&used), "{used} of what it has: those that waited inside took no slot");
             let words = world.state().standing_words(EndpointIx(0), world.now).unwrap();
             assert!(words.contains(&format!("claims {claims} slots and serves {serves} at once")), "{words}");
         }

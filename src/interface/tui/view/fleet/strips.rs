@@ -318,12 +318,10 @@ fn figure(
         }
         Column::Queue => {
             let (ready, sent) = waiting();
-            let slot = if ready + sent + e.queued.unwrap_or(0) > 0 { Slot::Waiting } else { Slot::Dim };
-            let words = if cells >= WHOLE {
-                format!("{ready}+{sent}+{}", told(e.queued))
-            } else {
-                (ready + sent + e.queued.unwrap_or(0)).to_string()
-            };
+            // What the server tells of its queue has those of ours in it that it did not begin.
+            let waits = ready + sent.max(e.queued.unwrap_or(0));
+            let slot = if waits > 0 { Slot::Waiting } else { Slot::Dim };
+            let words = if cells >= WHOLE { format!("{ready}+{sent}+{}", told(e.queued)) } else { waits.to_string() };
             (words, theme.style(slot))
         }
         Column::FirstToken if e.first_token > 0.0 => (format!("{:.1}s", e.first_token), text),
