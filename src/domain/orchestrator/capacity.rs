@@ -11,7 +11,7 @@ use super::{Effect, Look, Orchestrator};
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::{
     AttemptEnd, EndpointEdit, EndpointFound, EndpointName, Event, Failure, FailureCount, FailureKind, Finding, Health,
-    Intake, Micros, Remedy, SlotAfter, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage,
+    Intake, Micros, Remedy, TaskRetried, TurnEnd, TurnId,
 };
 use crate::domain::state::{EndpointIx, EndpointState, Gear, GoalMemory, PermitPhase, PoolIx, Task, Trust};
 use crate::domain::text::CleanText;
@@ -136,14 +136,7 @@ impl Orchestrator {
         let Some(task) = self.task_of(turn) else { return };
         let (id, route) = (task.id.clone(), task.route);
         self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Moved });
-        self.emit(Event::TurnEnded(Box::new(TurnEnded {
-            turn,
-            end: TurnEnd::Cancelled,
-            slot: SlotAfter::Draining,
-            usage: Usage::default(),
-            prompt_digest: String::new(),
-        })));
-        self.effect(Effect::StopTurn(turn));
+        self.cut_turn(turn);
         self.emit(Event::TaskRetried(TaskRetried {
             task: id,
             not_before: Micros(0),

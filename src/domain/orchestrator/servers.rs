@@ -9,7 +9,7 @@ use super::{Effect, Look, Orchestrator};
 use crate::domain::fleet::{Nature, Protocol, local_port};
 use crate::domain::protocol::{
     AttemptEnd, Author, EndpointName, Event, FailureCount, Health, MemoryCheck, ModelMoved, ModelVerb, Residence,
-    ServerChanged, ServerStanding, ServerVerb, SlotAfter, Subject, TurnEnd, TurnEnded, Usage,
+    ServerChanged, ServerStanding, ServerVerb, Subject,
 };
 use crate::domain::state::{EndpointIx, EndpointState, TaskIx};
 use crate::domain::text::CleanText;
@@ -142,14 +142,7 @@ impl Orchestrator {
     /// Ends the attempt of a task as moved; it runs again elsewhere, or here when that can be.
     fn move_away(&mut self, ix: TaskIx, reason: &CleanText) {
         let Some(turn) = self.state.open_attempt(self.state.task(ix)).map(|a| a.turn_id()) else { return };
-        self.emit(Event::TurnEnded(Box::new(TurnEnded {
-            turn,
-            end: TurnEnd::Cancelled,
-            slot: SlotAfter::Draining,
-            usage: Usage::default(),
-            prompt_digest: String::new(),
-        })));
-        self.effect(Effect::StopTurn(turn));
+        self.cut_turn(turn);
         self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Moved });
         let task = self.state.task(ix);
         let (id, route) = (task.id.clone(), task.route);

@@ -233,20 +233,25 @@ impl Orchestrator {
         self.rest_if_failing(endpoint, failure);
     }
 
+    /// Ends a turn that is under way: its request is closed, and its slot drains until the server shows it free.
+    pub(super) fn cut_turn(&mut self, turn: TurnId) {
+        self.emit(Event::TurnEnded(Box::new(TurnEnded {
+            turn,
+            end: TurnEnd::Cancelled,
+            slot: SlotAfter::Draining,
+            usage: Usage::default(),
+            prompt_digest: String::new(),
+        })));
+        self.effect(Effect::StopTurn(turn));
+    }
+
     /// Ends what runs of a task: its turn is cancelled and its slot drains until the server shows it free.
     pub(super) fn stop_attempt(&mut self, ix: TaskIx) {
         let Some(attempt) = self.state.last_attempt(self.state.task(ix)).filter(|a| a.ended.is_none()) else { return };
         let id = attempt.id;
         let turn = attempt.turn_id();
         if attempt.turn().is_some_and(|t| t.ended.is_none()) {
-            self.emit(Event::TurnEnded(Box::new(TurnEnded {
-                turn,
-                end: TurnEnd::Cancelled,
-                slot: SlotAfter::Draining,
-                usage: Usage::default(),
-                prompt_digest: String::new(),
-            })));
-            self.effect(Effect::StopTurn(turn));
+            self.cut_turn(turn);
         }
         self.emit(Event::AttemptEnded { attempt: id, end: AttemptEnd::Cancelled });
     }
