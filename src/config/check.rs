@@ -218,7 +218,11 @@ fn check_settings(settings: &Settings, root: &Node, fleet: &Fleet, errors: &mut 
         );
         wrong("backoff_max_ms", what, "raise `backoff_max_ms` or lower `backoff_ms`".into());
     }
-    for (key, value) in [("silence_seconds", settings.silence_seconds), ("ageing_seconds", settings.ageing_seconds)] {
+    for (key, value) in [
+        ("silence_seconds", settings.silence_seconds),
+        ("outage_seconds", settings.outage_seconds),
+        ("ageing_seconds", settings.ageing_seconds),
+    ] {
         if value == 0 {
             wrong(key, format!("`{key}` is 0"), "give at least 1 second".into());
         }

@@ -5,6 +5,21 @@ use serde::{Deserialize, Serialize};
 use super::Fleet;
 use crate::domain::protocol::{AgentName, Level};
 
+/// What becomes of an answer that was cut at its token limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCut {
+    /// Its model is asked once to continue where it stopped; both parts are the result.
+    #[default]
+    GoOn,
+    /// It is asked anew, once, with twice the limit where the context has room.
+    RetryLarger,
+    /// The operator says which of these.
+    Ask,
+    /// It stays as it is, marked as cut.
+    Keep,
+}
+
 /// What the operator can set for the engine. Units are in the names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -35,6 +50,11 @@ pub struct Settings {
     pub context_percent: u32,
     /// A request without a byte for this long is given up.
     pub silence_seconds: u64,
+    /// How long servers may fail a task in a row (refused, loading, busy, broken) before it has failed. Such failures
+    /// cost it no try.
+    pub outage_seconds: u64,
+    /// What becomes of an answer that was cut at its limit.
+    pub on_cut: OnCut,
     /// A ready task that waited this long counts one priority higher; again after each such time.
     pub ageing_seconds: u64,
     /// Whether agents may ask the operator; without it they decide for themselves.
@@ -115,6 +135,8 @@ impl Default for Settings {
             backoff_max_ms: 30_000,
             context_percent: 60,
             silence_seconds: 300,
+            outage_seconds: 600,
+            on_cut: OnCut::GoOn,
             ageing_seconds: 60,
             questions: true,
         }

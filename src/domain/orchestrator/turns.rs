@@ -122,11 +122,7 @@ impl Orchestrator {
             }
             _ => return end,
         };
-        TurnEnd::Failed(Failure {
-            kind: FailureKind::Empty,
-            remedy: Remedy::RetryHere,
-            message: CleanText::from(message),
-        })
+        TurnEnd::Failed(Failure::new(FailureKind::Empty, Remedy::RetryHere, CleanText::from(message)))
     }
 
     /// A failed task is tried again on its tier, then on the fallback tier, then it has failed.

@@ -13,6 +13,48 @@ pub struct Failure {
     pub remedy: Remedy,
     /// What was attempted on what, what came, and how to mend it.
     pub message: CleanText,
+    /// Figures the server told along with it.
+    #[serde(default, skip_serializing_if = "Told::is_nothing")]
+    pub told: Told,
+}
+
+impl Failure {
+    /// A failure of which no figures were told.
+    pub fn new(kind: FailureKind, remedy: Remedy, message: impl Into<CleanText>) -> Self {
+        Self { kind, remedy, message: message.into(), told: Told::default() }
+    }
+}
+
+/// The figures of a failure that decide what comes next, as the server told them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// The wait it asked for before the next request (`Retry-After` in any form), in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// The tokens of the prompt it refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
+    /// The tokens one request may have there, prompt and answer together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<u64>,
+}
+
+impl Told {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a failure says something of. It decides whether it costs the task a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The server: it is not there, loads, has no room, or broke. The task loses its place in line and no try.
+    Server,
+    /// The request, or the endpoint's settings: the same again there fails the same way.
+    Request,
+    /// The answer: another try may give a better one.
+    Answer,
 }
 
 /// What went wrong with a request.
@@ -43,10 +85,27 @@ pub enum FailureKind {
     Garbage,
     /// The answer is empty or useless.
     Empty,
+    /// The server ended the answer itself, with a reason that is no good end (`abort`, `content_filter`, one unknown).
+    Aborted,
+    /// The answer is nothing but calls of tools that nobody offered.
+    ToolsOnly,
     /// The task's time is over.
     TimedOut,
     /// A secret could not be had.
     Secret,
+}
+
+impl FailureKind {
+    /// What it says something of.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::Unreachable | Self::Cut | Self::Loading | Self::Busy | Self::Server => Blame::Server,
+            Self::Context | Self::Unauthorized | Self::NoModel | Self::Refused | Self::Secret => Blame::Request,
+            Self::Silent | Self::Garbage | Self::Empty | Self::Aborted | Self::ToolsOnly | Self::TimedOut => {
+                Blame::Answer
+            }
+        }
+    }
 }
 
 /// What is to be done about a failure.

@@ -461,7 +461,7 @@ impl Host {
 fn failed(turn: TurnId, kind: FailureKind, remedy: Remedy, message: CleanText, slot: SlotAfter) -> Input {
     Input::TurnEnded {
         turn,
-        end: TurnEnd::Failed(Failure { kind, remedy, message }),
+        end: TurnEnd::Failed(Failure::new(kind, remedy, message)),
         usage: Usage::default(),
         slot,
         prompt_digest: String::new(),

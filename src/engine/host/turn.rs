@@ -223,19 +223,13 @@ fn slot_after(kind: FailureKind) -> SlotAfter {
 }
 
 fn timed_out(seconds: u64) -> Failure {
-    Failure {
-        kind: FailureKind::TimedOut,
-        remedy: Remedy::RetryHere,
-        message: CleanText::one_line(&format!(
-            "the task's time of {seconds} s was over before the answer was; raise budget.seconds or lower the level"
-        )),
-    }
+    let words = format!(
+        "the task's time of {seconds} s was over before the answer was; raise budget.seconds or lower the level"
+    );
+    Failure::new(FailureKind::TimedOut, Remedy::RetryHere, CleanText::one_line(&words))
 }
 
 fn broken_off() -> Failure {
-    Failure {
-        kind: FailureKind::Cut,
-        remedy: Remedy::RetryHere,
-        message: CleanText::from_static("the answer broke off without an end; it is tried again"),
-    }
+    let words = CleanText::from_static("the answer broke off without an end; it is tried again");
+    Failure::new(FailureKind::Cut, Remedy::RetryHere, words)
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::secret::Redactor;
 use crate::domain::fleet::{Endpoint, Protocol};
-use crate::domain::protocol::{Failure, FailureKind, Remedy};
+use crate::domain::protocol::{Failure, FailureKind, Remedy, Told};
 use crate::domain::text::CleanText;
 
 /// A request's failure, ready for the journal.
@@ -32,11 +32,13 @@ pub struct Fault {
     pub came: String,
     /// How to mend it, in words.
     pub mend: Cow<'static, str>,
+    /// Figures told along with it.
+    pub told: Told,
 }
 
 impl Fault {
     pub(super) fn new(kind: FailureKind, remedy: Remedy, came: impl Into<String>, mend: &'static str) -> Self {
-        Self { kind, remedy, came: came.into(), mend: Cow::Borrowed(mend) }
+        Self { kind, remedy, came: came.into(), mend: Cow::Borrowed(mend), told: Told::default() }
     }
 
     /// The connection ended before the answer did.
@@ -186,7 +188,7 @@ impl Fault {
             self.came.trim().trim_end_matches('.'),
             self.mend
         );
-        Failure { kind: self.kind, remedy: self.remedy, message: CleanText::new(&redactor.text(&message)) }
+        Failure { told: self.told, ..Failure::new(self.kind, self.remedy, CleanText::new(&redactor.text(&message))) }
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) struct World {
 }
 
 pub(super) fn failure(kind: FailureKind, remedy: Remedy) -> Failure {
-    Failure { kind, remedy, message: CleanText::from("it broke") }
+    Failure::new(kind, remedy, CleanText::from("it broke"))
 }
 
 impl World {

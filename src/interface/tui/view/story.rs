@@ -105,7 +105,7 @@ impl Story {
     }
 
     pub(crate) fn fail(&mut self, turn: TurnId, message: &str) {
-        let failure = Failure { kind: FailureKind::Cut, remedy: Remedy::Elsewhere, message: CleanText::new(message) };
+        let failure = Failure::new(FailureKind::Cut, Remedy::Elsewhere, CleanText::new(message));
         self.end_turn(turn, TurnEnd::Failed(failure.clone()));
         self.tell(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure) });
     }

@@ -289,7 +289,7 @@ pub(crate) fn drawing_with(ports: &[(&str, u16)], looks: Vec<(Micros, MachineSam
     for (n, at) in [(0, 130), (1, 160)] {
         let turn = story.begin(Micros::from_secs(at), "differential", "mini", 4 + n);
         let message = "mini closed the connection after 40 of about 300 tokens; another endpoint may do better";
-        let failure = Failure { kind: FailureKind::Cut, remedy: Remedy::RetryHere, message: message.into() };
+        let failure = Failure::new(FailureKind::Cut, Remedy::RetryHere, message);
         story.end_turn(Micros::from_secs(at + 20), turn, TurnEnd::Failed(failure.clone()));
         story.push(
             Micros::from_secs(at + 20),
