@@ -308,6 +308,7 @@ mod decoding {
                 Chunk::ToolCall(call) => read.calls.push(call),
                 Chunk::Progress { processed, total } => read.progress.push((processed, total)),
                 Chunk::Alive => read.alive += 1,
+                Chunk::Rethought => read.thinking += &std::mem::take(&mut read.answer),
                 Chunk::Accepted => panic!("the decoder accepts nothing"),
                 Chunk::End { end, usage } => (read.end, read.usage) = (end, usage),
             }

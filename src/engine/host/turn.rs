@@ -106,7 +106,7 @@ impl Turn {
                     self.phase.set(Phase::Prompt);
                     Ok(())
                 }
-                Some(Ok(Chunk::Alive)) => Ok(()),
+                Some(Ok(Chunk::Alive | Chunk::Rethought)) => Ok(()),
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
                     if now >= next_progress {

@@ -20,6 +20,8 @@ pub enum Chunk {
     Thinking(String),
     /// A piece of the answer.
     Answer(String),
+    /// A closing tag of thinking came that was never opened: all of the answer so far was thinking.
+    Rethought,
     /// A tool call, whole, as JSON `{id, name, arguments}`. `arguments` is what the model wrote where that is JSON;
     /// where it was cut in the middle it is the raw text, as a JSON string.
     ToolCall(String),

@@ -110,7 +110,8 @@ impl StreamRedactor {
                 }
             }
             Chunk::ToolCall(json) => emit(Chunk::ToolCall(replace(&self.known, &json))),
-            Chunk::End { .. } => {
+            // What is held belongs before it.
+            Chunk::End { .. } | Chunk::Rethought => {
                 self.rest(&mut emit);
                 emit(chunk);
             }
