@@ -10,7 +10,7 @@ mod settings;
 mod shape;
 
 pub use agent::Agent;
-pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, bytes, local_port};
+pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, base_url, bytes, local_port};
 pub use launch::{EnvValue, Launch, Lifetime};
 pub use settings::{AttentionSettings, MachineSettings, OnCut, SessionConfig, Settings};
 pub use shape::{CacheSettings, Fact, ModelFacts};
