@@ -1,6 +1,7 @@
 //! One model request under way: chunks from the server become inputs for the orchestrator.
 //!
-//! Dropping the future closes the connection, and that is how a request is cancelled.
+//! Dropping the future closes the connection, and that is how a request is cancelled. Invariant: an answer that its server
+//! does not end is ended here, at twice the tokens that were asked for.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,6 +23,11 @@ use crate::engine::providers::{AnswerStream, Chunk, Phase};
 const PROGRESS: Micros = Micros::from_secs(1);
 /// …and first after this long: a prompt read faster is not worth a record.
 const FIRST_PROGRESS: Micros = Micros::from_millis(200);
+
+/// The most bytes a token is counted with: few have more than 16, and a table's rule or a run of spaces is one.
+const TOKEN: usize = 16;
+/// An answer is never ended before this many bytes, however few tokens were asked for.
+const LEAST_ANSWER: usize = 64 * 1024;
 
 /// How far a request has come, readable while it runs: what draining waits for depends on it.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +62,8 @@ pub(super) struct Turn {
     pub want_answer: WantAnswer,
     pub prompt_digest: String,
     pub limit: Option<Duration>,
+    /// The most tokens that were asked for.
+    pub max_tokens: u32,
 }
 
 impl Turn {
@@ -72,7 +80,9 @@ impl Turn {
             repeat: Repeat::default(),
             first: None,
             phase: self.phase.clone(),
+            left: most_bytes(self.max_tokens),
         };
+        let mut called: Option<CleanText> = None;
         let mut next_progress = sent.plus(FIRST_PROGRESS);
         // One timer for the whole turn, moved when the piece that waits is another.
         let mut flush = pin!(tokio::time::sleep_until(Instant::now()));
@@ -101,7 +111,11 @@ impl Turn {
             let told = match chunk {
                 None => break Err(broken_off()),
                 Some(Err(failure)) => break Err(failure),
-                Some(Ok(Chunk::End { end, usage })) => break Ok((end, usage)),
+                Some(Ok(Chunk::End { end, usage })) => {
+                    // No tool is ever offered yet, so nothing waits for its result.
+                    let end = called.as_ref().map_or(end, |name| TurnEnd::Failed(tools_only(name)));
+                    break Ok((end, usage, SlotAfter::Free));
+                }
                 Some(Ok(Chunk::Accepted)) => {
                     self.phase.set(Phase::Prompt);
                     Ok(())
@@ -118,23 +132,27 @@ impl Turn {
                 }
                 Some(Ok(Chunk::Thinking(t))) => text.push(now, Channel::Thinking, &t).await,
                 Some(Ok(Chunk::Answer(t))) => text.push(now, Channel::Answer, &t).await,
-                Some(Ok(Chunk::ToolCall(t))) => text.push(now, Channel::ToolCall, &t).await,
+                Some(Ok(Chunk::ToolCall(t))) => {
+                    called.get_or_insert_with(|| tool_of(&t));
+                    text.push(now, Channel::ToolCall, &t).await
+                }
             };
             if told.is_err() {
                 return;
+            }
+            if text.left == 0 {
+                // Baton hangs up, and the server may go on for a while.
+                break Ok((TurnEnd::Length, Usage::default(), SlotAfter::Draining));
             }
         };
         let now = self.clock.now();
         // Closed before the end is told, so that a slot said to be free is.
         drop(self.stream);
         let _ = text.flush().await;
-        let (end, mut usage, slot) = match outcome {
-            Ok((end, usage)) => (end, usage, SlotAfter::Free),
-            Err(failure) => {
-                let slot = slot_after(failure.kind);
-                (TurnEnd::Failed(failure), Usage::default(), slot)
-            }
-        };
+        let (end, mut usage, slot) = outcome.unwrap_or_else(|failure| {
+            let slot = slot_after(failure.kind);
+            (TurnEnd::Failed(failure), Usage::default(), slot)
+        });
         if let Some(first) = text.first {
             usage.first_token_us = first.since(sent).0.max(1);
             if usage.generation_us == 0 {
@@ -165,6 +183,8 @@ struct Text {
     repeat: Repeat,
     first: Option<Micros>,
     phase: PhaseCell,
+    /// The bytes of thinking and answer that may still come.
+    left: usize,
 }
 
 impl Text {
@@ -173,6 +193,8 @@ impl Text {
             self.first = Some(now);
             self.phase.set(Phase::Generating);
         }
+        // The decoder bounds calls.
+        let piece = if channel == Channel::ToolCall { piece } else { self.room_for(piece) };
         if let Some(answer) = &mut self.answer
             && channel == Channel::Answer
         {
@@ -184,13 +206,21 @@ impl Text {
             }
         }
         let evidence = self.repeat.push(channel, piece);
-        for piece in self.coalescer.push(now, channel, piece).into_iter().flatten() {
+        for piece in self.coalescer.push(now, channel, piece) {
             self.send(piece).await?;
         }
         match evidence {
             Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// As much of `piece` as may still come.
+    fn room_for<'a>(&mut self, piece: &'a str) -> &'a str {
+        let room = &piece[..piece.floor_char_boundary(self.left)];
+        // A character that does not fit whole ends it too.
+        self.left = if room.len() == piece.len() { self.left - room.len() } else { 0 };
+        room
     }
 
     async fn flush(&mut self) -> Result<(), ()> {
@@ -222,6 +252,30 @@ fn slot_after(kind: FailureKind) -> SlotAfter {
     }
 }
 
+/// The most bytes of text a request for `tokens` may bring, thinking included.
+fn most_bytes(tokens: u32) -> usize {
+    usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(2 * TOKEN).max(LEAST_ANSWER)
+}
+
+/// The name of the tool in a call; the call itself where it has none.
+fn tool_of(call: &str) -> CleanText {
+    #[derive(serde::Deserialize)]
+    struct Called {
+        name: String,
+    }
+    let name = serde_json::from_str(call).ok().map(|called: Called| called.name).filter(|name| !name.trim().is_empty());
+    // A name has 64 letters at most.
+    CleanText::one_line(&name.unwrap_or_else(|| call.to_owned()).chars().take(64).collect::<String>())
+}
+
+fn tools_only(tool: &CleanText) -> Failure {
+    let words = format!(
+        "it asked for the tool {tool}, which it was not given; say in the agent's prompt that there are no tools, \
+         or use another model"
+    );
+    Failure::new(FailureKind::ToolsOnly, Remedy::RetryHere, CleanText::one_line(&words))
+}
+
 fn timed_out(seconds: u64) -> Failure {
     let words = format!(
         "the task's time of {seconds} s was over before the answer was; raise budget.seconds or lower the level"
@@ -230,6 +284,6 @@ fn timed_out(seconds: u64) -> Failure {
 }
 
 fn broken_off() -> Failure {
-    let words = CleanText::from_static("the answer broke off without an end; it is tried again");
+    let words = CleanText::from_static("the answer broke off without an end");
     Failure::new(FailureKind::Cut, Remedy::RetryHere, words)
 }
