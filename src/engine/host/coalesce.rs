@@ -14,23 +14,26 @@ pub(super) const MOST: usize = 4 * 1024;
 
 /// A piece ready to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub struct TextPiece {
+    /// Of which channel it is.
     pub channel: Channel,
+    /// At most 4 KiB.
     pub text: String,
+    /// As how many tokens it came; 0 where it goes on with one.
     pub tokens: u32,
 }
 
 /// Joins pieces of one turn. Order is kept: a piece of another channel lets the one before go first.
 #[derive(Debug, Default)]
-pub(super) struct Coalescer {
-    waiting: Option<Piece>,
+pub struct Coalescer {
+    waiting: Option<TextPiece>,
     deadline: Option<Micros>,
     first_gone: bool,
 }
 
 impl Coalescer {
     /// Takes a token's text; returns what is to go now.
-    pub(super) fn push(&mut self, now: Micros, channel: Channel, text: &str) -> Vec<Piece> {
+    pub fn push(&mut self, now: Micros, channel: Channel, text: &str) -> Vec<TextPiece> {
         let mut gone = Vec::new();
         if self.waiting.as_ref().is_some_and(|piece| piece.channel != channel) {
             gone.extend(self.flush());
@@ -38,7 +41,7 @@ impl Coalescer {
         // However long it is, it came as one token.
         let (mut rest, mut tokens) = (text, 1);
         loop {
-            let piece = self.waiting.get_or_insert_with(|| Piece { channel, text: String::new(), tokens: 0 });
+            let piece = self.waiting.get_or_insert_with(|| TextPiece { channel, text: String::new(), tokens: 0 });
             let (fits, more) = rest.split_at(rest.floor_char_boundary(MOST - piece.text.len()));
             piece.text.push_str(fits);
             piece.tokens += std::mem::take(&mut tokens);
@@ -59,12 +62,12 @@ impl Coalescer {
     }
 
     /// When the waiting piece is due.
-    pub(super) fn deadline(&self) -> Option<Micros> {
+    pub fn deadline(&self) -> Option<Micros> {
         self.deadline
     }
 
     /// What waits, to go now.
-    pub(super) fn flush(&mut self) -> Option<Piece> {
+    pub fn flush(&mut self) -> Option<TextPiece> {
         self.deadline = None;
         let piece = self.waiting.take();
         self.first_gone |= piece.is_some();
@@ -76,7 +79,7 @@ impl Coalescer {
 mod tests {
     use super::*;
 
-    fn texts(pieces: Vec<Piece>) -> Vec<String> {
+    fn texts(pieces: Vec<TextPiece>) -> Vec<String> {
         pieces.into_iter().map(|p| p.text).collect()
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::clock::SessionClock;
-use super::coalesce::{Coalescer, Piece};
+use super::coalesce::{Coalescer, TextPiece};
 use super::repeat::Repeat;
 use crate::domain::orchestrator::{Input, WantAnswer};
 use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
@@ -231,8 +231,8 @@ impl Text {
     }
 
     /// A full queue slows the reading of the server's stream, which is where the pressure belongs.
-    async fn send(&self, piece: Piece) -> Result<(), ()> {
-        let Piece { channel, text, tokens } = piece;
+    async fn send(&self, piece: TextPiece) -> Result<(), ()> {
+        let TextPiece { channel, text, tokens } = piece;
         self.inputs.send(Input::Output { turn: self.id, channel, text, tokens }).await.map_err(|_| ())
     }
 }
@@ -286,4 +286,116 @@ fn timed_out(seconds: u64) -> Failure {
 fn broken_off() -> Failure {
     let words = CleanText::from_static("the answer broke off without an end");
     Failure::new(FailureKind::Cut, Remedy::RetryHere, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::domain::fleet::{Endpoint, Protocol};
+    use crate::domain::protocol::{AttemptId, Level, LevelSupport, Speaker};
+    use crate::engine::host::coalesce::MOST;
+    use crate::engine::providers::{AnswerFormat, Client, Request};
+
+    /// What a turn of `max_tokens` tells of a server that says `body`, and `endless` again and again after it: its text by
+    /// channel, and its end. No piece is longer than a piece may be.
+    async fn told(body: &'static str, endless: &'static str, max_tokens: u32) -> ([String; 3], TurnEnd, SlotAfter) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = socket.read(&mut asked).await.unwrap();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+            socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            while !endless.is_empty() && socket.write_all(endless.as_bytes()).await.is_ok() {}
+        });
+        let endpoint: Endpoint = toml::from_str(&format!(
+            "name = \"t\"\ntiers = []\nprotocol = \"openai\"\nurl = \"{url}\"\nmodel = \"m\"\nslots = 1\ncontext = 4096"
+        ))
+        .unwrap();
+        assert_eq!(endpoint.protocol, Protocol::OpenAi);
+        let request = Request {
+            endpoint,
+            messages: vec![(Speaker::User, "Q".to_owned())],
+            max_tokens,
+            temperature: 0.0,
+            level: Level::Low,
+            level_support: LevelSupport::None,
+            format: AnswerFormat::Text,
+            silence: Duration::from_secs(30),
+        };
+        let (inputs, mut queue) = mpsc::channel(64);
+        let turn = Turn {
+            id: TurnId { attempt: AttemptId(1), turn: 1 },
+            stream: Client::new().unwrap().stream(request),
+            inputs,
+            clock: SessionClock::from(Micros(0)),
+            phase: PhaseCell::default(),
+            want_answer: WantAnswer::No,
+            prompt_digest: String::new(),
+            limit: None,
+            max_tokens,
+        };
+        let running = tokio::spawn(turn.run());
+        let (mut texts, mut ended) = ([String::new(), String::new(), String::new()], None);
+        while let Some(input) = queue.recv().await {
+            match input {
+                Input::Output { channel, text, .. } => {
+                    assert!(text.len() <= MOST, "a piece of {} bytes", text.len());
+                    texts[channel as usize].push_str(&text);
+                }
+                Input::TurnEnded { end, slot, .. } => ended = Some((end, slot)),
+                _ => {}
+            }
+        }
+        running.await.unwrap();
+        server.abort();
+        let (end, slot) = ended.unwrap();
+        (texts, end, slot)
+    }
+
+    const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello.\"}}]}\n\n";
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_ended_at_twice_its_tokens() {
+        for endless in [HELLO, "data: {\"choices\":[{\"delta\":{\"reasoning\":\"Hüllo.\"}}]}\n\n"] {
+            for (max_tokens, bytes) in [(1, 64 * 1024), (4096, 128 * 1024)] {
+                let (texts, end, slot) = told(HELLO, endless, max_tokens).await;
+                assert_eq!((&end, slot), (&TurnEnd::Length, SlotAfter::Draining));
+                let all: usize = texts.iter().map(String::len).sum();
+                assert!((bytes - 2..=bytes).contains(&all), "{all} of {bytes}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tool_call_is_a_failure_that_names_the_tool_and_keeps_the_text() {
+        let call = concat!(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"Let me look.\",\"tool_calls\":[{\"index\":0,\"id\":\"c1\",",
+            "\"type\":\"function\",\"function\":{\"name\":\"web_search\",\"arguments\":\"{}\"}}]}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        );
+        let (texts, end, slot) = told(call, "", 64).await;
+        let TurnEnd::Failed(failure) = end else { panic!("{end:?}") };
+        assert_eq!((failure.kind, slot), (FailureKind::ToolsOnly, SlotAfter::Free));
+        assert!(failure.message.contains("it asked for the tool web_search, which it was not given"), "{failure:?}");
+        assert_eq!(texts[Channel::Answer as usize], "Let me look.");
+        assert!(texts[Channel::ToolCall as usize].contains("web_search"));
+    }
+
+    #[tokio::test]
+    async fn a_reason_that_is_no_good_end_fails_and_keeps_the_text() {
+        let aborted = concat!(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"Half an ans\"}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"abort\"}]}\n\ndata: [DONE]\n\n"
+        );
+        let (texts, end, slot) = told(aborted, "", 64).await;
+        let TurnEnd::Failed(failure) = end else { panic!("{end:?}") };
+        assert_eq!((failure.kind, slot), (FailureKind::Aborted, SlotAfter::Free));
+        assert!(failure.message.contains("abort"), "{failure:?}");
+        assert_eq!(texts[Channel::Answer as usize], "Half an ans");
+    }
 }

@@ -28,13 +28,6 @@ pub(super) fn written(request: &Request) -> Result<Written, serde_json::Error> {
     })
 }
 
-/// `url` without what a path would repeat: no slash and no `/v1` at its end, `http://` where no scheme stands.
-pub(super) fn base(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    let url = url.strip_suffix("/v1").unwrap_or(url).trim_end_matches('/');
-    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
-}
-
 #[derive(Serialize)]
 struct Said<'a> {
     role: Speaker,
@@ -310,7 +303,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::tests::request;
-    use super::{AnswerFormat, Api, Level, LevelSupport, Protocol, Request, Speaker, base, written};
+    use super::{AnswerFormat, Api, Level, LevelSupport, Protocol, Request, Speaker, written};
 
     fn body(request: &Request) -> (&'static str, Value) {
         let (path, bytes) = written(request).unwrap();
@@ -391,13 +384,5 @@ mod tests {
         assert_eq!((&got["n_predict"], &got["stop"]), (&json!(64), &json!(["\nUser:"])));
         request.endpoint.protocol = Protocol::OpenAi;
         assert_eq!(body(&request).0, "/v1/completions");
-    }
-
-    #[test]
-    fn an_url_may_end_in_v1_or_not() {
-        for url in ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/", "h:1"] {
-            assert_eq!(base(url), "http://h:1");
-        }
-        assert_eq!(base("https://h/llama/v1"), "https://h/llama");
     }
 }

@@ -15,9 +15,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::body::base;
 use super::client::{Client, State};
-use crate::domain::fleet::{Endpoint, Protocol};
+use crate::domain::fleet::{Endpoint, Protocol, base_url};
 use crate::domain::protocol::LevelSupport;
 use crate::domain::text::CleanText;
 pub use around::{AT_ONCE, Address, Asked, discover};
@@ -198,16 +197,16 @@ pub enum Whom<'a> {
 }
 
 impl Whom<'_> {
-    fn url(&self) -> &str {
+    fn base(&self) -> String {
         match self {
-            Self::Address(url) => url,
-            Self::Endpoint(endpoint) => &endpoint.url,
+            Self::Address(url) => base_url(url, None),
+            Self::Endpoint(endpoint) => base_url(&endpoint.url, Some(endpoint.protocol)),
         }
     }
 
     async fn ask(&self, client: &Client, path: &str, limit: Duration) -> Option<State> {
         let answer = match self {
-            Self::Address(url) => client.look(&base(url), path, limit).await,
+            Self::Address(_) => client.look(&self.base(), path, limit).await,
             Self::Endpoint(endpoint) => client.state(endpoint, path, None, limit).await,
         };
         answer.ok()
@@ -229,7 +228,7 @@ pub async fn identify(client: &Client, whom: Whom<'_>, limit: Duration) -> Optio
             }
             Verdict::Is(told) => {
                 return Some(Found {
-                    url: base(whom.url()),
+                    url: whom.base(),
                     kind: told.kind,
                     readiness: told.readiness,
                     models: told.models,
