@@ -290,7 +290,9 @@ mod tests {
             "/v1/#top",
             "/?x=1",
         ] {
-            for url in [format!("http://Host:1{ending}"), format!("  HTTP://host:1{ending}  "), format!("host:1{ending}")] {
+            for url in
+                [format!("http://Host:1{ending}"), format!("  HTTP://host:1{ending}  "), format!("host:1{ending}")]
+            {
                 for protocol in [None, Some(Protocol::LlamaCpp), Some(Protocol::Ollama), Some(Protocol::OpenAi)] {
                     assert_eq!(base_url(&url, protocol), "http://host:1", "{url:?} {protocol:?}");
                 }

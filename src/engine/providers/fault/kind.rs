@@ -42,7 +42,13 @@ const OF_ITSELF: [(&[&str], u16, FailureKind, Remedy, &str); 7] = [
         "another load took its place; see that the models of the fleet fit in memory together",
     ),
     (
-        &["failed to load", "error loading model", "could not load model", "unable to load model"],
+        &[
+            "failed to load model",
+            "model failed to load",
+            "error loading model",
+            "could not load model",
+            "unable to load model",
+        ],
         400,
         K::Server,
         R::Elsewhere,
