@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod edits;
 mod endpoints;
+mod failures;
 mod goals;
 mod index;
 mod input;
