@@ -113,7 +113,7 @@ impl Orchestrator {
         let said = t.answer.bytes + t.tool_calls.bytes;
         let message = match &end {
             TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => {
-                "the model ended without a word of answer; it is tried again"
+                "the model ended without a word of answer"
             }
             TurnEnd::Length if said == 0 => {
                 "the token limit was reached before a word of answer (all of it went into thinking); raise the task's \

@@ -230,6 +230,6 @@ fn timed_out(seconds: u64) -> Failure {
 }
 
 fn broken_off() -> Failure {
-    let words = CleanText::from_static("the answer broke off without an end; it is tried again");
+    let words = CleanText::from_static("the answer broke off without an end");
     Failure::new(FailureKind::Cut, Remedy::RetryHere, words)
 }

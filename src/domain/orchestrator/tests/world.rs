@@ -280,7 +280,8 @@ impl World {
                         Health::Up
                     };
                     let slots = self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up);
-                    let mut report = ProbeReport { slots, ..ProbeReport::of(health) };
+                    let fault = down.then_some(FailureKind::Unreachable);
+                    let mut report = ProbeReport { slots, fault, ..ProbeReport::of(health) };
                     if look == Look::Slots {
                         self.looks.push((self.now, endpoint.to_string()));
                         report.others = self.servers.get(endpoint.as_str()).map(|s| (s.others)(self.now));
@@ -487,7 +488,9 @@ impl World {
                 Ok(grant) => panic!("{} is ready and {grant:?} is free", task.id),
                 Err(why) => why,
             };
-            let is_free = |e: &EndpointState| e.is_usable() && state.pool(e.pool).free_slot().is_some();
+            let takes =
+                |e: &EndpointState| state.pool(e.pool).free_slot().is_some() && state.pool(e.pool).shut(self.now).is_none();
+            let is_free = |e: &EndpointState| e.is_usable() && takes(e);
             let free = match state.placed(task) {
                 Some(placed) => is_free(state.endpoint(placed)),
                 None => {
