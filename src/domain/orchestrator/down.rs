@@ -107,7 +107,8 @@ impl Orchestrator {
         let begun = || open.iter().filter(|(_, _, begun, _)| *begun);
         let soon = self.now.plus(QUIET);
         // One that has not begun may begin, and stop, at any time.
-        let Some(mut next) = open.iter().map(|(_, _, begun, heard)| if *begun { heard.plus(QUIET) } else { soon }).min()
+        let Some(mut next) =
+            open.iter().map(|(_, _, begun, heard)| if *begun { heard.plus(QUIET) } else { soon }).min()
         else {
             return;
         };
@@ -160,7 +161,8 @@ impl Orchestrator {
         let Some((_, AttemptEnd::Failed(failure))) = &attempt.ended else { return };
         let e = self.state.endpoint(endpoint);
         let server = self.state.servers.get(&e.config.name).map(|s| s.standing);
-        let stands = server.is_none_or(|s| matches!(s, ServerStanding::Ready | ServerStanding::Adopted));
+        let moves = |s| matches!(s, ServerStanding::Starting | ServerStanding::Restarting | ServerStanding::Stopping);
+        let stands = !server.is_some_and(moves);
         if *health == Health::Up && stands && e.since <= attempt.started_at {
             let failure = failure.clone();
             return self.count_failure(task, &failure);

@@ -24,8 +24,9 @@ const LOOKED_INTO: Micros = Micros::from_secs(3);
 impl Orchestrator {
     /// Decides what follows a failed attempt: its task goes on elsewhere, is tried again, or has failed.
     pub(super) fn after_failure(&mut self, ix: TaskIx, failure: &Failure) {
-        let ended_here = self.state.last_attempt(self.state.task(ix)).map(|a| a.endpoint);
-        let gone = ended_here.is_some_and(|e| !self.state.endpoint(e).answers());
+        let endpoint = self.state.last_attempt(self.state.task(ix)).map(|a| self.state.endpoint(a.endpoint));
+        // One that is given a rest answers; that its streams fall silent is why it is given one.
+        let gone = endpoint.is_some_and(|e| !e.answers() && e.rests == 0);
         match failure.kind.blame() {
             // Nothing came since the server has gone; else the limit may have been too short for the prompt.
             Blame::Answer if failure.kind == FailureKind::Silent && gone => self.server_failed(ix, failure),
@@ -104,7 +105,7 @@ impl Orchestrator {
         let looks = failure.kind == FailureKind::Cut && e.answers();
         let (wait, words) = if looks {
             (LOOKED_INTO, "its server is looked at first".to_owned())
-        } else if failure.kind != FailureKind::Loading && (setbacks as usize <= others || fallback) {
+        } else if setbacks as usize <= others || fallback {
             (Micros(0), "goes elsewhere; no try is used".to_owned())
         } else if waits_there && failure.kind != FailureKind::Loading {
             (Micros(0), "waits for its server; no try is used".to_owned())
@@ -159,8 +160,8 @@ impl Orchestrator {
         }
         let down = self.goes_to_fallback_now(task);
         let elsewhere = down || endpoint.is_some_and(|e| self.elsewhere(task, &[e]) > 0);
-        let none = retry.is_some_and(|r| r.backoff == Backoff::None)
-            || (failure.remedy == Remedy::Elsewhere && elsewhere);
+        let none =
+            retry.is_some_and(|r| r.backoff == Backoff::None) || (failure.remedy == Remedy::Elsewhere && elsewhere);
         let wait = if none { Micros(0) } else { self.backoff(failures, failure.kind) };
         let route = if down { Route::Fallback } else { task.route };
         let when = if wait.0 == 0 { "at once".to_owned() } else { in_seconds(wait) };
@@ -236,9 +237,8 @@ impl Orchestrator {
         const DOUBLINGS: usize = 3;
         let attempts = task.attempts.iter().rev().filter_map(|id| self.state.attempt(*id));
         let ended = attempts.skip_while(|a| a.ended.is_none());
-        let silent = ended.take_while(
-            |a| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind == FailureKind::Silent),
-        );
+        let silent =
+            ended.take_while(|a| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind == FailureKind::Silent));
         let doublings = silent.take(DOUBLINGS).count();
         self.state.config.settings.silence_seconds.max(1).saturating_mul(1 << doublings)
     }
@@ -288,7 +288,8 @@ impl Orchestrator {
         }
     }
 
-    /// A server turned a request away: with others of ours there it takes no more than those at once.
+    /// A server turned a request away: with others of ours there it takes no more than those at once. Where in the end none
+    /// was taken, all were turned away for another reason.
     fn has_no_room(&mut self, ix: EndpointIx) {
         let e = self.state.endpoint(ix);
         let pool = self.state.pool(e.pool);
@@ -298,6 +299,8 @@ impl Orchestrator {
         let slots = ours.saturating_add(e.others);
         if ours > 0 && slots < pool.measured.unwrap_or(claims).min(claims) && !pool.watch.has_just_ended(self.now) {
             self.found(ix, Finding::Serves { slots, claims });
+        } else if ours == 0 && pool.measured.is_some() && pool.watch.has_served_none() {
+            self.found(ix, Finding::ServesAll);
         }
     }
 }

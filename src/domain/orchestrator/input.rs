@@ -1,9 +1,9 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, CommandId, EndpointName, FailureKind, Health, Level, LevelSupport, MachineSampled, Micros, ModelMoved,
-    ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId, TurnEnd, TurnId, Usage,
-    Viewer, ViewerId,
+    Channel, CommandEnvelope, CommandId, EndpointName, FailureKind, Health, Level, LevelSupport, MachineSampled,
+    Micros, ModelMoved, ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId,
+    TurnEnd, TurnId, Usage, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 

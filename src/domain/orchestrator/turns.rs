@@ -112,9 +112,7 @@ impl Orchestrator {
         let Some(t) = self.state.attempt(turn.attempt).and_then(|a| a.turn()) else { return end };
         let said = t.answer.bytes + t.tool_calls.bytes;
         let message = match &end {
-            TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => {
-                "the model ended without a word of answer"
-            }
+            TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => "the model ended without a word of answer",
             TurnEnd::Length if said == 0 => {
                 "the token limit was reached before a word of answer (all of it went into thinking); raise the task's \
                  token budget or lower its level"

@@ -14,9 +14,9 @@ use super::{
     Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId, LevelScope, Micros,
-    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnd, TurnEnded, TurnId,
-    TurnStarted,
+    AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
+    LevelScope, Micros, OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried,
+    TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 

@@ -99,3 +99,33 @@ impl Pace {
         self.slow
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of these speeds, one turn after another.
+    fn said(speeds: impl IntoIterator<Item = f32>) -> Vec<Finding> {
+        let mut pace = Pace::default();
+        let mut said = Vec::new();
+        for speed in speeds {
+            pace.learn(speed, 1.0);
+            if let Some(news) = pace.news() {
+                pace.told(match news {
+                    Finding::Slowed { usual, .. } => Some(usual),
+                    _ => None,
+                });
+                said.push(news);
+            }
+        }
+        said
+    }
+
+    #[test]
+    fn a_speed_that_goes_to_and_fro_is_said_ever_less_and_a_lasting_change_at_once() {
+        let wavers = (0..400).map(|i| if i < 10 || i % 6 < 3 { 300.0 } else { 120.0 });
+        assert!(said(wavers).len() <= 4);
+        let slows = (0..60).map(|i| if i < 10 || i > 40 { 300.0 } else { 60.0 });
+        assert!(matches!(said(slows)[..], [Finding::Slowed { .. }, Finding::Quickened { .. }]));
+    }
+}

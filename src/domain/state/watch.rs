@@ -302,6 +302,11 @@ impl Watch {
         self.last_end.is_some_and(|at| now.since(at) < Self::CLEARING)
     }
 
+    /// Whether no turn was served since it was believed last how many are worked at.
+    pub(crate) fn has_served_none(&self) -> bool {
+        self.served == 0
+    }
+
     /// How many turns give no sign of work yet.
     pub(crate) fn waiting(&self) -> u32 {
         self.waiting.len() as u32

@@ -7,8 +7,8 @@ use crate::domain::protocol::{
 };
 use crate::domain::state::watch::{Left, Sign};
 use crate::domain::state::{
-    Attempt, EndpointHistory, EndpointIx, EndpointState, GoalMemory, Pace, Permit, PermitPhase, Pool, PoolIx,
-    Shut, SpeedHistory, State, Trust, Watch,
+    Attempt, EndpointHistory, EndpointIx, EndpointState, GoalMemory, Pace, Permit, PermitPhase, Pool, PoolIx, Shut,
+    SpeedHistory, State, Trust, Watch,
 };
 
 impl State {
