@@ -13,8 +13,10 @@ mod by_hand;
 mod capacity;
 mod commands;
 mod control;
+mod down;
 mod edits;
 mod endpoints;
+mod failures;
 mod goals;
 mod index;
 mod input;
@@ -132,6 +134,7 @@ impl Orchestrator {
         }
         self.wake();
         self.settle();
+        self.probe_what_is_wanted();
         self.finish()
     }
 

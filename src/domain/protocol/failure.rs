@@ -23,6 +23,13 @@ impl Failure {
     pub fn new(kind: FailureKind, remedy: Remedy, message: impl Into<CleanText>) -> Self {
         Self { kind, remedy, message: message.into(), told: Told::default() }
     }
+
+    /// Whether it speaks against the endpoint as such, so that a few in a row give it a rest. Not where the server says
+    /// itself when it will do, and not a prompt that is too long for it.
+    pub fn is_against_endpoint(&self) -> bool {
+        let says_when = matches!(self.kind, FailureKind::Busy | FailureKind::Loading);
+        self.remedy == Remedy::Elsewhere && self.kind.blame() != Blame::Request && !says_when
+    }
 }
 
 /// The figures of a failure that decide what comes next, as the server told them.

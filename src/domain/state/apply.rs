@@ -14,9 +14,9 @@ use super::{
     Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
-    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnded, TurnId,
-    TurnStarted,
+    AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
+    LevelScope, Micros, OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried,
+    TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -321,7 +321,18 @@ impl State {
             }
             _ => None,
         });
+        // Of a failure that costs no try only the first word counts: what is found out of it later says no new one.
+        let setback = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
+            Some((at, AttemptEnd::Failed(failure)))
+                if was == Some(Life::Running)
+                    && (failure.kind.blame() == Blame::Server || failure.kind == FailureKind::Silent) =>
+            {
+                Some((*at, failure.kind, self.endpoint(a.endpoint).config.name.clone()))
+            }
+            _ => None,
+        });
         let task = &mut self.tasks[ix.0 as usize];
+        let moves = task.route != retried.route;
         task.not_before = retried.not_before;
         task.reason = retried.reason.clone();
         task.route = retried.route;
@@ -329,6 +340,7 @@ impl State {
             FailureCount::Reset => {
                 task.failures = 0;
                 task.avoid = None;
+                task.is_out_of_trouble();
                 // From the beginning, unless it broke in the middle of a conversation.
                 if was != Some(Life::Ended(End::Failed)) {
                     task.thread.clear();
@@ -337,8 +349,21 @@ impl State {
             FailureCount::Counted => {
                 task.failures += 1;
                 task.avoid = avoid;
+                task.is_out_of_trouble();
             }
-            FailureCount::Unchanged => {}
+            FailureCount::Unchanged => {
+                if let Some((since, kind, endpoint)) = setback {
+                    task.setbacks += 1;
+                    task.troubled_since.get_or_insert(since);
+                    // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
+                    if kind == FailureKind::Server {
+                        task.avoid = Some(endpoint);
+                    }
+                }
+            }
+        }
+        if moves {
+            task.is_out_of_trouble();
         }
         self.refresh_result(ix);
     }
@@ -490,6 +515,11 @@ impl State {
             SlotAfter::Draining => PermitPhase::Draining(ended.turn),
         };
         self.set_permit(at, ended.turn, phase);
+        if !matches!(ended.end, TurnEnd::Failed(_) | TurnEnd::Cancelled)
+            && let Some(task) = self.attempt(ended.turn.attempt).map(|a| a.task)
+        {
+            self.tasks[task.0 as usize].is_out_of_trouble();
+        }
         self.spoke(ended.turn, &ended.end);
     }
 

@@ -41,7 +41,7 @@ pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};
 pub use pace::Pace;
-pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory, Trust};
+pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, Shut, SpeedHistory, Trust};
 pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
 pub use reason::Urgency;

@@ -76,8 +76,8 @@ impl State {
         if task.held {
             parts.push("held when its turn ends; p releases it".to_owned());
         }
-        if task.failures > 0 && !task.reason.is_empty() {
-            parts.push(format!("tried again: {}", task.reason));
+        if task.failures + task.setbacks > 0 && !task.reason.is_empty() {
+            parts.push(task.reason.to_string());
         }
     }
 
@@ -133,6 +133,7 @@ impl IdleWhy {
             Self::Paused => "paused; P resumes",
             Self::Down => "down; ctrl-r probes it",
             Self::Draining => "it runs empty as you asked; p on it takes tasks again",
+            Self::Asked => "its server asked for a wait, or had no room; then it takes tasks again",
             Self::NoTask => "no task of its tiers is ready; the next one that is takes a slot",
             Self::Limit => "the goal's limit is reached; the next task to end frees a place",
             Self::Memory => {
@@ -276,7 +277,7 @@ mod tests {
                 )],
                 "g1/a",
                 Status::Waiting,
-                &["tries again in 80 s: it broke"],
+                &["waits 80 s more: it broke"],
             ),
             (vec![removed], "g1/a", Status::Waiting, &["taken out of the plan; u puts it back"]),
         ];

@@ -108,6 +108,12 @@ pub struct Task {
     pub failures: u32,
     /// Which of the agent's tiers it goes to.
     pub route: Route,
+    /// Failures in a row that say something of its servers and nothing of it. They cost it no try.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub setbacks: u32,
+    /// Since the first of them, moved on by the time for which its server said that it loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub troubled_since: Option<Micros>,
     /// The endpoint its last try failed on, avoided when there is another.
     pub avoid: Option<EndpointName>,
     /// No start before this time (wait for a retry).
@@ -124,7 +130,16 @@ pub struct Task {
     pub ended_at: Option<Micros>,
 }
 
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
 impl Task {
+    /// Its servers serve it again, or what was held against them is held against it.
+    pub(super) fn is_out_of_trouble(&mut self) {
+        (self.setbacks, self.troubled_since) = (0, None);
+    }
+
     /// Whether it has ended, well or not.
     pub fn has_ended(&self) -> bool {
         matches!(self.life, Life::Ended(_))

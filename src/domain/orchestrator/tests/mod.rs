@@ -7,6 +7,7 @@ mod control;
 mod edits;
 mod faults;
 mod memory;
+mod outages;
 mod properties;
 mod queueing;
 mod schedule;

@@ -125,6 +125,8 @@ impl State {
             result: None,
             failures: 0,
             route: Route::Primary,
+            setbacks: 0,
+            troubled_since: None,
             avoid: None,
             not_before: Micros(0),
             level: None,

@@ -106,6 +106,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         queued,
         shape,
         residence,
+        fault: None,
     })
 }
 
