@@ -106,7 +106,8 @@ impl Turn {
                     self.phase.set(Phase::Prompt);
                     Ok(())
                 }
-                Some(Ok(Chunk::Alive | Chunk::Rethought)) => Ok(()),
+                Some(Ok(Chunk::Alive)) => Ok(()),
+                Some(Ok(Chunk::Rethought)) => text.rethought().await,
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
                     if now >= next_progress {
@@ -191,6 +192,13 @@ impl Text {
             Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// What was said so far was thinking: it goes first, so that the turnover follows all that it turns over.
+    async fn rethought(&mut self) -> Result<(), ()> {
+        self.answer = (self.want_answer != WantAnswer::No).then(String::new);
+        self.flush().await?;
+        self.inputs.send(Input::Rethought { turn: self.id }).await.map_err(|_| ())
     }
 
     async fn flush(&mut self) -> Result<(), ()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
-use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record};
+use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record, Rethought, TurnId};
 use crate::domain::state::State;
 
 /// All a view may look at. Views are functions of it.
@@ -40,6 +40,7 @@ pub struct Transcripts {
     bytes: usize,
     limit: usize,
     log: EventLog,
+    rethought: Rethought,
 }
 
 /// The text of one attempt that is still at hand.
@@ -62,7 +63,8 @@ impl Default for Transcripts {
 impl Transcripts {
     /// Keeps about `limit` bytes at most.
     pub fn with_limit(limit: usize) -> Self {
-        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
+        let (log, rethought) = (EventLog::default(), Rethought::default());
+        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log, rethought }
     }
 
     /// From now on about `limit` bytes are kept, and what is more goes; for a text read back there is room again.
@@ -100,6 +102,9 @@ impl Transcripts {
             }
         }
         for (attempt, mut kept) in texts {
+            for (n, turn) in (1..).zip(state.attempt(attempt).into_iter().flat_map(|a| &a.turns)) {
+                turn.rethought.iter().for_each(|seq| self.rethought.add(TurnId { attempt, turn: n }, *seq));
+            }
             // What came while it was read goes on behind it.
             let read = kept.pieces.back().map_or(0, |p| p.seq);
             let later = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces).filter(|p| p.seq > read);
@@ -127,6 +132,7 @@ impl Transcripts {
     /// Takes in a record: the text of an output; of the others what the log keeps.
     pub fn apply(&mut self, record: &Arc<Record>) {
         self.log.apply(record);
+        self.rethought.take(record);
         if let Some((turn, _, text)) = record.said() {
             let bytes = text.len() + RECORD;
             let kept = self.texts.entry(turn.attempt).or_default();
@@ -174,9 +180,14 @@ impl Transcripts {
         let kept = self.texts.get(&attempt);
         let skip = from.saturating_sub(kept.map_or(0, |k| k.gone));
         kept.into_iter().flat_map(move |k| k.pieces.iter().skip(skip)).filter_map(|r| {
-            let (_, channel, text) = r.said()?;
+            let (_, channel, text) = self.rethought.said(r)?;
             Some((channel, text))
         })
+    }
+
+    /// The record with which the last of an attempt's answers became thinking: from then on its pieces are other ones.
+    pub fn turned(&self, attempt: AttemptId) -> Option<u64> {
+        self.rethought.last_of(attempt)
     }
 
     /// How many pieces an attempt has had.
@@ -199,7 +210,7 @@ impl Transcripts {
     pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
         let pieces = || {
             let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
-            kept.filter_map(|r| r.said()).filter(|(_, c, _)| *c == channel)
+            kept.filter_map(|r| self.rethought.said(r)).filter(|(_, c, _)| *c == channel)
         };
         let last = pieces().next_back().map(|(turn, ..)| turn);
         pieces().filter(|(turn, ..)| Some(*turn) == last).map(|(.., text)| text).collect()

@@ -9,6 +9,7 @@ mod faults;
 mod memory;
 mod properties;
 mod queueing;
+mod rethought;
 mod schedule;
 mod servers;
 mod talk;

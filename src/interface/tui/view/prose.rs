@@ -21,6 +21,7 @@ struct Key {
     attempt: AttemptId,
     channel: Channel,
     pieces: usize,
+    turned: Option<u64>,
     cells: u16,
     theme: Theme,
 }
@@ -51,7 +52,8 @@ impl Prose {
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.clone() };
+        let (pieces, turned) = (transcripts.count(attempt), transcripts.turned(attempt));
+        let key = Key { attempt, channel, pieces, turned, cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key

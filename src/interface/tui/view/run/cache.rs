@@ -53,6 +53,8 @@ impl Part {
 #[derive(Clone, Debug, Default)]
 pub struct AttemptText {
     pieces: usize,
+    /// The last turnover that its runs know of.
+    turned: Option<u64>,
     /// Bytes at its beginning that were no longer at hand when it was first shown.
     pub gone: u64,
     /// Its runs, in order.
@@ -108,6 +110,10 @@ impl RunCaches {
     /// An attempt's text, with the pieces that came since: as many as a frame has time for.
     pub fn text(&mut self, attempt: AttemptId, transcripts: &Transcripts) -> &mut AttemptText {
         let text = self.texts.entry(attempt).or_default();
+        if text.turned != transcripts.turned(attempt) {
+            // What was an answer is thinking now.
+            *text = AttemptText { turned: transcripts.turned(attempt), ..AttemptText::default() };
+        }
         text.drawn = self.frame;
         let gone = transcripts.gone(attempt);
         if text.pieces < gone {
