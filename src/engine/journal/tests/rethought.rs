@@ -98,7 +98,7 @@ fn an_instant_before_the_turnover_is_as_it_was_then() {
     for said in (0..=SAID.len()).rev() {
         let seq = records[before + said - 1].seq;
         let state = past.state_at(seq).unwrap();
-        let texts = past.said(&state, &[turn.attempt]).unwrap();
+        let texts = past.said(&state, &[turn.attempt], usize::MAX).unwrap();
         for channel in [Channel::Thinking, Channel::Answer, Channel::ToolCall] {
             let text: String =
                 texts.iter().filter_map(|r| state.text_in(r)).filter(|t| t.1 == channel).map(|t| t.2).collect();
