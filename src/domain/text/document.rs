@@ -20,6 +20,9 @@ use super::wrap::wrap;
 const EXACT: usize = 64;
 /// Rendered parts kept.
 const KEPT: usize = 192;
+/// Bytes of the text whose rendered rows are kept: rows take some four times their text, and a part may have 8 KiB. It is
+/// twice what [`EXACT`] of the longest parts have.
+const RENDERED: usize = 1 << 20;
 /// Plain text is cut into parts of about this many bytes.
 const PLAIN: usize = 1 << 10;
 
@@ -476,7 +479,8 @@ impl Document {
 
     /// Lets go of rendered parts that lie far from those used last: the end, and the middle of the rest.
     fn forget(&mut self) {
-        if self.rendered.len() > 2 * KEPT {
+        let text: usize = self.rendered.keys().map(|at| self.text_of(*at).len()).sum();
+        if self.rendered.len() > 2 * KEPT || text > RENDERED {
             let keep = self.parts.len().saturating_sub(EXACT);
             self.rendered.retain(|at, _| *at >= keep);
         }

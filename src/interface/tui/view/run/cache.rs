@@ -132,10 +132,17 @@ impl AttemptText {
 }
 
 /// The texts by attempt.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RunCaches {
     texts: BTreeMap<AttemptId, AttemptText>,
     frame: u64,
+    most: usize,
+}
+
+impl Default for RunCaches {
+    fn default() -> Self {
+        Self { texts: BTreeMap::new(), frame: 0, most: MOST }
+    }
 }
 
 impl RunCaches {
@@ -154,11 +161,11 @@ impl RunCaches {
         self.make_room();
     }
 
-    /// Keeps all texts within [`MOST`]: those that were not drawn lately go first, then the beginning of the longest.
+    /// Keeps all texts within the bound: those that were not drawn lately go first, then the beginning of the longest.
     fn make_room(&mut self) {
         let mut costs: Vec<(usize, AttemptId)> = self.texts.iter().map(|(id, text)| (text.cost(), *id)).collect();
         let mut all: usize = costs.iter().map(|(cost, _)| cost).sum();
-        if all <= MOST {
+        if all <= self.most {
             return;
         }
         let frame = self.frame;
@@ -167,7 +174,7 @@ impl RunCaches {
             (drawn, std::cmp::Reverse(*cost))
         });
         for (cost, id) in costs {
-            if all <= MOST {
+            if all <= self.most {
                 return;
             }
             let Some(text) = self.texts.get_mut(&id) else { continue };
@@ -175,7 +182,7 @@ impl RunCaches {
                 self.texts.remove(&id);
                 all -= cost;
             } else {
-                text.shed((cost / SHED).max(SLICE));
+                text.shed((cost / SHED).max(all - self.most));
                 all = all.saturating_sub(cost - text.cost().min(cost));
             }
         }
@@ -265,21 +272,25 @@ mod tests {
     }
 
     #[test]
-    fn twenty_million_tokens_of_one_text_take_the_room_of_three() {
-        let (mut caches, mut transcripts) = (RunCaches::default(), Transcripts::default());
-        let piece = "word ".repeat(13_107);
-        let times = 20_000_000 * 5 / piece.len() as u64;
-        for seq in 1..=times {
-            say(&mut transcripts, seq, 1, Channel::Thinking, &piece, 13_107);
-            caches.begin();
-            caches.text(AttemptId(1), &transcripts).parts.iter_mut().for_each(|part| part.text.update(80));
-            assert!(caches.cost() <= MOST + SLICE, "{}", caches.cost());
+    fn a_text_of_many_times_the_bound_keeps_to_it_and_its_end_is_what_stays() {
+        let most = 512 << 10;
+        let mut transcripts = Transcripts::default();
+        for channel in [Channel::Answer, Channel::Thinking] {
+            let mut caches = RunCaches { most, ..RunCaches::default() };
+            let attempt = AttemptId(channel as u64);
+            let piece = "word ".repeat(10_000);
+            for seq in 1..=60 {
+                say(&mut transcripts, seq, attempt.0, channel, &piece, 10_000);
+                caches.begin();
+                assert!(caches.cost() <= most, "{}", caches.cost());
+                caches.text(attempt, &transcripts).parts.iter_mut().for_each(|part| part.text.update(80));
+            }
+            let text = caches.text(attempt, &transcripts);
+            let part = &text.parts[0].text;
+            assert_eq!(part.end(), 60 * piece.len());
+            assert_eq!(text.gone as usize + part.clean().len(), part.end(), "what is gone is told");
+            assert!(part.source().ends_with("word word "));
         }
-        let text = caches.text(AttemptId(1), &transcripts);
-        let part = &text.parts[0].text;
-        assert_eq!(part.end() as u64, times * piece.len() as u64);
-        assert_eq!(text.gone as usize + part.clean().len(), part.end(), "what is gone is told");
-        assert!(part.source().ends_with("word word "), "the end is what is kept");
     }
 
     #[test]
