@@ -117,6 +117,7 @@ impl Orchestrator {
             Input::Command(envelope) => self.command(envelope),
             Input::Output { turn, channel, text, tokens } => self.output(turn, channel, text, tokens),
             Input::Progress { turn, processed, total } => self.progress(turn, processed, total),
+            Input::Rethought { turn } => self.rethought(turn),
             Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
                 self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
             }

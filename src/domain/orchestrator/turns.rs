@@ -38,6 +38,15 @@ impl Orchestrator {
         }
     }
 
+    /// What a turn answered so far was thinking; where it answered nothing, nothing is turned over.
+    pub(super) fn rethought(&mut self, turn: TurnId) {
+        if self.live(turn).is_some()
+            && self.state.attempt(turn.attempt).and_then(|a| a.turn()).is_some_and(|t| t.answer.bytes > 0)
+        {
+            self.emit(Event::TurnRethought { turn });
+        }
+    }
+
     /// What a turn's sign of work, or its end, says of its endpoint.
     fn worked(&mut self, turn: TurnId) {
         if let Some(endpoint) = self.state.attempt(turn.attempt).map(|a| a.endpoint) {

@@ -196,6 +196,12 @@ pub enum Event {
         /// Prompt tokens in all.
         total: u64,
     },
+    /// A closing tag of thinking came that was never opened: all that the turn had answered so far was thinking.
+    #[serde(rename = "turn.rethought")]
+    TurnRethought {
+        /// The turn.
+        turn: TurnId,
+    },
     /// A model request ended.
     #[serde(rename = "turn.ended")]
     TurnEnded(Box<TurnEnded>),

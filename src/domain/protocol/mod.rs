@@ -41,7 +41,7 @@ pub use machine::{
     Gpu, GpuLimit, Grip, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal, Throttle, ThrottleCause,
 };
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
-pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
+pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError, Rethought};
 pub use server::{MemoryCheck, ServerChanged, ServerStanding, ServerVerb};
 pub use subject::Subject;
 pub use turn::{SlotAfter, TurnEnd, TurnEnded, TurnStarted, Usage};

@@ -139,6 +139,11 @@ impl State {
                     }
                 }
             }
+            Event::TurnRethought { turn } => {
+                if let Some(turn) = self.turn_mut(*turn) {
+                    turn.turn_over(record.seq);
+                }
+            }
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
             Event::SlotFreed { turn } => self.set_permit(at, *turn, PermitPhase::Free),
             Event::EndpointChanged(changed) => self.endpoint_changed(at, changed),
@@ -422,6 +427,7 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount::default(),
             tool_calls: ChannelCount::default(),
+            rethought: None,
             heard_at: at,
             asked: false,
         });

@@ -13,13 +13,15 @@ use serde::Serialize;
 
 use super::{Halt, JournalError, Reader};
 use crate::domain::plan::PlanEdit;
-use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, Micros, TaskId, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, Micros, Record, Rethought, TaskId, TurnId};
 use crate::domain::text::Needle;
 
 /// Text that is collected before it is looked through.
 const BLOCK: usize = 4 * 1024;
 /// Bytes shown before a match and after it.
 const AROUND: usize = 60;
+/// Bytes of a line within which its event is named: two numbers of 20 digits stand before it.
+const HEAD: usize = 96;
 /// Records between two looks at whether to go on.
 const STRIDE: u64 = 4_096;
 
@@ -106,6 +108,7 @@ pub fn search(
     halt: &Halt,
     each: &mut dyn FnMut(Found) -> ControlFlow<()>,
 ) -> Result<Searched, JournalError> {
+    let rethought = turnovers(journal, halt)?;
     let mut reader = Reader::open(journal)?;
     let longest = needle.len().max(needle.to_lowercase().len()) * 3;
     let mut texts = Texts { needle: Needle::new(needle), longest, open: HashMap::new(), each };
@@ -124,9 +127,9 @@ pub fn search(
                     Where::Text { task: edited.task.clone(), attempt: edited.attempt, channel: Channel::Answer };
                 texts.whole(place, (seq, at), &edited.text)
             }
-            Event::AttemptOutput(output) => match tasks.get(&output.turn.attempt) {
-                Some(task) => texts.piece(task, (output.turn, output.channel), (seq, at), &output.text),
-                None => ControlFlow::Continue(()),
+            Event::AttemptOutput(output) => match (tasks.get(&output.turn.attempt), rethought.said(&record)) {
+                (Some(task), Some((turn, channel, text))) => texts.piece(task, (turn, channel), (seq, at), text),
+                _ => ControlFlow::Continue(()),
             },
             Event::AttemptEnded { attempt, .. } => {
                 tasks.remove(attempt);
@@ -139,6 +142,28 @@ pub fn search(
         }
     }
     Ok(if texts.all_ended().is_break() { Searched::Stopped } else { Searched::Whole })
+}
+
+/// Which answers were thinking: it is told after they were said, while matches are given as they are found. Lines are
+/// looked at, not decoded, which takes a small part of the time of the search itself.
+fn turnovers(journal: &Path, halt: &Halt) -> Result<Rethought, JournalError> {
+    let mut rethought = Rethought::default();
+    let mut reader = Reader::open(journal)?;
+    let mut lines = 0u64;
+    // Damage is told by the search, which comes to it too, after what it found before.
+    while let Ok(Some((_, line))) = reader.look() {
+        let head = line.get(..line.len().min(HEAD)).unwrap_or_default();
+        if memchr::memmem::find(head, b"\"event\":\"turn.rethought\"").is_some()
+            && let Some(record) = std::str::from_utf8(line).ok().and_then(|line| Record::from_json(line).ok())
+        {
+            rethought.take(&record);
+        }
+        lines += 1;
+        if lines.is_multiple_of(STRIDE) && halt.is_stopped() {
+            break;
+        }
+    }
+    Ok(rethought)
 }
 
 /// The texts that are open, and what is looked for in them.

@@ -105,7 +105,7 @@ impl Story {
             if record.seq > self.state.seq {
                 break;
             }
-            let Some((turn, Channel::Answer, piece)) = record.said() else { continue };
+            let Some((turn, Channel::Answer, piece)) = self.state.text_in(&record) else { continue };
             if wanted == Wanted::All || whole.contains(&turn) {
                 self.texts.entry(turn).or_default().push_str(piece);
             } else if heads.contains(&turn) {

@@ -10,6 +10,7 @@ mod memory;
 mod outages;
 mod properties;
 mod queueing;
+mod rethought;
 mod schedule;
 mod servers;
 mod talk;

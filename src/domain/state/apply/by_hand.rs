@@ -29,6 +29,7 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount { bytes: edited.text.len() as u64, tokens: 0, first_seq: seq, last_seq: seq },
             tool_calls: ChannelCount::default(),
+            rethought: None,
             heard_at: at,
             asked: false,
         };

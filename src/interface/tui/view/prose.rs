@@ -12,8 +12,13 @@ use crate::domain::protocol::{AttemptId, Channel};
 use crate::domain::text::CleanText;
 use crate::domain::text::markdown;
 use crate::interface::tui::scene::Transcripts;
-use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::theme::{Glyph, Slot, Theme};
+use crate::interface::tui::view::page::{self, bytes};
 use crate::interface::tui::widget::flow::slot;
+
+/// Bytes of a text that are rendered, its end: rows take some four times their text, and each pane keeps its own. It is more
+/// than any answer within its limit has; the text of a task's pane goes further back.
+const MOST: usize = 1 << 20;
 
 /// What a rendered text was made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +26,7 @@ struct Key {
     attempt: AttemptId,
     channel: Channel,
     pieces: usize,
+    turned: Option<u64>,
     cells: u16,
     theme: Theme,
 }
@@ -51,19 +57,26 @@ impl Prose {
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.clone() };
+        let (pieces, turned) = (transcripts.count(attempt), transcripts.turned(attempt));
+        let key = Key { attempt, channel, pieces, turned, cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
         {
             return Arc::clone(rows);
         }
-        let text = CleanText::new(&transcripts.text(attempt, channel));
-        let rows: Rows = match channel {
+        let (text, before) = transcripts.text_end(attempt, channel, MOST);
+        let text = CleanText::new(&text);
+        let mut rows = match channel {
             Channel::Answer => rendered(theme, &text, cells),
-            Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+            Channel::Thinking | Channel::ToolCall => page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+        };
+        if before > 0 {
+            let size = bytes(before + transcripts.gone_bytes(attempt));
+            let words = format!("{} {size} of earlier text are in the journal", theme.glyph(Glyph::Ellipsis));
+            rows.splice(0..0, page::wrapped(theme, Slot::Dim, &words, cells, 0));
         }
-        .into();
+        let rows: Rows = rows.into();
         *kept = Some(Box::new((key, Arc::clone(&rows))));
         rows
     }
