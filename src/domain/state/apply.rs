@@ -85,6 +85,8 @@ impl State {
                     task.result = Some(*attempt);
                     task.edited = false;
                     task.reason = CleanText::default();
+                    // What comes after a result is cut, completed and asked anew for itself.
+                    (task.limit, task.cut_choice) = (None, None);
                     self.refresh_result(ix);
                 }
             }
@@ -309,7 +311,7 @@ impl State {
 
     fn partial(&self, ix: TaskIx) -> Option<crate::domain::protocol::AttemptId> {
         let last = self.last_attempt(self.task(ix))?;
-        (last.answer_bytes() > 0).then_some(last.id)
+        (self.answer_bytes(last) > 0).then_some(last.id)
     }
 
     fn task_retried(&mut self, at: Micros, retried: &TaskRetried) {
@@ -321,6 +323,7 @@ impl State {
             }
             _ => None,
         });
+        let last = self.last_attempt(self.task(ix)).map(Attempt::turn_id);
         let task = &mut self.tasks[ix.0 as usize];
         task.not_before = retried.not_before;
         task.reason = retried.reason.clone();
@@ -329,6 +332,7 @@ impl State {
             FailureCount::Reset => {
                 task.failures = 0;
                 task.avoid = None;
+                (task.limit, task.cut_choice) = (None, None);
                 // From the beginning, unless it broke in the middle of a conversation.
                 if was != Some(Life::Ended(End::Failed)) {
                     task.thread.clear();
@@ -339,6 +343,12 @@ impl State {
                 task.avoid = avoid;
             }
             FailureCount::Unchanged => {}
+            FailureCount::Larger(limit) => {
+                (task.limit, task.cut_choice) = (Some(limit), None);
+                if let Some(cut) = last {
+                    task.take_back(cut);
+                }
+            }
         }
         self.refresh_result(ix);
     }
@@ -383,6 +393,9 @@ impl State {
         if started.turn.turn as usize != attempt.turns.len() + 1 {
             return;
         }
+        let (ix, version) = (attempt.task, attempt.version);
+        let continues = self.to_continue(ix, version);
+        let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
         attempt.turns.push(Turn {
             slot: started.slot,
             level: started.level,
@@ -399,6 +412,7 @@ impl State {
             tool_calls: ChannelCount::default(),
             heard_at: at,
             asked: false,
+            continues,
         });
         let endpoint = attempt.endpoint;
         self.goes_with(started.turn);

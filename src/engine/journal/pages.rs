@@ -141,28 +141,28 @@ impl TextStore {
     }
 }
 
-/// The text of one channel of an attempt, of the last turn that said something there, read from a journal: from where
-/// the attempt began up to its end. The beginning is found by halving.
+/// What turns said on one channel, joined in their order, read from a journal: of each attempt from where it began up to
+/// its end. The beginning is found by halving.
 ///
 /// # Errors
 /// When the journal can't be read.
-pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
-    let mut reader = Reader::open_attempt(journal, attempt)?;
-    let (mut text, mut of) = (String::new(), None);
-    while let Some((_, record)) = reader.read()? {
-        if let Some((turn, said, piece)) = record.said()
-            && turn.attempt == attempt
-            && said == channel
-        {
-            if of.replace(turn) != Some(turn) {
-                text.clear();
+pub fn text_of(journal: &Path, turns: &[TurnId], channel: Channel) -> Result<String, JournalError> {
+    let mut text = String::new();
+    for of in turns.chunk_by(|a, b| a.attempt == b.attempt) {
+        let Some(TurnId { attempt, .. }) = of.first() else { continue };
+        let mut reader = Reader::open_attempt(journal, *attempt)?;
+        while let Some((_, record)) = reader.read()? {
+            if let Some((turn, said, piece)) = record.said()
+                && said == channel
+                && of.contains(&turn)
+            {
+                text.push_str(piece);
             }
-            text.push_str(piece);
-        }
-        match &record.event {
-            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
-            Event::ResultEdited(edited) if edited.attempt == attempt => break,
-            _ => {}
+            match &record.event {
+                Event::AttemptEnded { attempt: ended, .. } if ended == attempt => break,
+                Event::ResultEdited(edited) if edited.attempt == *attempt => break,
+                _ => {}
+            }
         }
     }
     Ok(text)

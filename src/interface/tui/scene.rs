@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
-use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record};
+use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record, TurnId};
 use crate::domain::state::State;
 
 /// All a view may look at. Views are functions of it.
@@ -194,15 +194,14 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone_bytes)
     }
 
-    /// The raw text of one channel of an attempt, as far as it is at hand: of the last turn that said something there,
-    /// for what was said before it is conversation, not result.
-    pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
-        let pieces = || {
-            let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
-            kept.filter_map(|r| r.said()).filter(|(_, c, _)| *c == channel)
+    /// The raw text that turns said on one channel, joined, as far as it is at hand.
+    pub fn text(&self, turns: &[TurnId], channel: Channel) -> String {
+        let of = |turn: &TurnId| {
+            let turn = *turn;
+            let kept = self.texts.get(&turn.attempt).into_iter().flat_map(|k| &k.pieces).filter_map(|r| r.said());
+            kept.filter(move |(t, c, _)| *t == turn && *c == channel).map(|(.., text)| text)
         };
-        let last = pieces().next_back().map(|(turn, ..)| turn);
-        pieces().filter(|(turn, ..)| Some(*turn) == last).map(|(.., text)| text).collect()
+        turns.iter().flat_map(of).collect()
     }
 }
 
@@ -242,9 +241,9 @@ mod tests {
         say(&mut transcripts, 3, &piece);
         let gone = |t: &Transcripts| (1..=5).map(|a| t.gone(AttemptId(a))).collect::<Vec<_>>();
         assert_eq!(gone(&transcripts), [0, 2, 0, 0, 0]);
-        assert_eq!(transcripts.text(AttemptId(2), Channel::Answer), "");
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(2), turn: 1 }], Channel::Answer), "");
         assert_eq!(transcripts.count(AttemptId(2)), 2);
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 2000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 2000);
         for _ in 0..100 {
             say(&mut transcripts, 4, &piece);
             assert!(transcripts.bytes <= transcripts.limit);
@@ -266,7 +265,7 @@ mod tests {
             text: "x".repeat(1000),
         };
         transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event: Event::ResultEdited(edited) }));
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 1000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 1000);
         for _ in 0..3 {
             say(&mut transcripts, 2, &"y".repeat(1000));
         }

@@ -31,6 +31,7 @@ impl State {
             tool_calls: ChannelCount::default(),
             heard_at: at,
             asked: false,
+            continues: None,
         };
         let attempt = Attempt {
             id: edited.attempt,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::protocol::{AttemptId, Channel};
+use crate::domain::protocol::{AttemptId, Channel, TurnId};
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::domain::text::markdown;
 use crate::interface::tui::scene::Transcripts;
@@ -18,7 +19,7 @@ use crate::interface::tui::widget::flow::slot;
 /// What a rendered text was made from.
 #[derive(Clone, Debug, PartialEq)]
 struct Key {
-    attempt: AttemptId,
+    turns: Vec<TurnId>,
     channel: Channel,
     pieces: usize,
     cells: u16,
@@ -46,19 +47,21 @@ impl Prose {
     pub(crate) fn rows(
         &self,
         theme: &Theme,
-        transcripts: &Transcripts,
+        (state, transcripts): (&State, &Transcripts),
         attempt: AttemptId,
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.clone() };
+        let turns = state.attempt(attempt).map(|a| state.turns_of(a, channel)).unwrap_or_default();
+        let pieces = turns.iter().map(|t| transcripts.count(t.attempt)).sum();
+        let key = Key { turns, channel, pieces, cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
         {
             return Arc::clone(rows);
         }
-        let text = CleanText::new(&transcripts.text(attempt, channel));
+        let text = CleanText::new(&transcripts.text(&key.turns, channel));
         let rows: Rows = match channel {
             Channel::Answer => rendered(theme, &text, cells),
             Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
@@ -89,7 +92,7 @@ mod tests {
         let answer =
             story.state.goal(GoalId(1)).and_then(|g| story.state.task_by_id(g.answer.as_ref()?)?.result).unwrap();
         let prose = Prose::default();
-        let rows = |theme: &Theme| prose.rows(theme, &story.transcripts, answer, Channel::Answer, 60);
+        let rows = |theme: &Theme| prose.rows(theme, (&story.state, &story.transcripts), answer, Channel::Answer, 60);
         let before = Theme::load_named("midnight");
         assert!(Arc::ptr_eq(&rows(&before), &rows(&before)));
         let kept = rows(&before);
