@@ -9,7 +9,6 @@
 //! [`State::result_turns`]: crate::domain::state::State::result_turns
 
 use super::Orchestrator;
-use super::prompts::GO_ON;
 use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptId, Cut, Event, Failure, FailureCount, FailureKind, Message, Part, Recipe, Remedy,
     Route, Speaker, Subject, TaskAsked, TaskRetried, Work,
@@ -17,8 +16,8 @@ use crate::domain::protocol::{
 use crate::domain::state::{AfterCut, CutAt, CutBy, EndpointIx, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
-/// What the operator may answer when asked about a cut answer; [`crate::domain::state`] reads it.
-pub const KEEP_IT: &str = "keep it";
+/// What the operator may answer when asked about a cut answer, beside how many tokens; the state reads it.
+const KEEP_IT: &str = "keep it";
 const GO_ON_CHOICE: &str = "go on";
 
 impl Orchestrator {
@@ -101,7 +100,8 @@ impl Orchestrator {
         let task = self.state.task(ix);
         let larger = self.state.last_attempt(task).and_then(|a| self.state.larger(a));
         let agent = self.state.config.fleet.agent(&task.spec.agent);
-        let fallback = agent.and_then(|a| a.fallback.as_ref().filter(|f| **f != a.tier && task.route == Route::Primary));
+        let fallback =
+            agent.and_then(|a| a.fallback.as_ref().filter(|f| **f != a.tier && task.route == Route::Primary));
         let (route, count, next) = match (larger, fallback) {
             (Some(limit), _) => {
                 (task.route, FailureCount::Larger(limit), format!("it is tried again with {limit} tokens"))
@@ -128,7 +128,9 @@ impl Orchestrator {
     /// Tells the operator that a task's result was cut, and what they can do. A plan's own repairs say it of a plan.
     pub(super) fn tell_cut(&mut self, ix: TaskIx) {
         let task = self.state.task(ix);
-        let Some(cut) = self.state.cut_of(task).filter(|_| !task.removed && task.work != Work::Planning) else { return };
+        let Some(cut) = self.state.cut_of(task).filter(|_| !task.removed && task.work != Work::Planning) else {
+            return;
+        };
         let turn = task.result.and_then(|a| self.state.attempt(a)).and_then(|a| self.state.result_turns(a).pop());
         let thought = turn.and_then(|t| self.state.turn(t)).filter(|t| thinks_long(t)).map(|t| {
             let (thinking, all) = (t.thinking.tokens, t.output_tokens());
@@ -136,7 +138,9 @@ impl Orchestrator {
         });
         let mend = match cut.by {
             CutBy::Limit => "e raises its tokens, then r runs it again; i asks it for less",
-            CutBy::Context => "a shorter prompt, fewer results or an endpoint with more context helps, then r; i asks it for less",
+            CutBy::Context => {
+                "a shorter prompt, fewer results or an endpoint with more context helps, then r; i asks it for less"
+            }
         };
         let text = format!("“{}” was {cut}: its end is missing.{} {mend}", task.title, thought.unwrap_or_default());
         self.emit_attention(Subject::Cut(task.id.clone()), CleanText::one_line(&text));
@@ -151,7 +155,7 @@ impl Orchestrator {
         let mut messages = self.state.turn(before)?.recipe.messages.to_vec();
         let so_far = Part::AnswerOf { turn: before, cut: Cut::Whole };
         messages.push(Message { role: Speaker::Assistant, parts: vec![so_far] });
-        messages.push(Message { role: Speaker::User, parts: vec![Part::literal(GO_ON)] });
+        messages.push(Message { role: Speaker::User, parts: vec![Part::literal(Part::GO_ON)] });
         Some((messages.into(), limit.min(room)))
     }
 }

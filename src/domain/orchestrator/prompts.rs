@@ -12,10 +12,6 @@ const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens kept free for the chat template and counting errors.
 const MARGIN_TOKENS: u64 = 256;
 
-/// What is said where nobody said anything between two answers.
-pub(super) const GO_ON: &str = "Your answer was cut off. Continue it exactly where it stopped, in the middle of a word if need \
-    be: what you write now is joined to it as it is. Repeat nothing and write nothing before it.";
-
 /// What is said to a model that called tools, which nobody has.
 const NO_TOOLS: &str = "\n\nYou have no tools in this task. Answer in words, with what you know.";
 
@@ -176,7 +172,7 @@ fn say<'a>(messages: &mut Vec<Message>, said: impl Iterator<Item = &'a Said>) {
                 last.parts.extend(literal(&format!("\n\n## From the operator\n\n{words}")));
             }
         }
-        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(GO_ON) }),
+        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(Part::GO_ON) }),
         _ => messages.push(Message { role: Speaker::User, parts: literal(&words) }),
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::protocol::{
     AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review, SessionOpened,
     SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
-use crate::domain::state::{AfterCut, End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
+use crate::domain::state::{AfterCut, Attempt, End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
 /// What a session is taken up with.
@@ -212,7 +212,10 @@ impl Orchestrator {
             }
             let (id, planning) = (task.id.clone(), task.work == Work::Planning);
             let (count, route) = (FailureCount::Unchanged, task.route);
-            let last = self.state.last_attempt(task).map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
+            // One of a smaller limit than the task has now was cut, and had its say: the next one was about to begin.
+            let of_now = |a: &&Attempt| !a.turn().zip(task.limit).is_some_and(|(t, limit)| t.max_tokens < limit);
+            let last = self.state.last_attempt(task).filter(of_now);
+            let last = last.map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
             match last {
                 Some((attempt, Some(AttemptEnd::Completed))) if let Some(limit) = self.asked_anew(attempt) => {
                     self.ask_anew(ix, attempt, limit);

@@ -7,7 +7,8 @@
 use super::commands::Refusal;
 use super::{Orchestrator, WantAnswer};
 use crate::domain::protocol::{
-    AskedAbout, AttemptEnd, AttemptId, Author, Event, FailureCount, MessageSent, Route, Subject, TaskId, TaskRetried, TurnEnd, Work,
+    AskedAbout, AttemptEnd, AttemptId, Author, Event, FailureCount, MessageSent, Route, Subject, TaskId, TaskRetried,
+    TurnEnd, Work,
 };
 use crate::domain::state::{AfterCut, GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;

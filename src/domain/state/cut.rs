@@ -157,10 +157,12 @@ impl State {
         Some(match self.on_cut(task) {
             OnCut::GoOn if can_go_on => AfterCut::GoOn,
             OnCut::RetryLarger => larger().map_or(AfterCut::Keep, AfterCut::Larger),
-            OnCut::Ask if self.config.settings.questions && turn.continues.is_none() && task.limit.is_none() => match larger() {
-                None if !can_go_on => AfterCut::Keep,
-                larger => AfterCut::Ask { can_go_on, larger },
-            },
+            OnCut::Ask if self.config.settings.questions && turn.continues.is_none() && task.limit.is_none() => {
+                match larger() {
+                    None if !can_go_on => AfterCut::Keep,
+                    larger => AfterCut::Ask { can_go_on, larger },
+                }
+            }
             OnCut::GoOn | OnCut::Ask | OnCut::Keep => AfterCut::Keep,
         })
     }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::fleet::OnCut;
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AskedAbout, AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work};
+use crate::domain::protocol::{
+    AskedAbout, AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work,
+};
 use crate::domain::text::CleanText;
 
 /// A task's place in [`super::State::tasks`]; stable, since tasks are never taken out.

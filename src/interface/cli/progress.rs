@@ -46,11 +46,7 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             let how = cut.map_or_else(|| "completed ".to_owned(), |cut| format!("completed, {cut}"));
             let endpoint = &state.endpoint(attempt.endpoint).config.name;
             let seconds = attempt.elapsed(record.at).secs_f64();
-            Some(format!(
-                "{how} {} · {endpoint} · {seconds:.1} s · {} tokens",
-                title(task),
-                attempt.output_tokens()
-            ))
+            Some(format!("{how} {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
         }
         Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
         Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),

@@ -4,8 +4,8 @@ use super::world::{World, config, failure, plan, task};
 use crate::domain::fleet::{OnCut, SessionConfig};
 use crate::domain::orchestrator::{Input, StartTurn};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, Channel, Command, Cut, Event, FailureKind, GoalOptions, Part, PlanSource, Remedy, RetryScope,
-    Speaker, Subject, TaskId, TurnEnd, TurnId,
+    AttemptEnd, AttemptId, Channel, Command, Cut, Event, FailureKind, GoalOptions, Part, PlanSource, Remedy,
+    RetryScope, Speaker, Subject, TaskId, TurnEnd, TurnId,
 };
 use crate::domain::state::{CutAt, CutBy, End, GoalPhase, Life, State, Task};
 
@@ -67,11 +67,10 @@ fn it_goes_on_where_it_stopped_and_both_parts_are_the_result() {
     world.run(100);
     let state = world.state();
     let a = task_of(state, "g1/a");
-    assert_eq!((a.life, a.attempts.len(), turns(state, "g1/a")), (
-        Life::Ended(End::Done),
-        1,
-        vec!["a1.1".to_owned(), "a1.2".to_owned()]
-    ));
+    assert_eq!(
+        (a.life, a.attempts.len(), turns(state, "g1/a")),
+        (Life::Ended(End::Done), 1, vec!["a1.1".to_owned(), "a1.2".to_owned()])
+    );
     let attempt = state.attempt(AttemptId(1)).unwrap();
     assert_eq!((state.answer_bytes(attempt), state.cut_of(a)), (11, None));
     assert!(state.attention.is_empty(), "{:?}", state.attention);
@@ -80,7 +79,9 @@ fn it_goes_on_where_it_stopped_and_both_parts_are_the_result() {
     assert_eq!(second.recipe.messages[..2], first.recipe.messages[..]);
     let so_far = Part::AnswerOf { turn: TurnId { attempt: AttemptId(1), turn: 1 }, cut: Cut::Whole };
     assert_eq!(second.recipe.messages[2].parts, [so_far]);
-    assert!(matches!(&second.recipe.messages[3].parts[..], [Part::Literal(t)] if t.contains("exactly where it stopped")));
+    assert!(
+        matches!(&second.recipe.messages[3].parts[..], [Part::Literal(t)] if t.contains("exactly where it stopped"))
+    );
     assert_eq!(after_result(&world), "\n\n");
     // Said to later, it carries both parts, in turn.
     world.command(Command::Message { task: id("g1/a"), text: "shorter".into() }).unwrap();
@@ -215,19 +216,18 @@ fn the_operator_is_asked_and_the_answer_does_it() {
         world.run(100);
         let asking = task_of(world.state(), "g1/a").asking.clone().expect("it asks");
         assert_eq!(asking.text.as_str(), "its answer was cut at 50 tokens; what now?");
-        assert_eq!(asking.choices.iter().map(|c| c.as_str()).collect::<Vec<_>>(), [
-            "go on",
-            "again with 100 tokens",
-            "keep it"
-        ]);
+        assert_eq!(
+            asking.choices.iter().map(|c| c.as_str()).collect::<Vec<_>>(),
+            ["go on", "again with 100 tokens", "keep it"]
+        );
         assert!(world.state().attention.contains_key(&Subject::Question(id("g1/a"))));
         world.command(Command::Answer { task: id("g1/a"), text: answer.into() }).unwrap();
         world.run(100);
         let state = world.state();
-        assert_eq!((turns(state, "g1/a"), task_of(state, "g1/a").attempts.len()), (
-            result.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(),
-            attempts
-        ));
+        assert_eq!(
+            (turns(state, "g1/a"), task_of(state, "g1/a").attempts.len()),
+            (result.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(), attempts)
+        );
         assert_eq!(state.cut_of(task_of(state, "g1/a")).is_some(), answer == "Keep it");
         assert!(!state.attention.contains_key(&Subject::Question(id("g1/a"))));
         world.assert_fold();
@@ -309,7 +309,8 @@ fn half_a_plan_is_asked_for_anew_and_said_if_it_is_still_half() {
     let goal = || Command::AddGoal { text: "g".into(), plan: PlanSource::Model, options: GoalOptions::default() };
     for still in [false, true] {
         let mut world = World::new(of(OnCut::Keep));
-        world.plan_answer = r#"{"tasks": [{"id": "one", "title": "One", "agent": "researcher", "prompt": "p"}]}"#.into();
+        world.plan_answer =
+            r#"{"tasks": [{"id": "one", "title": "One", "agent": "researcher", "prompt": "p"}]}"#.into();
         world.ends = Box::new(move |t| match t.schema.is_some() && (still || t.turn.attempt == AttemptId(1)) {
             true => TurnEnd::Length,
             false => TurnEnd::Stop,
@@ -335,7 +336,11 @@ fn one_that_only_thought_is_tried_once_with_twice_the_limit() {
     let a = task_of(state, "g1/a");
     let limits: Vec<u32> = a.attempts.iter().map(|id| state.attempt(*id).unwrap().turns[0].max_tokens).collect();
     assert_eq!((a.life, limits), (Life::Ended(End::Failed), vec![50, 100]));
-    assert!(a.reason.contains("100 tokens went into thinking") && a.reason.contains("raise budget.tokens"), "{}", a.reason);
+    assert!(
+        a.reason.contains("100 tokens went into thinking") && a.reason.contains("raise budget.tokens"),
+        "{}",
+        a.reason
+    );
     let failed = state.attempts().iter().filter(|a| matches!(a.ended, Some((_, AttemptEnd::Failed(_))))).count();
     assert_eq!(failed, 2);
     world.assert_fold();
@@ -371,7 +376,8 @@ fn one_that_thinks_for_most_of_its_limit_is_said_once_with_the_figure() {
     let said = &world.state().attention[&subject].text;
     assert!(said.contains("thought for 38 of the 50 tokens") && said.contains("l lowers its level"), "{said}");
     think(&mut world, 1);
-    let raised = world.records.iter().filter(|r| matches!(&r.event, Event::AttentionRaised { subject: s, .. } if *s == subject));
+    let raised =
+        world.records.iter().filter(|r| matches!(&r.event, Event::AttentionRaised { subject: s, .. } if *s == subject));
     assert_eq!(raised.count(), 1);
     world.run(100);
     assert!(world.state().attention.is_empty());

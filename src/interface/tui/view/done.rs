@@ -54,7 +54,8 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
     let mut thinking_at = None;
     match answer_of(state, goal.id) {
         Some(attempt) => {
-            let thinking = done.thinking.rows(theme, (scene.state, scene.transcripts), attempt, Channel::Thinking, inside.width);
+            let thinking =
+                done.thinking.rows(theme, (scene.state, scene.transcripts), attempt, Channel::Thinking, inside.width);
             let head = (!thinking.is_empty()).then_some(lines.len());
             lines.extend(thinking_rows(theme, &thinking, done.fold()));
             thinking_at = head;
