@@ -136,11 +136,15 @@ impl Orchestrator {
             let (thinking, all) = (t.thinking.tokens, t.output_tokens());
             format!(" {thinking} of its last {all} tokens went into thinking: l lowers its level.")
         });
-        let mend = match cut.by {
-            CutBy::Limit => "e raises its tokens, then r runs it again; i asks it for less",
-            CutBy::Context => {
-                "a shorter prompt, fewer results or an endpoint with more context helps, then r; i asks it for less"
+        let mend = match (cut.by, task.work) {
+            (CutBy::Limit, Work::Ordinary) => {
+                "e raises its tokens, then r runs it again; i asks it for less".to_owned()
             }
+            // Baton's own tasks have no form.
+            (CutBy::Limit, _) => {
+                format!("r writes it again; max_tokens of {} in the fleet file is its limit", task.spec.agent)
+            }
+            (CutBy::Context, _) => "fewer or shorter results, or an endpoint with more context help, then r".to_owned(),
         };
         let text = format!("“{}” was {cut}: its end is missing.{} {mend}", task.title, thought.unwrap_or_default());
         self.emit_attention(Subject::Cut(task.id.clone()), CleanText::one_line(&text));

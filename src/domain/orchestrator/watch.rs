@@ -76,7 +76,7 @@ impl Orchestrator {
         }
         let text = format!(
             "“{}” has thought for {} of the {} tokens it may say, and not begun to answer; l lowers its level for the next \
-             try, e raises its tokens",
+             try",
             task.title, t.thinking.tokens, t.max_tokens
         );
         self.emit_attention(subject, CleanText::one_line(&text));
