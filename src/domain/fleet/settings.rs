@@ -20,6 +20,18 @@ pub enum OnCut {
     Keep,
 }
 
+impl OnCut {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::GoOn => "go_on",
+            Self::RetryLarger => "retry_larger",
+            Self::Ask => "ask",
+            Self::Keep => "keep",
+        }
+    }
+}
+
 /// What the operator can set for the engine. Units are in the names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]

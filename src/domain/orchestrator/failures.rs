@@ -245,6 +245,9 @@ impl Orchestrator {
 
     /// A task has failed for good.
     pub(super) fn fail(&mut self, ix: TaskIx, reason: CleanText) {
+        if self.keep_cut(ix) {
+            return;
+        }
         let task = self.state.task(ix);
         let (id, work) = (task.id.clone(), task.work);
         self.emit(Event::TaskFailed { task: id.clone(), reason: reason.clone() });

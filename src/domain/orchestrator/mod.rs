@@ -13,6 +13,7 @@ mod by_hand;
 mod capacity;
 mod commands;
 mod control;
+mod cut;
 mod down;
 mod edits;
 mod endpoints;

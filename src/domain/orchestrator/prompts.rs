@@ -3,7 +3,7 @@
 use super::Orchestrator;
 use super::goals::ended_word;
 use crate::domain::plan::planning_prompt;
-use crate::domain::protocol::{AttemptId, Cut, Message, Part, Recipe, Speaker, TurnId, Work};
+use crate::domain::protocol::{AttemptEnd, AttemptId, Cut, FailureKind, Message, Part, Recipe, Speaker, TurnId, Work};
 use crate::domain::state::{EndpointIx, Said, Task, TaskIx};
 use crate::domain::text::CleanText;
 
@@ -12,8 +12,8 @@ const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens kept free for the chat template and counting errors.
 const MARGIN_TOKENS: u64 = 256;
 
-/// What is said where nobody said anything between two answers.
-const GO_ON: &str = "Go on from where you stopped.";
+/// What is said to a model that called tools, which nobody has.
+const NO_TOOLS: &str = "\n\nYou have no tools in this task. Answer in words, with what you know.";
 
 /// What the synthesis is asked.
 pub(super) const SYNTHESIS_PROMPT: &str = "Write the answer to the goal from the results above. Say the conclusion \
@@ -43,9 +43,13 @@ impl Orchestrator {
         let task = self.state.task(ix);
         let context = u64::from(self.state.endpoint(endpoint).context().max(512));
         let agent = self.state.config.fleet.agent(&task.spec.agent);
-        let wanted = task.spec.budget.tokens.unwrap_or_else(|| agent.map_or(2048, |a| a.max_tokens));
+        let budget = task.limit.or(task.spec.budget.tokens);
+        let wanted = budget.unwrap_or_else(|| agent.map_or(2048, |a| a.max_tokens));
         // At most three quarters of the context are for the answer, so that there is room for the question.
         let max_tokens = u64::from(wanted).min(context * 3 / 4).max(1);
+        if let Some((recipe, limit)) = self.continuation(ix, endpoint, max_tokens) {
+            return (recipe, u32::try_from(limit).unwrap_or(u32::MAX));
+        }
         let recipe = match task.work {
             Work::Planning => self.planning_recipe(task),
             _ => self.task_recipe(task, context, max_tokens),
@@ -86,7 +90,7 @@ impl Orchestrator {
             .iter()
             .filter(|n| n.has_result())
             .filter_map(|n| n.result)
-            .map(|a| (a, self.state.attempt(a).map_or(0, |x| x.answer_bytes())))
+            .map(|a| (a, self.state.attempt(a).map_or(0, |x| self.state.answer_bytes(x))))
             .collect();
         let cuts = cut_to(budget, &results);
         let inserted: u64 = results.iter().map(|(_, bytes)| bytes).sum::<u64>().min(budget);
@@ -96,6 +100,7 @@ impl Orchestrator {
                 Some((attempt, cut)) => {
                     parts.push(literal(&format!("## Result of “{}”\n\n", need.title)));
                     parts.push(Part::ResultOf { attempt: *attempt, cut: *cut });
+                    parts.extend(self.state.cut_of(need).map(|cut| literal(&super::cut::mark(cut))));
                     parts.push(literal(Part::BETWEEN));
                 }
                 None => {
@@ -114,6 +119,9 @@ impl Orchestrator {
         if !convention.is_empty() {
             system.push(Part::MayAsk);
         }
+        if self.called_tools(task) {
+            system.push(literal(NO_TOOLS));
+        }
         let mut messages =
             vec![Message { role: Speaker::System, parts: system }, Message { role: Speaker::User, parts }];
         let answers: Vec<(Spoken, u64)> = thread.into_iter().map(|t| (t, t.bytes)).collect();
@@ -124,6 +132,16 @@ impl Orchestrator {
         }
         say(&mut messages, task.unsent());
         messages.into()
+    }
+
+    /// Whether the task's last failure was an answer of nothing but calls of tools.
+    fn called_tools(&self, task: &Task) -> bool {
+        let ends = task.attempts.iter().rev().filter_map(|id| self.state.attempt(*id)?.ended.as_ref());
+        let last = ends.into_iter().find_map(|(_, end)| match end {
+            AttemptEnd::Failed(failure) => Some(failure.kind),
+            _ => None,
+        });
+        task.failures > 0 && last == Some(FailureKind::ToolsOnly)
     }
 
     /// What a task's conversation carries. What was put in by hand (a turn that asked nothing) stands for the answer
@@ -154,7 +172,7 @@ fn say<'a>(messages: &mut Vec<Message>, said: impl Iterator<Item = &'a Said>) {
                 last.parts.extend(literal(&format!("\n\n## From the operator\n\n{words}")));
             }
         }
-        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(GO_ON) }),
+        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(Part::GO_ON) }),
         _ => messages.push(Message { role: Speaker::User, parts: literal(&words) }),
     }
 }

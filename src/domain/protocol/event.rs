@@ -474,6 +474,8 @@ pub enum FailureCount {
     Counted,
     /// As before: an interruption is no failure.
     Unchanged,
+    /// As before. What it answered was cut: it is asked anew with this limit of tokens.
+    Larger(u32),
     /// From zero.
     Reset,
 }

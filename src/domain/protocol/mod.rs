@@ -25,7 +25,7 @@ pub use about::{About, Bearing, output_words};
 pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
-pub use conversation::{MessageSent, ResultEdited, TaskAsked};
+pub use conversation::{AskedAbout, MessageSent, ResultEdited, TaskAsked};
 pub use endpoint::{
     EndpointChanged, EndpointEdit, EndpointFound, Finding, Health, Intake, ModelMoved, ModelShape, ModelVerb, Residence,
 };

@@ -72,6 +72,9 @@ pub struct Turn {
     pub heard_at: Micros,
     /// Its answer is a question to the operator.
     pub asked: bool,
+    /// The turn whose answer was cut and that this one continues; what both answered, joined, is one answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<TurnId>,
 }
 
 impl Turn {
@@ -161,17 +164,6 @@ impl Attempt {
     /// How long it took, or has taken at `now`.
     pub fn elapsed(&self, now: Micros) -> Micros {
         self.ended.as_ref().map_or(now, |(at, _)| *at).since(self.started_at)
-    }
-
-    /// The turn whose answer is the attempt's result: the last one that answered with more than a question.
-    pub fn result_turn(&self) -> Option<TurnId> {
-        let last = self.turns.iter().rposition(|t| t.answer.bytes > 0 && !t.asked)?;
-        Some(TurnId { attempt: self.id, turn: last as u32 + 1 })
-    }
-
-    /// Bytes of its result.
-    pub fn answer_bytes(&self) -> u64 {
-        self.turns.iter().rfind(|t| t.answer.bytes > 0 && !t.asked).map_or(0, |t| t.answer.bytes)
     }
 
     /// The time its turns took, up to `now`: the time between them is not work.

@@ -11,6 +11,7 @@ mod answer;
 mod apply;
 mod attempt;
 mod capacity;
+mod cut;
 mod dirty;
 mod edits;
 mod estimate;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
 pub use frozen::Frozen;

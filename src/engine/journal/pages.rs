@@ -144,40 +144,41 @@ impl TextStore {
     }
 }
 
-/// The text of one channel of an attempt, of the last turn that said something there, read from a journal: from where
-/// the attempt began up to its end. The beginning is found by halving.
+/// What turns said on one channel, joined in their order, read from a journal: of each attempt from where it began up to
+/// its end. The beginning is found by halving.
 ///
 /// # Errors
 /// When the journal can't be read.
-pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
-    let mut reader = Reader::open_attempt(journal, attempt)?;
+pub fn text_of(journal: &Path, turns: &[TurnId], channel: Channel) -> Result<String, JournalError> {
     // What answers became of it is known at the end only, so they are kept for who wants the thinking.
     let wanted = |c: Channel| c == channel || (channel == Channel::Thinking && c == Channel::Answer);
     let mut runs: Vec<(TurnId, Channel, String)> = Vec::new();
-    while let Some((_, record)) = reader.read()? {
-        if let Some((turn, said, piece)) = record.said()
-            && turn.attempt == attempt
-            && wanted(said)
-        {
-            match runs.last_mut().filter(|(of, c, _)| (*of, *c) == (turn, said)) {
-                Some((.., text)) => text.push_str(piece),
-                None => runs.push((turn, said, piece.to_owned())),
+    for of in turns.chunk_by(|a, b| a.attempt == b.attempt) {
+        let Some(TurnId { attempt, .. }) = of.first() else { continue };
+        let mut reader = Reader::open_attempt(journal, *attempt)?;
+        while let Some((_, record)) = reader.read()? {
+            if let Some((turn, said, piece)) = record.said()
+                && of.contains(&turn)
+                && wanted(said)
+            {
+                match runs.last_mut().filter(|(of, c, _)| (*of, *c) == (turn, said)) {
+                    Some((.., text)) => text.push_str(piece),
+                    None => runs.push((turn, said, piece.to_owned())),
+                }
             }
-        }
-        match &record.event {
-            Event::TurnRethought { turn } if turn.attempt == attempt => {
-                let turned = |run: &&mut (TurnId, Channel, String)| run.0 == *turn && run.1 == Channel::Answer;
-                runs.iter_mut().filter(turned).for_each(|run| run.1 = Channel::Thinking);
-                runs.retain(|run| wanted(run.1));
+            match &record.event {
+                Event::TurnRethought { turn } if of.contains(turn) => {
+                    let turned = |run: &&mut (TurnId, Channel, String)| run.0 == *turn && run.1 == Channel::Answer;
+                    runs.iter_mut().filter(turned).for_each(|run| run.1 = Channel::Thinking);
+                    runs.retain(|run| wanted(run.1));
+                }
+                Event::AttemptEnded { attempt: ended, .. } if ended == attempt => break,
+                Event::ResultEdited(edited) if edited.attempt == *attempt => break,
+                _ => {}
             }
-            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
-            Event::ResultEdited(edited) if edited.attempt == attempt => break,
-            _ => {}
         }
     }
-    runs.retain(|run| run.1 == channel);
-    let last = runs.last().map(|run| run.0);
-    Ok(runs.into_iter().filter(|run| Some(run.0) == last).map(|(.., text)| text).collect())
+    Ok(runs.into_iter().filter(|run| run.1 == channel).map(|(.., text)| text).collect())
 }
 
 fn cost(text: &str) -> usize {

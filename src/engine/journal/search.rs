@@ -111,7 +111,7 @@ pub fn search(
     let rethought = turnovers(journal, halt)?;
     let mut reader = Reader::open(journal)?;
     let longest = needle.len().max(needle.to_lowercase().len()) * 3;
-    let mut texts = Texts { needle: Needle::new(needle), longest, open: HashMap::new(), each };
+    let mut texts = Texts { needle: Needle::new(needle), longest, open: HashMap::new(), joined: HashMap::new(), each };
     let mut tasks: HashMap<AttemptId, TaskId> = HashMap::new();
     while let Some((_, record)) = reader.read()? {
         let (seq, at) = (record.seq, record.at);
@@ -120,6 +120,10 @@ pub fn search(
             Event::PlanEdited(edit) => edit.edits.iter().try_for_each(|step| texts.title(edit.goal, step, (seq, at))),
             Event::AttemptStarted(started) => {
                 tasks.insert(started.attempt, started.task.clone());
+                ControlFlow::Continue(())
+            }
+            Event::TurnStarted(started) => {
+                texts.continues(started.turn, started.recipe.continues());
                 ControlFlow::Continue(())
             }
             Event::ResultEdited(edited) => {
@@ -172,6 +176,8 @@ struct Texts<'a> {
     /// More bytes than a match can have: folding case makes some letters longer.
     longest: usize,
     open: HashMap<(TurnId, Channel), Open>,
+    /// Turns that continue what another of their attempt answered: both are one text.
+    joined: HashMap<TurnId, TurnId>,
     each: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
 }
 
@@ -204,6 +210,14 @@ impl Texts<'_> {
         self.whole(Where::Title { task }, at, spec.title())
     }
 
+    fn continues(&mut self, turn: TurnId, before: Option<TurnId>) {
+        // An attempt's texts are let go of when it ends.
+        if let Some(before) = before.filter(|before| before.attempt == turn.attempt) {
+            let first = self.joined.get(&before).copied().unwrap_or(before);
+            self.joined.insert(turn, first);
+        }
+    }
+
     fn piece(
         &mut self,
         task: &TaskId,
@@ -211,6 +225,10 @@ impl Texts<'_> {
         (seq, at): (u64, Micros),
         text: &str,
     ) -> ControlFlow<()> {
+        let turn = match channel {
+            Channel::Answer => self.joined.get(&turn).copied().unwrap_or(turn),
+            Channel::Thinking | Channel::ToolCall => turn,
+        };
         let mut open = self.open.remove(&(turn, channel)).unwrap_or_else(|| Open {
             place: Where::Text { task: task.clone(), attempt: turn.attempt, channel },
             text: String::new(),
@@ -231,6 +249,7 @@ impl Texts<'_> {
     fn ended(&mut self, attempt: AttemptId) -> ControlFlow<()> {
         let mut keys: Vec<_> = self.open.keys().filter(|(turn, _)| turn.attempt == attempt).copied().collect();
         keys.sort();
+        self.joined.retain(|turn, _| turn.attempt != attempt);
         keys.into_iter().try_for_each(|key| match self.open.remove(&key) {
             Some(mut open) => self.look(&mut open, More::Never),
             None => ControlFlow::Continue(()),
@@ -309,8 +328,8 @@ mod tests {
 
     use super::*;
     use crate::domain::protocol::{
-        AgentName, AttemptEnd, AttemptOutput, AttemptStarted, Author, FORMAT, GoalAdded, Header, Name, Record,
-        ResultEdited, Route,
+        AgentName, AttemptEnd, AttemptOutput, AttemptStarted, Author, Cut, FORMAT, GoalAdded, Header, Level, Message,
+        Name, Part, Record, ResultEdited, Route, Speaker, TurnStarted,
     };
 
     fn journal(events: Vec<Event>) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -340,6 +359,24 @@ mod tests {
     fn said(attempt: u64, channel: Channel, text: &str) -> Event {
         let turn = TurnId { attempt: AttemptId(attempt), turn: 1 };
         Event::AttemptOutput(AttemptOutput { turn, channel, text: text.into(), tokens: 1 })
+    }
+
+    #[test]
+    fn a_match_over_the_join_of_an_answer_and_its_continuation_is_found() {
+        let turn = |turn| TurnId { attempt: AttemptId(1), turn };
+        let so_far = Part::AnswerOf { turn: turn(1), cut: Cut::Whole };
+        let message = |role, part| Message { role, parts: vec![part] };
+        let recipe = vec![message(Speaker::Assistant, so_far), message(Speaker::User, Part::literal(Part::GO_ON))];
+        let begun = TurnStarted { turn: turn(2), slot: 0, level: Level::Low, max_tokens: 9, recipe: recipe.into() };
+        let rest = AttemptOutput { turn: turn(2), channel: Channel::Answer, text: "tion".into(), tokens: 1 };
+        let events = vec![
+            started(1),
+            said(1, Channel::Answer, "the continua"),
+            Event::TurnStarted(begun),
+            Event::AttemptOutput(rest),
+        ];
+        let (_folder, path) = journal(events);
+        assert_eq!(all(&path, "continuation").len(), 1);
     }
 
     fn all(path: &Path, needle: &str) -> Vec<Found> {
@@ -415,7 +452,7 @@ mod tests {
             let wanted = needle_of.matches(&whole).count();
             let mut count = 0;
             let mut each = |_: Found| { count += 1; ControlFlow::Continue(()) };
-            let mut texts = Texts { needle: needle_of, longest: needle.len() * 3, open: HashMap::new(), each: &mut each };
+            let mut texts = Texts { needle: needle_of, longest: needle.len() * 3, open: HashMap::new(), joined: HashMap::new(), each: &mut each };
             let turn = TurnId { attempt: AttemptId(1), turn: 1 };
             let task: TaskId = "g1/a".parse().unwrap();
             for piece in pieces.iter().flat_map(|p| std::iter::repeat_n(p, repeat)) {

@@ -211,18 +211,17 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone_bytes)
     }
 
-    /// The raw text of one channel of an attempt, as far as it is at hand: of the last turn that said something there,
-    /// for what was said before it is conversation, not result.
-    pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
-        self.of_last_turn(attempt, channel).collect()
+    /// The raw text that turns said on one channel, joined, as far as it is at hand.
+    pub fn text(&self, turns: &[TurnId], channel: Channel) -> String {
+        self.said_by(turns, channel).collect()
     }
 
     /// The end of the same text, about `most` bytes, and how many bytes of what is at hand stand before it.
-    pub fn text_end(&self, attempt: AttemptId, channel: Channel, most: usize) -> (String, u64) {
-        let all: usize = self.of_last_turn(attempt, channel).map(str::len).sum();
+    pub fn text_end(&self, turns: &[TurnId], channel: Channel, most: usize) -> (String, u64) {
+        let all: usize = self.said_by(turns, channel).map(str::len).sum();
         let mut text = String::with_capacity(all.min(most));
         let mut over = all.saturating_sub(most);
-        for piece in self.of_last_turn(attempt, channel) {
+        for piece in self.said_by(turns, channel) {
             let cut = piece.ceil_char_boundary(over.min(piece.len()));
             over = over.saturating_sub(cut);
             text.push_str(piece.get(cut..).unwrap_or_default());
@@ -231,13 +230,12 @@ impl Transcripts {
         (text, before)
     }
 
-    fn of_last_turn(&self, attempt: AttemptId, channel: Channel) -> impl Iterator<Item = &str> {
-        let pieces = move || {
-            let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
-            kept.filter_map(|r| self.rethought.said(r)).filter(move |(_, c, _)| *c == channel)
-        };
-        let last = pieces().next_back().map(|(turn, ..)| turn);
-        pieces().filter(move |(turn, ..)| Some(*turn) == last).map(|(.., text)| text)
+    fn said_by<'a>(&'a self, turns: &'a [TurnId], channel: Channel) -> impl Iterator<Item = &'a str> {
+        turns.iter().flat_map(move |turn| {
+            let kept = self.texts.get(&turn.attempt).into_iter().flat_map(|k| &k.pieces);
+            let said = kept.filter_map(|r| self.rethought.said(r));
+            said.filter(move |(t, c, _)| t == turn && *c == channel).map(|(.., text)| text)
+        })
     }
 }
 
@@ -274,9 +272,9 @@ mod tests {
         say(&mut transcripts, 3, &piece);
         let gone = |t: &Transcripts| (1..=5).map(|a| t.gone(AttemptId(a))).collect::<Vec<_>>();
         assert_eq!(gone(&transcripts), [0, 2, 0, 0, 0]);
-        assert_eq!(transcripts.text(AttemptId(2), Channel::Answer), "");
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(2), turn: 1 }], Channel::Answer), "");
         assert_eq!(transcripts.count(AttemptId(2)), 2);
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 2000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 2000);
         for _ in 0..100 {
             say(&mut transcripts, 4, &piece);
             assert!(transcripts.bytes <= transcripts.limit);
@@ -298,7 +296,7 @@ mod tests {
             text: "x".repeat(1000),
         };
         transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event: Event::ResultEdited(edited) }));
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 1000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 1000);
         for _ in 0..3 {
             say(&mut transcripts, 2, &"y".repeat(1000));
         }

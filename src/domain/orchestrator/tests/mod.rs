@@ -4,6 +4,7 @@ mod by_hand;
 mod capacity;
 mod commands;
 mod control;
+mod cut;
 mod edits;
 mod faults;
 mod memory;

@@ -115,6 +115,8 @@ pub(super) struct World {
     pub fate: Fate,
     /// Microseconds a request takes.
     pub duration: Box<dyn Fn(&StartTurn) -> u64>,
+    /// How a turn ends that does not fail.
+    pub ends: Box<dyn Fn(&StartTurn) -> TurnEnd>,
     /// What a turn answers, if not the usual.
     pub says: Says,
     /// What a planning request answers.
@@ -173,6 +175,7 @@ impl World {
             live: BTreeMap::new(),
             fate: Box::new(|_, _| Ok(())),
             duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
+            ends: Box::new(|_| TurnEnd::Stop),
             says: Box::new(|_| None),
             plan_answer: String::new(),
             down: Vec::new(),
@@ -411,7 +414,7 @@ impl World {
                 let end = match fate {
                     Ok(()) => {
                         self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
-                        TurnEnd::Stop
+                        (self.ends)(&start)
                     }
                     Err(failure) => TurnEnd::Failed(failure),
                 };

@@ -32,6 +32,7 @@ impl State {
             rethought: None,
             heard_at: at,
             asked: false,
+            continues: None,
         };
         let attempt = Attempt {
             id: edited.attempt,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::protocol::{AttemptId, Channel};
+use crate::domain::protocol::{AttemptId, Channel, TurnId};
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::domain::text::markdown;
 use crate::interface::tui::scene::Transcripts;
@@ -23,7 +24,7 @@ const MOST: usize = 1 << 20;
 /// What a rendered text was made from.
 #[derive(Clone, Debug, PartialEq)]
 struct Key {
-    attempt: AttemptId,
+    turns: Vec<TurnId>,
     channel: Channel,
     pieces: usize,
     turned: Option<u64>,
@@ -52,20 +53,22 @@ impl Prose {
     pub(crate) fn rows(
         &self,
         theme: &Theme,
-        transcripts: &Transcripts,
+        (state, transcripts): (&State, &Transcripts),
         attempt: AttemptId,
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let (pieces, turned) = (transcripts.count(attempt), transcripts.turned(attempt));
-        let key = Key { attempt, channel, pieces, turned, cells, theme: theme.clone() };
+        let turns = state.attempt(attempt).map(|a| state.turns_of(a, channel)).unwrap_or_default();
+        let pieces = turns.iter().map(|t| transcripts.count(t.attempt)).sum();
+        let turned = turns.iter().filter_map(|t| transcripts.turned(t.attempt)).max();
+        let key = Key { turns, channel, pieces, turned, cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
         {
             return Arc::clone(rows);
         }
-        let (text, before) = transcripts.text_end(attempt, channel, MOST);
+        let (text, before) = transcripts.text_end(&key.turns, channel, MOST);
         let text = CleanText::new(&text);
         let mut rows = match channel {
             Channel::Answer => rendered(theme, &text, cells),
@@ -102,7 +105,7 @@ mod tests {
         let answer =
             story.state.goal(GoalId(1)).and_then(|g| story.state.task_by_id(g.answer.as_ref()?)?.result).unwrap();
         let prose = Prose::default();
-        let rows = |theme: &Theme| prose.rows(theme, &story.transcripts, answer, Channel::Answer, 60);
+        let rows = |theme: &Theme| prose.rows(theme, (&story.state, &story.transcripts), answer, Channel::Answer, 60);
         let before = Theme::load_named("midnight");
         assert!(Arc::ptr_eq(&rows(&before), &rows(&before)));
         let kept = rows(&before);

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::fixture::{NOW, Story, crowd, drawing, name};
 use super::tests::{draw, text, ui};
 use super::{RunCaches, selected};
-use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, TaskAsked, TaskId, TurnId};
+use crate::domain::protocol::{AskedAbout, AttemptId, Channel, Event, GoalId, TaskAsked, TaskId, TurnId};
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Ui, UiEffect};
 use crate::interface::tui::theme::Theme;
@@ -123,7 +123,7 @@ fn asking() -> Story {
     let attempt = story.state.task_by_id(&task).and_then(|task| task.attempts.last().copied()).expect("it runs");
     let question = "Two sources are GPL, nine MIT. Keep the GPL ones?".into();
     let choices = vec!["keep them".into(), "drop them".into()];
-    let asked = TaskAsked { task, turn: TurnId { attempt, turn: 1 }, question, choices };
+    let asked = TaskAsked { task, turn: TurnId { attempt, turn: 1 }, question, choices, about: AskedAbout::Work };
     story.push(NOW, Event::TaskAsked(asked));
     story
 }
