@@ -74,6 +74,7 @@ impl Orchestrator {
                 self.stop_attempt(ix);
                 self.emit(Event::TaskCancelled { task: id.clone(), keep: Partial::Kept });
             }
+            self.emit_cleared(Subject::Fit(id.clone()));
             self.emit_cleared(Subject::Task(id));
         }
         for ix in restored.iter().filter_map(|id| self.state.find(id)).collect::<Vec<TaskIx>>() {

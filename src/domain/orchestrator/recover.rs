@@ -78,6 +78,9 @@ impl Orchestrator {
             let failed = task.life == Life::Ended(End::Failed) && !task.removed && task.work != Work::Planning;
             let subject = Subject::Task(id.clone());
             self.calm(ix);
+            if !self.state.task(ix).has_ended() {
+                self.tell_fit(ix);
+            }
             if self.state.task(ix).asking.is_some() && !self.state.attention.contains_key(&Subject::Question(id)) {
                 self.tell_question(ix);
             }

@@ -167,6 +167,7 @@ impl Orchestrator {
         self.listen(turn);
         self.watch_sent(grant.endpoint);
         self.effect(Effect::StartTurn(Box::new(start)));
+        self.tell_fit(ix);
     }
 
     /// How long to wait before the `failures`-th retry: doubling, from the first wait to the longest; none where trying

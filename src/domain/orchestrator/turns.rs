@@ -127,6 +127,9 @@ impl Orchestrator {
 
     /// A failed task is tried again on its tier, then on the fallback tier, then it has failed.
     pub(super) fn after_failure(&mut self, ix: TaskIx, failure: &Failure) {
+        if self.fits_if_cut(ix, failure) {
+            return self.cut_and_retry(ix, failure);
+        }
         let task = self.state.task(ix);
         let settings = &self.state.config.settings;
         let retry = task.spec.retry;

@@ -14,6 +14,7 @@ mod capacity;
 mod dirty;
 mod edits;
 mod estimate;
+mod fit;
 mod frozen;
 mod goal;
 mod history;
@@ -37,6 +38,9 @@ pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
+#[cfg(test)]
+pub(crate) use fit::MAY_ASK;
+pub use fit::{Density, Fit};
 pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};

@@ -3,6 +3,7 @@
 mod by_hand;
 mod capacity;
 mod commands;
+mod context;
 mod control;
 mod edits;
 mod faults;

@@ -158,7 +158,7 @@ pub(super) fn answer(task: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> 
     if of.life == Life::Ended(End::Failed) || raised(Subject::Task).is_some() {
         return RetryUi::open(task, state, now);
     }
-    for subject in [Subject::Stall, Subject::Loop, Subject::Context] {
+    for subject in [Subject::Stall, Subject::Loop, Subject::Context, Subject::Fit] {
         if let Some(attention) = raised(subject) {
             return open(Layer::Card(odd(task, subject(of.id.clone()), &attention.text, state, now)));
         }

@@ -337,6 +337,18 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
         if let Some((_, AttemptEnd::Failed(failure))) = &a.ended {
             lines.extend(page::wrapped(theme, Slot::Failed, &failure.message, cells, 4));
         }
+        if let Some(fit) = state.fit_of(a) {
+            if fit.percent() < 100 {
+                lines.extend(page::wrapped(theme, Slot::Warning, &format!("it sees {}", fit.words()), cells, 4));
+            }
+            if fit.limit < fit.wanted {
+                let slot = if fit.is_limited() { Slot::Warning } else { Slot::Dim };
+                let (limit, wanted) = (thousands(fit.limit.into()), thousands(fit.wanted.into()));
+                let says =
+                    format!("its answer may have {limit} of the {wanted} tokens wanted: the context has no more room");
+                lines.extend(page::wrapped(theme, slot, &says, cells, 4));
+            }
+        }
         if a.turns.last().and_then(|t| t.ended.as_ref()).is_some_and(|(_, end)| *end == TurnEnd::Length) {
             let says = "its answer was cut: the token limit or the context was reached";
             lines.extend(page::wrapped(theme, Slot::Warning, says, cells, 4));
