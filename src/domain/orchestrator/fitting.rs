@@ -14,6 +14,8 @@ use crate::domain::text::CleanText;
 
 /// Where the word on results that did not fit stands in the message: after the goal, before the first result.
 const AFTER_GOAL: usize = 3;
+/// Bytes of the words between the pieces of a prompt, headings of results aside.
+const FRAME: usize = 128;
 
 /// What a server that refused a prompt as too long leaves for the next one.
 struct Overflow {
@@ -84,6 +86,27 @@ impl Orchestrator {
             asked.parts.insert(AFTER_GOAL.min(asked.parts.len()), Part::literal(&words));
         }
         share
+    }
+
+    /// The bytes of results, headings included, that fit whole into a request of a task's agent beside `words` bytes of a
+    /// prompt.
+    pub(super) fn room_for_results(&self, task: &Task, words: usize, endpoint: EndpointIx) -> u64 {
+        let e = self.state.endpoint(endpoint);
+        let overflow = self.overflow(task, endpoint);
+        let seen = overflow.as_ref().and_then(|o| o.density);
+        let own = [Part::AgentPrompt(task.spec.agent.clone()), Part::Goal(task.id.goal)];
+        let load = Load {
+            context: u64::from(e.context()),
+            density: seen.map_or(e.density(), |seen| seen.min(e.density())),
+            percent: self.state.config.settings.context_percent,
+            fixed: own.iter().map(|p| self.state.part_bytes(p, &task.spec)).sum::<u64>() + (words + FRAME) as u64,
+            results: u64::from(u32::MAX),
+            held: None,
+            spoken: 0,
+            most: overflow.map_or(u64::MAX, |o| o.most),
+            wanted: self.wanted(task),
+        };
+        load.share().results
     }
 
     /// How the results stand in a conversation as it was sent to an endpoint before; none where they are others now, or

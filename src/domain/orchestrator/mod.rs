@@ -22,6 +22,7 @@ mod input;
 mod memory;
 mod prompts;
 mod recover;
+mod rounds;
 mod schedule;
 mod servers;
 mod share;

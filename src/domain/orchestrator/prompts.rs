@@ -69,7 +69,7 @@ impl Orchestrator {
     fn task_messages(&self, task: &Task, endpoint: EndpointIx) -> Vec<Message> {
         let literal = Part::literal;
         let mut parts = vec![literal(Part::BEFORE_GOAL), Part::Goal(task.id.goal), literal(Part::BETWEEN)];
-        for need in task.needs.iter().map(|n| self.state.task(*n)) {
+        for need in self.state.told_of(task).into_iter().map(|n| self.state.task(n)) {
             match need.result.filter(|_| need.has_result()) {
                 Some(attempt) => {
                     parts.push(literal(&format!("## Result of “{}”\n\n", need.title)));

@@ -71,7 +71,9 @@ impl Orchestrator {
             return;
         }
         while let Some((ix, grant)) = self.next_start() {
-            self.start_task(ix, grant);
+            if !self.rounds_first(ix, grant.endpoint) {
+                self.start_task(ix, grant);
+            }
             for ix in self.index.take_touched() {
                 self.calm(ix);
                 self.index.classify(ix, &self.state, self.now);

@@ -10,6 +10,7 @@ mod faults;
 mod memory;
 mod properties;
 mod queueing;
+mod rounds;
 mod schedule;
 mod servers;
 mod talk;
