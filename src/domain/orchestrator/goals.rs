@@ -122,12 +122,17 @@ impl Orchestrator {
     fn put_answer(&mut self, goal: GoalId, work: Work, mut spec: TaskSpec, needs: Vec<Name>) {
         spec.needs = needs;
         spec.on_dependency_failure = OnFailure::Tell;
-        let step = match self.state.own_task(goal, work) {
-            Some(task) if task.spec.needs == spec.needs => return,
-            Some(_) => PlanEdit::Replace(Box::new(spec)),
-            None => PlanEdit::Add(Box::new(spec)),
+        let steps = match self.state.own_task(goal, work) {
+            Some(task) if self.state.is_made_of(task, &spec.needs) => return,
+            Some(task) => {
+                let mut steps = self.without_rounds(task);
+                steps.push(PlanEdit::Replace(Box::new(spec)));
+                steps
+            }
+            None => vec![PlanEdit::Add(Box::new(spec))],
         };
-        self.edit(goal, Author::Baton, vec![step], work, Vec::new());
+        self.edit(goal, Author::Baton, steps.clone(), work, Vec::new());
+        self.stop_rounds(&steps, goal);
     }
 
     /// Skips a task that can't start any more because of how a need ended. True: it was skipped.
@@ -136,10 +141,12 @@ impl Orchestrator {
         if task.life != Life::NotStarted || task.removed || !self.index.is_met(ix) {
             return false;
         }
-        let needs = || task.needs.iter().map(|n| self.state.task(*n));
-        let reason = if let Some(need) = needs().find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
+        let mut needs = task.needs.iter().map(|n| self.state.task(*n));
+        let reason = if let Some(need) = needs.find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
             format!("“{}” {}", need.title, ended_word(need))
-        } else if matches!(task.work, Work::Synthesis | Work::Voice) && !needs().any(Task::has_result) {
+        } else if matches!(task.work, Work::Round | Work::Synthesis | Work::Voice)
+            && !self.state.told_of(task).iter().any(|n| self.state.task(*n).has_result())
+        {
             "no task has a result to write about".to_owned()
         } else {
             return false;

@@ -81,6 +81,9 @@ impl Orchestrator {
             if !self.state.attention.contains_key(&Subject::Cut(id.clone())) {
                 self.tell_cut(ix);
             }
+            if !self.state.task(ix).has_ended() {
+                self.tell_fit(ix);
+            }
             if self.state.task(ix).asking.is_some() && !self.state.attention.contains_key(&Subject::Question(id)) {
                 self.tell_question(ix);
             }

@@ -433,6 +433,8 @@ pub enum Work {
     Ordinary,
     /// Its result is the goal's plan.
     Planning,
+    /// Its result stands for several others, condensed, where those do not fit into the answer's context.
+    Round,
     /// Its result is the goal's answer.
     Synthesis,
     /// Its result is the summary to be spoken.

@@ -24,6 +24,8 @@ pub enum Subject {
     Thinking(TaskId),
     /// A task's result was cut.
     Cut(TaskId),
+    /// A task sees little of the results it needs, or has little room for its answer.
+    Fit(TaskId),
     /// An endpoint needs a hand (a key, a model).
     Endpoint(EndpointName),
     /// A goal's models do not fit into memory.
@@ -46,7 +48,8 @@ impl Subject {
             | Self::Loop(t)
             | Self::Context(t)
             | Self::Thinking(t)
-            | Self::Cut(t) => Some(t),
+            | Self::Cut(t)
+            | Self::Fit(t) => Some(t),
             Self::Review(_)
             | Self::Endpoint(_)
             | Self::Memory(_)
@@ -69,6 +72,7 @@ impl std::fmt::Display for Subject {
             Self::Context(task) => write!(f, "the full context of {task}"),
             Self::Thinking(task) => write!(f, "the long thinking of {task}"),
             Self::Cut(task) => write!(f, "the cut result of {task}"),
+            Self::Fit(task) => write!(f, "what {task} does not see"),
             Self::Endpoint(endpoint) => write!(f, "the endpoint {endpoint}"),
             Self::Memory(goal) => write!(f, "the memory that {goal} needs"),
             Self::Server(endpoint) => write!(f, "the server of {endpoint}"),

@@ -15,6 +15,7 @@ mod cut;
 mod dirty;
 mod edits;
 mod estimate;
+mod fit;
 mod frozen;
 mod goal;
 mod history;
@@ -39,6 +40,9 @@ pub use attempt::{Attempt, ChannelCount, Input, Turn};
 pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
+#[cfg(test)]
+pub(crate) use fit::MAY_ASK;
+pub use fit::{Density, Fit};
 pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};

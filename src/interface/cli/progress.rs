@@ -37,6 +37,22 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
         Event::AttemptStarted(started) if all => {
             Some(format!("started    {} · {} on {}", title(&started.task), started.agent, started.endpoint))
         }
+        // What is more than that needs the operator, and is told as that.
+        Event::TurnStarted(started) if started.turn.turn == 1 => {
+            let attempt = state.attempt(started.turn.attempt)?;
+            let task = state.task(attempt.task);
+            let first = task.attempts.first() == Some(&attempt.id);
+            let fit = state.fit_of(attempt).filter(|f| first && f.is_limited() && !f.is_much_limited())?;
+            let e = state.endpoint(attempt.endpoint);
+            Some(format!(
+                "limited    {} · may answer with {} of the {} tokens of its budget: {} has {} in all",
+                task.title,
+                fit.limit,
+                fit.wanted,
+                e.config.name,
+                e.context()
+            ))
+        }
         Event::TaskCompleted { task, attempt } => {
             let attempt = state.attempt(*attempt)?;
             let cut = state.task_by_id(task).and_then(|t| state.cut_of(t));

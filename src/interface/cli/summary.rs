@@ -10,7 +10,7 @@ use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
 use crate::domain::state::{CutAt, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{JournalError, text_of};
-use crate::interface::report::Metrics;
+use crate::interface::report::{Metrics, shortage};
 
 /// A finished goal.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,18 @@ struct TaskLine<'a> {
     endpoint: Option<&'a str>,
     tokens: u64,
     seconds: f64,
+    /// What of its last request did not fit into the context, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short: Option<String>,
+    /// Bytes of the results it needed, and those that were in its last prompt; where these are fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Results>,
+}
+
+#[derive(Debug, Serialize)]
+struct Results {
+    bytes: u64,
+    given: u64,
 }
 
 /// Where the text of a task's result stands in the journal: state keeps no text.
@@ -75,6 +87,7 @@ impl<'a> Summary<'a> {
     pub(crate) fn of(state: &'a State, goal: GoalId, journal: &Path, answer: Option<String>) -> Option<Self> {
         let goal = state.goal(goal)?;
         let tasks = goal.tasks.iter().map(|ix| (*ix, state.task(*ix))).filter(|(_, t)| !t.removed).map(|(ix, task)| {
+            let fit = state.last_attempt(task).and_then(|a| state.fit_of(a));
             let attempts: Vec<_> = task.attempts.iter().filter_map(|id| state.attempt(*id)).collect();
             TaskLine {
                 id: task.id.to_string(),
@@ -88,6 +101,8 @@ impl<'a> Summary<'a> {
                 endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.as_str()),
                 tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
                 seconds: rounded(attempts.iter().map(|a| a.elapsed(state.at).secs_f64()).sum()),
+                short: fit.as_ref().and_then(shortage),
+                results: fit.filter(|f| f.given < f.there).map(|f| Results { bytes: f.there, given: f.given }),
             }
         });
         Some(Self {

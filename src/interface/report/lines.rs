@@ -385,7 +385,7 @@ fn first_line(text: &str) -> String {
     }
 }
 
-fn endpoint_of(state: &State, attempt: &Attempt) -> String {
+pub(super) fn endpoint_of(state: &State, attempt: &Attempt) -> String {
     match attempt.by {
         Some(_) => String::new(),
         None => state.endpoint(attempt.endpoint).config.title().to_owned(),
@@ -393,7 +393,7 @@ fn endpoint_of(state: &State, attempt: &Attempt) -> String {
 }
 
 /// An attempt's task and which try of it it is.
-fn number_of<'s>(state: &'s State, attempt: &Attempt) -> (&'s Task, u32) {
+pub(super) fn number_of<'s>(state: &'s State, attempt: &Attempt) -> (&'s Task, u32) {
     let task = state.task(attempt.task);
     let before = task.attempts.iter().position(|id| *id == attempt.id).unwrap_or(0);
     (task, before as u32 + 1)

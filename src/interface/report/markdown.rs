@@ -304,6 +304,11 @@ impl Page {
             };
             self.table(["Task", "Try", "Endpoint", "Why", "Then"], &[1], report.failures.iter().map(row).collect());
         }
+        if !report.fits.is_empty() {
+            self.heading("What did not fit");
+            let row = |f: &super::FitLine| [plain(&f.title), f.number.to_string(), plain(&f.endpoint), plain(&f.what)];
+            self.table(["Task", "Try", "Endpoint", "What"], &[1], report.fits.iter().map(row).collect());
+        }
     }
 
     fn people(&mut self, report: &Report) {

@@ -3,6 +3,7 @@
 mod by_hand;
 mod capacity;
 mod commands;
+mod context;
 mod control;
 mod cut;
 mod edits;
@@ -12,6 +13,7 @@ mod outages;
 mod properties;
 mod queueing;
 mod rethought;
+mod rounds;
 mod schedule;
 mod servers;
 mod talk;

@@ -13,7 +13,7 @@ use crate::domain::protocol::{
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
 /// A plan of up to `n` tasks; task i needs some of those before it.
-fn plans(n: usize) -> impl Strategy<Value = Plan> {
+pub(super) fn plans(n: usize) -> impl Strategy<Value = Plan> {
     prop::collection::vec((any::<[u8; 3]>(), 1u32..400, 0u8..4, any::<bool>(), 0u8..3), 1..n).prop_map(|rows| {
         let tasks = rows
             .iter()
@@ -52,7 +52,7 @@ const ANSWERS: [&str; 5] = [
 ];
 
 /// Two tiers on three servers; `a` and `e` are one server and model under two names and tiers, so they share its slots.
-fn shared() -> SessionConfig {
+pub(super) fn shared() -> SessionConfig {
     let mut config = config();
     let mut e = endpoint("a", "deep", 3, 80.0);
     e.name = name("e");
@@ -119,7 +119,7 @@ fn serves(endpoint: &str, standing: ServerStanding, world: &mut World) {
 }
 
 /// One thing happens: time goes on, somebody commands, or something outside changes.
-fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
+pub(super) fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
     for _ in 0..steps {
         world.step();
     }
@@ -314,9 +314,10 @@ fn answer_all(world: &mut World) -> bool {
 }
 
 /// How a turn ends, by the turn and by how often its task was tried.
-type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
+pub(super) type Fate =
+    Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
 
-fn fate(seed: u64, percent: u64) -> Fate {
+pub(super) fn fate(seed: u64, percent: u64) -> Fate {
     Box::new(move |t, tries| {
         let text = format!("{}{}{tries}", t.task, t.endpoint);
         let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
@@ -363,7 +364,7 @@ fn cutting(seed: u64) -> SessionConfig {
 }
 
 /// Lets everything that may go on go on, and runs to the end.
-fn to_the_end(world: &mut World) {
+pub(super) fn to_the_end(world: &mut World) {
     world.down.clear();
     world.loading.clear();
     world.reported.clear();
@@ -422,7 +423,7 @@ fn stands(state: &crate::domain::state::State, task: &Task) -> bool {
     match task.work {
         Work::Planning => false,
         Work::Ordinary => true,
-        Work::Synthesis | Work::Voice => of_goal().all(|t| t.work != Work::Ordinary || t.has_ended()),
+        Work::Round | Work::Synthesis | Work::Voice => of_goal().all(|t| t.work != Work::Ordinary || t.has_ended()),
     }
 }
 

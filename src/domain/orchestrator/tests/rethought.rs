@@ -54,7 +54,7 @@ fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
     assert_eq!(at, [said.last_seq + 1]);
     let thinking = ChannelCount { bytes: 16, tokens: 4, first_seq: first, last_seq: said.last_seq };
     assert_eq!(counts(world.state(), turn), (thinking, ChannelCount::default(), Some(at[0])));
-    assert_eq!(world.state().attempt(turn.attempt).unwrap().result_turn(), None);
+    assert!(world.state().result_turns(world.state().attempt(turn.attempt).unwrap()).is_empty());
     world.input(output(turn, Channel::Answer, "Yes."));
     let (_, answer, _) = counts(world.state(), turn);
     assert_eq!((answer.bytes, answer.first_seq), (4, at[0] + 1));
@@ -67,7 +67,7 @@ fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
     assert_eq!(channels, [Channel::Thinking, Channel::Thinking, Channel::Thinking, Channel::Answer]);
     end(&mut world, turn);
     assert!(world.state().tasks()[0].is_done());
-    assert_eq!(world.state().attempt(turn.attempt).unwrap().answer_bytes(), 9);
+    assert_eq!(world.state().answer_bytes(world.state().attempt(turn.attempt).unwrap()), 9);
     world.input(Input::Rethought { turn });
     assert_eq!(turnovers(&world).len(), 2, "it is over");
     world.assert_fold();

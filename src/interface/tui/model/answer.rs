@@ -159,7 +159,7 @@ pub(super) fn answer(task: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> 
     if of.life == Life::Ended(End::Failed) || again {
         return RetryUi::open(task, state, now);
     }
-    for subject in [Subject::Stall, Subject::Loop, Subject::Context, Subject::Thinking] {
+    for subject in [Subject::Stall, Subject::Loop, Subject::Context, Subject::Thinking, Subject::Fit] {
         if let Some(attention) = raised(subject) {
             return open(Layer::Card(odd(task, subject(of.id.clone()), &attention.text, state, now)));
         }

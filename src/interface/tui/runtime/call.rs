@@ -66,6 +66,7 @@ fn words(subject: &Subject, count: usize) -> String {
         Subject::Context(_) => "a task's context is nearly full",
         Subject::Thinking(_) => "a task thinks for long",
         Subject::Cut(_) => "a task's answer was cut",
+        Subject::Fit(_) => "a task sees little of what it needs",
         Subject::Endpoint(_) => "an endpoint needs a hand",
         Subject::Memory(_) => "a goal waits for memory",
         Subject::Server(_) => "a server does not run any more",

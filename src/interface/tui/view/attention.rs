@@ -65,6 +65,7 @@ fn kind(subject: &Subject) -> &'static str {
         Subject::Context(_) => "full",
         Subject::Thinking(_) => "thinks",
         Subject::Cut(_) => "cut",
+        Subject::Fit(_) => "sees part",
         Subject::Endpoint(_) => "endpoint",
         Subject::Memory(_) => "memory",
         Subject::Server(_) => "server",
@@ -78,9 +79,12 @@ fn sign_of(subject: &Subject) -> (Glyph, Slot) {
         Subject::Task(_) | Subject::Journal => (Glyph::Failed, Slot::Failed),
         Subject::Endpoint(_) | Subject::Server(_) => (Glyph::SlotDown, Slot::Failed),
         Subject::Memory(_) => (Glyph::Held, Slot::Warning),
-        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) | Subject::Thinking(_) | Subject::Cut(_) => {
-            (Glyph::Held, Slot::Warning)
-        }
+        Subject::Stall(_)
+        | Subject::Loop(_)
+        | Subject::Context(_)
+        | Subject::Thinking(_)
+        | Subject::Cut(_)
+        | Subject::Fit(_) => (Glyph::Held, Slot::Warning),
         Subject::Review(_) | Subject::Question(_) | Subject::Other(_) => (Glyph::Asking, Slot::Attention),
     }
 }
@@ -212,7 +216,7 @@ fn actions(theme: &Theme, keymap: &Keymap, subject: &Subject, cells: u16) -> Vec
             (Action::Stop, "stop"),
             (Action::Dismiss, "leave it"),
         ],
-        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) | Subject::Thinking(_) => &[
+        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) | Subject::Thinking(_) | Subject::Fit(_) => &[
             (Action::Message, "message"),
             (Action::Retry, "start over"),
             (Action::Stop, "stop"),

@@ -343,6 +343,18 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
         if let Some(cut) = state.cut_in(a).filter(|_| a.ended.is_some()) {
             lines.extend(page::wrapped(theme, Slot::Warning, &format!("its answer was {cut}"), cells, 4));
         }
+        if let Some(fit) = state.fit_of(a) {
+            if fit.percent() < 100 {
+                lines.extend(page::wrapped(theme, Slot::Warning, &format!("it sees {}", fit.words()), cells, 4));
+            }
+            if fit.limit < fit.wanted {
+                let slot = if fit.is_limited() { Slot::Warning } else { Slot::Dim };
+                let (limit, wanted) = (thousands(fit.limit.into()), thousands(fit.wanted.into()));
+                let says =
+                    format!("its answer may have {limit} of the {wanted} tokens wanted: the context has no more room");
+                lines.extend(page::wrapped(theme, slot, &says, cells, 4));
+            }
+        }
         lines.push(Line::default());
     }
     if task.attempts.len() > 1 {
