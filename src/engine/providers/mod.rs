@@ -44,7 +44,7 @@ pub use decode::Decoder;
 pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
 pub use identify::{
-    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify,
+    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Stranger, Whom, discover, identify,
     look_closer, parameters,
 };
 pub use probe::{Depth, Report, Traffic, probe};

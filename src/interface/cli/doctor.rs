@@ -187,7 +187,7 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
         ),
         (false, true) => Finding::warn(
             "fleet",
-            "no configured endpoint answers; what was found is used, every server for everything",
+            "no configured endpoint answers; what was found is used, each model for what it is best at",
             "`baton fleet init` writes it into a fleet file, with tiers, slots and context of its own",
         ),
         (false, false) => Finding::warn(

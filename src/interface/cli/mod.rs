@@ -27,6 +27,7 @@ mod progress;
 mod replay;
 mod report;
 mod resume;
+mod roles;
 mod run;
 mod scripted;
 mod serve;
@@ -37,6 +38,7 @@ mod simulate;
 pub(crate) mod stuck;
 pub(crate) mod summary;
 mod survives;
+mod tiers;
 
 use std::process::ExitCode;
 
