@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(chosen.fleet.endpoints[0].title(), "tiny");
         assert_eq!(chosen.fleet.endpoints[1].model, "qwen3:8b");
         for agent in &chosen.fleet.agents {
-            assert!(chosen.fleet.endpoints.iter().any(|e| e.serves(&agent.tier)), "{}", agent.name);
+            assert!(chosen.fleet.endpoints.iter().any(|e| e.tiers.contains(&agent.tier)), "{}", agent.name);
         }
         // Two of unknown size share what nobody is made for; the small one has the summaries.
         let [tiny, qwen, mlx] = chosen.fleet.endpoints.as_slice() else { panic!() };

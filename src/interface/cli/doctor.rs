@@ -172,6 +172,9 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
             // The sentence has its mend in it.
             false => Finding::warn("endpoint", format!("{at}: {}", line.trouble), ""),
         });
+        if let Some(words) = line.wider.as_ref().filter(|_| line.answers) {
+            findings.push(Finding::warn("slots", words.as_str(), ""));
+        }
     }
     for found in &found {
         findings.push(beside(found));

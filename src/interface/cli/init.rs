@@ -5,8 +5,8 @@
 //! and then the old file stays beside the new; a file is there whole or not at all.
 
 mod draft;
-mod heard;
 mod file;
+mod heard;
 #[cfg(test)]
 mod tests;
 

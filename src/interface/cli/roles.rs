@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn no_two_have_one_role_and_what_is_in_memory_goes_first() {
-        let two = |loaded| [("a-7b", 4, false, Loaded::No), ("b-7b", 4, false, loaded), ("c-30b", 18, false, Loaded::No)];
+        let two =
+            |loaded| [("a-7b", 4, false, Loaded::No), ("b-7b", 4, false, loaded), ("c-30b", 18, false, Loaded::No)];
         is(&chosen(&two(Loaded::No), None), &[("a-7b", Class::Small), ("c-30b", Class::General)]);
         is(&chosen(&two(Loaded::Yes), None), &[("b-7b", Class::Small), ("c-30b", Class::General)]);
         let equals = [("x", 4, false, Loaded::No), ("y", 4, false, Loaded::Yes), ("z", 4, false, Loaded::Yes)];

@@ -220,7 +220,7 @@ pub(super) fn assign(
     (served, lacking)
 }
 
-/// What each is for: by itself, and among the models of its server as they share the roles.
+/// What each is for: by itself, or as the models of its server share the roles, where it has several.
 fn classes(models: &[Traits]) -> Vec<(Class, &'static str)> {
     let mut classes: Vec<(Class, &'static str)> = models.iter().map(Traits::class).collect();
     let mut servers: Vec<&str> = models.iter().map(|model| model.server.as_str()).collect();
@@ -229,6 +229,9 @@ fn classes(models: &[Traits]) -> Vec<(Class, &'static str)> {
     for server in servers {
         let here = |(_, model): &(usize, &Traits)| model.server == server;
         let (places, mine): (Vec<usize>, Vec<&Traits>) = models.iter().enumerate().filter(here).unzip();
+        if mine.len() < 2 {
+            continue;
+        }
         for (place, role) in places.into_iter().zip(roles(&mine, None)) {
             if let (Some(class), Some(role)) = (classes.get_mut(place), role) {
                 *class = role;

@@ -123,9 +123,7 @@ pub(super) fn judge(answers: &Answers) -> Verdict {
             is(ServerKind::Mlx, Readiness::Serves, entries.iter().filter_map(|entry| named(entry)).collect())
         }
         200 if owned("llama-swap") => llama_swap(answers, &entries),
-        200 if owned("vllm") => {
-            is(ServerKind::Vllm, Readiness::Serves, vllm(&entries))
-        }
+        200 if owned("vllm") => is(ServerKind::Vllm, Readiness::Serves, vllm(&entries)),
         200 if owned("vllm-mlx") => vllm_mlx(&entries),
         200 if owned("gpustack") => front(ServerKind::GpuStack, &entries),
         200 if owned("organization_owner") => lm_studio(answers, &entries),

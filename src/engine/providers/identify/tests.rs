@@ -9,9 +9,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::judge::{MODELS, MOST, Question, Told, Verdict, judge, parameters, shown};
-use super::{
-    AT_ONCE, Address, FoundModel, Loaded, Purpose, Readiness, ServerKind, Stranger, Whom, discover, identify,
-};
+use super::{AT_ONCE, Address, FoundModel, Loaded, Purpose, Readiness, ServerKind, Stranger, Whom, discover, identify};
 use crate::domain::protocol::LevelSupport;
 use crate::engine::providers::Client;
 use crate::engine::providers::client::State;
@@ -160,9 +158,11 @@ fn what_a_router_will_start_a_model_with_is_known_before_it_is_loaded() {
 
 #[test]
 fn a_llama_server_with_a_key_lists_its_model_and_says_no_more() {
-    let server = Server::named("llama.cpp")
-        .recorded("/v1/models", "llama-server/v1_models")
-        .raw("/props", 401, r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#);
+    let server = Server::named("llama.cpp").recorded("/v1/models", "llama-server/v1_models").raw(
+        "/props",
+        401,
+        r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#,
+    );
     let told = told(&server, ServerKind::LlamaCpp, 2);
     assert_eq!((told.readiness, names(&told), told.models[0].slots), (Readiness::WantsKey, vec!["kitty-q4"], None));
 }
@@ -235,7 +235,9 @@ fn lm_studio_tells_parallel_and_context_of_each_loaded_instance() {
 
 #[test]
 fn lm_studio_s_older_list_tells_the_loaded_context() {
-    let listed = list(&json!([{"id": "qwen2-vl-7b", "owned_by": "organization_owner"}, {"id": "nomic", "owned_by": "organization_owner"}]));
+    let listed = list(
+        &json!([{"id": "qwen2-vl-7b", "owned_by": "organization_owner"}, {"id": "nomic", "owned_by": "organization_owner"}]),
+    );
     let states = list(&json!([
         {"id": "qwen2-vl-7b", "type": "vlm", "state": "loaded", "max_context_length": 131_072, "loaded_context_length": 32_768,
          "capabilities": ["tool_use"]},
@@ -264,7 +266,8 @@ fn servers_for_apple_silicon_are_told_apart() {
             entry("locals/qwen3-8b", "locals"),
             entry("locals/qwen3-8b-thinking", "locals"),
             entry("mlx/qwen3-8b", "mlx"),
-            entry("mlx/qwen3-8b-thinking", "mlx")])),
+            entry("mlx/qwen3-8b-thinking", "mlx")
+        ])),
     );
     let found = told(&locals, ServerKind::Locals, 1);
     assert_eq!((names(&found), found.models[0].context), (vec!["locals/qwen3-8b"], Some(32_768)));

@@ -135,7 +135,8 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         }
         Brand::Mlx | Brand::Other => {}
     }
-    let of_lm_studio = brand == Brand::LmStudio || models.data.iter().any(|model| is_owner(model, "organization_owner"));
+    let of_lm_studio =
+        brand == Brand::LmStudio || models.data.iter().any(|model| is_owner(model, "organization_owner"));
     if of_lm_studio && report.context.is_none() && report.residence != Some(Residence::Unloaded) {
         older_list(client, endpoint, &mut report).await;
     }

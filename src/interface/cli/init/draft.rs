@@ -207,7 +207,11 @@ fn line(found: &Found, model: &FoundModel, own: Option<&Endpoint>) -> Line {
                 Readiness::Serves | Readiness::Loading => assumed_slots(found.kind).1,
             }),
             context_told: model.context.is_some_and(|told| told == context_of(model)) || !bare,
-            key: if found.readiness == Readiness::WantsKey && endpoint.key.is_none() { Key::Wanted } else { Key::Settled },
+            key: if found.readiness == Readiness::WantsKey && endpoint.key.is_none() {
+                Key::Wanted
+            } else {
+                Key::Settled
+            },
         },
         endpoint,
         adapters: model.adapters.clone(),

@@ -94,7 +94,10 @@ fn endpoint(out: &mut String, line: &Line) {
         let more = line.adapters.len().saturating_sub(LISTED);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         let names: Vec<&str> = line.adapters.iter().take(LISTED).map(String::as_str).collect();
-        let words = format!("# also serves {}{more}: for one of them, copy this endpoint and change its model", names.join(", "));
+        let words = format!(
+            "# also serves {}{more}: for one of them, copy this endpoint and change its model",
+            names.join(", ")
+        );
         let _ = writeln!(out, "{}", comment(&words));
     }
     line_of(out, "slots", &e.slots.to_string(), assumed.unwrap_or("requests at once"));
@@ -123,7 +126,9 @@ fn variable(name: &EndpointName) -> String {
 /// An endpoint for a server that lists nothing without a key, in comments.
 fn lock(out: &mut String, e: &Endpoint) {
     let mut lines = vec![
-        format!("# It wants a key, and says no more without one: name the variable that holds it, and a model that it has."),
+        format!(
+            "# It wants a key, and says no more without one: name the variable that holds it, and a model that it has."
+        ),
         "# [[endpoint]]".to_owned(),
         format!("# name = {}", written(e.name.as_str())),
         format!("# tiers = [{}]", written("q4_tools")),

@@ -62,7 +62,11 @@ pub(super) fn said(addresses: &[Address], named: &Named, found: &[Found], heard:
         let (count, ports) = (rest.len() + 1, if rest.is_empty() { "port" } else { "ports" });
         // They have one reason, most often: the machine is off, or nothing listens.
         let why = if rest.iter().all(|(_, words)| *words == first) { first.as_str() } else { "nothing answers" };
-        lines.push(format!("{}: {why}, on {count} of {} {ports} that were asked", CleanText::one_line(host), urls.len()));
+        lines.push(format!(
+            "{}: {why}, on {count} of {} {ports} that were asked",
+            CleanText::one_line(host),
+            urls.len()
+        ));
     }
     lines
 }
