@@ -349,6 +349,19 @@ pub(crate) enum FleetSub {
     },
     /// Print what servers that Baton started said.
     Logs(LogArgs),
+    /// Find out whether servers give each of many requests at once its own answer, and up to how many.
+    ///
+    /// Sends real requests: a few short ones at once to each endpoint, twice, each to repeat a word of its own, and fewer at
+    /// once where an answer holds another one's word. Loads models. Nothing is changed: it says which `slots` to write. Ends
+    /// with 1 where answers were mixed up.
+    Canary {
+        /// The endpoints; all that have more than one slot when absent.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Requests at once (2 to 16) instead of the endpoint's slots.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=16))]
+        at: Option<u32>,
+    },
     /// Look for model servers, and write what answers into a fleet file to keep.
     ///
     /// Asked are this machine, the hosts of `[discovery]` in baton.toml, those given here, and where configured endpoints are:
