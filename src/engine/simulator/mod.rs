@@ -12,17 +12,23 @@
 //! Invariants: never more requests in work than slots; a slot is free before its client can see the end; a client that
 //! leaves frees its slot at once; dropping the [`Simulator`] closes every port and ends every thread.
 //!
-//! Not simulated: tools, images, a shared KV pool, llama.cpp's late notice of a client that leaves while it waits or
-//! does not stream, closing of idle connections, HTTP/1.0, `/v1/completions`.
+//! llama.cpp's end of a stream closes its connection without a word, as measured (`connection`); what is asked while a
+//! model loads is answered 503; a server that is asked to end refuses and leaves its streams silent.
+//!
+//! Not simulated: tools that a request offers, images, a shared KV pool, llama.cpp's late notice of a client that leaves
+//! while it waits or does not stream, closing of idle connections, HTTP/1.0, `/v1/completions`.
 
 #[cfg(test)]
 mod agreement;
 mod alarm;
 mod ask;
 mod config;
+mod connection;
 mod directive;
 mod faults;
 mod http;
+#[cfg(test)]
+mod observed;
 mod others;
 mod pace;
 mod pieces;
@@ -43,7 +49,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use config::{SimEndpoint, SimulatorConfig};
-pub use faults::{FaultError, Faults, Others, PlanAnswer, Slowdown};
+pub use faults::{FaultError, Faults, Others, PlanAnswer, Slowdown, Takes};
 pub use slots::SimStats;
 
 use crate::domain::fleet::{Api, Endpoint, Fleet, Nature};
@@ -185,8 +191,21 @@ impl Simulator {
     /// # Errors
     /// [`SimulatorError::Unknown`].
     pub async fn kill(&self, name: &EndpointName) -> Result<(), SimulatorError> {
+        self.end(name, Wanted::Dead).await
+    }
+
+    /// Asks an endpoint to end, as by SIGTERM: its port refuses, and what is under way stays open without a byte for half
+    /// a minute at speed 1. Returns when the port refuses.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Unknown`].
+    pub async fn terminate(&self, name: &EndpointName) -> Result<(), SimulatorError> {
+        self.end(name, Wanted::Ending).await
+    }
+
+    async fn end(&self, name: &EndpointName, how: Wanted) -> Result<(), SimulatorError> {
         let state = self.find(name)?;
-        state.wanted.send_replace(Wanted::Dead);
+        state.wanted.send_replace(how);
         // The sender lives in the state that is borrowed here, so the wait always ends.
         let _ = state.phase.subscribe().wait_for(|phase| *phase != Phase::Alive).await;
         Ok(())
