@@ -179,7 +179,7 @@ fn row(name: &str, seen: &Seen, wrong: &[String]) -> String {
     let answer: String = seen.json["answer"].as_str().unwrap_or("–").chars().take(60).collect();
     let verdict = if wrong.is_empty() { "right".to_owned() } else { format!("WRONG: {}", wrong.join("; ")) };
     let (asked, seconds) = (seen.asked.len(), seen.ran.seconds);
-    format!("{name:<28} exit {code:<4} {asked:>2} requests {seconds:>5.1} s  {answer:?}  {verdict}")
+    format!("{name:<31} exit {code:<4} {asked:>2} requests {seconds:>5.1} s  {answer:?}  {verdict}")
 }
 
 #[test]

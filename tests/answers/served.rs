@@ -7,7 +7,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -22,12 +21,8 @@ pub(crate) const DONE: &str = "data: [DONE]\n\n";
 pub(crate) struct Asked {
     /// Which it is, from 1 on.
     pub(crate) number: usize,
-    /// Its path.
-    pub(crate) path: String,
     /// Its body.
     pub(crate) body: String,
-    /// When it came, in seconds since the server began.
-    pub(crate) at: f64,
 }
 
 /// How a case answers a request.
@@ -47,8 +42,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let served = Self { port, asked: Arc::default(), over: Arc::default() };
-        let (asked, over, play, begun) =
-            (Arc::clone(&served.asked), Arc::clone(&served.over), Arc::new(play), Instant::now());
+        let (asked, over, play) = (Arc::clone(&served.asked), Arc::clone(&served.over), Arc::new(play));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
@@ -56,7 +50,7 @@ impl Served {
                 }
                 let (asked, play) = (Arc::clone(&asked), Arc::clone(&play));
                 // A client that leaves in the middle is no mistake of the case.
-                std::thread::spawn(move || stream.and_then(|stream| answer(stream, &asked, &play, begun)));
+                std::thread::spawn(move || stream.and_then(|stream| answer(stream, &asked, &play)));
             }
         });
         served
@@ -75,7 +69,7 @@ impl Drop for Served {
     }
 }
 
-fn answer(stream: TcpStream, asked: &Mutex<Vec<Arc<Asked>>>, play: &Play, begun: Instant) -> std::io::Result<()> {
+fn answer(stream: TcpStream, asked: &Mutex<Vec<Arc<Asked>>>, play: &Play) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first)?;
@@ -98,7 +92,7 @@ fn answer(stream: TcpStream, asked: &Mutex<Vec<Arc<Asked>>>, play: &Play, begun:
         let body = String::from_utf8_lossy(&body).into_owned();
         let one = {
             let mut all = asked.lock().unwrap();
-            let one = Asked { number: all.len() + 1, path, body, at: begun.elapsed().as_secs_f64() };
+            let one = Asked { number: all.len() + 1, body };
             all.push(Arc::new(one));
             Arc::clone(&all[all.len() - 1])
         };

@@ -11,15 +11,20 @@
 #![allow(clippy::print_stderr, reason = "that it is skipped has to be said")]
 
 mod fleet;
+#[allow(dead_code, reason = "only what tells a long text is used here")]
+#[path = "../answers/served.rs"]
+mod served;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use baton::domain::protocol::{Event, Micros, Record};
 use baton::domain::state::State;
 
 use fleet::{Loading, Server, real};
+use served::{STREAM, Served};
 use support::{Home, Ran};
 
 /// An endpoint of a fleet file, of the tier `t`, which the agent `w` works on.
@@ -126,7 +131,7 @@ fn a_keyed_server_a_slow_one_and_one_that_thinks_do_their_tasks() {
 
 /// What the server says to the same question itself, thinking and all.
 fn thought_and_said(server: &Server) -> String {
-    use std::io::{Read, Write};
+    use std::io::Read as _;
     let body = "{\"prompt\":\"<|im_start|>user\\nDoes the sun rise in the east? Answer with yes or no.<|im_end|>\\n<|im_start|>assistant\\n<think>\\n\",\"temperature\":0,\"n_predict\":400}";
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     let head =
@@ -209,11 +214,18 @@ fn a_server_that_loads_its_model_for_long_is_waited_for() {
 #[test]
 fn a_task_sees_a_share_of_results_that_do_not_fit_or_the_operator_is_told() {
     let Some(real) = real() else { return };
-    let server = real.start(&real.model, 4, 4_096, &["--ignore-eos"]);
-    let tasks = "  - {id: a, agent: w, budget: {tokens: 2500}, prompt: Tell all of it.}
-  - {id: b, agent: w, budget: {tokens: 2500}, prompt: Tell the rest of it.}
+    let server = real.start(&real.model, 4, 4_096, &[]);
+    // Results of a length that small models do not write, from a server that says what it is told to.
+    let text = "The crossing of the river took the whole day, and nobody had thought of bread. ".repeat(210);
+    let long = STREAM.to_owned() + &served::text(&text) + &served::ends("stop");
+    let teller = Served::start(Box::new(move |_, out| out.write_all(long.as_bytes())));
+    let tells =
+        endpoint("teller", teller.port, 2, 16_384, "").replace("[\"t\"]", "[\"tell\"]").replace("llama.cpp", "openai");
+    let agent = "[[agent]]\nname = \"v\"\ndescription = \"teller\"\ntier = \"tell\"\nprompt = \"You tell.\"\n";
+    let tasks = "  - {id: a, agent: v, prompt: Tell all of it.}
+  - {id: b, agent: v, prompt: Tell the rest of it.}
   - {id: c, agent: w, needs: [a, b], prompt: Sum it up.}\n";
-    let home = home(&[endpoint("small", server.port, 4, 4_096, "")], tasks, KEEP);
+    let home = home(&[endpoint("small", server.port, 4, 4_096, ""), tells, agent.to_owned()], tasks, KEEP);
     let ran = run(&home, &[], 90);
     all_done(&ran, 3);
     let read = ran.records().into_iter().filter_map(|record| match record.event {
@@ -221,14 +233,14 @@ fn a_task_sees_a_share_of_results_that_do_not_fit_or_the_operator_is_told() {
         _ => None,
     });
     let most = read.max().unwrap_or(0);
-    assert!(most >= 1_200, "of 5,000 tokens of results the last task read {most}: {}", ran.err);
+    assert!(most >= 1_200, "of 9,000 tokens of results the last task read {most}: {}", ran.err);
     assert!(ran.err.contains("fit") || ran.out.contains("fit"), "that not all fits is not told: {}", ran.err);
 }
 
 #[test]
 fn an_answer_that_its_limit_cut_is_marked() {
     let Some(real) = real() else { return };
-    let server = real.start(&real.slow, 2, 4_096, &["--ignore-eos"]);
+    let server = real.start(&real.slow, 2, 4_096, &[]);
     let tasks = stories(1, 60) + "  - {id: next, agent: w, needs: [t0], budget: {tokens: 20}, prompt: Go on.}\n";
     let home = home(&[endpoint("slow", server.port, 2, 4_096, "")], &tasks, KEEP);
     let ran = run(&home, &[], 60);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::tests::{chat, client, events, one, post};
+use super::tests::{chat, client, events, get, one, post};
 use super::*;
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::Name;
@@ -216,4 +216,63 @@ async fn one_that_takes_fewer_refuses_the_next_and_says_when_to_come_back() {
         assert_eq!(refused.headers()["retry-after"], "2");
         held.abort();
     }
+}
+
+#[tokio::test]
+async fn a_router_has_several_models_and_loads_each_when_it_is_asked_for() {
+    let (simulator, url) = one(Protocol::LlamaCpp, |e| {
+        e.resident_bytes = 1_000_000;
+        e.more = vec![SimEndpoint {
+            resident_bytes: 1_000_000_000,
+            ..SimEndpoint::new("y", Protocol::LlamaCpp, "beta", 3, 2_048)
+        }];
+    })
+    .await;
+    let status = async || {
+        let list: Value = get(&format!("{url}/v1/models")).await;
+        list["data"]
+            .as_array()
+            .expect("models")
+            .iter()
+            .map(|m| m["status"]["value"].as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let said = |words: [&str; 2]| words.map(|word| Some(word.to_owned())).to_vec();
+    assert_eq!(status().await, said(["unloaded", "unloaded"]));
+    let list = get(&format!("{url}/models")).await;
+    let args: Vec<&str> =
+        list["data"][1]["status"]["args"].as_array().expect("args").iter().filter_map(Value::as_str).collect();
+    assert!(args.ends_with(&["--alias", "beta", "--parallel", "3", "--ctx-size", "6144"]), "{args:?}");
+    assert_eq!(get(&format!("{url}/props")).await["role"], "router");
+    for (path, words) in [
+        ("slots", "model name is missing from the request"),
+        ("slots?model=nope", "model 'nope' not found"),
+        ("slots?model=beta&autoload=0", "model is not loaded"),
+    ] {
+        let refused = client().get(format!("{url}/{path}")).send().await.expect("answers");
+        assert_eq!(refused.status(), 400, "{path}");
+        assert!(refused.text().await.expect("text").contains(words), "{path}");
+    }
+    let mut asked = chat("Go [sim tokens=2]");
+    asked["model"] = json!("beta");
+    let begun = Instant::now();
+    assert!(post(&format!("{url}/v1/chat/completions"), &asked).await.text().await.expect("text").contains("[DONE]"));
+    assert!(begun.elapsed() >= Duration::from_millis(90), "a gigabyte takes a tenth of a second");
+    assert_eq!(status().await, said(["unloaded", "loaded"]));
+    let props = get(&format!("{url}/props?model=beta")).await;
+    assert_eq!((&props["total_slots"], &props["default_generation_settings"]["n_ctx"]), (&json!(3), &json!(2_048)));
+    let load =
+        async |path: &str, model: &str| post(&format!("{url}/models/{path}"), &json!({"model": model})).await.status();
+    assert_eq!(
+        [load("load", "beta").await, load("unload", "beta").await, load("unload", "beta").await],
+        [400, 200, 400]
+    );
+    assert_eq!([load("load", "kitty").await, load("load", "nope").await], [200, 404]);
+    // Its fleet is two endpoints at one address.
+    let endpoints = simulator.endpoints();
+    assert_eq!(endpoints.iter().map(|e| (e.model.as_str(), e.slots)).collect::<Vec<_>>(), [("kitty", 2), ("beta", 3)]);
+    assert_eq!(endpoints[0].url, endpoints[1].url);
+    assert_eq!(simulator.stats().iter().map(|s| s.completed).collect::<Vec<_>>(), [0, 1]);
+    simulator.kill(&Name::slug("y")).await.expect("kills the server of both");
+    assert!(client().get(format!("{url}/health")).send().await.is_err());
 }

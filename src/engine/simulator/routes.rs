@@ -5,6 +5,7 @@
 
 mod llama;
 mod ollama;
+mod router;
 
 use std::sync::Arc;
 
@@ -65,6 +66,7 @@ async fn answer(state: &Arc<EndpointState>, request: Request) -> Response {
         return http::loading(state.config.protocol);
     }
     match state.config.protocol {
+        Protocol::LlamaCpp if !state.more.is_empty() => router::route(state, call).await,
         Protocol::LlamaCpp => llama::route(state, call).await,
         Protocol::Ollama => ollama::route(state, call).await,
         Protocol::OpenAi | Protocol::Command => openai(state, call).await,

@@ -105,6 +105,8 @@ pub(super) struct EndpointState {
     pub(super) pace: Pace,
     /// Permits to read a prompt; none: whoever has a slot reads.
     pub(super) reading: Option<Arc<Semaphore>>,
+    /// The other models behind its port.
+    pub(super) more: Vec<Arc<EndpointState>>,
     /// Its slots and counts.
     pub(super) slots: Arc<Slots>,
     /// Fine waits.
@@ -113,7 +115,7 @@ pub(super) struct EndpointState {
     pub(super) born: Instant,
     /// Requests granted so far.
     pub(super) requests: AtomicU64,
-    /// Whether the model is in memory; only Ollama unloads it.
+    /// Whether the model is in memory; only Ollama and a router unload it.
     pub(super) loaded: AtomicBool,
     /// What it shall be.
     pub(super) wanted: watch::Sender<Wanted>,
@@ -131,13 +133,22 @@ pub(super) struct EndpointState {
 impl EndpointState {
     /// A state that is told to be alive.
     pub(super) fn new(
-        config: SimEndpoint,
+        mut config: SimEndpoint,
         address: SocketAddr,
         (seed, speed): (u64, f64),
         alarm: Alarm,
         born: Instant,
     ) -> Self {
+        let routed = AtomicBool::new(config.more.is_empty());
+        let more = std::mem::take(&mut config.more).into_iter().map(|model| {
+            let model = Self::new(model, address, (seed, speed), alarm.clone(), born);
+            model.loaded.store(false, Ordering::Relaxed);
+            Arc::new(model)
+        });
+        let more = more.collect();
         Self {
+            more,
+            loaded: routed,
             pace: Pace::new(&config.faults, born),
             reading: config.faults.reads.map(|n| Arc::new(Semaphore::new(n as usize))),
             slots: Arc::new(Slots::new(config.name.as_str(), config.slots, born)),
@@ -148,7 +159,6 @@ impl EndpointState {
             alarm,
             born,
             requests: AtomicU64::new(0),
-            loaded: AtomicBool::new(true),
             wanted: watch::Sender::new(Wanted::Alive),
             phase: watch::Sender::new(Phase::Alive),
             doom: watch::Sender::new(None),
@@ -156,6 +166,11 @@ impl EndpointState {
             loading: AtomicU64::new(0),
             seen: Mutex::default(),
         }
+    }
+
+    /// Its models: itself, and those behind its port.
+    pub(super) fn models(state: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(state).chain(&state.more)
     }
 
     /// How often this request was seen before, and counts it.
@@ -192,6 +207,11 @@ impl EndpointState {
         if self.loaded.swap(true, Ordering::Relaxed) {
             return Duration::ZERO;
         }
+        self.load_time()
+    }
+
+    /// How long its model takes to load.
+    pub(super) fn load_time(&self) -> Duration {
         // About a second per ten gigabytes from a fast disk.
         super::script::seconds(self.config.resident_bytes as f64 / 1e10 / self.speed.max(0.01))
     }
@@ -298,7 +318,7 @@ fn serve(
     if end != Wanted::Ending {
         return Ok((end, None));
     }
-    state.ended.send_modify(|ended| *ended += 1);
+    EndpointState::models(state).for_each(|model| model.ended.send_modify(|ended| *ended += 1));
     let time = super::script::seconds(SILENT_SECONDS / state.speed.max(0.01));
     let still = std::thread::Builder::new().name("sim-silent".into()).spawn(move || {
         let gone = wanted.wait_for(|wanted| *wanted == Wanted::Gone);
