@@ -307,7 +307,8 @@ mod tests {
     fn the_end_of_a_text_is_had_without_the_rest_of_it() {
         let mut transcripts = Transcripts::default();
         ["one ", "two é", " three"].iter().for_each(|piece| say(&mut transcripts, 1, piece));
-        let end = |most| transcripts.text_end(AttemptId(1), Channel::Answer, most);
+        let turn = TurnId { attempt: AttemptId(1), turn: 1 };
+        let end = |most| transcripts.text_end(&[turn], Channel::Answer, most);
         assert_eq!(end(100), ("one two é three".to_owned(), 0));
         assert_eq!(end(16), ("one two é three".to_owned(), 0));
         assert_eq!(end(7), (" three".to_owned(), 10), "letters stay whole");

@@ -73,7 +73,7 @@ fn each_way_to_a_text_says_the_same_at_each_instant() {
             let text = expected(said, channel);
             assert_eq!(hot.text(turn.attempt, channel).unwrap(), text, "{said} hot");
             assert_eq!(cold.turn_text(turn, channel).unwrap(), text, "{said} cold");
-            assert_eq!(text_of(writer.path(), turn.attempt, channel).unwrap(), text, "{said} {channel:?}");
+            assert_eq!(text_of(writer.path(), &[turn], channel).unwrap(), text, "{said} {channel:?}");
             let counted = state.attempt(turn.attempt).unwrap().turns[0].channel(channel);
             assert_eq!(counted.bytes, text.len() as u64, "{said} {channel:?}");
             let by_state: String = records[..before + said]
@@ -117,8 +117,8 @@ fn a_turn_whose_answer_was_all_thinking_has_none_and_the_turn_before_it_keeps_it
     records.push(Record { seq: seq + 1, at: Micros::NEVER, event: Event::AttemptOutput(thought) });
     records.push(Record { seq: seq + 2, at: Micros::NEVER, event: Event::TurnRethought { turn: second } });
     let path = write(root.path(), &records);
-    assert_eq!(text_of(&path, first.attempt, Channel::Answer).unwrap(), "The word is yes.");
-    assert_eq!(text_of(&path, first.attempt, Channel::Thinking).unwrap(), "hm");
+    assert_eq!(text_of(&path, &[first], Channel::Answer).unwrap(), "The word is yes.");
+    assert_eq!(text_of(&path, &[second], Channel::Thinking).unwrap(), "hm");
 }
 
 #[test]

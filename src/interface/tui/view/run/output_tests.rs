@@ -311,7 +311,7 @@ fn an_answer_that_was_thinking_folds_and_is_searched_and_copied_as_such() {
     desk.ui.run.set_find("word");
     desk.press(&[Action::NextMatch]);
     assert_eq!(desk.found(), (1, 1), "what is folded is not searched");
-    let text = |channel| desk.story.transcripts.text(AttemptId(1), channel);
+    let text = |channel| desk.story.transcripts.text(&[turn(1)], channel);
     assert!(text(Channel::Answer).ends_with("The word is yes.") && !text(Channel::Answer).contains("user"));
     assert!(text(Channel::Thinking).ends_with("the user wants\na word\n"));
 }
