@@ -899,7 +899,7 @@ mod live {
         assert_eq!((failure.kind, failure.remedy), (FailureKind::Refused, Remedy::Operator), "{failure:?}");
         let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Slots, Traffic::Flowing).await;
         assert!(matches!(&report.health, Health::Down { reason } if reason.contains("Test Model")), "{report:?}");
-        assert_eq!(identify(&client, Whom::Address(&url), LOOK).await, None);
+        assert!(identify(&client, Whom::Address(&url), LOOK).await.is_err());
     }
 
     #[tokio::test]

@@ -376,7 +376,7 @@ impl Host {
             level: start.level,
             level_support: start.level_support,
             format: start.schema.map_or(AnswerFormat::Text, AnswerFormat::Json),
-            silence: Duration::from_secs(state.config.settings.silence_seconds.max(1)),
+            silence: Duration::from_secs(start.silence_seconds),
         };
         let phase = PhaseCell::default();
         let turn = Turn {

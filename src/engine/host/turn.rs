@@ -120,7 +120,8 @@ impl Turn {
                     self.phase.set(Phase::Prompt);
                     Ok(())
                 }
-                Some(Ok(Chunk::Alive | Chunk::Rethought)) => Ok(()),
+                Some(Ok(Chunk::Alive)) => Ok(()),
+                Some(Ok(Chunk::Rethought)) => text.rethought().await,
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
                     if now >= next_progress {
@@ -221,6 +222,13 @@ impl Text {
         // A character that does not fit whole ends it too.
         self.left = if room.len() == piece.len() { self.left - room.len() } else { 0 };
         room
+    }
+
+    /// What was said so far was thinking: it goes first, so that the turnover follows all that it turns over.
+    async fn rethought(&mut self) -> Result<(), ()> {
+        self.answer = (self.want_answer != WantAnswer::No).then(String::new);
+        self.flush().await?;
+        self.inputs.send(Input::Rethought { turn: self.id }).await.map_err(|_| ())
     }
 
     async fn flush(&mut self) -> Result<(), ()> {
