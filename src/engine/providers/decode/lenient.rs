@@ -55,18 +55,18 @@ fn object(text: &str, depth: u8) -> Option<Map<String, Value>> {
 
 fn is_error_object(map: &Map<String, Value>) -> bool {
     let told = |key: &&str| map.get(*key).is_some_and(tells);
-    if ["error", "errors"].iter().any(|key| told(&key)) {
+    if ["error", "errors"].iter().any(told) {
         return true;
     }
-    let is_event = ["choices", "content", "response", "delta"].iter().any(|key| told(&key))
+    let is_event = ["choices", "content", "response", "delta"].iter().any(told)
         || map.get("message").is_some_and(Value::is_object);
     let named =
         |key: &&str| map.get(*key).and_then(Value::as_str).is_some_and(|what| what.eq_ignore_ascii_case("error"));
     let worded = map.get("message").is_some_and(Value::is_string);
     !is_event
-        && (["object", "type", "status"].iter().any(|key| named(&key))
+        && (["object", "type", "status"].iter().any(named)
             || told(&"detail")
-            || worded && ["code", "status", "status_code", "type"].iter().any(|key| told(&key)))
+            || worded && ["code", "status", "status_code", "type"].iter().any(told))
 }
 
 fn chat(mut map: Map<String, Value>) -> Map<String, Value> {

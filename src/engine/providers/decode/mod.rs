@@ -40,6 +40,9 @@ const JSON: usize = 256 * 1024;
 /// How many beginnings of JSON are tried in it.
 const TRIES: usize = 16;
 
+/// The keys under which the dialects have their text.
+const TEXT_KEYS: [&str; 5] = ["\"choices\"", "\"delta\"", "\"content\"", "\"message\"", "\"response\""];
+
 /// Decodes one answer: feed it the body as it comes, then [`Decoder::finish`] it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
@@ -386,12 +389,8 @@ impl Decoder {
     /// Passes over what is no event. One that was begun as an event of the dialect and is damaged may have had text in it:
     /// without that the answer is not whole.
     fn passed_over(&mut self, text: &str) -> Result<(), Fault> {
-        let with_text: &[&str] = match self.form {
-            Form::Chat => &["\"choices\""],
-            Form::Completion => &["\"content\""],
-            Form::Ollama => &["\"message\"", "\"response\""],
-        };
-        if with_text.iter().any(|key| text.contains(key)) {
+        let may_have_text = TEXT_KEYS.iter().any(|key| text.contains(key));
+        if text.starts_with('{') && may_have_text {
             return Err(Fault::garbage(format!("a damaged event: “{}”", beginning(text))));
         }
         if self.turn.odd.count == 0 {

@@ -172,6 +172,9 @@ fn an_end_without_a_reason_is_one_where_all_was_understood() {
     let odd = read(CHAT, text("Half") + "data: what is this\n\n" + DONE);
     assert_eq!((odd.answer.as_str(), odd.kind()), ("Half", Some(K::Aborted)));
     assert_eq!(read(CHAT, text("Half")).kind(), Some(K::Cut));
+    // As the simulator has it: of another dialect, and cut.
+    let torn = b"{\"message\":{\"content\":\"Half\"}}\n{\"choices\":[{\"delta\":{\"conte\xff\xfe\x1b]0;x\x07nt\": }}\x00\x80\n\n";
+    assert_eq!(read(OLLAMA, torn).kind(), Some(K::Garbage));
     assert_eq!(read(CHAT, String::from("data: ping\n\n") + DONE).kind(), Some(K::Garbage));
     assert_eq!(read(CHAT, "data: ping\n\n").kind(), Some(K::Garbage));
 }

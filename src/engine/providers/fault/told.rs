@@ -114,7 +114,7 @@ fn date(text: &str) -> Option<SystemTime> {
 pub(super) fn spoken(wait: Duration) -> String {
     let ms = wait.as_millis();
     match ms {
-        0..600_000 if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        0..600_000 if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
         0..600_000 => format!("{:.1} s", wait.as_secs_f64()),
         600_000..7_200_000 => format!("{} min", ms.div_ceil(60_000)),
         _ => format!("{} h", ms.div_ceil(3_600_000)),
