@@ -124,6 +124,36 @@ fn a_plan_runs_and_its_summary_says_how() {
 }
 
 #[test]
+fn an_answer_that_is_cut_is_marked_wherever_it_is_told() {
+    let home = Home::new();
+    let task = |more: &str| format!("prompt: 'Explain it. [sim tokens=90]', budget: {{tokens: 20}}{more}");
+    let plan = format!(
+        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {{id: a, title: Kept, agent: researcher, {}}}\n  - {{id: b, title: Gone on, agent: researcher, {}}}\n",
+        task(", on_cut: keep"),
+        task("")
+    );
+    home.file("cut.yaml", &plan);
+    let told = home.run(&["run", "cut.yaml", "--headless", "--fleet", "sim", "--json"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    for words in
+        ["completed, cut at 20 tokens Kept", "completed, cut at 40 tokens Gone on", "needs you  “Kept” was cut at 20"]
+    {
+        assert!(told.err.contains(words), "{words} is not in {}", told.err);
+    }
+    let json: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    let cut: Vec<_> = (0..2).map(|i| json["tasks"][i]["cut"].clone()).collect();
+    assert_eq!(cut, [20, 40].map(|tokens| serde_json::json!({"tokens": tokens, "by": "limit"})));
+    let report = home.run(&["report"]);
+    assert!(
+        report.out.contains("completed, cut at 20 tokens") && report.out.contains("cut at 40 tokens"),
+        "{}",
+        report.out
+    );
+    let report: serde_json::Value = serde_json::from_str(&home.run(&["report", "--json"]).out).unwrap();
+    assert_eq!(report["attempts"][0]["cut"]["by"], "limit");
+}
+
+#[test]
 fn without_a_form_the_answer_alone_is_on_stdout() {
     let home = Home::new();
     home.file("small.yaml", SMALL);

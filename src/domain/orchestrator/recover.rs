@@ -216,7 +216,7 @@ impl Orchestrator {
             let (id, planning) = (task.id.clone(), task.work == Work::Planning);
             let (count, route) = (FailureCount::Unchanged, task.route);
             // One of a smaller limit than the task has now was cut, and had its say: the next one was about to begin.
-            let of_now = |a: &&Attempt| !a.turn().zip(task.limit).is_some_and(|(t, limit)| t.max_tokens < limit);
+            let of_now = |a: &&Attempt| a.turn().zip(task.limit).is_none_or(|(t, limit)| t.max_tokens >= limit);
             let last = self.state.last_attempt(task).filter(of_now);
             let last = last.map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
             match last {

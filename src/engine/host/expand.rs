@@ -62,3 +62,61 @@ fn speaker(role: Speaker) -> &'static str {
         Speaker::Tool => "tool",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::protocol::{AttemptId, Cut, Event, Message, Micros, Record};
+    use crate::domain::text::CleanText;
+
+    #[test]
+    fn a_result_of_two_parts_is_joined_before_it_is_cut() {
+        let config = serde_json::json!({"fleet": {"name": "f", "endpoint": [
+            {"name": "e", "tiers": ["t"], "protocol": "llama.cpp", "url": "http://127.0.0.1:1", "model": "m", "slots": 1,
+             "context": 4096}
+        ], "agent": [{"name": "w", "description": "d", "tier": "t", "prompt": "p"}]}, "settings": {}, "seed": 1});
+        let spec = serde_json::json!({"id": "a", "agent": "w", "prompt": "p"});
+        let turn =
+            |turn: &str| serde_json::json!({"turn": turn, "slot": 0, "level": "low", "max_tokens": 9, "recipe": []});
+        let said =
+            |turn: &str, text: &str| serde_json::json!({"turn": turn, "channel": "answer", "text": text, "tokens": 9});
+        let ended = |turn: &str, end: &str| serde_json::json!({"turn": turn, "end": end, "slot": "free"});
+        let events = [
+            ("session.started", serde_json::json!({"session": "s", "config": config})),
+            ("goal.added", serde_json::json!({"goal": "g1", "text": "g", "options": {}})),
+            (
+                "plan.edited",
+                serde_json::json!({"goal": "g1", "revision": 1, "author": "baton", "edits": [{"add": spec}]}),
+            ),
+            ("task.started", serde_json::json!({"task": "g1/a"})),
+            (
+                "attempt.started",
+                serde_json::json!({"attempt": "a1", "task": "g1/a", "version": 1, "agent": "w",
+                "endpoint": "e", "route": "primary"}),
+            ),
+            ("turn.started", turn("a1.1")),
+            ("attempt.output", said("a1.1", "0123456")),
+            ("turn.ended", ended("a1.1", "length")),
+            ("turn.started", turn("a1.2")),
+            ("attempt.output", said("a1.2", "789")),
+            ("turn.ended", ended("a1.2", "stop")),
+        ];
+        let (mut state, mut texts) = (State::default(), TextStore::new("nowhere", usize::MAX));
+        for (seq, (event, data)) in (1..).zip(events) {
+            let event: Event = serde_json::from_value(serde_json::json!({"event": event, "data": data})).unwrap();
+            let record = Arc::new(Record { seq, at: Micros(seq), event });
+            state.apply(&record);
+            texts.feed(&record, seq);
+        }
+        let expanded = |cut: Cut| {
+            let parts = vec![Part::ResultOf { attempt: AttemptId(1), cut }, Part::Literal(CleanText::from("."))];
+            let recipe = Recipe::from(vec![Message { role: Speaker::User, parts }]);
+            let of = TurnId { attempt: AttemptId(2), turn: 1 };
+            expand(of, &recipe, &state, &texts).unwrap().messages[0].1.clone()
+        };
+        assert_eq!(expanded(Cut::Whole), "0123456789.");
+        assert_eq!(expanded(Cut::Middle { head: 2, tail: 4 }), "01\n[… 4 bytes left out …]\n6789.");
+    }
+}

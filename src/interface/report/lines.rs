@@ -45,6 +45,9 @@ pub struct GoalLine {
     pub answer_task: Option<String>,
     /// The answer, whole.
     pub answer: Option<String>,
+    /// Where the answer was cut; absent where it is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutAt>,
     /// The summary to be spoken.
     pub voice: Option<String>,
 }
@@ -265,6 +268,7 @@ pub(super) fn goals(story: &Story) -> Vec<GoalLine> {
             repairs: goal.repairs.iter().map(ToString::to_string).collect(),
             answer_task: answer.map(|t| t.id.to_string()),
             answer: answer.and_then(text_of).filter(|t| !t.trim().is_empty()),
+            cut: answer.and_then(|t| state.cut_of(t)),
             voice: voice.and_then(text_of).filter(|t| !t.trim().is_empty()),
         }
     };

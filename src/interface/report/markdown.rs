@@ -161,6 +161,9 @@ impl Page {
             self.line("\n### Answer\n");
             self.0.push_str(&quote(answer));
         }
+        if let Some(cut) = goal.cut {
+            self.line(format!("\nThe answer was {cut}: its end is missing."));
+        }
         if let Some(voice) = &goal.voice {
             self.line("\n### To be spoken\n");
             self.0.push_str(&quote(voice));
