@@ -50,7 +50,11 @@ impl Orchestrator {
         let Some(goal) = self.state.goal(task.goal) else { return };
         let text = goal.text.to_string();
         let found = read_answer(answer, &text, &self.state.config.fleet.agents, self.max_tasks(task.goal));
-        let repairs = found.repairs.iter().map(|r| CleanText::one_line(r)).collect();
+        let cut = self.state.task_by_id(task).and_then(|t| self.state.cut_of(t));
+        let cut = cut.map(|cut| {
+            format!("the plan was {cut}, also when it was asked for with more: what came after that is missing from it")
+        });
+        let repairs = cut.iter().chain(&found.repairs).map(|r| CleanText::one_line(r)).collect();
         self.adopt(task.goal, found.plan, Author::Task(task.clone()), repairs);
     }
 

@@ -5,15 +5,15 @@
 use super::Orchestrator;
 use super::goals::ended_word;
 use crate::domain::plan::planning_prompt;
-use crate::domain::protocol::{Cut, Message, Part, Recipe, Speaker, TurnId, Work};
+use crate::domain::protocol::{AttemptEnd, Cut, FailureKind, Message, Part, Recipe, Speaker, TurnId, Work};
 use crate::domain::state::{EndpointIx, Said, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// The least context in which an agent is told how it may ask the operator, in tokens.
 const LEAST_TO_ASK: u32 = 1024;
 
-/// What is said where nobody said anything between two answers.
-const GO_ON: &str = "Go on from where you stopped.";
+/// What is said to a model that called tools, which nobody has.
+const NO_TOOLS: &str = "\n\nYou have no tools in this task. Answer in words, with what you know.";
 
 /// What the synthesis is asked.
 pub(super) const SYNTHESIS_PROMPT: &str = "Write the answer to the goal from the results above. Say the conclusion \
@@ -40,6 +40,9 @@ impl Orchestrator {
     /// The recipe of a task's next turn on an endpoint, and the most tokens it may answer.
     pub(super) fn recipe(&self, ix: TaskIx, endpoint: EndpointIx) -> (Recipe, u32) {
         let task = self.state.task(ix);
+        if let Some((recipe, limit)) = self.continuation(ix, endpoint, self.wanted(task)) {
+            return (recipe, u32::try_from(limit).unwrap_or(u32::MAX));
+        }
         let mut messages = self.messages(task, endpoint);
         let share = self.fit_into(&mut messages, task, endpoint);
         (messages.into(), u32::try_from(share.answer).unwrap_or(u32::MAX))
@@ -47,7 +50,7 @@ impl Orchestrator {
 
     /// The most tokens that are wanted for the answer of a task's next turn.
     pub(super) fn wanted(&self, task: &Task) -> u64 {
-        u64::from(self.state.wanted_tokens(&task.spec))
+        u64::from(task.limit.unwrap_or_else(|| self.state.wanted_tokens(&task.spec)))
     }
 
     /// What a task's next turn is asked, nothing cut.
@@ -74,6 +77,7 @@ impl Orchestrator {
                 Some(attempt) => {
                     parts.push(literal(&format!("## Result of “{}”\n\n", need.title)));
                     parts.push(Part::ResultOf { attempt, cut: Cut::Whole });
+                    parts.extend(self.state.cut_of(need).map(|cut| literal(&super::cut::mark(cut))));
                     parts.push(literal(Part::BETWEEN));
                 }
                 None => {
@@ -93,6 +97,9 @@ impl Orchestrator {
         if self.may_ask(task) && self.state.endpoint(endpoint).context() >= LEAST_TO_ASK {
             system.push(Part::MayAsk);
         }
+        if self.called_tools(task) {
+            system.push(literal(NO_TOOLS));
+        }
         let mut messages =
             vec![Message { role: Speaker::System, parts: system }, Message { role: Speaker::User, parts }];
         for spoken in self.thread(task) {
@@ -102,6 +109,16 @@ impl Orchestrator {
         }
         say(&mut messages, task.unsent());
         messages
+    }
+
+    /// Whether the task's last failure was an answer of nothing but calls of tools.
+    fn called_tools(&self, task: &Task) -> bool {
+        let ends = task.attempts.iter().rev().filter_map(|id| self.state.attempt(*id)?.ended.as_ref());
+        let last = ends.into_iter().find_map(|(_, end)| match end {
+            AttemptEnd::Failed(failure) => Some(failure.kind),
+            _ => None,
+        });
+        task.failures > 0 && last == Some(FailureKind::ToolsOnly)
     }
 
     /// What a task's conversation carries. What was put in by hand (a turn that asked nothing) stands for the answer
@@ -132,7 +149,7 @@ fn say<'a>(messages: &mut Vec<Message>, said: impl Iterator<Item = &'a Said>) {
                 last.parts.extend(literal(&format!("\n\n## From the operator\n\n{words}")));
             }
         }
-        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(GO_ON) }),
+        _ if words.is_empty() => messages.push(Message { role: Speaker::User, parts: literal(Part::GO_ON) }),
         _ => messages.push(Message { role: Speaker::User, parts: literal(&words) }),
     }
 }

@@ -27,8 +27,9 @@ impl Orchestrator {
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Watch(pool) => self.watch_pool(pool),
+                Timer::Hush(pool) => self.look_at_silence(pool),
                 Timer::Strain => self.throttle(),
-                Timer::Backoff(_) | Timer::Weigh => {}
+                Timer::Backoff(_) | Timer::Open(_) | Timer::Weigh => {}
             }
         }
     }
@@ -86,7 +87,11 @@ impl Orchestrator {
         let mut best: Option<(Place, Grant)> = None;
         for (lane, places) in &self.index.lanes {
             let goal = self.state.goal(lane.goal);
-            let is_free = |e: &EndpointState| e.is_usable() && self.state.pool(e.pool).free_slot().is_some();
+            let takes = |e: &EndpointState| {
+                let pool = self.state.pool(e.pool);
+                pool.free_slot().is_some() && pool.shut(self.now).is_none()
+            };
+            let is_free = |e: &EndpointState| e.is_usable() && takes(e);
             let free = match lane.endpoint {
                 Some(endpoint) => is_free(self.state.endpoint(endpoint)),
                 None => self.state.endpoints().iter().any(|e| e.serves(&lane.tier) && is_free(e)),
@@ -164,10 +169,12 @@ impl Orchestrator {
                 _ => WantAnswer::No,
             },
             seconds: task.spec.budget.seconds,
+            silence_seconds: self.silence_limit(task),
         };
         self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
         self.listen(turn);
         self.watch_sent(grant.endpoint);
+        self.hush(self.state.endpoint(grant.endpoint).pool);
         self.effect(Effect::StartTurn(Box::new(start)));
         self.tell_fit(ix);
     }

@@ -196,6 +196,12 @@ pub enum Event {
         /// Prompt tokens in all.
         total: u64,
     },
+    /// A closing tag of thinking came that was never opened: all that the turn had answered so far was thinking.
+    #[serde(rename = "turn.rethought")]
+    TurnRethought {
+        /// The turn.
+        turn: TurnId,
+    },
     /// A model request ended.
     #[serde(rename = "turn.ended")]
     TurnEnded(Box<TurnEnded>),
@@ -470,6 +476,8 @@ pub enum FailureCount {
     Counted,
     /// As before: an interruption is no failure.
     Unchanged,
+    /// As before. What it answered was cut: it is asked anew with this limit of tokens.
+    Larger(u32),
     /// From zero.
     Reset,
 }

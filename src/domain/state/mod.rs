@@ -11,6 +11,7 @@ mod answer;
 mod apply;
 mod attempt;
 mod capacity;
+mod cut;
 mod dirty;
 mod edits;
 mod estimate;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
 #[cfg(test)]
@@ -45,7 +47,7 @@ pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};
 pub use pace::Pace;
-pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, SpeedHistory, Trust};
+pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, Shut, SpeedHistory, Trust};
 pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
 pub use reason::Urgency;

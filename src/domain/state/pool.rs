@@ -68,6 +68,29 @@ pub struct Pool {
     /// How its server is seen to work.
     #[serde(default)]
     pub watch: Watch,
+    /// For how long nothing is sent to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut: Option<Shut>,
+    /// Requests in a row for which its server had no room, with none of ours there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
+    /// When a turn ended well here last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_at: Option<Micros>,
+}
+
+/// A wait before the next request to a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shut {
+    /// Up to this session time.
+    pub until: Micros,
+    /// The wait its server asked for, in milliseconds; none: it had no room and named no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_ms: Option<u64>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Pool {
@@ -87,6 +110,23 @@ impl Pool {
             return None;
         }
         self.permits.iter().position(|p| p.phase == PermitPhase::Free).map(|i| i as u16)
+    }
+
+    /// Whether nothing is to be sent to it at `now`, and why.
+    pub fn shut(&self, now: Micros) -> Option<Shut> {
+        self.shut.filter(|s| s.until > now)
+    }
+
+    /// The server works, or has worked, at a request of ours: it has room for one.
+    pub(super) fn takes(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// Nothing is sent before the later of this time and one that was set already.
+    pub(super) fn shut_until(&mut self, shut: Shut) {
+        if self.shut.is_none_or(|s| s.until < shut.until) {
+            self.shut = Some(shut);
+        }
     }
 
     /// How many may still be granted.

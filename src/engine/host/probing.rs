@@ -177,6 +177,7 @@ impl Probing {
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
+            fault: found.fault,
         };
         Some(Input::Probed { endpoint: endpoint.name, report })
     }
@@ -223,6 +224,7 @@ mod tests {
             queued: None,
             shape: None,
             residence: None,
+            fault: None,
         };
         Looked { endpoint, before, found }
     }

@@ -19,7 +19,7 @@ use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
 use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
-pub(super) use llama::{Props, busy_slots, of_model, residence_of, router_lists};
+pub(super) use llama::{Arguments, Props, busy_slots, of_model, residence_of, router_lists};
 pub(super) use ollama::running;
 pub(super) use openai::{Brand, Model, Models, brand, instances, is_mlx, swap_residence};
 
@@ -50,6 +50,8 @@ pub struct Report {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// What kept it from an answer, where it is down.
+    pub fault: Option<FailureKind>,
 }
 
 /// How deep a probe looks.
@@ -84,6 +86,7 @@ impl Report {
             queued: None,
             shape: None,
             residence: None,
+            fault: None,
         }
     }
 }
@@ -107,7 +110,10 @@ pub async fn probe(client: &Client, endpoint: &Endpoint, depth: Depth, traffic: 
     let mut report = look.await.unwrap_or_else(|fault| match (fault.kind, traffic) {
         (FailureKind::Loading, _) => Report::empty(Health::Loading),
         (FailureKind::Silent, Traffic::Flowing) => Report::empty(Health::Unknown),
-        _ => Report::empty(Health::Down { reason: fault.at(endpoint, &client.redactor()).message }),
+        (kind, _) => {
+            let down = Report::empty(Health::Down { reason: fault.at(endpoint, &client.redactor()).message });
+            Report { fault: Some(kind), ..down }
+        }
     });
     match report.health {
         Health::Up | Health::Unknown => {}

@@ -53,15 +53,16 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
                 e.context()
             ))
         }
-        Event::TaskCompleted { task, attempt } if all => {
+        Event::TaskCompleted { task, attempt } => {
             let attempt = state.attempt(*attempt)?;
+            let cut = state.task_by_id(task).and_then(|t| state.cut_of(t));
+            if !all && cut.is_none() {
+                return None;
+            }
+            let how = cut.map_or_else(|| "completed ".to_owned(), |cut| format!("completed, {cut}"));
             let endpoint = &state.endpoint(attempt.endpoint).config.name;
             let seconds = attempt.elapsed(record.at).secs_f64();
-            Some(format!(
-                "completed  {} · {endpoint} · {seconds:.1} s · {} tokens",
-                title(task),
-                attempt.output_tokens()
-            ))
+            Some(format!("{how} {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
         }
         Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
         Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 
 use super::world::{Says, World, config, endpoint, failure, name, person, plan, task};
-use crate::domain::fleet::Lifetime;
-use crate::domain::orchestrator::Input;
+use crate::domain::fleet::{Lifetime, OnCut, SessionConfig};
+use crate::domain::orchestrator::{Input, StartTurn};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, MemoryCheck, Partial, PlanSource, Remedy, RetryScope,
-    Review, ServerChanged, ServerStanding, ServerVerb, Speaker, StopScope, TaskId, Work,
+    Review, ServerChanged, ServerStanding, ServerVerb, Speaker, StopScope, TaskId, TurnEnd, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
@@ -52,7 +52,7 @@ const ANSWERS: [&str; 5] = [
 ];
 
 /// Two tiers on three servers; `a` and `e` are one server and model under two names and tiers, so they share its slots.
-pub(super) fn shared() -> crate::domain::fleet::SessionConfig {
+pub(super) fn shared() -> SessionConfig {
     let mut config = config();
     let mut e = endpoint("a", "deep", 3, 80.0);
     e.name = name("e");
@@ -347,6 +347,22 @@ fn asks(seed: u64) -> Says {
     })
 }
 
+/// Every third turn is cut at its limit.
+fn cuts(seed: u64) -> Box<dyn Fn(&StartTurn) -> TurnEnd> {
+    Box::new(move |t| {
+        let text = format!("{} {} {}", t.task, t.max_tokens, t.recipe.messages.len());
+        let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+        if (h >> 33).is_multiple_of(3) { TurnEnd::Length } else { TurnEnd::Stop }
+    })
+}
+
+/// The shared fleet, and one of the ways with answers that are cut.
+fn cutting(seed: u64) -> SessionConfig {
+    let mut config = shared();
+    config.settings.on_cut = [OnCut::GoOn, OnCut::RetryLarger, OnCut::Ask, OnCut::Keep][(seed % 4) as usize];
+    config
+}
+
 /// Lets everything that may go on go on, and runs to the end.
 pub(super) fn to_the_end(world: &mut World) {
     world.down.clear();
@@ -421,9 +437,10 @@ proptest! {
         seed in any::<u64>(),
         percent in 0u64..50,
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, percent);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -438,9 +455,10 @@ proptest! {
         happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..16),
         seed in any::<u64>(),
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, 20);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -464,6 +482,7 @@ proptest! {
         let mut again = World::resume(&world.records);
         again.fate = fate(seed, 20);
         again.says = asks(seed);
+        again.ends = cuts(seed);
         to_the_end(&mut again);
         for (id, attempts) in done {
             prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts, "{} ran again", id);
@@ -478,9 +497,10 @@ proptest! {
         seed in any::<u64>(),
         percent in 0u64..40,
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, percent);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -492,6 +512,7 @@ proptest! {
             let mut again = World::resume(&world.records[..cut]);
             again.fate = fate(seed, percent);
             again.says = asks(seed);
+            again.ends = cuts(seed);
             to_the_end(&mut again);
             // What was done before is not run again; a plan's text does not outlive the process, so planning may be.
             let before: Vec<_> = {
@@ -526,7 +547,7 @@ proptest! {
         picks in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 1..4),
         seed in any::<u64>(),
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, 20);
         world.add(plan).unwrap();
         for what in happenings {

@@ -137,6 +137,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint) -> Result<Report,
         queued: None,
         shape: learnt.shape(endpoint),
         residence,
+        fault: None,
     })
 }
 

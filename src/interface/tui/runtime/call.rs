@@ -64,6 +64,8 @@ fn words(subject: &Subject, count: usize) -> String {
         Subject::Stall(_) => "a task has gone silent",
         Subject::Loop(_) => "a task repeats itself",
         Subject::Context(_) => "a task's context is nearly full",
+        Subject::Thinking(_) => "a task thinks for long",
+        Subject::Cut(_) => "a task's answer was cut",
         Subject::Fit(_) => "a task sees little of what it needs",
         Subject::Endpoint(_) => "an endpoint needs a hand",
         Subject::Memory(_) => "a goal waits for memory",
