@@ -10,7 +10,7 @@ use super::Orchestrator;
 use super::again::Reach;
 use crate::domain::plan::{Budget, OnFailure, PlanEdit, TaskSpec, same_work};
 use crate::domain::protocol::{Author, Event, GoalId, Message, Name, Part, Partial, Subject, TaskId, Work};
-use crate::domain::state::{Attempt, EndpointIx, Life, Task, TaskIx};
+use crate::domain::state::{EndpointIx, Life, Task, TaskIx};
 
 /// The most rounds of a goal: each is a request, and what is in hundreds of digests was never in one answer.
 const MOST: usize = 64;
@@ -90,7 +90,9 @@ impl Orchestrator {
             let of = self.state.sources_of(need);
             let places = || if need.work == Work::Round { of.iter().map(place).collect() } else { vec![place(&name)] };
             items.push(Item {
-                bytes: self.state.attempt(result).map_or(0, Attempt::answer_bytes) + HEADING + need.title.len() as u64,
+                bytes: self.state.attempt(result).map_or(0, |a| self.state.answer_bytes(a))
+                    + HEADING
+                    + need.title.len() as u64,
                 from: places().into_iter().min().unwrap_or(0),
                 to: places().into_iter().max().unwrap_or(0),
                 name,

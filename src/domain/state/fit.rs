@@ -139,7 +139,7 @@ impl State {
             Part::Literal(text) => text.len() as u64,
             Part::Goal(goal) => len(self.goal(*goal).map(|g| g.text.as_str())),
             Part::TaskPrompt(_) => form.prompt.len() as u64,
-            Part::ResultOf { attempt, cut } => cut_to(cut, self.attempt(*attempt).map_or(0, Attempt::answer_bytes)),
+            Part::ResultOf { attempt, cut } => cut_to(cut, self.attempt(*attempt).map_or(0, |a| self.answer_bytes(a))),
             Part::AnswerOf { turn, cut } => {
                 let turns = self.attempt(turn.attempt).map(|a| &a.turns);
                 let of = turns.and_then(|t| t.get((turn.turn as usize).wrapping_sub(1)));
@@ -165,7 +165,7 @@ impl State {
         };
         for part in turn.recipe.messages.iter().flat_map(|m| &m.parts) {
             if let Part::ResultOf { attempt, .. } = part {
-                fit.there += self.attempt(*attempt).map_or(0, Attempt::answer_bytes);
+                fit.there += self.attempt(*attempt).map_or(0, |a| self.answer_bytes(a));
                 fit.given += self.part_bytes(part, form);
             }
         }
