@@ -90,7 +90,9 @@ impl Orchestrator {
             let of = self.state.sources_of(need);
             let places = || if need.work == Work::Round { of.iter().map(place).collect() } else { vec![place(&name)] };
             items.push(Item {
-                bytes: self.state.attempt(result).map_or(0, |a| self.state.answer_bytes(a)) + HEADING + need.title.len() as u64,
+                bytes: self.state.attempt(result).map_or(0, |a| self.state.answer_bytes(a))
+                    + HEADING
+                    + need.title.len() as u64,
                 from: places().into_iter().min().unwrap_or(0),
                 to: places().into_iter().max().unwrap_or(0),
                 name,
