@@ -555,3 +555,46 @@ async fn a_sleeping_server_can_be_woken() {
     load(&client, &llama).await.unwrap();
     assert_eq!(server.count("GET /slots?autoload=0&model=m"), 1);
 }
+
+#[tokio::test]
+async fn lm_studio_s_older_list_tells_the_context_and_an_adapter_has_its_model_s() {
+    let owned = json!({"data": [{"id": "m", "owned_by": "organization_owner"}]}).to_string();
+    let states = json!({"data": [{"id": "m", "type": "llm", "state": "loaded", "max_context_length": 131_072,
+        "loaded_context_length": 32_768}]})
+    .to_string();
+    let studio = Script::new("", move |what, _| match what {
+        "GET /v1/models" => Some((200, owned.clone())),
+        "GET /api/v0/models" => Some((200, states.clone())),
+        _ => None,
+    })
+    .await;
+    let look = |url: String, model: &'static str| async move {
+        let endpoint = Endpoint { model: model.to_owned(), ..endpoint(Protocol::OpenAi, &url) };
+        probe(&Client::new().unwrap(), &endpoint, Depth::Light, Traffic::Quiet).await
+    };
+    let report = look(studio.url.clone(), "m").await;
+    assert_eq!((report.context, report.residence), (Some(32_768), Some(Residence::Loaded)));
+    assert_eq!(report.server.unwrap().as_str(), "LM Studio");
+    let list = json!({"data": [{"id": "base", "owned_by": "vllm", "max_model_len": 8192, "parent": null},
+        {"id": "sql", "owned_by": "vllm", "parent": "base"}]})
+    .to_string();
+    let vllm = Script::new("uvicorn", move |what, _| (what == "GET /v1/models").then(|| (200, list.clone()))).await;
+    assert_eq!(look(vllm.url.clone(), "sql").await.context, Some(8192));
+}
+
+#[tokio::test]
+async fn a_router_tells_what_it_will_start_a_model_with() {
+    let listed = json!({"data": [{"id": "alpha", "owned_by": "llamacpp", "status": {"value": "unloaded",
+        "args": ["llama-server", "--ctx-size", "8192", "--parallel", "2"]}}]})
+    .to_string();
+    let router = Script::new("llama.cpp", move |what, _| match what {
+        "GET /health" => Some((200, "{}".to_owned())),
+        "GET /props" => Some((200, json!({"role": "router"}).to_string())),
+        "GET /models" => Some((200, listed.clone())),
+        _ => Some((400, json!({"error": {"message": "model is not loaded"}}).to_string())),
+    })
+    .await;
+    let endpoint = Endpoint { model: "alpha".to_owned(), ..endpoint(Protocol::LlamaCpp, &router.url) };
+    let report = probe(&Client::new().unwrap(), &endpoint, Depth::Light, Traffic::Quiet).await;
+    assert_eq!((report.slots, report.context, report.residence), (Some(2), Some(4096), Some(Residence::Unloaded)));
+}

@@ -11,6 +11,7 @@
 //! | [`identify()`], [`discover()`] | what answers at an address, at many |
 //! | `shape`, [`gguf`] | what a model takes in memory, from its server or its file |
 //! | [`load()`], [`unload()`] | a model into memory and out of it, where the server can |
+//! | [`canary()`] | whether each of many requests at once gets its own answer |
 //! | [`ready()`] | whether a server that was just started answers yet |
 //! | [`drained`] | when the slot of a dropped request is free |
 //!

@@ -184,7 +184,8 @@ fn line_of(out: &mut String, key: &str, value: &str, says: &str) {
     if says.is_empty() {
         let _ = writeln!(out, "{line}");
     } else {
-        let _ = writeln!(out, "{line:<COLUMN$}{}", comment(&format!("# {says}")));
+        // A value that is longer than the column keeps its distance all the same.
+        let _ = writeln!(out, "{line:<width$} {}", comment(&format!("# {says}")), width = COLUMN - 1);
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) fn said(addresses: &[Address], named: &Named, found: &[Found], heard:
 fn server(found: &Found) -> String {
     let version = found.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
     let models = match found.chat().count() {
-        0 => "no model that answers".to_owned(),
+        0 => "it lists no model that answers".to_owned(),
         1 => "1 model".to_owned(),
         n => format!("{n} models"),
     };
