@@ -29,7 +29,7 @@ pub(super) async fn route(state: &Model, call: Call) -> Response {
         ("GET", "/props" | "/slots" | "/metrics") => {
             let model = match find(state, wanted("model")) {
                 Ok(model) => Arc::clone(model),
-                Err(refused) => return refused,
+                Err(why) => return refuse(400, &why),
             };
             if !is_loaded(&model) && wanted("autoload") == Some("0") {
                 return refuse(400, "model is not loaded");
@@ -42,7 +42,7 @@ pub(super) async fn route(state: &Model, call: Call) -> Response {
             let model = match find(state, body["model"].as_str()) {
                 Ok(model) => Arc::clone(model),
                 Err(_) if path.starts_with("/models/") => return refuse(404, "model is not found"),
-                Err(refused) => return refused,
+                Err(why) => return refuse(400, &why),
             };
             match path {
                 // It says so at once, and a real one goes on loading.
@@ -71,10 +71,11 @@ fn refuse(status: u16, message: &str) -> Response {
     http::llama_error(status, if status == 404 { "not_found_error" } else { "invalid_request_error" }, message)
 }
 
-fn find<'a>(state: &'a Model, name: Option<&str>) -> Result<&'a Model, Response> {
-    let Some(name) = name else { return Err(refuse(400, "model name is missing from the request")) };
+/// The model of that name, or why there is none.
+fn find<'a>(state: &'a Model, name: Option<&str>) -> Result<&'a Model, String> {
+    let Some(name) = name else { return Err("model name is missing from the request".to_owned()) };
     let found = EndpointState::models(state).find(|model| model.config.model == name);
-    found.ok_or_else(|| refuse(400, &format!("model '{name}' not found")))
+    found.ok_or_else(|| format!("model '{name}' not found"))
 }
 
 fn is_loaded(model: &Model) -> bool {
