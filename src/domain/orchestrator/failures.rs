@@ -24,6 +24,9 @@ const LOOKED_INTO: Micros = Micros::from_secs(3);
 impl Orchestrator {
     /// Decides what follows a failed attempt: its task goes on elsewhere, is tried again, or has failed.
     pub(super) fn after_failure(&mut self, ix: TaskIx, failure: &Failure) {
+        if self.fits_if_cut(ix, failure) {
+            return self.cut_and_retry(ix, failure);
+        }
         let endpoint = self.state.last_attempt(self.state.task(ix)).map(|a| self.state.endpoint(a.endpoint));
         // One that is given a rest answers; that its streams fall silent is why it is given one.
         let gone = endpoint.is_some_and(|e| !e.answers() && e.rests == 0);
@@ -245,6 +248,9 @@ impl Orchestrator {
 
     /// A task has failed for good.
     pub(super) fn fail(&mut self, ix: TaskIx, reason: CleanText) {
+        if self.keep_cut(ix) {
+            return;
+        }
         let task = self.state.task(ix);
         let (id, work) = (task.id.clone(), task.work);
         self.emit(Event::TaskFailed { task: id.clone(), reason: reason.clone() });

@@ -32,6 +32,11 @@ pub enum Input {
         /// Tokens in all.
         total: u64,
     },
+    /// All that a turn answered so far was thinking: its closing tag came, and none had opened it.
+    Rethought {
+        /// The turn.
+        turn: TurnId,
+    },
     /// A turn ended by itself. Never [`TurnEnd::Cancelled`]: that is decided here.
     TurnEnded {
         /// The turn.

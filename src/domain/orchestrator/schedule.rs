@@ -72,7 +72,9 @@ impl Orchestrator {
             return;
         }
         while let Some((ix, grant)) = self.next_start() {
-            self.start_task(ix, grant);
+            if !self.rounds_first(ix, grant.endpoint) {
+                self.start_task(ix, grant);
+            }
             for ix in self.index.take_touched() {
                 self.calm(ix);
                 self.index.classify(ix, &self.state, self.now);
@@ -174,6 +176,7 @@ impl Orchestrator {
         self.watch_sent(grant.endpoint);
         self.hush(self.state.endpoint(grant.endpoint).pool);
         self.effect(Effect::StartTurn(Box::new(start)));
+        self.tell_fit(ix);
     }
 
     /// How long to wait before the `failures`-th retry: doubling, from the first wait to the longest; none where trying

@@ -2,8 +2,8 @@
 
 use super::{Effect, Orchestrator};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptOutput, Channel, Event, Failure, FailureKind, Remedy, SlotAfter, Subject, TaskAsked, TurnEnd,
-    TurnEnded, TurnId, Usage, Work,
+    AskedAbout, AttemptEnd, AttemptOutput, Channel, Event, Failure, FailureKind, Remedy, SlotAfter, Subject, TaskAsked,
+    TurnEnd, TurnEnded, TurnId, Usage,
 };
 use crate::domain::state::{PermitPhase, TaskIx};
 use crate::domain::text::CleanText;
@@ -35,6 +35,15 @@ impl Orchestrator {
             self.emit(Event::TurnProgressed { turn, processed, total });
             self.heard(ix, turn);
             self.worked(turn);
+        }
+    }
+
+    /// What a turn answered so far was thinking; where it answered nothing, nothing is turned over.
+    pub(super) fn rethought(&mut self, turn: TurnId) {
+        if self.live(turn).is_some()
+            && self.state.attempt(turn.attempt).and_then(|a| a.turn()).is_some_and(|t| t.answer.bytes > 0)
+        {
+            self.emit(Event::TurnRethought { turn });
         }
     }
 
@@ -78,7 +87,7 @@ impl Orchestrator {
         };
         if let Some((question, choices)) = asks.clone() {
             let task = self.state.task(ix).id.clone();
-            self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices }));
+            self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices, about: AskedAbout::Work }));
         }
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
         self.worked(turn);
@@ -86,7 +95,7 @@ impl Orchestrator {
             TurnEnd::Failed(failure) => {
                 self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure.clone()) });
                 self.blame_endpoint(turn.attempt, &failure);
-                self.after_failure(ix, &failure);
+                self.after_failed(ix, &failure);
             }
             _ if asks.is_some() => {
                 self.trusted(turn.attempt);
@@ -95,14 +104,7 @@ impl Orchestrator {
             _ if self.goes_on(ix, turn.attempt) => self.trusted(turn.attempt),
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls | TurnEnd::Cancelled => {
                 self.trusted(turn.attempt);
-                self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Completed });
-                let task = self.state.task(ix);
-                let (id, work) = (task.id.clone(), task.work);
-                self.emit(Event::TaskCompleted { task: id.clone(), attempt: turn.attempt });
-                self.emit_cleared(Subject::Task(id.clone()));
-                if work == Work::Planning {
-                    self.planned(&id, answer.unwrap_or(""));
-                }
+                self.conclude(ix, turn.attempt, answer.unwrap_or(""));
             }
         }
     }
@@ -111,12 +113,13 @@ impl Orchestrator {
     fn judge(&self, turn: TurnId, end: TurnEnd) -> TurnEnd {
         let Some(t) = self.state.attempt(turn.attempt).and_then(|a| a.turn()) else { return end };
         let said = t.answer.bytes + t.tool_calls.bytes;
+        // What it continues is an answer: that nothing more came is no failure.
+        if t.continues.is_some() {
+            return end;
+        }
         let message = match &end {
             TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => "the model ended without a word of answer",
-            TurnEnd::Length if said == 0 => {
-                "the token limit was reached before a word of answer (all of it went into thinking); raise the task's \
-                 token budget or lower its level"
-            }
+            TurnEnd::Length if said == 0 => return TurnEnd::Failed(super::cut::all_thinking(t)),
             _ => return end,
         };
         TurnEnd::Failed(Failure::new(FailureKind::Empty, Remedy::RetryHere, CleanText::from(message)))

@@ -92,6 +92,8 @@ pub enum FailureKind {
     Garbage,
     /// The answer is empty or useless.
     Empty,
+    /// The token limit was reached before a word of answer: all of it went into thinking.
+    AllThinking,
     /// The server ended the answer itself, with a reason that is no good end (`abort`, `content_filter`, one unknown).
     Aborted,
     /// The answer is nothing but calls of tools that nobody offered.
@@ -108,9 +110,13 @@ impl FailureKind {
         match self {
             Self::Unreachable | Self::Cut | Self::Loading | Self::Busy | Self::Server => Blame::Server,
             Self::Context | Self::Unauthorized | Self::NoModel | Self::Refused | Self::Secret => Blame::Request,
-            Self::Silent | Self::Garbage | Self::Empty | Self::Aborted | Self::ToolsOnly | Self::TimedOut => {
-                Blame::Answer
-            }
+            Self::Silent
+            | Self::Garbage
+            | Self::Empty
+            | Self::AllThinking
+            | Self::Aborted
+            | Self::ToolsOnly
+            | Self::TimedOut => Blame::Answer,
         }
     }
 }

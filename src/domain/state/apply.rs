@@ -85,6 +85,8 @@ impl State {
                     task.result = Some(*attempt);
                     task.edited = false;
                     task.reason = CleanText::default();
+                    // What comes after a result is cut, completed and asked anew for itself.
+                    (task.limit, task.cut_choice) = (None, None);
                     self.refresh_result(ix);
                 }
             }
@@ -137,6 +139,11 @@ impl State {
                     if !begun {
                         self.turn_begins(at, *id, Sign::Read);
                     }
+                }
+            }
+            Event::TurnRethought { turn } => {
+                if let Some(turn) = self.turn_mut(*turn) {
+                    turn.turn_over(record.seq);
                 }
             }
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
@@ -309,7 +316,7 @@ impl State {
 
     fn partial(&self, ix: TaskIx) -> Option<crate::domain::protocol::AttemptId> {
         let last = self.last_attempt(self.task(ix))?;
-        (last.answer_bytes() > 0).then_some(last.id)
+        (self.answer_bytes(last) > 0).then_some(last.id)
     }
 
     fn task_retried(&mut self, at: Micros, retried: &TaskRetried) {
@@ -331,6 +338,7 @@ impl State {
             }
             _ => None,
         });
+        let last = self.last_attempt(self.task(ix)).map(Attempt::turn_id);
         let task = &mut self.tasks[ix.0 as usize];
         let moves = task.route != retried.route;
         task.not_before = retried.not_before;
@@ -341,6 +349,7 @@ impl State {
                 task.failures = 0;
                 task.avoid = None;
                 task.is_out_of_trouble();
+                (task.limit, task.cut_choice) = (None, None);
                 // From the beginning, unless it broke in the middle of a conversation.
                 if was != Some(Life::Ended(End::Failed)) {
                     task.thread.clear();
@@ -359,6 +368,12 @@ impl State {
                     if kind == FailureKind::Server {
                         task.avoid = Some(endpoint);
                     }
+                }
+            }
+            FailureCount::Larger(limit) => {
+                (task.limit, task.cut_choice) = (Some(limit), None);
+                if let Some(cut) = last {
+                    task.take_back(cut);
                 }
             }
         }
@@ -408,6 +423,9 @@ impl State {
         if started.turn.turn as usize != attempt.turns.len() + 1 {
             return;
         }
+        let (ix, version) = (attempt.task, attempt.version);
+        let continues = self.to_continue(ix, version);
+        let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
         attempt.turns.push(Turn {
             slot: started.slot,
             level: started.level,
@@ -422,8 +440,10 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount::default(),
             tool_calls: ChannelCount::default(),
+            rethought: None,
             heard_at: at,
             asked: false,
+            continues,
         });
         let endpoint = attempt.endpoint;
         self.goes_with(started.turn);

@@ -11,9 +11,11 @@ mod answer;
 mod apply;
 mod attempt;
 mod capacity;
+mod cut;
 mod dirty;
 mod edits;
 mod estimate;
+mod fit;
 mod frozen;
 mod goal;
 mod history;
@@ -35,8 +37,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};
+#[cfg(test)]
+pub(crate) use fit::MAY_ASK;
+pub use fit::{Density, Fit};
 pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointHistory, Pace, Watch};
+use super::{Density, EndpointHistory, Pace, Watch};
 use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::protocol::{
     EndpointChanged, Health, Intake, LevelSupport, Micros, ModelShape, Residence, TierName, TurnId,
@@ -260,6 +260,12 @@ pub struct EndpointState {
     pub trust: Trust,
     /// Rests it was given in a row because its requests failed though it answers; 0 once one was served again.
     pub rests: u32,
+    /// The context of one request that it named when it refused one as too long, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_context: Option<u32>,
+    /// How dense text was seen to be for its model; none: not seen yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) density: Option<Density>,
 }
 
 /// Whether an endpoint is trusted with all its slots (the circuit breaker of the field's literature).
@@ -290,9 +296,9 @@ impl EndpointState {
         self.config.tiers.contains(tier)
     }
 
-    /// The context of one request in tokens: the smaller of configured and reported.
+    /// The context of one request in tokens: the smallest of configured, reported and told by a refusal.
     pub fn context(&self) -> u32 {
-        self.reported_context.map_or(self.config.context, |r| r.min(self.config.context))
+        [self.reported_context, self.told_context].into_iter().flatten().fold(self.config.context, u32::min)
     }
 
     /// Tokens a second of one slot: measured, else configured, else a guess of 40.
@@ -312,6 +318,10 @@ impl EndpointState {
         }
         self.health = changed.health.clone();
         self.reported_slots = changed.slots;
+        if self.reported_context != changed.context {
+            // It runs with another one now than when it refused something.
+            self.told_context = None;
+        }
         self.reported_context = changed.context;
         self.level = changed.level;
         self.resident = changed.resident;

@@ -106,6 +106,9 @@ impl State {
         };
         parts.extend(why.map(ToString::to_string));
         match end {
+            End::Done if let Some(cut) = self.cut_of(task) => {
+                parts.push(format!("{cut}; r runs it again"));
+            }
             End::Done if task.dirty => parts.push("its form or inputs changed since; r runs it again".to_owned()),
             End::Done => {}
             End::Failed => parts.push("r tries again".to_owned()),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::fleet::OnCut;
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work};
+use crate::domain::protocol::{
+    AskedAbout, AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work,
+};
 use crate::domain::text::CleanText;
 
 /// A task's place in [`super::State::tasks`]; stable, since tasks are never taken out.
@@ -50,6 +53,9 @@ pub struct Question {
     pub choices: Vec<CleanText>,
     /// Since when it waits.
     pub since: Micros,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "AskedAbout::is_work")]
+    pub about: AskedAbout,
 }
 
 /// Something that was said to a task's agent.
@@ -120,6 +126,12 @@ pub struct Task {
     pub not_before: Micros,
     /// A level set while running; it goes before the form's.
     pub level: Option<Level>,
+    /// The limit of tokens it is asked anew with, for an answer was cut at the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// What the operator wants done about the answer that was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_choice: Option<OnCut>,
     /// Why it failed, was skipped or waits for a retry, in words.
     pub reason: CleanText,
     /// When it was added.

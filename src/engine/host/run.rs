@@ -388,6 +388,7 @@ impl Host {
             want_answer: start.want_answer,
             prompt_digest: prompt.digest,
             limit: start.seconds.map(|s| Duration::from_secs(s.into())),
+            max_tokens: start.max_tokens,
         };
         let pool = endpoint.pool();
         let task = self.tasks.spawn(turn.run());

@@ -19,7 +19,7 @@ use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
 use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
-pub(super) use llama::{Props, busy_slots, of_model, residence_of, router_lists};
+pub(super) use llama::{Arguments, Props, busy_slots, of_model, residence_of, router_lists};
 pub(super) use ollama::running;
 pub(super) use openai::{Brand, Model, Models, brand, instances, is_mlx, swap_residence};
 

@@ -115,8 +115,12 @@ pub(super) struct World {
     pub fate: Fate,
     /// Microseconds a request takes.
     pub duration: Box<dyn Fn(&StartTurn) -> u64>,
+    /// How a turn ends that does not fail.
+    pub ends: Box<dyn Fn(&StartTurn) -> TurnEnd>,
     /// What a turn answers, if not the usual.
     pub says: Says,
+    /// The tokens of a prompt of so many bytes, as its server tells at the end; 0: it does not.
+    pub prompt_tokens: Box<dyn Fn(u64) -> u64>,
     /// What a planning request answers.
     pub plan_answer: String,
     /// Endpoints that do not answer probes or requests.
@@ -173,7 +177,9 @@ impl World {
             live: BTreeMap::new(),
             fate: Box::new(|_, _| Ok(())),
             duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
+            ends: Box::new(|_| TurnEnd::Stop),
             says: Box::new(|_| None),
+            prompt_tokens: Box::new(|_| 0),
             plan_answer: String::new(),
             down: Vec::new(),
             loading: Vec::new(),
@@ -389,6 +395,8 @@ impl World {
                     usage.generation_us = self.now.since(first).0;
                     usage.output_tokens = u64::from(start.max_tokens);
                 }
+                let form = &self.state().task_by_id(&start.task).unwrap().spec;
+                usage.prompt_tokens = (self.prompt_tokens)(self.state().recipe_bytes(&start.recipe, form));
                 let tries = self.sent.get(&start.task.to_string()).copied().unwrap_or(0);
                 let planning = start.schema.is_some();
                 let dead = !(self.finishes && usage.output_tokens > 0)
@@ -411,7 +419,7 @@ impl World {
                 let end = match fate {
                     Ok(()) => {
                         self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
-                        TurnEnd::Stop
+                        (self.ends)(&start)
                     }
                     Err(failure) => TurnEnd::Failed(failure),
                 };

@@ -11,6 +11,9 @@ use crate::domain::state::{
     SpeedHistory, State, Trust, Watch,
 };
 
+/// A context below this is a misread figure: no server serves a chat with it.
+const LEAST_CONTEXT: u32 = 64;
+
 impl State {
     pub(super) fn session_started(&mut self, started: &SessionStarted) {
         self.session = Some(started.session.clone());
@@ -64,6 +67,8 @@ impl State {
                 intake: Intake::Open,
                 trust: Trust::Whole,
                 rests: 0,
+                told_context: None,
+                density: None,
             });
         }
         for pool in 0..self.pools.len() {
@@ -265,8 +270,10 @@ impl State {
             TurnEnd::Cancelled => Left::Cancelled,
         };
         let beside = self.watched(pool, |watch, believed| watch.left(at, ended.turn, left, believed));
+        let density = self.density_told(ended);
         let e = &mut self.endpoints[ix.0 as usize];
         let usage = &ended.usage;
+        e.read_prompt(density);
         e.prompt_tokens += usage.prompt_tokens;
         e.cached_tokens += usage.cached_tokens;
         let untold = u32::try_from(tokens.saturating_sub(counted)).unwrap_or(u32::MAX);
@@ -277,6 +284,10 @@ impl State {
         match &ended.end {
             TurnEnd::Failed(failure) => {
                 e.errors += 1;
+                if failure.kind == FailureKind::Context {
+                    let told = failure.told.context.and_then(|c| u32::try_from(c).ok());
+                    e.told_context = told.filter(|c| *c >= LEAST_CONTEXT).or(e.told_context);
+                }
                 if failure.is_against_endpoint() {
                     e.failures += 1;
                 }
@@ -312,6 +323,9 @@ impl State {
         let config = &mut state.config;
         config.slots = edit.slots.unwrap_or(config.slots);
         config.context = edit.context.unwrap_or(config.context);
+        if edit.context.is_some() {
+            state.told_context = None;
+        }
         config.memory_gb = edit.memory_gb.or(config.memory_gb);
         if let Some(tiers) = &edit.tiers {
             config.tiers.clone_from(tiers);

@@ -130,6 +130,8 @@ impl State {
             avoid: None,
             not_before: Micros(0),
             level: None,
+            limit: None,
+            cut_choice: None,
             reason: CleanText::default(),
             added_at: at,
             started_at: None,
