@@ -180,7 +180,7 @@ fn a_failing_task_is_told_by_the_exit_code() {
     let home = Home::new();
     home.file(
         "failing.yaml",
-        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: vision_analyst, prompt: 'x [sim ms=1 fail=error]', retry: {max: 0}}\n",
+        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: vision_analyst, prompt: 'x [sim ms=1 fail=garbage]', retry: {max: 0}}\n",
     );
     let told = home.run(&["run", "failing.yaml", "--headless", "--fleet", "sim", "--json"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
@@ -418,7 +418,7 @@ fn an_escape_bomb_reaches_neither_a_terminal_nor_stderr() {
     home.file(
         "bomb.yaml",
         &format!(
-            "version: 1\ngoal: \"g {bomb}\"\nsynthesis: false\ntasks:\n  - {{id: a, agent: vision_analyst, title: \"t {bomb}\", prompt: \"p [sim ms=2 text=x {bomb} y\"}}\n  - {{id: b, agent: vision_analyst, title: \"u {bomb}\", prompt: \"p {bomb} [sim ms=2 fail=error]\", retry: {{max: 0}}}}\n"
+            "version: 1\ngoal: \"g {bomb}\"\nsynthesis: false\ntasks:\n  - {{id: a, agent: vision_analyst, title: \"t {bomb}\", prompt: \"p [sim ms=2 text=x {bomb} y\"}}\n  - {{id: b, agent: vision_analyst, title: \"u {bomb}\", prompt: \"p {bomb} [sim ms=2 fail=garbage]\", retry: {{max: 0}}}}\n"
         )
         .replace("x \\e", "fine \\e")
         .replace(" y\"", " y]\""),

@@ -58,7 +58,7 @@ impl Story {
             let fault = faults[dice.below(5) as usize];
             let kind = dice.below(10);
             let (extra, retry) = match kind {
-                0 => (" fail=error".to_owned(), 0),
+                0 => (" fail=garbage".to_owned(), 0),
                 // As often as there are lives: the simulator forgets with each what it had failed before.
                 1..=3 => (format!(" fail={fault} fail-first=1"), 40),
                 _ => (String::new(), 2),
