@@ -53,7 +53,9 @@ impl Orchestrator {
             && report.others.is_none_or(|n| n == e.others)
             && e.queued == report.queued
             && e.shape == report.shape.or(e.shape)
-            && e.residence == report.residence;
+            && e.residence == report.residence
+            && e.mismatch == report.mismatch;
+        let (was, is) = (e.mismatch.is_some(), report.mismatch.clone());
         let up = report.health == Health::Up;
         let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
         let longest = if self.index.is_wanted(ix, e) { DOWN_WANTED } else { DOWN_LONGEST };
@@ -81,7 +83,16 @@ impl Orchestrator {
                 queued: report.queued,
                 shape,
                 residence: report.residence,
+                mismatch: report.mismatch,
             })));
+        }
+        match is {
+            Some(is) => {
+                let says = CleanText::one_line(&format!("{name}: {is}"));
+                self.emit_attention(Subject::Endpoint(name.clone()), says);
+            }
+            None if was => self.emit_cleared(Subject::Endpoint(name.clone())),
+            None => {}
         }
         if let Some(now) = report.others.filter(|_| up) {
             match (before, now) {
@@ -122,6 +133,7 @@ impl Orchestrator {
             queued: None,
             shape: e.shape,
             residence: None,
+            mismatch: e.mismatch.clone(),
         };
         self.emit(Event::EndpointChanged(Box::new(changed)));
     }

@@ -110,6 +110,8 @@ pub struct ProbeReport {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says, in one line.
+    pub mismatch: Option<CleanText>,
 }
 
 impl ProbeReport {
@@ -126,6 +128,7 @@ impl ProbeReport {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
         }
     }
 }

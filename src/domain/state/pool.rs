@@ -214,6 +214,9 @@ pub struct EndpointState {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<crate::domain::text::CleanText>,
     /// Whether the operator lets it run empty.
     pub intake: Intake,
     /// Whether it is trusted with all its slots.
@@ -281,5 +284,6 @@ impl EndpointState {
         self.queued = changed.queued;
         self.shape = changed.shape;
         self.residence = changed.residence;
+        self.mismatch = changed.mismatch.clone();
     }
 }

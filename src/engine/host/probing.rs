@@ -177,6 +177,7 @@ impl Probing {
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
+            mismatch: found.mismatch,
         };
         Some(Input::Probed { endpoint: endpoint.name, report })
     }
@@ -223,6 +224,7 @@ mod tests {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
         };
         Looked { endpoint, before, found }
     }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::args::Form;
 use super::error::{CliError, Exit};
+use super::patience::{Patience, Patient};
 use super::print::Printer;
 use super::progress::{self, Telling};
 use super::run::Stuck;
@@ -29,9 +30,6 @@ const BATCH: usize = 256;
 
 /// Between two drawings of the progress line: four a second are read comfortably.
 const BEAT: Duration = Duration::from_millis(250);
-
-/// How long a goal waits for servers while nothing else can run, before the operator is needed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What becomes of a pause when a session is taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +55,7 @@ pub(crate) struct Headless<'a> {
     form: Form,
     until: Until,
     stuck: Stuck,
+    patience: Patience,
     state: State,
     client: LocalClient,
     /// What gave the goal; none: the goals were given in an earlier life of the session.
@@ -127,6 +126,7 @@ impl<'a> Headless<'a> {
             form,
             until,
             stuck,
+            patience: Patience::new(None),
             state,
             client,
             command,
@@ -141,6 +141,12 @@ impl<'a> Headless<'a> {
     /// Says what it does when only the operator can release what is left; it ends when this is not said.
     pub(crate) fn when_stuck(mut self, stuck: Stuck) -> Self {
         self.stuck = stuck;
+        self
+    }
+
+    /// Says how many seconds of silence it bears while it waits for servers.
+    pub(crate) fn with_patience(mut self, seconds: Option<u32>) -> Self {
+        self.patience = Patience::new(seconds);
         self
     }
 
@@ -171,6 +177,7 @@ impl<'a> Headless<'a> {
             form,
             until: Until::Ended,
             stuck: Stuck::Ends,
+            patience: Patience::new(None),
             state: before,
             client,
             command,
@@ -259,7 +266,6 @@ impl<'a> Headless<'a> {
         let mut batch = Vec::new();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut waiting_since: Option<Instant> = None;
         let mut told: Option<Vec<String>> = None;
         loop {
             tokio::select! {
@@ -286,9 +292,10 @@ impl<'a> Headless<'a> {
                         self.printer.bar(&progress::bar(&self.state, &self.goals, now), columns);
                     }
                     match outlook_of(&self.state, &self.goals, now) {
-                        Outlook::Moving => (waiting_since, told) = (None, None),
-                        // With time, a server comes back by itself.
-                        Outlook::Servers(_) if self.stuck == Stuck::Waits => {}
+                        Outlook::Moving => {
+                            self.patience.gets_on();
+                            told = None;
+                        }
                         Outlook::Operator(sentences) if self.stuck == Stuck::Waits => {
                             if told.as_ref() != Some(&sentences) {
                                 self.wait_for_the_operator(&sentences);
@@ -296,14 +303,12 @@ impl<'a> Headless<'a> {
                             }
                         }
                         Outlook::Operator(sentences) => return Watched::Stuck(sentences),
-                        Outlook::Servers(sentences) => {
-                            let since = *waiting_since.get_or_insert_with(|| {
-                                let seconds = PATIENCE.as_secs();
-                                self.printer.words(&format!("waiting up to {seconds} s for a server to answer: {}", sentences.join("; ")));
-                                Instant::now()
-                            });
-                            if since.elapsed() >= PATIENCE {
-                                return Watched::Stuck(sentences);
+                        Outlook::Servers(waits) => {
+                            match self.patience.waits(Instant::now().into(), &self.state, now, &waits) {
+                                Patient::Waits(words) => words.iter().for_each(|words| self.printer.words(words)),
+                                // With time, a server comes back by itself.
+                                Patient::Over if self.stuck == Stuck::Waits => {}
+                                Patient::Over => return Watched::Stuck(waits.sentences),
                             }
                         }
                     }

@@ -142,7 +142,7 @@ pub(crate) fn untaken(name: &EndpointName, taken: &[EndpointName]) -> EndpointNa
 /// Asks servers that tell more when asked for a model about those that are offered.
 pub(crate) async fn look_closer_at_offered(client: &Client, config: &Config, found: &mut [Found]) {
     for found in found.iter_mut().filter(|found| found.kind == ServerKind::Ollama) {
-        let limit = limit(config, place_of(&found.url));
+        let limit = limit(config.discovery.remote_ms, place_of(&found.url));
         let named = config.fleet.endpoints.iter().filter(|e| e.pool().url == found.url).map(|e| e.model.clone());
         let offered: Vec<String> = offered(found).into_iter().map(|model| model.name).chain(named).collect();
         let mut models = std::mem::take(&mut found.models);

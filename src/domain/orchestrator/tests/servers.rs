@@ -169,7 +169,7 @@ fn one_that_is_restarted_is_used_again_when_it_is_ready() {
     world.add(plan(vec![task("t", &[], 400)])).unwrap();
     world.command(server("a", V::Restart)).unwrap();
     let why = world.state().admit(crate::domain::state::TaskIx(0), world.now).unwrap_err();
-    assert!(matches!(why, Why::Down { .. }), "{why}");
+    assert!(matches!(why, Why::Loading { .. }), "{why}");
     for standing in [S::Stopped, S::Starting] {
         world.down = vec!["a".into()];
         tell(&mut world, "a", standing, Some(Lifetime::Session));

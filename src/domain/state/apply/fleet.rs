@@ -58,6 +58,7 @@ impl State {
                 queued: None,
                 shape: None,
                 residence: None,
+                mismatch: None,
                 intake: Intake::Open,
                 trust: Trust::Whole,
                 rests: 0,
