@@ -68,6 +68,9 @@ pub struct Pool {
     /// How its server is seen to work.
     #[serde(default)]
     pub watch: Watch,
+    /// The sum of the times of finished attempts there, in microseconds, what waited in its server's queue included.
+    #[serde(default)]
+    pub worked_us: u64,
 }
 
 impl Pool {

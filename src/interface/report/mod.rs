@@ -13,7 +13,7 @@ mod tests;
 mod transcript;
 mod when;
 
-pub use figures::{Bound, Metrics, Overall};
+pub use figures::{Bound, Metrics, Overall, pace_words};
 pub use lines::{
     AgentLine, AttemptLine, CommandLine, Deliverable, EditLine, EndpointLine, FailureLine, GoalLine, LifeLine,
     PhaseLine, RemainLine,

@@ -29,6 +29,7 @@ impl State {
                         ceiling: 0,
                         measured: None,
                         watch: Watch::default(),
+                        worked_us: 0,
                     });
                     self.pools.len() - 1
                 }
