@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_goal_that_waits_for_memory_is_told_once_with_its_sum() {
         let story = story::short_of_memory();
-        let sum = "needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)";
+        let sum = "lacks 1.5 GB: needs 4 for Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)";
         let want = Outlook::Operator(vec![format!("g1 waits for memory: it {sum}")]);
         assert_eq!(outlook_of(&story.state, &[GoalId(1)], story.at), want);
     }
