@@ -18,7 +18,7 @@ use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
 use super::summary::{Summary, result_text};
-use crate::domain::protocol::{Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
+use crate::domain::protocol::{Command, CommandId, Event, GoalId, Health, Outcome, Record, Role, Subject};
 use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -30,6 +30,9 @@ const BATCH: usize = 256;
 
 /// Between two drawings of the progress line: four a second are read comfortably.
 const BEAT: Duration = Duration::from_millis(250);
+
+/// How long the first probes may take before the goal is given all the same: as long as one question of theirs.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What becomes of a pause when a session is taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,40 +105,54 @@ pub(crate) struct Finished {
 }
 
 impl<'a> Headless<'a> {
-    /// Gives the goal to an engine.
+    /// Gives the goal to an engine, once its endpoints were looked at.
     ///
     /// # Errors
     /// [`CliError::Send`].
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         engine: &Engine,
         command: Command,
         (form, until): (Form, Until),
         printer: &'a mut Printer,
     ) -> Result<Self, CliError> {
-        let client = engine.client(person(), Role::Control);
-        let command = Some(client.send(command)?);
         let telling = match (until, printer.words_on_terminal()) {
             (Until::Ended, false) => Telling::All,
             _ => Telling::Trouble,
         };
-        let stuck = Stuck::Ends;
-        let (goals, reopening) = (Vec::new(), Vec::new());
-        let state = State::default();
-        Ok(Self {
+        let mut watching = Self {
             printer,
             form,
             until,
-            stuck,
+            stuck: Stuck::Ends,
             patience: Patience::new(None),
-            state,
-            client,
-            command,
-            goals,
-            reopening,
+            state: State::default(),
+            client: engine.client(person(), Role::Control),
+            command: None,
+            goals: Vec::new(),
+            reopening: Vec::new(),
             awaited: Awaited::Nothing,
             refused: None,
             telling,
-        })
+        };
+        watching.first_look().await;
+        watching.command = Some(watching.client.send(command)?);
+        Ok(watching)
+    }
+
+    /// Waits for the first probe of every endpoint, so that nothing is sent to one that is no server of its protocol.
+    async fn first_look(&mut self) {
+        let deadline = Instant::now() + FIRST_LOOK;
+        let is_unknown = |state: &State| {
+            state.endpoints().is_empty() || state.endpoints().iter().any(|e| e.health == Health::Unknown)
+        };
+        let mut batch = Vec::new();
+        while is_unknown(&self.state) {
+            let more = tokio::time::timeout_at(deadline, self.client.recv(&mut batch, BATCH)).await;
+            self.take(&mut batch);
+            if more != Ok(true) {
+                break;
+            }
+        }
     }
 
     /// Says what it does when only the operator can release what is left; it ends when this is not said.

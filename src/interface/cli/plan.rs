@@ -29,7 +29,8 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
             printer.words(sentence);
         }
         let engine = engine(&config, chosen.fleet.clone(), global.seed, None)?;
-        let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)?
+        let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)
+            .await?
             .with_patience(global.patience);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         if finished.exit != Exit::Done {

@@ -114,7 +114,8 @@ fn headless(
         let journal = engine.journal().to_owned();
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&engine, config);
-        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)?
+        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)
+            .await?
             .when_stuck(stuck)
             .with_patience(global.patience);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
