@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::{End, EndpointIx, Gear, Goal, GoalPhase, Life, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
-use crate::domain::protocol::{AgentName, EndpointName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName};
+use crate::domain::protocol::{
+    AgentName, EndpointName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName,
+};
 use crate::domain::text::CleanText;
 
 /// What a task is given when it starts: all of it or nothing.

@@ -75,13 +75,8 @@ fn trouble(endpoint: &Endpoint, health: &Health) -> String {
         Health::Down { reason } => reason.to_one_line().to_string(),
         _ => format!("{} did not answer in time; see whether its machine is on, and its log", endpoint.url),
     };
-    let how = how_to_start(endpoint).map(|how| format!(" {how}.")).unwrap_or_default();
+    let how = endpoint.how_to_start().map(|how| format!(" {how}.")).unwrap_or_default();
     format!("{}: {what}{how}", endpoint.name)
-}
-
-/// How Baton starts an endpoint's server, where it can.
-pub(crate) fn how_to_start(endpoint: &Endpoint) -> Option<String> {
-    endpoint.launch.as_ref().map(|_| format!("`baton fleet up {}` starts it", endpoint.name))
 }
 
 /// A line for each endpoint that answers and is not what the fleet file says.

@@ -107,8 +107,8 @@ pub(crate) async fn choose_fleet_heard(
     if any_serves(endpoints, &answers) {
         return configured(config, &answers);
     }
-    // Another fleet takes the place of the operator's own only where he sees it.
-    if config.has_own_fleet() && (unanswered != Unanswered::Shows || matches!(wish, FleetWish::File(_))) {
+    // No other fleet takes the place of the operator's own.
+    if config.has_own_fleet() {
         return match unanswered {
             Unanswered::Ends if !endpoints.is_empty() => Err(CliError::NobodyAnswers(troubles(endpoints, &answers))),
             _ => configured(config, &answers),
@@ -120,7 +120,7 @@ pub(crate) async fn choose_fleet_heard(
     }
     let useless: Vec<String> = found.iter().map(why_useless).map(|(what, mend)| format!("{what}: {mend}")).collect();
     match unanswered {
-        Unanswered::Shows if config.has_own_fleet() || *wish == FleetWish::Configured => configured(config, &answers),
+        Unanswered::Shows if *wish == FleetWish::Configured => configured(config, &answers),
         Unanswered::Shows => {
             let asked = if config.discovery.hosts.is_empty() { "" } else { " or on the hosts of `discovery`" };
             let mut words = useless;
@@ -331,6 +331,29 @@ mod tests {
         }
         assert!(chosen.words[0].contains("qwen3:8b, 1 slot"), "{}", chosen.words[0]);
         assert!(!chosen.fleet.is_simulated());
+    }
+
+    #[tokio::test]
+    async fn an_operator_s_fleet_that_is_down_is_shown_as_it_is_in_the_console_and_ends_all_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let text = "[[endpoint]]\nname = \"mine\"\ntiers = [\"summary\"]\nprotocol = \"openai\"\n\
+                    url = \"http://127.0.0.1:1\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n";
+        std::fs::write(&file, text).unwrap();
+        let folder = || folder.path().to_owned();
+        let surroundings =
+            Surroundings { variables: std::collections::BTreeMap::new(), working: folder(), home: folder() };
+        let flags = Flags { fleet: Some(file.clone()), ..Flags::default() };
+        let config = load_in(&surroundings, &flags).unwrap();
+        for wish in [FleetWish::Auto, FleetWish::Configured, FleetWish::File(file)] {
+            for unanswered in [Unanswered::Shows, Unanswered::Waits] {
+                let chosen = choose_fleet(&config, &wish, 1, unanswered).await.unwrap();
+                assert_eq!((chosen.source, chosen.fleet.is_simulated()), (FleetSource::Configured, false));
+                assert!(chosen.words.iter().any(|words| words.starts_with("mine: ")), "{:?}", chosen.words);
+            }
+            let error = choose_fleet(&config, &wish, 1, Unanswered::Ends).await.unwrap_err();
+            assert!(matches!(&error, CliError::NobodyAnswers(lines) if lines.len() == 1), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -203,7 +203,7 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
     findings.push(match (up, usable) {
         (false, true) if config.has_own_fleet() => Finding::wrong(
             "fleet",
-            "no endpoint of your fleet answers; what was found beside it is used in the console alone",
+            "no endpoint of your fleet answers; what was found beside it is not used",
             "start its servers, or let `baton fleet init` write what answers into a fleet file",
         ),
         (true, false) => Finding::ok("fleet", "the configured fleet is used"),

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::answering::{how_to_start, says_simulated};
+use super::answering::says_simulated;
 use super::args::{Form, Global};
 use super::choose::{FleetSource, fleet_to_look_at};
 use super::error::{CliError, Exit};
@@ -86,10 +86,19 @@ fn controlled(config: &Config, endpoints: &[Endpoint], lines: &mut [Line]) -> Re
         let server = servers.look(endpoint).filter(|server| server.state != ServerState::Stopped);
         let said = match &server {
             Some(server) => server.to_string(),
-            None if !line.answers => how_to_start(endpoint).unwrap_or_default(),
+            None if !line.answers => endpoint.how_to_start().unwrap_or_default(),
             None => String::new(),
         };
-        let between = if line.trouble.is_empty() || said.is_empty() { "" } else { "; " };
+        let between = match line.trouble.chars().last() {
+            Some(last) if !said.is_empty() => {
+                if last == '.' {
+                    " "
+                } else {
+                    "; "
+                }
+            }
+            _ => "",
+        };
         line.trouble = format!("{}{between}{said}", line.trouble);
         line.control = server;
     }

@@ -102,15 +102,18 @@ mod tests {
              slots = 1\ncontext = 4096\n",
         )
         .unwrap();
-        let config =
-            SessionConfig { fleet: Fleet { endpoints: vec![endpoint], ..Fleet::default() }, ..SessionConfig::default() };
-        let started = SessionStarted::new(Name::slug("s"), config);
+        let config = SessionConfig {
+            fleet: Fleet { endpoints: vec![endpoint], ..Fleet::default() },
+            ..SessionConfig::default()
+        };
+        let started = SessionStarted { session: Name::slug("s"), config };
         let changed = EndpointChanged::of(Name::slug("athene"), health);
         let mut state = State::default();
-        for (seq, event) in
-            [Event::SessionStarted(Box::new(started)), Event::EndpointChanged(Box::new(changed))].into_iter().enumerate()
+        for (seq, event) in [Event::SessionStarted(Box::new(started)), Event::EndpointChanged(Box::new(changed))]
+            .into_iter()
+            .enumerate()
         {
-            state.apply(&Record::new(seq as u64 + 1, Micros(0), event));
+            state.apply(&Record { seq: seq as u64 + 1, at: Micros(0), event });
         }
         state
     }

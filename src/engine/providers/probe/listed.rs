@@ -31,7 +31,11 @@ pub(super) fn another<'a>(asked: &str, has: impl IntoIterator<Item = &'a str>) -
     if asked.is_empty() || has.iter().any(|name| is_alike(asked, name)) {
         return None;
     }
-    Some(CleanText::one_line(&format!("the server has no model {}; it answers with {}", short(asked), short(last(first)))))
+    Some(CleanText::one_line(&format!(
+        "the server has no model {}; it answers with {}",
+        short(asked),
+        short(last(first))
+    )))
 }
 
 fn is_alike(asked: &str, name: &str) -> bool {
@@ -107,7 +111,8 @@ mod tests {
         ] {
             assert_eq!(another(asked, [has]), None, "{asked} {has}");
         }
-        for (asked, has) in [("no-such-model", "kitty"), ("qwen3-8b", "qwen3-32b"), ("no-such-model", "/m/model.gguf")] {
+        for (asked, has) in [("no-such-model", "kitty"), ("qwen3-8b", "qwen3-32b"), ("no-such-model", "/m/model.gguf")]
+        {
             let says = another(asked, [has]).unwrap();
             assert!(says.starts_with(&format!("the server has no model {asked}; it answers with ")), "{says}");
         }
