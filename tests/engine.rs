@@ -196,7 +196,7 @@ async fn a_server_that_dies_mid_stream_costs_one_attempt() {
 async fn a_stop_frees_the_servers_slot_and_keeps_the_partial() {
     let mut rig = Rig::new(vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]).await;
     rig.add(vec![task("long", "worker", &[], "[sim ms=60000 tokens=3000]"), task("next", "worker", &[], "[sim ms=5]")]);
-    assert!(rig.until(|s, _| s.attempts().first().is_some_and(|a| a.answer_bytes() > 200)).await);
+    assert!(rig.until(|s, _| s.attempts().first().is_some_and(|a| s.answer_bytes(a) > 200)).await);
     let id: TaskId = "g1/long".parse().unwrap();
     rig.client.send(Command::Stop { scope: StopScope::Task(id.clone()), partial: Partial::Kept }).unwrap();
     rig.reach_the_end().await;
@@ -293,7 +293,7 @@ async fn a_question_gives_its_slot_back_and_its_answer_reaches_the_server() {
         .records
         .iter()
         .filter_map(|r| match &r.event {
-            Event::AttemptOutput(o) if Some(o.turn) == attempt.result_turn() => Some(o.text.as_str()),
+            Event::AttemptOutput(o) if rig.state.result_turns(attempt) == [o.turn] => Some(o.text.as_str()),
             _ => None,
         })
         .collect();
@@ -313,7 +313,8 @@ async fn a_message_makes_a_next_turn_and_the_result_is_its_answer() {
     rig.reach_the_end().await;
     assert_eq!(rig.state.progress(None).done, 2);
     let one = rig.state.task_by_id(&"g1/one".parse().unwrap()).unwrap();
-    assert_eq!(rig.state.attempt(one.result.unwrap()).unwrap().answer_bytes(), "The second answer.".len() as u64);
+    let result = rig.state.attempt(one.result.unwrap()).unwrap();
+    assert_eq!(rig.state.answer_bytes(result), "The second answer.".len() as u64);
     rig.close().await;
 }
 
@@ -372,7 +373,7 @@ async fn a_session_that_ended_is_taken_up_and_what_was_done_is_not_done_again() 
     let mut rig = Rig::new(fleet().0, fleet().1).await;
     rig.add(tasks());
     rig.client.send(Command::SetLevel { scope: LevelScope::Session, level: Some(Level::Low) }).unwrap();
-    assert!(rig.until(|s, _| s.attempts().get(1).is_some_and(|a| a.answer_bytes() > 0)).await);
+    assert!(rig.until(|s, _| s.attempts().get(1).is_some_and(|a| s.answer_bytes(a) > 0)).await);
     let viewer = rig.engine.as_ref().unwrap().connector().viewer("ann".into(), "here".into(), Role::Control).unwrap();
     assert!(rig.until(|_, e| matches!(e, Event::ViewerJoined(_))).await);
     let (url, seen) = (rig.simulator.endpoints()[0].url.clone(), viewer.standing().viewer.unwrap());

@@ -173,6 +173,8 @@ mod decoding {
             let broken = match recording.name.as_str() {
                 "mlx/server_sigterm_mid_stream" => Some((K::Cut, R::RetryHere)),
                 "ollama/runner_killed_mid_stream" => Some((K::Server, R::Elsewhere)),
+                // They answer no question: the model was loaded, or unloaded, and nothing said.
+                "ollama/load_by_empty_generate" | "ollama/unload" => Some((K::Aborted, R::Elsewhere)),
                 _ => None,
             };
             match broken {
@@ -184,7 +186,8 @@ mod decoding {
                 Some(expected) => {
                     let fault = end.unwrap_err();
                     assert_eq!((fault.kind, fault.remedy), expected, "{}", recording.name);
-                    assert!(!chunks.is_empty() && chunks.iter().all(|c| !matches!(c, Chunk::End { .. })));
+                    assert!(chunks.iter().all(|c| !matches!(c, Chunk::End { .. })));
+                    assert_eq!(chunks.is_empty(), fault.kind == K::Aborted, "what was said is kept");
                 }
             }
         }
@@ -450,7 +453,6 @@ mod decoding {
             ("llama-server/grammar_completion", TurnEnd::Stop),
             ("ollama/chat_length_stream", TurnEnd::Length),
             ("ollama/chat_plain_stream", TurnEnd::Stop),
-            ("ollama/load_by_empty_generate", TurnEnd::Stop),
             ("mlx/stop_word_stream", TurnEnd::Stop),
         ] {
             assert_eq!(read(name).end, end, "{name}");
@@ -469,7 +471,7 @@ mod decoding {
             (chat, format!("{token}data: {{\"error\":{{\"code\":500,\"message\":\"Context size has been exceeded.\",\"type\":\"server_error\"}}}}\n\n"), K::Context, R::RetryHere),
             // vLLM goes on with [DONE]; that ends nothing well.
             (openai, format!("{token}data: {{\"error\":{{\"message\":\"engine died\",\"type\":\"x\",\"code\":500}}}}\n\ndata: [DONE]\n\n"), K::Server, R::Elsewhere),
-            (openai, format!("{token}data: {{\"error\":\"queue full\"}}\n\n"), K::Server, R::Elsewhere),
+            (openai, format!("{token}data: {{\"error\":\"queue full\"}}\n\n"), K::Busy, R::RetryHere),
             (ollama, "{\"error\":\"{\\\"error\\\":{\\\"code\\\":400,\\\"message\\\":\\\"x\\\",\\\"type\\\":\\\"exceed_context_size_error\\\"}}\"}\n".to_owned(), K::Context, R::Elsewhere),
             (openai, "<html><body>It works!</body></html>\n".to_owned(), K::Garbage, R::Elsewhere),
             (ollama, "<html><body>It works!</body></html>\n".to_owned(), K::Garbage, R::Elsewhere),
@@ -682,20 +684,23 @@ mod live {
     }
 
     #[tokio::test]
-    async fn answers_use_one_connection_after_the_other_again() {
+    async fn an_answer_has_a_connection_of_its_own() {
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
         let url = serve(move |mut socket| {
             counted.fetch_add(1, Ordering::SeqCst);
             async move {
-                while let Some(request) = heard(&mut socket).await {
-                    assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
-                    assert!(!request.to_ascii_lowercase().contains("transfer-encoding"), "{request}");
-                    say(&mut socket, SSE).await;
-                    say_chunk(&mut socket, TOKEN).await;
-                    say_chunk(&mut socket, END).await;
-                    say(&mut socket, "0\r\n\r\n").await;
-                }
+                let request = heard(&mut socket).await.unwrap();
+                assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
+                assert!(!request.to_ascii_lowercase().contains("transfer-encoding"), "{request}");
+                assert!(request.contains("accept-encoding: identity\r\n"), "{request}");
+                say(&mut socket, SSE).await;
+                say_chunk(&mut socket, TOKEN).await;
+                say_chunk(&mut socket, END).await;
+                say(&mut socket, "0\r\n\r\n").await;
+                // As llama-server does: closed right after the last chunk, with a head that promises the contrary.
+                let _ = socket.shutdown().await;
+                heard(&mut socket).await;
             }
         })
         .await;
@@ -707,7 +712,66 @@ mod live {
             assert_eq!(chunks[..2], [Chunk::Accepted, Chunk::Answer("Hi".to_owned())]);
             assert!(matches!(chunks[2..], [Chunk::End { end: TurnEnd::Stop, .. }]), "{chunks:?}");
         }
-        assert_eq!(connections.load(Ordering::SeqCst), 1);
+        assert_eq!(connections.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn state_is_read_again_over_another_connection_where_the_kept_one_was_closed() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let url = serve(move |mut socket| {
+            let counted = Arc::clone(&counted);
+            async move {
+                heard(&mut socket).await;
+                say_json(&mut socket, 200, r#"{"status":"ok"}"#).await;
+                // The next question comes over this connection, and gets no answer.
+                if heard(&mut socket).await.is_some() {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        })
+        .await;
+        let client = Client::new().unwrap();
+        for _ in 0..4 {
+            let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Light, Traffic::Quiet).await;
+            assert_eq!(report.health, Health::Up, "{report:?}");
+        }
+        assert!(asked.load(Ordering::SeqCst) > 0, "connections for state are kept");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_model_server_is_said_to_be_none() {
+        let page = "<html><head><title>Directory listing</title></head></html>";
+        for (head, words) in [
+            (
+                "404 File not found",
+                "no model server (it says SimpleHTTP/0.6): it answered 404 with the page “Directory listing” at /v1/chat/completions",
+            ),
+            ("200 OK", "no model server (it says SimpleHTTP/0.6): it answered with the page “Directory listing”"),
+        ] {
+            let url = serve(move |mut socket| async move {
+                heard(&mut socket).await;
+                let length = page.len();
+                say(
+                    &mut socket,
+                    &format!("HTTP/1.1 {head}\r\nServer: SimpleHTTP/0.6\r\nContent-Length: {length}\r\n\r\n{page}"),
+                )
+                .await;
+            })
+            .await;
+            let failure = all(&Client::new().unwrap(), request(&format!("{url}/v1/chat/completions"))).await.1.unwrap();
+            assert!(failure.message.contains(words), "{failure:?}");
+        }
+        let url = serve(|mut socket| async move {
+            heard(&mut socket).await;
+            let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n";
+            socket.write_all(head.as_bytes()).await.unwrap();
+            socket.write_all(b"\x1f\x8b\x08\x00").await.unwrap();
+        })
+        .await;
+        let failure = all(&Client::new().unwrap(), request(&url)).await.1.unwrap();
+        assert_eq!(failure.kind, FailureKind::Garbage);
+        assert!(failure.message.contains("compressed (gzip), which was not asked for"), "{failure:?}");
     }
 
     #[tokio::test]
@@ -729,25 +793,32 @@ mod live {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_after_acceptance_is_given_up_and_only_then() {
-        let url = serve(|mut socket| async move {
-            heard(&mut socket).await;
-            // Queued for an hour, without a byte.
-            tokio::time::sleep(Duration::from_secs(3600)).await;
-            say(&mut socket, SSE).await;
-            for _ in 0..3 {
-                tokio::time::sleep(Duration::from_secs(20)).await;
-                say_chunk(&mut socket, ":\n\n").await;
-            }
-            heard(&mut socket).await;
-        })
-        .await;
-        let begun = Instant::now();
-        let (chunks, failure) = all(&Client::new().unwrap(), request(&url)).await;
-        assert_eq!(chunks, [Chunk::Accepted, Chunk::Alive, Chunk::Alive, Chunk::Alive]);
-        let failure = failure.unwrap();
-        assert_eq!((failure.kind, failure.remedy), (FailureKind::Silent, Remedy::Elsewhere));
-        assert_eq!(begun.elapsed().as_secs(), 3600 + 60 + 30);
+    async fn silence_is_given_up_wherever_it_comes_and_any_byte_ends_it() {
+        for (head, text, words) in [
+            ("", "", "not even the head"),
+            (SSE, ":\n\n", "while the prompt was read"),
+            (SSE, TOKEN, "in the middle of the answer"),
+        ] {
+            let url = serve(move |mut socket| async move {
+                heard(&mut socket).await;
+                if !head.is_empty() {
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                    say(&mut socket, head).await;
+                    for _ in 0..3 {
+                        tokio::time::sleep(Duration::from_secs(20)).await;
+                        say_chunk(&mut socket, text).await;
+                    }
+                }
+                heard(&mut socket).await;
+            })
+            .await;
+            let begun = Instant::now();
+            let (chunks, failure) = all(&Client::new().unwrap(), request(&url)).await;
+            let failure = failure.unwrap();
+            assert_eq!((failure.kind, failure.remedy), (FailureKind::Silent, Remedy::Elsewhere));
+            assert!(failure.message.contains(words) && failure.message.contains("silence_seconds"), "{failure:?}");
+            assert_eq!((chunks.len(), begun.elapsed().as_secs()), if head.is_empty() { (0, 30) } else { (4, 80 + 30) });
+        }
     }
 
     #[tokio::test]
@@ -828,7 +899,7 @@ mod live {
         assert_eq!((failure.kind, failure.remedy), (FailureKind::Refused, Remedy::Operator), "{failure:?}");
         let report = probe(&client, &endpoint(Protocol::LlamaCpp, &url), Depth::Slots, Traffic::Flowing).await;
         assert!(matches!(&report.health, Health::Down { reason } if reason.contains("Test Model")), "{report:?}");
-        assert_eq!(identify(&client, Whom::Address(&url), LOOK).await, None);
+        assert!(identify(&client, Whom::Address(&url), LOOK).await.is_err());
     }
 
     #[tokio::test]
@@ -874,6 +945,34 @@ mod live {
         asked.endpoint.key = Some(SecretRef::Env("BATON_TEST_NO_SUCH_KEY".to_owned()));
         let failure = all(&client, asked).await.1.unwrap();
         assert_eq!((failure.kind, failure.remedy), (FailureKind::Secret, Remedy::Operator));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_a_probe_brings_back_is_replaced() {
+        let url = serve(|mut socket| async move {
+            while let Some(request) = heard(&mut socket).await {
+                let key = request.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap();
+                let body = format!(
+                    "{{\"build_info\":\"{key}\",\"total_slots\":2,\"default_generation_settings\":{{\"n_ctx\":8192}},\
+                     \"data\":[{{\"id\":\"{key}\"}}]}}"
+                );
+                say(
+                    &mut socket,
+                    &format!("HTTP/1.1 200 X\r\nServer: {key}\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+                )
+                .await;
+            }
+        })
+        .await;
+        let client = Client::new().unwrap();
+        for protocol in [Protocol::LlamaCpp, Protocol::OpenAi, Protocol::Ollama] {
+            let mut keyed = endpoint(protocol, &url);
+            keyed.key = Some(SecretRef::Command("echo sk-planted-key".to_owned()));
+            let report = probe(&client, &keyed, Depth::Light, Traffic::Quiet).await;
+            assert!(!format!("{report:?}").contains("sk-planted"), "{report:?}");
+            let found = identify(&client, Whom::Endpoint(&keyed), LOOK).await;
+            assert!(!format!("{found:?}").contains("sk-planted"), "{found:?}");
+        }
     }
 
     /// A server of recordings: state by path.
@@ -988,15 +1087,23 @@ mod live {
 
     #[tokio::test]
     async fn the_wait_a_busy_server_asks_for_is_told() {
-        let url = serve(|mut socket| async move {
-            heard(&mut socket).await;
-            let head = "HTTP/1.1 429 X\r\nRetry-After: 7\r\nContent-Length: 16\r\n\r\n";
-            say(&mut socket, &format!("{head}{{\"error\":\"busy\"}}")).await;
-        })
-        .await;
-        let failure = all(&Client::new().unwrap(), request(&url)).await.1.unwrap();
-        assert_eq!((failure.kind, failure.remedy), (FailureKind::Busy, Remedy::RetryHere));
-        assert!(failure.message.contains("429 “busy” and asks for a wait of 7 s"), "{failure:?}");
+        for (header, ms, words) in [
+            ("Retry-After: 7", 7_000, "7 s"),
+            ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:30 GMT", 7_000, "7 s"),
+            ("Retry-After-Ms: 1500", 1_500, "1.5 s"),
+            ("Retry-After: 7200", 3_600_000, "2 h"),
+        ] {
+            let url = serve(move |mut socket| async move {
+                heard(&mut socket).await;
+                let head = format!("HTTP/1.1 429 X\r\n{header}\r\nContent-Length: 16\r\n\r\n");
+                say(&mut socket, &format!("{head}{{\"error\":\"busy\"}}")).await;
+            })
+            .await;
+            let failure = all(&Client::new().unwrap(), request(&url)).await.1.unwrap();
+            assert_eq!((failure.kind, failure.remedy), (FailureKind::Busy, Remedy::RetryHere));
+            assert_eq!(failure.told.wait_ms, Some(ms), "{failure:?}");
+            assert!(failure.message.contains(&format!("429 “busy” and asks for a wait of {words}")), "{failure:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -335,6 +335,23 @@ fn million(report: &mut Report) {
     report.at_most("frame: searching 1,000,000 lines, p99", p99(&mut times), 5.0, "ms");
 }
 
+/// A console that one answer of 10,000,000 tokens has come to, drawn meanwhile as a live one is.
+pub(crate) fn endless() -> impl Sized {
+    let mut console = Console::new(60);
+    console.due.clear();
+    let turn = TurnId { attempt: AttemptId(1), turn: 1 };
+    // As a fast server's pieces are coalesced.
+    let text = "word ".repeat(800);
+    for n in 0..12_500 {
+        let output = AttemptOutput { turn, channel: Channel::Answer, text: text.clone(), tokens: 800 };
+        console.push(Event::AttemptOutput(output));
+        if n % 32 == 0 {
+            console.frame();
+        }
+    }
+    console
+}
+
 /// A zoomed pane of one long answer, scrolled a page a frame while all streams go on.
 fn scrolling(report: &mut Report) {
     let mut console = Console::new(60);

@@ -12,7 +12,7 @@ use baton::interface::tui::scene::Transcripts;
 
 use crate::Report;
 use crate::decisions::{Pieces, run_through};
-use crate::frames::clock;
+use crate::frames::{clock, endless};
 
 /// The flag of the process whose memory is measured.
 pub(crate) const MEMORY: &str = "--tokens-here";
@@ -175,7 +175,12 @@ pub(crate) fn memory(report: &mut Report) {
         (figures.next().unwrap(), figures.next().unwrap())
     };
     // The same text in few tasks and in many: what a finished task costs is then told from what text costs.
-    for (tasks, title) in [("2000", "2,000 answers of 5,000"), ("10000", "10,000 answers of 1,000")] {
+    let answers = [
+        ("2000", "2,000 answers of 5,000"),
+        ("10000", "10,000 answers of 1,000"),
+        ("1", "one answer without an end, drawn as it comes"),
+    ];
+    for (tasks, title) in answers {
         let (now, peak) = run(tasks);
         report.at_most(&format!("memory after 10,000,000 tokens: {title}"), now, 80.0, "MB");
         println!("     engine and console, at its peak {peak:.1} MB");
@@ -185,6 +190,12 @@ pub(crate) fn memory(report: &mut Report) {
 /// 10,000,000 tokens through what the engine and the console keep of them. Prints the memory in use and at its peak, in
 /// kB.
 pub(crate) fn tokens_here(tasks: usize) {
+    if tasks == 1 {
+        let console = endless();
+        print_memory();
+        drop(console);
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let session = Sessions::new(folder.path()).create(&Name::slug("bench")).unwrap();
     let mut writer = Writer::create(session, "bench").unwrap();
@@ -207,11 +218,15 @@ pub(crate) fn tokens_here(tasks: usize) {
             }
         },
     );
+    print_memory();
+    drop((state, transcripts, texts));
+}
+
+fn print_memory() {
     let figures = std::fs::read_to_string("/proc/self/status").unwrap();
     let figure = |name: &str| {
         let line = figures.lines().find(|l| l.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().to_owned()
     };
     println!("{} {}", figure("VmRSS:"), figure("VmHWM:"));
-    drop((state, transcripts, texts));
 }

@@ -24,7 +24,7 @@ impl Default for DiscoverySettings {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
-            ports: vec![8080, 8081, 8082, 8083, 8084, 8085, 8086, 11434, 1234, 8000],
+            ports: vec![8080, 8081, 8082, 8083, 8084, 8085, 8086, 9931, 11434, 1234, 8000, 4000, 8321],
             remote_ms: 1_500,
         }
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::protocol::{AttemptId, Channel, Command, CommandId, Record, Role, ViewerId};
+use crate::domain::protocol::{Channel, Command, CommandId, Record, Role, TurnId, ViewerId};
 use crate::domain::text::CleanText;
 use crate::engine::journal::text_of;
 
@@ -24,12 +24,12 @@ pub trait Client: Send {
     /// [`SendError`] when the command did not reach the session at all.
     fn send(&self, command: Command) -> Result<CommandId, SendError>;
 
-    /// The whole text of one channel of an attempt, as the session keeps it; none: this client can't reach it.
-    fn text(&self, attempt: AttemptId, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
+    /// All that turns said on one channel, joined, as the session keeps it; none: this client can't reach it.
+    fn text(&self, turns: Vec<TurnId>, channel: Channel) -> impl Future<Output = Option<String>> + Send + 'static {
         let journal = self.journal();
         async move {
             let journal = journal?;
-            match tokio::task::spawn_blocking(move || text_of(&journal, attempt, channel)).await {
+            match tokio::task::spawn_blocking(move || text_of(&journal, &turns, channel)).await {
                 Ok(Ok(text)) => Some(text),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "a text could not be read back from the journal");

@@ -138,7 +138,7 @@ impl Endpoint {
 
     /// The pool its slots belong to: two endpoints with the same server and model share one.
     pub fn pool(&self) -> PoolKey {
-        PoolKey { url: normalise(&self.url), model: self.model.clone() }
+        PoolKey { url: normalise(&self.url, self.protocol), model: self.model.clone() }
     }
 }
 
@@ -151,15 +151,46 @@ pub struct PoolKey {
     pub model: String,
 }
 
-/// Lower-case scheme and host, no trailing slash, `localhost` and `[::1]` as 127.0.0.1, no `/v1` end.
-fn normalise(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    let url = url.strip_suffix("/v1").unwrap_or(url).trim_end_matches('/');
+/// The paths that people copy behind a server's address, longest first; every request adds its own.
+const ENDINGS: [&str; 9] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/models",
+    "/chat/completions",
+    "/completions",
+    "/completion",
+    "/api/generate",
+    "/api/chat",
+    "/v1",
+];
+
+/// A server's address as people write it, as the part before every path that is asked there: `http://` where no scheme
+/// stands, scheme and host in lower case, no slash doubled or at the end, no query, and none of the paths that requests
+/// add. One ending is taken off and no more: `https://host/api/v1` is a server whose paths begin with `/api`. A bare `/api`
+/// is Ollama's own path; for another protocol, where it is known, it may be the server's.
+pub fn base_url(url: &str, protocol: Option<Protocol>) -> String {
+    let url = url.trim();
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let (host, path) = rest.split_once('/').map_or((rest, ""), |(h, p)| (h, p));
-    let host = host.to_ascii_lowercase().replace("localhost", "127.0.0.1").replace("[::1]", "127.0.0.1");
-    let slash = if path.is_empty() { "" } else { "/" };
-    format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase())
+    let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let mut whole: String = path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
+    let ollama = protocol.is_none_or(|protocol| protocol == Protocol::Ollama);
+    let ending = ENDINGS.into_iter().chain(ollama.then_some("/api")).find(|ending| whole.ends_with(ending));
+    whole.truncate(whole.len() - ending.unwrap_or_default().len());
+    // A name and a password before the host keep their case.
+    let (user, host) = host.split_at(host.rfind('@').map_or(0, |at| at + 1));
+    format!("{}://{user}{}{whole}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
+}
+
+/// [`base_url`] with `localhost` and `[::1]` as 127.0.0.1, so that one server has one name.
+fn normalise(url: &str, protocol: Protocol) -> String {
+    let base = base_url(url, Some(protocol));
+    let Some((scheme, rest)) = base.split_once("://") else { return base };
+    let here = ["localhost", "[::1]"].into_iter().find_map(|name| rest.strip_prefix(name));
+    match here.filter(|tail| tail.is_empty() || tail.starts_with([':', '/'])) {
+        Some(tail) => format!("{scheme}://127.0.0.1{tail}"),
+        None => base,
+    }
 }
 
 /// Bytes of a number of gigabytes (10⁹ bytes) as a person writes it: whole megabytes, so that 18.6 is 18,600,000,000.
@@ -229,15 +260,60 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
-    use super::{local_port, normalise};
+    use super::{Protocol, base_url, local_port, normalise};
 
     #[test]
     fn urls_of_one_server_are_one_pool() {
+        let one = |url| normalise(url, Protocol::OpenAi);
         for url in ["http://127.0.0.1:8083", "http://localhost:8083/", "HTTP://LOCALHOST:8083/v1", "127.0.0.1:8083/v1/"]
         {
-            assert_eq!(normalise(url), "http://127.0.0.1:8083", "{url}");
+            assert_eq!(one(url), "http://127.0.0.1:8083", "{url}");
         }
-        assert_eq!(normalise("https://mbp.local/llama/v1"), "https://mbp.local/llama");
+        assert_eq!(one("https://mbp.local/llama/v1"), "https://mbp.local/llama");
+        assert_eq!(one("http://[::1]:1/v1/chat/completions"), "http://127.0.0.1:1");
+        assert_eq!(one("http://localhost.example/"), "http://localhost.example");
+    }
+
+    #[test]
+    fn addresses_are_taken_as_people_write_them() {
+        for ending in [
+            "",
+            "/",
+            "//",
+            "/v1",
+            "/v1/",
+            "//v1//",
+            "/v1/chat/completions",
+            "/v1/chat/completions/",
+            "/chat/completions",
+            "/v1/completions",
+            "/v1/models",
+            "/completion",
+            "/api/chat",
+            "/api/generate",
+            "/v1?key=x",
+            "/v1/#top",
+            "/?x=1",
+        ] {
+            for url in
+                [format!("http://Host:1{ending}"), format!("  HTTP://host:1{ending}  "), format!("host:1{ending}")]
+            {
+                for protocol in [None, Some(Protocol::LlamaCpp), Some(Protocol::Ollama), Some(Protocol::OpenAi)] {
+                    assert_eq!(base_url(&url, protocol), "http://host:1", "{url:?} {protocol:?}");
+                }
+            }
+        }
+        for (url, protocol, base) in [
+            ("https://h/llama/v1", Protocol::LlamaCpp, "https://h/llama"),
+            ("https://h//proxy//v1/", Protocol::OpenAi, "https://h/proxy"),
+            ("http://h:1/api", Protocol::Ollama, "http://h:1"),
+            ("http://h:1/api/", Protocol::Ollama, "http://h:1"),
+            ("https://h/api", Protocol::OpenAi, "https://h/api"),
+            ("https://h/api/v1", Protocol::OpenAi, "https://h/api"),
+            ("http://Me:PassWord@H:1/v1", Protocol::OpenAi, "http://Me:PassWord@h:1"),
+        ] {
+            assert_eq!(base_url(url, Some(protocol)), base, "{url}");
+        }
     }
 
     #[test]

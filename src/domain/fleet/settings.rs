@@ -20,6 +20,18 @@ pub enum OnCut {
     Keep,
 }
 
+impl OnCut {
+    /// The word in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::GoOn => "go_on",
+            Self::RetryLarger => "retry_larger",
+            Self::Ask => "ask",
+            Self::Keep => "keep",
+        }
+    }
+}
+
 /// What the operator can set for the engine. Units are in the names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -88,7 +100,7 @@ pub struct MachineSettings {
     pub tight_percent: u32,
     /// Whether a goal or a server that does not fit waits for your word.
     pub hold_for_memory: bool,
-    /// Fewer tasks start while the processors are this busy, in percent; 0: never.
+    /// Fewer tasks start while other work than the fleet's own servers keeps the processors this busy, in percent; 0: never.
     pub throttle_cpu_percent: u32,
     /// As many again when they are no busier than this, in percent.
     pub release_cpu_percent: u32,

@@ -140,7 +140,7 @@ fn kin(state: &State, ix: TaskIx) -> Kin<'_> {
     let phase = task.spec.phase.as_deref().unwrap_or(match task.work {
         Work::Ordinary => "",
         Work::Planning => "plan",
-        Work::Synthesis | Work::Voice => "answer",
+        Work::Round | Work::Synthesis | Work::Voice => "answer",
     });
     Kin { goal: task.id.goal.0, phase, agent: task.spec.agent.as_str(), title: task.title.as_str() }
 }

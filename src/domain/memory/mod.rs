@@ -13,11 +13,13 @@
 //! Invariants: bytes, sums to the byte; two endpoints with one server and model are one model; what a server holds counts
 //! once, as the larger of what is measured and what its loaded models come to.
 
+mod wider;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use wider::{System, wider};
 pub use words::amount;
 
 use crate::domain::fleet::{Endpoint, Fleet, MachineSettings, Nature, PoolKey, Protocol, bytes, local_port};

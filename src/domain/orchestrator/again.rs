@@ -68,12 +68,11 @@ impl Orchestrator {
 
     /// Of a goal's answers those that are done again when something they are made of runs.
     pub(super) fn answers_that_go_along(&self, goal: GoalId) -> Vec<TaskIx> {
-        [Work::Synthesis, Work::Voice]
-            .into_iter()
-            .filter_map(|work| self.state.own_task(goal, work))
-            .filter(|task| self.state.goes_along(task))
-            .filter_map(|task| self.state.find(&task.id))
-            .collect()
+        let own = |work| self.state.own_task(goal, work);
+        let rounds = own(Work::Synthesis).map(|task| self.state.rounds_of(task)).unwrap_or_default();
+        let last = [Work::Synthesis, Work::Voice].into_iter().filter_map(own);
+        let all = rounds.into_iter().chain(last.filter_map(|task| self.state.find(&task.id)));
+        all.filter(|ix| self.state.goes_along(self.state.task(*ix))).collect()
     }
 
     /// Does answers again where something they are made of is still to come.
@@ -82,7 +81,7 @@ impl Orchestrator {
             .into_iter()
             .filter(|ix| {
                 let task = self.state.task(*ix);
-                is_written(task) && task.needs.iter().any(|n| !self.state.task(*n).has_ended())
+                is_written(task) && !task.removed && task.needs.iter().any(|n| !self.state.task(*n).has_ended())
             })
             .collect();
         if !stale.is_empty() {
@@ -91,7 +90,7 @@ impl Orchestrator {
     }
 }
 
-/// An answer that is being written, or was.
+/// An answer that is being written, or was; or a round on the way to it.
 fn is_written(task: &Task) -> bool {
-    matches!(task.work, Work::Synthesis | Work::Voice) && task.life != Life::NotStarted
+    matches!(task.work, Work::Round | Work::Synthesis | Work::Voice) && task.life != Life::NotStarted
 }

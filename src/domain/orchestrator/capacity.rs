@@ -10,8 +10,8 @@ use super::commands::Refusal;
 use super::{Effect, Look, Orchestrator};
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::{
-    AttemptEnd, EndpointEdit, EndpointFound, EndpointName, Event, Failure, FailureCount, FailureKind, Finding, Health,
-    Intake, Micros, Remedy, TaskRetried, TurnEnd, TurnId,
+    AttemptEnd, EndpointEdit, EndpointFound, EndpointName, Event, Failure, FailureCount, Finding, Health, Intake,
+    Micros, TaskRetried, TurnEnd, TurnId,
 };
 use crate::domain::state::{EndpointIx, EndpointState, Gear, GoalMemory, PermitPhase, PoolIx, Task, Trust};
 use crate::domain::text::CleanText;
@@ -53,8 +53,7 @@ impl Orchestrator {
     /// was away and fails the request it is tried with. It doubles each time.
     pub(super) fn rest_if_failing(&mut self, ix: EndpointIx, failure: &Failure) {
         let e = self.state.endpoint(ix);
-        let blames = failure.remedy == Remedy::Elsewhere && failure.kind != FailureKind::Context;
-        if !blames || !e.answers() || (e.failures < FAILURES && e.trust == Trust::Whole) {
+        if !failure.is_against_endpoint() || !e.answers() || (e.failures < FAILURES && e.trust == Trust::Whole) {
             return;
         }
         let failures = e.failures;
@@ -116,6 +115,7 @@ impl Orchestrator {
                 && e.pool != pool
                 && task.avoid.as_ref() != Some(&e.config.name)
                 && self.state.pool(e.pool).free_slot().is_some()
+                && self.state.pool(e.pool).shut(self.now).is_none()
                 && !self.state.is_stuck(e.pool, self.now)
         })
     }

@@ -30,10 +30,10 @@ impl Orchestrator {
         }
         let after = self.state.edited_plan(goal, edits)?;
         for name in rerun {
-            let own = [Work::Synthesis, Work::Voice]
-                .into_iter()
-                .filter_map(|work| self.state.own_task(goal, work))
-                .any(|task| task.id.name == *name);
+            let own = self
+                .state
+                .task_by_id(&TaskId::new(goal, name.clone()))
+                .is_some_and(|t| matches!(t.work, Work::Round | Work::Synthesis | Work::Voice) && !t.removed);
             if !own && !after.iter().any(|form| form.id == *name) {
                 return Err(format!("{name} can't run again: it is not in the plan"));
             }
@@ -74,6 +74,7 @@ impl Orchestrator {
                 self.stop_attempt(ix);
                 self.emit(Event::TaskCancelled { task: id.clone(), keep: Partial::Kept });
             }
+            self.emit_cleared(Subject::Fit(id.clone()));
             self.emit_cleared(Subject::Task(id));
         }
         for ix in restored.iter().filter_map(|id| self.state.find(id)).collect::<Vec<TaskIx>>() {

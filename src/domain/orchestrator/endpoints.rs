@@ -1,6 +1,7 @@
 //! Endpoints: what probes find, and when the next one is due; the journal's health.
 
 use super::{Effect, Look, Orchestrator, ProbeReport};
+use crate::domain::fleet::local_port;
 use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Subject};
 use crate::domain::state::{EndpointIx, Gear};
 use crate::domain::text::CleanText;
@@ -11,6 +12,8 @@ const DOWN_FIRST: Micros = Micros::from_secs(2);
 const DOWN_LONGEST: Micros = Micros::from_secs(30);
 /// The longest wait while tasks are ready that could go there: each second of it is one of its slots' too.
 const DOWN_WANTED: Micros = Micros::from_secs(5);
+/// The same for a server on this machine: that nobody listens on its port costs nothing to find out.
+const DOWN_WANTED_HERE: Micros = Micros::from_secs(2);
 /// A server that loads a model is asked this often.
 const LOADING: Micros = Micros::from_secs(2);
 /// A server that is up is looked at this often while something runs (residence changes, a silent death)…
@@ -58,7 +61,7 @@ impl Orchestrator {
         let (was, is) = (e.mismatch.is_some(), report.mismatch.clone());
         let up = report.health == Health::Up;
         let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
-        let longest = if self.index.is_wanted(ix, e) { DOWN_WANTED } else { DOWN_LONGEST };
+        let longest = self.longest_wait(ix);
         let waited = e.probe_at.map(|_| self.now.since(e.since));
         let probe_at = match report.health {
             Health::Up | Health::Unknown => None,
@@ -69,6 +72,7 @@ impl Orchestrator {
                 Some(self.now.plus(wait))
             }
         };
+        let found = ProbeReport { fault: report.fault, ..ProbeReport::of(report.health.clone()) };
         if !same || probe_at.is_some() {
             self.emit(Event::EndpointChanged(Box::new(EndpointChanged {
                 endpoint: name.clone(),
@@ -104,6 +108,30 @@ impl Orchestrator {
         if up {
             let next = if self.state.running().len() > 0 { UP_BUSY } else { UP_IDLE };
             self.index.probe_at(name, self.now.plus(next));
+        }
+        self.heed_the_find(ix, &found);
+    }
+
+    /// The longest an endpoint that is down may wait for its next probe.
+    fn longest_wait(&self, ix: EndpointIx) -> Micros {
+        let e = self.state.endpoint(ix);
+        match self.index.is_wanted(ix, e) {
+            true if local_port(&e.config.url).is_some() => DOWN_WANTED_HERE,
+            true => DOWN_WANTED,
+            false => DOWN_LONGEST,
+        }
+    }
+
+    /// Tasks may have become ready for an endpoint that is down since its next probe was set: it comes sooner then.
+    pub(super) fn probe_what_is_wanted(&mut self) {
+        for ix in (0..self.state.endpoints().len() as u32).map(EndpointIx) {
+            let e = self.state.endpoint(ix);
+            let waits = matches!(e.health, Health::Down { .. }) && e.rests == 0;
+            if !waits || e.probe_at.is_none_or(|at| at <= self.now.plus(DOWN_WANTED_HERE)) {
+                continue;
+            }
+            let (name, soon) = (e.config.name.clone(), self.now.plus(self.longest_wait(ix)));
+            self.index.probe_by(&name, soon);
         }
     }
 

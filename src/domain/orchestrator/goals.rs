@@ -50,7 +50,11 @@ impl Orchestrator {
         let Some(goal) = self.state.goal(task.goal) else { return };
         let text = goal.text.to_string();
         let found = read_answer(answer, &text, &self.state.config.fleet.agents, self.max_tasks(task.goal));
-        let repairs = found.repairs.iter().map(|r| CleanText::one_line(r)).collect();
+        let cut = self.state.task_by_id(task).and_then(|t| self.state.cut_of(t));
+        let cut = cut.map(|cut| {
+            format!("the plan was {cut}, also when it was asked for with more: what came after that is missing from it")
+        });
+        let repairs = cut.iter().chain(&found.repairs).map(|r| CleanText::one_line(r)).collect();
         self.adopt(task.goal, found.plan, Author::Task(task.clone()), repairs);
     }
 
@@ -118,12 +122,17 @@ impl Orchestrator {
     fn put_answer(&mut self, goal: GoalId, work: Work, mut spec: TaskSpec, needs: Vec<Name>) {
         spec.needs = needs;
         spec.on_dependency_failure = OnFailure::Tell;
-        let step = match self.state.own_task(goal, work) {
-            Some(task) if task.spec.needs == spec.needs => return,
-            Some(_) => PlanEdit::Replace(Box::new(spec)),
-            None => PlanEdit::Add(Box::new(spec)),
+        let steps = match self.state.own_task(goal, work) {
+            Some(task) if self.state.is_made_of(task, &spec.needs) => return,
+            Some(task) => {
+                let mut steps = self.without_rounds(task);
+                steps.push(PlanEdit::Replace(Box::new(spec)));
+                steps
+            }
+            None => vec![PlanEdit::Add(Box::new(spec))],
         };
-        self.edit(goal, Author::Baton, vec![step], work, Vec::new());
+        self.edit(goal, Author::Baton, steps.clone(), work, Vec::new());
+        self.stop_rounds(&steps, goal);
     }
 
     /// Skips a task that can't start any more because of how a need ended. True: it was skipped.
@@ -132,10 +141,12 @@ impl Orchestrator {
         if task.life != Life::NotStarted || task.removed || !self.index.is_met(ix) {
             return false;
         }
-        let needs = || task.needs.iter().map(|n| self.state.task(*n));
-        let reason = if let Some(need) = needs().find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
+        let mut needs = task.needs.iter().map(|n| self.state.task(*n));
+        let reason = if let Some(need) = needs.find(|n| n.has_ended() && !self.state.satisfies(n, task)) {
             format!("“{}” {}", need.title, ended_word(need))
-        } else if matches!(task.work, Work::Synthesis | Work::Voice) && !needs().any(Task::has_result) {
+        } else if matches!(task.work, Work::Round | Work::Synthesis | Work::Voice)
+            && !self.state.told_of(task).iter().any(|n| self.state.task(*n).has_result())
+        {
             "no task has a result to write about".to_owned()
         } else {
             return false;

@@ -4,9 +4,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::down::Hush;
 use crate::domain::plan::{PlanEdit, Priority};
-use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnId};
-use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, Life, PoolIx, State, Task, TaskIx};
+use crate::domain::protocol::{
+    AttemptEnd, EndpointName, Event, FailureKind, GoalId, Micros, Record, TaskId, TierName, TurnEnd, TurnId,
+};
+use crate::domain::state::{Attempt, EndpointIx, EndpointState, GoalPhase, Life, PoolIx, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,11 +22,13 @@ pub(super) struct Lane {
 
 /// The order among ready tasks: the smallest goes first.
 ///
-/// What is under way before what is new. Then priority (raised by ageing). Then, so that a stream of new goals can't starve an old one, the tasks that were
+/// What is under way before what is new. Then what did not break a server again and again. Then priority (raised by ageing). Then, so that a stream of new goals can't starve an old one, the tasks that were
 /// added earlier by a wide step. Then the longest remaining path. Then the order of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub standing: Standing,
+    /// Failures in a row by which its server may have broken at this very request: whoever has none goes first.
+    behind: u32,
     class: Reverse<Priority>,
     epoch: u64,
     path: Reverse<u32>,
@@ -50,6 +55,10 @@ pub(super) enum Timer {
     Silence(TurnId),
     /// Turns of a pool may wait in its server.
     Watch(PoolIx),
+    /// A stream of a pool may say nothing any more.
+    Hush(PoolIx),
+    /// A pool's server takes requests again.
+    Open(PoolIx),
     /// Whether goals fit into memory is judged by what is known, though not all was looked at.
     Weigh,
     /// How hard this machine is pressed may mean something else now.
@@ -91,6 +100,8 @@ pub(super) struct Index {
     counted: Vec<Option<Priority>>,
     /// Unfinished tasks by priority as written: ageing raises nobody above the highest of them.
     by_priority: [u32; 4],
+    /// Whose silence is watched, and what waits for a probe.
+    pub hush: Hush,
     /// Whether paths must be computed again.
     stale_paths: bool,
     /// Whether what goals would load must be weighed again.
@@ -114,8 +125,23 @@ impl Index {
                 index.timers.insert((at, Timer::Probe(endpoint.config.name.clone())));
             }
         }
+        for pool in (0..state.pools().len() as u32).map(PoolIx) {
+            index.open_in_time(pool, state);
+        }
         index.watch_machine(state);
         index
+    }
+
+    /// Sets when a pool takes requests again, if nothing is sent to it now.
+    fn open_in_time(&mut self, pool: PoolIx, state: &State) {
+        if let Some(shut) = state.pool(pool).shut(state.at) {
+            self.timers.insert((shut.until, Timer::Open(pool)));
+        }
+    }
+
+    /// Adds a time.
+    pub(super) fn set(&mut self, at: Micros, timer: Timer) {
+        self.timers.insert((at, timer));
     }
 
     /// Sets when the machine is to be thought of again, in place of the times it had.
@@ -216,7 +242,11 @@ impl Index {
             Event::TurnStarted(started) => self.touched.extend(state.attempt(started.turn.attempt).map(|a| a.task)),
             Event::TurnEnded(ended) => {
                 self.listen_no_more(ended.turn);
-                self.touched.extend(state.attempt(ended.turn.attempt).map(|a| a.task));
+                let attempt = state.attempt(ended.turn.attempt);
+                self.touched.extend(attempt.map(|a| a.task));
+                if let Some(attempt) = attempt.filter(|_| matches!(ended.end, TurnEnd::Failed(_))) {
+                    self.open_in_time(state.endpoint(attempt.endpoint).pool, state);
+                }
             }
             Event::AttemptEnded { attempt, .. } => {
                 // Estimates follow the agent's history; recomputing at every doubling keeps the cost small.
@@ -364,6 +394,7 @@ impl Index {
         let step = Micros::from_secs(state.config.settings.ageing_seconds.max(1) * 10).0;
         Place {
             standing,
+            behind: behind(state, task),
             class: Reverse(class),
             epoch: task.added_at.0 / step,
             path: Reverse(self.paths[ix.0 as usize].max(0.0).to_bits()),
@@ -406,6 +437,14 @@ impl Index {
     pub(super) fn probe_at(&mut self, endpoint: &EndpointName, at: Micros) {
         self.timers.retain(|(_, t)| !matches!(t, Timer::Probe(n) if n == endpoint));
         self.timers.insert((at, Timer::Probe(endpoint.clone())));
+    }
+
+    /// The same, unless it is to be probed before.
+    pub(super) fn probe_by(&mut self, endpoint: &EndpointName, at: Micros) {
+        let theirs = |(due, t): &&(Micros, Timer)| *due <= at && matches!(t, Timer::Probe(n) if n == endpoint);
+        if self.timers.iter().find(theirs).is_none() {
+            self.probe_at(endpoint, at);
+        }
     }
 
     /// Looks at a turn's silence at `at`, in place of the time it had.
@@ -470,6 +509,12 @@ impl Index {
             let Some((_, timer)) = self.timers.pop_first() else { break };
             match timer {
                 Timer::Backoff(ix) => self.touched.push(ix),
+                // That it is time is enough: whoever waits for it is placed after every input.
+                Timer::Open(_) => {}
+                Timer::Hush(pool) => {
+                    self.hush.came(pool);
+                    due.push(Timer::Hush(pool));
+                }
                 Timer::Weigh => self.weigh = true,
                 timer @ (Timer::Probe(_) | Timer::Strain) => due.push(timer),
                 Timer::Silence(turn) => {
@@ -531,6 +576,13 @@ impl Index {
             assert!(self.timers.iter().any(|(_, t)| matches!(t, Timer::Probe(n) if n == name)), "{name} is forgotten");
         }
     }
+}
+
+/// How far behind the others a task stands, since its servers break when they work at it. One such failure may be chance.
+fn behind(state: &State, task: &Task) -> u32 {
+    let broke = |a: &Attempt| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind == FailureKind::Server);
+    let suspect = task.setbacks > 1 && state.last_attempt(task).is_some_and(broke);
+    if suspect { task.setbacks } else { 0 }
 }
 
 fn count_unmet(state: &State, ix: TaskIx) -> u32 {

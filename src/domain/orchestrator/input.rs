@@ -1,9 +1,9 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, CommandId, EndpointName, Health, Level, LevelSupport, MachineSampled, Micros, ModelMoved,
-    ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId, TurnEnd, TurnId, Usage,
-    Viewer, ViewerId,
+    Channel, CommandEnvelope, CommandId, EndpointName, FailureKind, Health, Level, LevelSupport, MachineSampled,
+    Micros, ModelMoved, ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId,
+    TurnEnd, TurnId, Usage, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -31,6 +31,11 @@ pub enum Input {
         processed: u64,
         /// Tokens in all.
         total: u64,
+    },
+    /// All that a turn answered so far was thinking: its closing tag came, and none had opened it.
+    Rethought {
+        /// The turn.
+        turn: TurnId,
     },
     /// A turn ended by itself. Never [`TurnEnd::Cancelled`]: that is decided here.
     TurnEnded {
@@ -112,6 +117,8 @@ pub struct ProbeReport {
     pub residence: Option<Residence>,
     /// Where it answers and is not what the fleet file says, in one line.
     pub mismatch: Option<CleanText>,
+    /// What kept it from an answer, where the endpoint is down: nobody listens, no answer came in time, or another.
+    pub fault: Option<FailureKind>,
 }
 
 impl ProbeReport {
@@ -129,6 +136,7 @@ impl ProbeReport {
             shape: None,
             residence: None,
             mismatch: None,
+            fault: None,
         }
     }
 }
@@ -201,6 +209,8 @@ pub struct StartTurn {
     pub want_answer: WantAnswer,
     /// The longest the turn may take, in seconds.
     pub seconds: Option<u32>,
+    /// A stream without a byte for so long is given up, in seconds.
+    pub silence_seconds: u64,
 }
 
 /// Whether the domain needs an answer's text.

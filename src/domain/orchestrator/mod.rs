@@ -13,16 +13,22 @@ mod by_hand;
 mod capacity;
 mod commands;
 mod control;
+mod cut;
+mod down;
 mod edits;
 mod endpoints;
+mod failures;
+mod fitting;
 mod goals;
 mod index;
 mod input;
 mod memory;
 mod prompts;
 mod recover;
+mod rounds;
 mod schedule;
 mod servers;
+mod share;
 mod talk;
 mod turns;
 mod watch;
@@ -115,6 +121,7 @@ impl Orchestrator {
             Input::Command(envelope) => self.command(envelope),
             Input::Output { turn, channel, text, tokens } => self.output(turn, channel, text, tokens),
             Input::Progress { turn, processed, total } => self.progress(turn, processed, total),
+            Input::Rethought { turn } => self.rethought(turn),
             Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
                 self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
             }
@@ -132,6 +139,7 @@ impl Orchestrator {
         }
         self.wake();
         self.settle();
+        self.probe_what_is_wanted();
         self.finish()
     }
 

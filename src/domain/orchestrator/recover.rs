@@ -8,7 +8,7 @@ use crate::domain::protocol::{
     AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review, SessionOpened,
     SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
-use crate::domain::state::{End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
+use crate::domain::state::{AfterCut, Attempt, End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
 /// What a session is taken up with.
@@ -78,6 +78,12 @@ impl Orchestrator {
             let failed = task.life == Life::Ended(End::Failed) && !task.removed && task.work != Work::Planning;
             let subject = Subject::Task(id.clone());
             self.calm(ix);
+            if !self.state.attention.contains_key(&Subject::Cut(id.clone())) {
+                self.tell_cut(ix);
+            }
+            if !self.state.task(ix).has_ended() {
+                self.tell_fit(ix);
+            }
             if self.state.task(ix).asking.is_some() && !self.state.attention.contains_key(&Subject::Question(id)) {
                 self.tell_question(ix);
             }
@@ -154,6 +160,11 @@ impl Orchestrator {
                     continue;
                 }
                 Some(t) if well(t) && (task.unsent().next().is_some() || t.asked) => continue,
+                // It was cut, and goes on or is asked about.
+                Some(_) if matches!(self.state.after_cut(attempt), Some(AfterCut::GoOn | AfterCut::Ask { .. })) => {
+                    self.conclude(ix, id, "");
+                    continue;
+                }
                 Some(t) if t.ended.is_none() => true,
                 Some(t) => {
                     // The turn had ended, the attempt's end was not written: end it as the turn says.
@@ -204,13 +215,17 @@ impl Orchestrator {
             }
             let (id, planning) = (task.id.clone(), task.work == Work::Planning);
             let (count, route) = (FailureCount::Unchanged, task.route);
-            let last = self.state.last_attempt(task).map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
+            // One of a smaller limit than the task has now was cut, and had its say: the next one was about to begin.
+            let of_now = |a: &&Attempt| !a.turn().zip(task.limit).is_some_and(|(t, limit)| t.max_tokens < limit);
+            let last = self.state.last_attempt(task).filter(of_now);
+            let last = last.map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
             match last {
-                // A plan's text did not outlive the process; the planning runs again.
-                Some((attempt, Some(AttemptEnd::Completed))) if !planning => {
-                    self.emit(Event::TaskCompleted { task: id, attempt });
+                Some((attempt, Some(AttemptEnd::Completed))) if let Some(limit) = self.asked_anew(attempt) => {
+                    self.ask_anew(ix, attempt, limit);
                 }
-                Some((_, Some(AttemptEnd::Failed(failure)))) => self.after_failure(ix, &failure),
+                // A plan's text did not outlive the process; the planning runs again.
+                Some((attempt, Some(AttemptEnd::Completed))) if !planning => self.complete(ix, attempt),
+                Some((_, Some(AttemptEnd::Failed(failure)))) => self.after_failed(ix, &failure),
                 Some((_, Some(AttemptEnd::Cancelled))) => {
                     self.emit(Event::TaskCancelled { task: id, keep: crate::domain::protocol::Partial::Kept });
                 }
@@ -225,6 +240,14 @@ impl Orchestrator {
                     route,
                 })),
             }
+        }
+    }
+
+    /// The limit with which a completed attempt, whose answer was cut, is to be asked anew.
+    fn asked_anew(&self, attempt: AttemptId) -> Option<u32> {
+        match self.state.attempt(attempt).and_then(|a| self.state.after_cut(a)) {
+            Some(AfterCut::Larger(limit)) => Some(limit),
+            _ => None,
         }
     }
 

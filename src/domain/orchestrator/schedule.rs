@@ -27,8 +27,9 @@ impl Orchestrator {
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Watch(pool) => self.watch_pool(pool),
+                Timer::Hush(pool) => self.look_at_silence(pool),
                 Timer::Strain => self.throttle(),
-                Timer::Backoff(_) | Timer::Weigh => {}
+                Timer::Backoff(_) | Timer::Open(_) | Timer::Weigh => {}
             }
         }
     }
@@ -71,7 +72,9 @@ impl Orchestrator {
             return;
         }
         while let Some((ix, grant)) = self.next_start() {
-            self.start_task(ix, grant);
+            if !self.rounds_first(ix, grant.endpoint) {
+                self.start_task(ix, grant);
+            }
             for ix in self.index.take_touched() {
                 self.calm(ix);
                 self.index.classify(ix, &self.state, self.now);
@@ -84,7 +87,11 @@ impl Orchestrator {
         let mut best: Option<(Place, Grant)> = None;
         for (lane, places) in &self.index.lanes {
             let goal = self.state.goal(lane.goal);
-            let is_free = |e: &EndpointState| e.is_usable() && self.state.pool(e.pool).free_slot().is_some();
+            let takes = |e: &EndpointState| {
+                let pool = self.state.pool(e.pool);
+                pool.free_slot().is_some() && pool.shut(self.now).is_none()
+            };
+            let is_free = |e: &EndpointState| e.is_usable() && takes(e);
             let free = match lane.endpoint {
                 Some(endpoint) => is_free(self.state.endpoint(endpoint)),
                 None => self.state.endpoints().iter().any(|e| e.serves(&lane.tier) && is_free(e)),
@@ -162,11 +169,14 @@ impl Orchestrator {
                 _ => WantAnswer::No,
             },
             seconds: task.spec.budget.seconds,
+            silence_seconds: self.silence_limit(task),
         };
         self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
         self.listen(turn);
         self.watch_sent(grant.endpoint);
+        self.hush(self.state.endpoint(grant.endpoint).pool);
         self.effect(Effect::StartTurn(Box::new(start)));
+        self.tell_fit(ix);
     }
 
     /// How long to wait before the `failures`-th retry: doubling, from the first wait to the longest; none where trying

@@ -7,9 +7,10 @@
 use super::commands::Refusal;
 use super::{Orchestrator, WantAnswer};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, Author, Event, FailureCount, MessageSent, Route, Subject, TaskId, TaskRetried, TurnEnd, Work,
+    AskedAbout, AttemptEnd, AttemptId, Author, Event, FailureCount, MessageSent, Route, Subject, TaskId, TaskRetried,
+    TurnEnd, Work,
 };
-use crate::domain::state::{GoalPhase, Life, Task, TaskIx};
+use crate::domain::state::{AfterCut, GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// How a model asks: this goes with the system prompt of a task that may.
@@ -63,9 +64,14 @@ impl Orchestrator {
 
     /// Answers a task's question.
     pub(super) fn answer(&mut self, author: Author, ix: TaskIx, text: &str) {
-        let task = self.state.task(ix).id.clone();
+        let task = self.state.task(ix);
+        let about_cut = task.asking.as_ref().is_some_and(|q| q.about == AskedAbout::Cut);
+        let task = task.id.clone();
         self.emit(Event::TaskAnswered(MessageSent { task: task.clone(), author, text: CleanText::new(text.trim()) }));
         self.emit_cleared(Subject::Question(task));
+        if about_cut {
+            self.settle_cut(ix);
+        }
     }
 
     /// An ended task goes on with what was said to it; the answers made of its result are written again.
@@ -153,13 +159,18 @@ impl Orchestrator {
             return;
         }
         let (attempt, changed) = (last.id, last.version != task.version);
-        let complete = last.turn().and_then(|t| t.ended.as_ref()).is_some_and(|(_, end)| *end == TurnEnd::Stop);
+        let stopped = last.turn().and_then(|t| t.ended.as_ref()).is_some_and(|(_, end)| *end == TurnEnd::Stop);
+        let after = self.state.after_cut(last);
+        let complete = stopped || matches!(after, Some(AfterCut::Keep | AfterCut::Ask { .. }));
         if changed {
             let route = task.route;
             self.put_back(id, route, FailureCount::Reset, "released with another form; it begins again");
-        } else if complete && task.unsent().next().is_none() {
-            self.emit(Event::TaskCompleted { task: id.clone(), attempt });
-            self.emit_cleared(Subject::Task(id));
+        } else if task.unsent().next().is_some() {
+            // It goes on with that.
+        } else if let Some(AfterCut::Larger(limit)) = after {
+            self.ask_anew(ix, attempt, limit);
+        } else if complete {
+            self.complete(ix, attempt);
         }
     }
 

@@ -1,12 +1,11 @@
-//! What becomes of turns: output, ends, failures, retries and the fallback tier.
+//! What becomes of turns: output, ends, and what they say of their tasks. Failures: [`super::failures`].
 
-use super::{Effect, Look, Orchestrator};
-use crate::domain::plan::Backoff;
+use super::{Effect, Orchestrator};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptOutput, Channel, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy,
-    Route, SlotAfter, Subject, TaskAsked, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
+    AskedAbout, AttemptEnd, AttemptOutput, Channel, Event, Failure, FailureKind, Remedy, SlotAfter, Subject, TaskAsked,
+    TurnEnd, TurnEnded, TurnId, Usage,
 };
-use crate::domain::state::{PermitPhase, TaskIx, Trust};
+use crate::domain::state::{PermitPhase, TaskIx};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
@@ -36,6 +35,15 @@ impl Orchestrator {
             self.emit(Event::TurnProgressed { turn, processed, total });
             self.heard(ix, turn);
             self.worked(turn);
+        }
+    }
+
+    /// What a turn answered so far was thinking; where it answered nothing, nothing is turned over.
+    pub(super) fn rethought(&mut self, turn: TurnId) {
+        if self.live(turn).is_some()
+            && self.state.attempt(turn.attempt).and_then(|a| a.turn()).is_some_and(|t| t.answer.bytes > 0)
+        {
+            self.emit(Event::TurnRethought { turn });
         }
     }
 
@@ -79,7 +87,7 @@ impl Orchestrator {
         };
         if let Some((question, choices)) = asks.clone() {
             let task = self.state.task(ix).id.clone();
-            self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices }));
+            self.emit(Event::TaskAsked(TaskAsked { task, turn, question, choices, about: AskedAbout::Work }));
         }
         self.emit(Event::TurnEnded(Box::new(TurnEnded { turn, end: end.clone(), slot, usage, prompt_digest })));
         self.worked(turn);
@@ -87,7 +95,7 @@ impl Orchestrator {
             TurnEnd::Failed(failure) => {
                 self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure.clone()) });
                 self.blame_endpoint(turn.attempt, &failure);
-                self.after_failure(ix, &failure);
+                self.after_failed(ix, &failure);
             }
             _ if asks.is_some() => {
                 self.trusted(turn.attempt);
@@ -96,14 +104,7 @@ impl Orchestrator {
             _ if self.goes_on(ix, turn.attempt) => self.trusted(turn.attempt),
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls | TurnEnd::Cancelled => {
                 self.trusted(turn.attempt);
-                self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Completed });
-                let task = self.state.task(ix);
-                let (id, work) = (task.id.clone(), task.work);
-                self.emit(Event::TaskCompleted { task: id.clone(), attempt: turn.attempt });
-                self.emit_cleared(Subject::Task(id.clone()));
-                if work == Work::Planning {
-                    self.planned(&id, answer.unwrap_or(""));
-                }
+                self.conclude(ix, turn.attempt, answer.unwrap_or(""));
             }
         }
     }
@@ -112,121 +113,16 @@ impl Orchestrator {
     fn judge(&self, turn: TurnId, end: TurnEnd) -> TurnEnd {
         let Some(t) = self.state.attempt(turn.attempt).and_then(|a| a.turn()) else { return end };
         let said = t.answer.bytes + t.tool_calls.bytes;
+        // What it continues is an answer: that nothing more came is no failure.
+        if t.continues.is_some() {
+            return end;
+        }
         let message = match &end {
-            TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => {
-                "the model ended without a word of answer; it is tried again"
-            }
-            TurnEnd::Length if said == 0 => {
-                "the token limit was reached before a word of answer (all of it went into thinking); raise the task's \
-                 token budget or lower its level"
-            }
+            TurnEnd::Stop | TurnEnd::ToolCalls if said == 0 => "the model ended without a word of answer",
+            TurnEnd::Length if said == 0 => return TurnEnd::Failed(super::cut::all_thinking(t)),
             _ => return end,
         };
         TurnEnd::Failed(Failure::new(FailureKind::Empty, Remedy::RetryHere, CleanText::from(message)))
-    }
-
-    /// A failed task is tried again on its tier, then on the fallback tier, then it has failed.
-    pub(super) fn after_failure(&mut self, ix: TaskIx, failure: &Failure) {
-        let task = self.state.task(ix);
-        let settings = &self.state.config.settings;
-        let retry = task.spec.retry;
-        let max = retry.map_or(settings.retries, |r| r.max);
-        let failures = task.failures + 1;
-        let agent = self.state.config.fleet.agent(&task.spec.agent);
-        let fallback = agent.and_then(|a| a.fallback.as_ref().filter(|f| **f != a.tier)).cloned();
-        let (id, route) = (task.id.clone(), task.route);
-        let last_tried = self.state.last_attempt(task).map(|a| (a.endpoint, a.route));
-        let others = last_tried.is_some_and(|(endpoint, _)| {
-            self.state.tier_of(task).is_some_and(|tier| {
-                self.state
-                    .endpoints()
-                    .iter()
-                    .enumerate()
-                    .any(|(i, e)| i != endpoint.0 as usize && e.is_usable() && e.serves(tier))
-            })
-        });
-        let hopeless_here = matches!(
-            failure.kind,
-            FailureKind::Unauthorized
-                | FailureKind::NoModel
-                | FailureKind::Refused
-                | FailureKind::Secret
-                | FailureKind::Context
-        );
-        let to_fallback = |why: &str| (Route::Fallback, Micros(0), format!("{}; {why}", failure.message));
-        let next = if hopeless_here && !others {
-            match (&fallback, route) {
-                (Some(f), Route::Primary) => Some(to_fallback(&format!("goes to the fallback tier {f}"))),
-                _ => None,
-            }
-        } else if failures <= max || (route == Route::Fallback && failures <= max.saturating_mul(2) + 1) {
-            let down = fallback.as_ref().is_some_and(|f| {
-                agent.is_some_and(|a| self.state.tier_is_down(&a.tier)) && !self.state.tier_is_down(f)
-            });
-            let wait = if retry.is_some_and(|r| r.backoff == Backoff::None)
-                || (failure.remedy == Remedy::Elsewhere && (others || down))
-            {
-                Micros(0)
-            } else {
-                self.backoff(failures, failure.kind)
-            };
-            let route = if down { Route::Fallback } else { route };
-            Some((route, wait, failure.message.to_string()))
-        } else {
-            match (&fallback, route) {
-                (Some(f), Route::Primary) => Some(to_fallback(&format!("goes to the fallback tier {f}"))),
-                _ => None,
-            }
-        };
-        match next {
-            Some((route, wait, reason)) => self.emit(Event::TaskRetried(TaskRetried {
-                task: id,
-                not_before: self.now.plus(wait),
-                reason: CleanText::one_line(&reason),
-                count: FailureCount::Counted,
-                route,
-            })),
-            None => self.fail(ix, failure.message.clone()),
-        }
-    }
-
-    /// A task has failed for good.
-    pub(super) fn fail(&mut self, ix: TaskIx, reason: CleanText) {
-        let task = self.state.task(ix);
-        let (id, work) = (task.id.clone(), task.work);
-        self.emit(Event::TaskFailed { task: id.clone(), reason: reason.clone() });
-        if work == Work::Planning {
-            self.plan_built_in(&id, &reason);
-            return;
-        }
-        self.tell_failure(ix);
-    }
-
-    /// Tells the operator that a task has failed.
-    pub(super) fn tell_failure(&mut self, ix: TaskIx) {
-        let task = self.state.task(ix);
-        let text = CleanText::one_line(&format!("“{}” failed: {}; r tries it again", task.title, task.reason));
-        self.emit_attention(Subject::Task(task.id.clone()), text);
-    }
-
-    /// A server that can't be reached is down at once; one that cut a stream is looked at at once.
-    fn blame_endpoint(&mut self, attempt: AttemptId, failure: &Failure) {
-        let Some(endpoint) = self.state.attempt(attempt).map(|a| a.endpoint) else { return };
-        let e = self.state.endpoint(endpoint);
-        let name = e.config.name.clone();
-        match failure.kind {
-            FailureKind::Unreachable if e.answers() && e.trust == Trust::Whole => {
-                self.endpoint_is(endpoint, Health::Down { reason: failure.message.clone() });
-            }
-            FailureKind::Cut | FailureKind::Silent | FailureKind::Loading | FailureKind::Server => {
-                self.effect(Effect::Probe(name, Look::Light));
-            }
-            FailureKind::Unauthorized | FailureKind::NoModel | FailureKind::Secret => {
-                self.emit_attention(Subject::Endpoint(name), failure.message.clone());
-            }
-            _ => {}
-        }
-        self.rest_if_failing(endpoint, failure);
     }
 
     /// Ends a turn that is under way: its request is closed, and its slot drains until the server shows it free.

@@ -6,7 +6,8 @@
 
 use super::Orchestrator;
 use super::commands::Refusal;
-use crate::domain::protocol::{AttemptId, Micros, Subject, TurnId};
+use super::cut::thinks_long;
+use crate::domain::protocol::{AttemptId, Micros, Subject, TaskId, TurnId};
 use crate::domain::state::{Attempt, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
@@ -62,6 +63,23 @@ impl Orchestrator {
             }
         }
         self.look_at_context(ix);
+        self.look_at_thinking(ix);
+    }
+
+    /// A turn that has only thought so far, and has little left for its answer.
+    fn look_at_thinking(&mut self, ix: TaskIx) {
+        let Some((_, t)) = self.turn_of(ix).filter(|(_, t)| t.answer.bytes == 0 && thinks_long(t)) else { return };
+        let task = self.state.task(ix);
+        let subject = Subject::Thinking(task.id.clone());
+        if self.state.attention.contains_key(&subject) {
+            return;
+        }
+        let text = format!(
+            "“{}” has thought for {} of the {} tokens it may say, and not begun to answer; l lowers its level for the next \
+             try",
+            task.title, t.thinking.tokens, t.max_tokens
+        );
+        self.emit_attention(subject, CleanText::one_line(&text));
     }
 
     fn look_at_context(&mut self, ix: TaskIx) {
@@ -106,9 +124,14 @@ impl Orchestrator {
             self.emit_cleared(Subject::Question(id.clone()));
         }
         if !works {
-            for subject in [Subject::Stall(id.clone()), Subject::Loop(id.clone()), Subject::Context(id)] {
+            let subjects = [Subject::Stall, Subject::Loop, Subject::Context, Subject::Thinking];
+            for subject in subjects.map(|subject: fn(TaskId) -> Subject| subject(id.clone())) {
                 self.emit_cleared(subject);
             }
+        }
+        let task = self.state.task(ix);
+        if task.removed || self.state.cut_of(task).is_none() {
+            self.emit_cleared(Subject::Cut(id));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What differs between two forms of a task, in words, and whether that matters to its result.
 
 use super::{OnFailure, TaskSpec};
+use crate::domain::fleet::OnCut;
 use crate::domain::protocol::Name;
 
 /// Whether a difference changes what a task's result would be.
@@ -75,6 +76,10 @@ pub fn form_changes(old: &TaskSpec, new: &TaskSpec) -> Vec<FormChange> {
         };
         add(Weight::Light, words.into());
     }
+    if old.on_cut != new.on_cut {
+        let words = new.on_cut.map_or("as the session has it", OnCut::word);
+        add(Weight::Light, format!("when its answer is cut: {words}"));
+    }
     if old.checks != new.checks {
         add(Weight::Matters, "checks".into());
     }
@@ -128,7 +133,8 @@ mod tests {
     #[test]
     fn differences_are_named_and_weighed() {
         type Change = fn(&mut TaskSpec);
-        let table: [(Change, &str, Weight); 10] = [
+        let table: [(Change, &str, Weight); 11] = [
+            (|t| t.on_cut = Some(OnCut::Keep), "when its answer is cut: keep", Weight::Light),
             (|t| t.title = Some("Other".into()), "title", Weight::Light),
             (|t| t.prompt.push('?'), "prompt", Weight::Matters),
             (|t| t.agent = Name::slug("coder"), "agent reasoner → coder", Weight::Matters),

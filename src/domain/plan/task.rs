@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::fleet::OnCut;
 use crate::domain::protocol::{AgentName, Level, Name};
 use crate::domain::text::width::cut_end;
 
@@ -139,6 +140,9 @@ pub struct TaskSpec {
     /// What a failed dependency does to it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_dependency_failure: OnFailure,
+    /// What becomes of its answer when that is cut at its limit; the setting when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_cut: Option<OnCut>,
     /// Commands that must pass before its result counts. Kept and shown; run by a later version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
@@ -163,6 +167,7 @@ impl TaskSpec {
             budget: Budget::default(),
             retry: None,
             on_dependency_failure: OnFailure::default(),
+            on_cut: None,
             checks: Vec::new(),
         }
     }

@@ -77,6 +77,9 @@ fn one(out: &mut String, task: &TaskSpec) {
     if task.on_dependency_failure == OnFailure::Tell {
         out.push_str("    on_dependency_failure: tell\n");
     }
+    if let Some(on_cut) = task.on_cut {
+        let _ = writeln!(out, "{pad}on_cut: {}", on_cut.word());
+    }
     names(out, "checks", task.checks.iter().map(String::as_str));
     text(out, pad, "prompt", &task.prompt);
 }
@@ -185,6 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::fleet::OnCut;
     use crate::domain::plan::{Budget, Retry, built_in, parse};
     use crate::domain::protocol::Level;
 
@@ -231,6 +235,7 @@ mod tests {
             budget: Budget { tokens: n, turns: None, seconds: n },
             retry: n.map(|max| Retry { max, backoff: if a { Backoff::None } else { Backoff::Doubling } }),
             on_dependency_failure: if b { OnFailure::Tell } else { OnFailure::Stop },
+            on_cut: n.map(|n| if n > 4 { OnCut::RetryLarger } else { OnCut::Ask }),
             checks: owns.clone(),
             owns,
             ..TaskSpec::new(Name::slug("x"), Name::slug("coder"), prompt)

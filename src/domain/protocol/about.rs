@@ -82,6 +82,7 @@ impl Event {
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TurnStarted(_) => "turn.started",
             Self::TurnProgressed { .. } => "turn.progressed",
+            Self::TurnRethought { .. } => "turn.rethought",
             Self::TurnEnded(_) => "turn.ended",
             Self::SlotFreed { .. } => "slot.freed",
             Self::EndpointChanged(_) => "endpoint.changed",
@@ -147,7 +148,9 @@ impl Event {
             Self::AttemptOutput(output) => attempt(output.turn.attempt),
             Self::AttemptEnded { attempt: a, .. } => attempt(*a),
             Self::TurnStarted(started) => attempt(started.turn.attempt),
-            Self::TurnProgressed { turn, .. } | Self::SlotFreed { turn } => attempt(turn.attempt),
+            Self::TurnProgressed { turn, .. } | Self::TurnRethought { turn } | Self::SlotFreed { turn } => {
+                attempt(turn.attempt)
+            }
             Self::TurnEnded(ended) => attempt(ended.turn.attempt),
             Self::EndpointChanged(changed) => About { endpoint: Some(&changed.endpoint), ..none },
             Self::ServerChanged(changed) => About { endpoint: Some(&changed.endpoint), ..none },
@@ -277,6 +280,7 @@ impl Event {
                 started.max_tokens
             ),
             Self::TurnProgressed { turn, processed, total } => format!("{turn} prompt {processed}/{total} tokens"),
+            Self::TurnRethought { turn } => format!("{turn} what it had answered was thinking"),
             Self::TurnEnded(ended) => {
                 let how = match &ended.end {
                     TurnEnd::Stop => "came to its end".to_owned(),

@@ -18,6 +18,26 @@ pub struct TaskAsked {
     /// Answers it offers; any other text is an answer too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<CleanText>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "AskedAbout::is_work")]
+    pub about: AskedAbout,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskedAbout {
+    /// The work: the agent asks, and the answer is its next message.
+    #[default]
+    Work,
+    /// What becomes of its answer, which was cut at its limit: Baton asks.
+    Cut,
+}
+
+impl AskedAbout {
+    pub(crate) fn is_work(&self) -> bool {
+        *self == Self::Work
+    }
 }
 
 /// Something said to the agent of a task.

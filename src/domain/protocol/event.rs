@@ -196,6 +196,12 @@ pub enum Event {
         /// Prompt tokens in all.
         total: u64,
     },
+    /// A closing tag of thinking came that was never opened: all that the turn had answered so far was thinking.
+    #[serde(rename = "turn.rethought")]
+    TurnRethought {
+        /// The turn.
+        turn: TurnId,
+    },
     /// A model request ended.
     #[serde(rename = "turn.ended")]
     TurnEnded(Box<TurnEnded>),
@@ -427,6 +433,8 @@ pub enum Work {
     Ordinary,
     /// Its result is the goal's plan.
     Planning,
+    /// Its result stands for several others, condensed, where those do not fit into the answer's context.
+    Round,
     /// Its result is the goal's answer.
     Synthesis,
     /// Its result is the summary to be spoken.
@@ -468,6 +476,8 @@ pub enum FailureCount {
     Counted,
     /// As before: an interruption is no failure.
     Unchanged,
+    /// As before. What it answered was cut: it is asked anew with this limit of tokens.
+    Larger(u32),
     /// From zero.
     Reset,
 }

@@ -23,6 +23,13 @@ impl Failure {
     pub fn new(kind: FailureKind, remedy: Remedy, message: impl Into<CleanText>) -> Self {
         Self { kind, remedy, message: message.into(), told: Told::default() }
     }
+
+    /// Whether it speaks against the endpoint as such, so that a few in a row give it a rest. Not where the server says
+    /// itself when it will do, and not a prompt that is too long for it.
+    pub fn is_against_endpoint(&self) -> bool {
+        let says_when = matches!(self.kind, FailureKind::Busy | FailureKind::Loading);
+        self.remedy == Remedy::Elsewhere && self.kind.blame() != Blame::Request && !says_when
+    }
 }
 
 /// The figures of a failure that decide what comes next, as the server told them.
@@ -85,6 +92,8 @@ pub enum FailureKind {
     Garbage,
     /// The answer is empty or useless.
     Empty,
+    /// The token limit was reached before a word of answer: all of it went into thinking.
+    AllThinking,
     /// The server ended the answer itself, with a reason that is no good end (`abort`, `content_filter`, one unknown).
     Aborted,
     /// The answer is nothing but calls of tools that nobody offered.
@@ -101,9 +110,13 @@ impl FailureKind {
         match self {
             Self::Unreachable | Self::Cut | Self::Loading | Self::Busy | Self::Server => Blame::Server,
             Self::Context | Self::Unauthorized | Self::NoModel | Self::Refused | Self::Secret => Blame::Request,
-            Self::Silent | Self::Garbage | Self::Empty | Self::Aborted | Self::ToolsOnly | Self::TimedOut => {
-                Blame::Answer
-            }
+            Self::Silent
+            | Self::Garbage
+            | Self::Empty
+            | Self::AllThinking
+            | Self::Aborted
+            | Self::ToolsOnly
+            | Self::TimedOut => Blame::Answer,
         }
     }
 }

@@ -42,6 +42,9 @@ pub struct MachineSampled {
     /// How busy all processors together are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<u8>,
+    /// How much of all processors together the fleet's own model servers on this machine took, of [`Self::cpu_percent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers_percent: Option<u8>,
     /// How far the system slows itself down against heat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thermal: Option<Thermal>,
@@ -60,6 +63,12 @@ impl MachineSampled {
     /// Swap in use; none when it was not told. Journals that know no `swap_total` tell it only where some is in use.
     pub fn swap_used(&self) -> Option<u64> {
         (self.swap > 0 || self.swap_total.is_some()).then_some(self.swap)
+    }
+
+    /// How busy other work than the fleet's own servers keeps the processors: servers that compute on them are meant to. Where
+    /// it is not told what they take, all that is busy.
+    pub fn other_cpu_percent(&self) -> Option<u8> {
+        Some(self.cpu_percent?.saturating_sub(self.servers_percent.unwrap_or(0)))
     }
 
     /// What the processes of the server on this port hold.
@@ -111,7 +120,7 @@ pub struct Throttle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThrottleCause {
-    /// All processors together are this busy, in percent.
+    /// All processors together are this busy with other work than the fleet's own servers, in percent.
     Cpu(u8),
     /// The kernel finds it hard to give memory.
     Memory(Pressure),
@@ -131,7 +140,7 @@ impl std::fmt::Display for Throttle {
     /// Why, in words.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.cause {
-            ThrottleCause::Cpu(percent) => write!(f, "the processors are {percent} % busy"),
+            ThrottleCause::Cpu(percent) => write!(f, "other work keeps the processors {percent} % busy"),
             ThrottleCause::Memory(pressure) => write!(f, "memory pressure is {}", pressure.word()),
         }
     }

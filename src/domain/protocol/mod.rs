@@ -25,7 +25,7 @@ pub use about::{About, Bearing, output_words};
 pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };
-pub use conversation::{MessageSent, ResultEdited, TaskAsked};
+pub use conversation::{AskedAbout, MessageSent, ResultEdited, TaskAsked};
 pub use endpoint::{
     EndpointChanged, EndpointEdit, EndpointFound, Finding, Health, Intake, ModelMoved, ModelShape, ModelVerb, Residence,
 };
@@ -41,7 +41,7 @@ pub use machine::{
     Gpu, GpuLimit, Grip, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal, Throttle, ThrottleCause,
 };
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
-pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError};
+pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError, Rethought};
 pub use server::{MemoryCheck, ServerChanged, ServerStanding, ServerVerb};
 pub use subject::Subject;
 pub use turn::{SlotAfter, TurnEnd, TurnEnded, TurnStarted, Usage};

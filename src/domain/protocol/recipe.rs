@@ -22,6 +22,18 @@ impl From<Vec<Message>> for Recipe {
     }
 }
 
+impl Recipe {
+    /// The turn whose answer was cut and that this asks to continue, if it does.
+    pub fn continues(&self) -> Option<TurnId> {
+        let [.., so_far, word] = &*self.messages else { return None };
+        let go_on = matches!(&word.parts[..], [Part::Literal(words)] if words.as_str() == Part::GO_ON);
+        match &so_far.parts[..] {
+            [Part::AnswerOf { turn, .. }] if go_on && so_far.role == Speaker::Assistant => Some(*turn),
+            _ => None,
+        }
+    }
+}
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -90,6 +102,9 @@ impl Part {
     pub(crate) const BEFORE_GOAL: &str = "The goal all of this serves:\n";
     /// Words before the task's own prompt.
     pub(crate) const BEFORE_TASK: &str = "## Your task\n\n";
+    /// What asks for the rest of an answer that was cut.
+    pub(crate) const GO_ON: &str = "Your answer was cut off. Continue it exactly where it stopped, in the middle of a word if \
+        need be: what you write now is joined to it as it is. Repeat nothing and write nothing before it.";
     /// What stands between pieces.
     pub(crate) const BETWEEN: &str = "\n\n";
 

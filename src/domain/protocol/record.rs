@@ -1,11 +1,14 @@
 //! A record: a fact with its place and time. The journal is a header line and then one record a line.
 
 mod exact;
+mod rethought;
 
 use std::fmt;
 
 use serde::de::{self, MapAccess, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use rethought::Rethought;
 
 use super::{Channel, Event, Micros, SessionId, TurnId};
 
@@ -105,7 +108,8 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The text that this record adds to an attempt, raw: what its model said, or what was put in its place by hand.
+    /// The text that this record adds to an attempt, raw: what its model said, or what was put in its place by hand. The
+    /// channel is the one it came with; what it is after a turnover, [`Rethought::said`] tells.
     pub fn said(&self) -> Option<(TurnId, Channel, &str)> {
         match &self.event {
             Event::AttemptOutput(output) => Some((output.turn, output.channel, &output.text)),

@@ -20,6 +20,12 @@ pub enum Subject {
     Loop(TaskId),
     /// A task's context is nearly full.
     Context(TaskId),
+    /// A task thinks for most of what it may say.
+    Thinking(TaskId),
+    /// A task's result was cut.
+    Cut(TaskId),
+    /// A task sees little of the results it needs, or has little room for its answer.
+    Fit(TaskId),
     /// An endpoint needs a hand (a key, a model).
     Endpoint(EndpointName),
     /// A goal's models do not fit into memory.
@@ -36,7 +42,14 @@ impl Subject {
     /// The task it is about, if it is about one.
     pub fn task(&self) -> Option<&TaskId> {
         match self {
-            Self::Task(t) | Self::Question(t) | Self::Stall(t) | Self::Loop(t) | Self::Context(t) => Some(t),
+            Self::Task(t)
+            | Self::Question(t)
+            | Self::Stall(t)
+            | Self::Loop(t)
+            | Self::Context(t)
+            | Self::Thinking(t)
+            | Self::Cut(t)
+            | Self::Fit(t) => Some(t),
             Self::Review(_)
             | Self::Endpoint(_)
             | Self::Memory(_)
@@ -57,6 +70,9 @@ impl std::fmt::Display for Subject {
             Self::Stall(task) => write!(f, "the silence of {task}"),
             Self::Loop(task) => write!(f, "the repetition of {task}"),
             Self::Context(task) => write!(f, "the full context of {task}"),
+            Self::Thinking(task) => write!(f, "the long thinking of {task}"),
+            Self::Cut(task) => write!(f, "the cut result of {task}"),
+            Self::Fit(task) => write!(f, "what {task} does not see"),
             Self::Endpoint(endpoint) => write!(f, "the endpoint {endpoint}"),
             Self::Memory(goal) => write!(f, "the memory that {goal} needs"),
             Self::Server(endpoint) => write!(f, "the server of {endpoint}"),

@@ -14,9 +14,9 @@ use super::{
     Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
-    AttemptEnd, AttemptStarted, Author, Counted, Event, FailureCount, GoalAdded, GoalId, LevelScope, Micros,
-    OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried, TurnEnded, TurnId,
-    TurnStarted,
+    AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
+    LevelScope, Micros, OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried,
+    TurnEnd, TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -85,6 +85,8 @@ impl State {
                     task.result = Some(*attempt);
                     task.edited = false;
                     task.reason = CleanText::default();
+                    // What comes after a result is cut, completed and asked anew for itself.
+                    (task.limit, task.cut_choice) = (None, None);
                     self.refresh_result(ix);
                 }
             }
@@ -137,6 +139,11 @@ impl State {
                     if !begun {
                         self.turn_begins(at, *id, Sign::Read);
                     }
+                }
+            }
+            Event::TurnRethought { turn } => {
+                if let Some(turn) = self.turn_mut(*turn) {
+                    turn.turn_over(record.seq);
                 }
             }
             Event::TurnEnded(ended) => self.turn_ended(at, ended),
@@ -309,7 +316,7 @@ impl State {
 
     fn partial(&self, ix: TaskIx) -> Option<crate::domain::protocol::AttemptId> {
         let last = self.last_attempt(self.task(ix))?;
-        (last.answer_bytes() > 0).then_some(last.id)
+        (self.answer_bytes(last) > 0).then_some(last.id)
     }
 
     fn task_retried(&mut self, at: Micros, retried: &TaskRetried) {
@@ -321,7 +328,19 @@ impl State {
             }
             _ => None,
         });
+        // Of a failure that costs no try only the first word counts: what is found out of it later says no new one.
+        let setback = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
+            Some((at, AttemptEnd::Failed(failure)))
+                if was == Some(Life::Running)
+                    && (failure.kind.blame() == Blame::Server || failure.kind == FailureKind::Silent) =>
+            {
+                Some((*at, failure.kind, self.endpoint(a.endpoint).config.name.clone()))
+            }
+            _ => None,
+        });
+        let last = self.last_attempt(self.task(ix)).map(Attempt::turn_id);
         let task = &mut self.tasks[ix.0 as usize];
+        let moves = task.route != retried.route;
         task.not_before = retried.not_before;
         task.reason = retried.reason.clone();
         task.route = retried.route;
@@ -329,6 +348,8 @@ impl State {
             FailureCount::Reset => {
                 task.failures = 0;
                 task.avoid = None;
+                task.is_out_of_trouble();
+                (task.limit, task.cut_choice) = (None, None);
                 // From the beginning, unless it broke in the middle of a conversation.
                 if was != Some(Life::Ended(End::Failed)) {
                     task.thread.clear();
@@ -337,8 +358,27 @@ impl State {
             FailureCount::Counted => {
                 task.failures += 1;
                 task.avoid = avoid;
+                task.is_out_of_trouble();
             }
-            FailureCount::Unchanged => {}
+            FailureCount::Unchanged => {
+                if let Some((since, kind, endpoint)) = setback {
+                    task.setbacks += 1;
+                    task.troubled_since.get_or_insert(since);
+                    // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
+                    if kind == FailureKind::Server {
+                        task.avoid = Some(endpoint);
+                    }
+                }
+            }
+            FailureCount::Larger(limit) => {
+                (task.limit, task.cut_choice) = (Some(limit), None);
+                if let Some(cut) = last {
+                    task.take_back(cut);
+                }
+            }
+        }
+        if moves {
+            task.is_out_of_trouble();
         }
         self.refresh_result(ix);
     }
@@ -383,6 +423,9 @@ impl State {
         if started.turn.turn as usize != attempt.turns.len() + 1 {
             return;
         }
+        let (ix, version) = (attempt.task, attempt.version);
+        let continues = self.to_continue(ix, version);
+        let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
         attempt.turns.push(Turn {
             slot: started.slot,
             level: started.level,
@@ -397,8 +440,10 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount::default(),
             tool_calls: ChannelCount::default(),
+            rethought: None,
             heard_at: at,
             asked: false,
+            continues,
         });
         let endpoint = attempt.endpoint;
         self.goes_with(started.turn);
@@ -490,6 +535,11 @@ impl State {
             SlotAfter::Draining => PermitPhase::Draining(ended.turn),
         };
         self.set_permit(at, ended.turn, phase);
+        if !matches!(ended.end, TurnEnd::Failed(_) | TurnEnd::Cancelled)
+            && let Some(task) = self.attempt(ended.turn.attempt).map(|a| a.task)
+        {
+            self.tasks[task.0 as usize].is_out_of_trouble();
+        }
         self.spoke(ended.turn, &ended.end);
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointIx, TaskIx};
+use super::{EndpointIx, State, TaskIx};
 use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{
-    AgentName, AttemptEnd, AttemptId, Author, Channel, Level, Micros, Recipe, Route, TurnEnd, TurnId, Usage,
+    AgentName, AttemptEnd, AttemptId, Author, Channel, Level, Micros, Recipe, Record, Route, TurnEnd, TurnId, Usage,
 };
 
 /// How much text of one channel there is, and where the journal has it.
@@ -21,6 +21,19 @@ pub struct ChannelCount {
     pub first_seq: u64,
     /// The last record with text of it.
     pub last_seq: u64,
+}
+
+impl ChannelCount {
+    /// Both together.
+    fn with(self, other: Self) -> Self {
+        let first = [self.first_seq, other.first_seq].into_iter().filter(|seq| *seq > 0).min();
+        Self {
+            bytes: self.bytes + other.bytes,
+            tokens: self.tokens + other.tokens,
+            first_seq: first.unwrap_or(0),
+            last_seq: self.last_seq.max(other.last_seq),
+        }
+    }
 }
 
 /// A model request as it stands.
@@ -52,10 +65,16 @@ pub struct Turn {
     pub answer: ChannelCount,
     /// Tool calls.
     pub tool_calls: ChannelCount,
+    /// The record before which all that it answered was thinking; none: it never turned over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rethought: Option<u64>,
     /// When the server last gave a sign of work: it was sent, read on, or said something.
     pub heard_at: Micros,
     /// Its answer is a question to the operator.
     pub asked: bool,
+    /// The turn whose answer was cut and that this one continues; what both answered, joined, is one answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<TurnId>,
 }
 
 impl Turn {
@@ -74,6 +93,12 @@ impl Turn {
             Channel::Answer => &mut self.answer,
             Channel::ToolCall => &mut self.tool_calls,
         }
+    }
+
+    /// All that it answered before record `seq` was thinking.
+    pub(super) fn turn_over(&mut self, seq: u64) {
+        self.thinking = self.thinking.with(std::mem::take(&mut self.answer));
+        self.rethought = Some(seq);
     }
 
     /// Tokens generated so far: the server's figure once it told, else counted.
@@ -141,17 +166,6 @@ impl Attempt {
         self.ended.as_ref().map_or(now, |(at, _)| *at).since(self.started_at)
     }
 
-    /// The turn whose answer is the attempt's result: the last one that answered with more than a question.
-    pub fn result_turn(&self) -> Option<TurnId> {
-        let last = self.turns.iter().rposition(|t| t.answer.bytes > 0 && !t.asked)?;
-        Some(TurnId { attempt: self.id, turn: last as u32 + 1 })
-    }
-
-    /// Bytes of its result.
-    pub fn answer_bytes(&self) -> u64 {
-        self.turns.iter().rfind(|t| t.answer.bytes > 0 && !t.asked).map_or(0, |t| t.answer.bytes)
-    }
-
     /// The time its turns took, up to `now`: the time between them is not work.
     pub fn worked(&self, now: Micros) -> Micros {
         let turn = |t: &Turn| t.ended.as_ref().map_or(now, |(at, _)| *at).since(t.started_at).0;
@@ -168,5 +182,16 @@ impl Attempt {
         let turn = self.turn()?;
         let prompt = if turn.usage.prompt_tokens > 0 { turn.usage.prompt_tokens } else { turn.prompt.map(|p| p.1)? };
         (context > 0).then(|| (prompt + turn.output_tokens()) as f32 / context as f32)
+    }
+}
+
+impl State {
+    /// The text that a record adds to an attempt, as [`Record::said`], with the channel it has as far as this state knows:
+    /// an answer that turned out to be thinking is thinking.
+    pub fn text_in<'a>(&self, record: &'a Record) -> Option<(TurnId, Channel, &'a str)> {
+        let (turn, channel, text) = record.said()?;
+        let number = (turn.turn as usize).checked_sub(1);
+        let known = number.and_then(|n| self.attempt(turn.attempt)?.turns.get(n)).and_then(|t| t.rethought);
+        Some((turn, channel.known(record.seq, known), text))
     }
 }

@@ -37,6 +37,13 @@ impl State {
             _ => String::new(),
         };
         let pool = self.pool(e.pool);
+        if let Some(shut) = pool.shut(now).filter(|_| e.is_usable()) {
+            let left = shut.until.since(now).0.div_ceil(1_000_000);
+            return Some(CleanText::one_line(&match shut.asked_ms {
+                Some(ms) => format!("asks for a wait of {} s; {left} s to go", ms.div_ceil(1_000)),
+                None => format!("had no room; one request tries it in {left} s"),
+            }));
+        }
         let words = match &e.health {
             Health::Down { reason } => format!("down: {reason}{probed}"),
             Health::Loading => format!("loads its model{probed}"),
@@ -44,6 +51,9 @@ impl State {
                 0 => "runs empty as you asked; p takes tasks again".to_owned(),
                 n => format!("runs empty as you asked, {n} to end; p takes tasks again"),
             },
+            Health::Up | Health::Unknown if e.trust == Trust::Trial && pool.refusals > 0 => {
+                "had no room; one request tries it".to_owned()
+            }
             Health::Up | Health::Unknown if e.trust == Trust::Trial && e.rests > 0 => {
                 "its requests failed; one tries it again".to_owned()
             }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::protocol::Finding;
+use crate::domain::protocol::{Finding, Micros};
 
 /// The speeds of an endpoint's finished turns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,11 +19,23 @@ pub struct Pace {
     last: (f32, f32),
     /// The usual speed, while it is slower.
     slow: Option<f32>,
+    /// How often it was said to be slow, less what calm took off: it takes the more to be said again.
+    #[serde(default)]
+    wavering: u32,
+    /// Turns in a row that were as it is taken to be.
+    #[serde(default)]
+    calm: u32,
 }
 
 impl Pace {
     /// An answer shorter than this tells nothing of speed.
     pub(super) const TOKENS: u64 = 8;
+    /// Nor does one that took less than this: on a fast model chance makes half of its time.
+    pub(super) const SPAN: Micros = Micros::from_millis(250);
+    /// Turns in a row as they are taken to be that let one more wavering be forgotten.
+    const CALM: u32 = 32;
+    /// The most times that the number of turns before it is said is doubled.
+    const WAVERS: u32 = 4;
     /// Numbers at work beyond this count as this.
     const MOST: usize = 32;
     /// Turns in a row before it is said.
@@ -44,6 +56,10 @@ impl Pace {
             Some(_) => share > Self::QUICK,
         };
         self.odd = if odd { self.odd + 1 } else { 0 };
+        self.calm = if odd { 0 } else { self.calm + 1 };
+        if self.calm >= Self::CALM {
+            (self.calm, self.wavering) = (0, self.wavering.saturating_sub(1));
+        }
         if self.slow.is_some() || odd {
             return;
         }
@@ -66,7 +82,7 @@ impl Pace {
     /// What is to be said of it, if anything.
     pub(crate) fn news(&self) -> Option<Finding> {
         let (now, usual) = self.last;
-        (self.odd >= Self::ENOUGH).then_some(match self.slow {
+        (self.odd >= Self::ENOUGH << self.wavering.saturating_sub(1).min(Self::WAVERS)).then_some(match self.slow {
             None => Finding::Slowed { usual, now },
             Some(_) => Finding::Quickened { now },
         })
@@ -74,11 +90,42 @@ impl Pace {
 
     /// It was said.
     pub(super) fn told(&mut self, slow: Option<f32>) {
-        (self.slow, self.odd) = (slow, 0);
+        self.wavering = (self.wavering + u32::from(slow.is_some())).min(Self::WAVERS + 1);
+        (self.slow, self.odd, self.calm) = (slow, 0, 0);
     }
 
     /// The usual speed, if it is slower now.
     pub fn slowed_from(&self) -> Option<f32> {
         self.slow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of these speeds, one turn after another.
+    fn said(speeds: impl IntoIterator<Item = f32>) -> Vec<Finding> {
+        let mut pace = Pace::default();
+        let mut said = Vec::new();
+        for speed in speeds {
+            pace.learn(speed, 1.0);
+            if let Some(news) = pace.news() {
+                pace.told(match news {
+                    Finding::Slowed { usual, .. } => Some(usual),
+                    _ => None,
+                });
+                said.push(news);
+            }
+        }
+        said
+    }
+
+    #[test]
+    fn a_speed_that_goes_to_and_fro_is_said_ever_less_and_a_lasting_change_at_once() {
+        let wavers = (0..400).map(|i| if i < 10 || i % 6 < 3 { 300.0 } else { 120.0 });
+        assert!(said(wavers).len() <= 4);
+        let slows = (0..60).map(|i| if i < 10 || i > 40 { 300.0 } else { 60.0 });
+        assert!(matches!(said(slows)[..], [Finding::Slowed { .. }, Finding::Quickened { .. }]));
     }
 }

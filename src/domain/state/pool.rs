@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointHistory, Pace, Watch};
+use super::{Density, EndpointHistory, Pace, Watch};
 use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::protocol::{
     EndpointChanged, Health, Intake, LevelSupport, Micros, ModelShape, Residence, TierName, TurnId,
@@ -71,6 +71,29 @@ pub struct Pool {
     /// The sum of the times of finished attempts there, in microseconds, what waited in its server's queue included.
     #[serde(default)]
     pub worked_us: u64,
+    /// For how long nothing is sent to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut: Option<Shut>,
+    /// Requests in a row for which its server had no room, with none of ours there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
+    /// When a turn ended well here last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_at: Option<Micros>,
+}
+
+/// A wait before the next request to a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shut {
+    /// Up to this session time.
+    pub until: Micros,
+    /// The wait its server asked for, in milliseconds; none: it had no room and named no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_ms: Option<u64>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Pool {
@@ -90,6 +113,23 @@ impl Pool {
             return None;
         }
         self.permits.iter().position(|p| p.phase == PermitPhase::Free).map(|i| i as u16)
+    }
+
+    /// Whether nothing is to be sent to it at `now`, and why.
+    pub fn shut(&self, now: Micros) -> Option<Shut> {
+        self.shut.filter(|s| s.until > now)
+    }
+
+    /// The server works, or has worked, at a request of ours: it has room for one.
+    pub(super) fn takes(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// Nothing is sent before the later of this time and one that was set already.
+    pub(super) fn shut_until(&mut self, shut: Shut) {
+        if self.shut.is_none_or(|s| s.until < shut.until) {
+            self.shut = Some(shut);
+        }
     }
 
     /// How many may still be granted.
@@ -226,6 +266,12 @@ pub struct EndpointState {
     pub trust: Trust,
     /// Rests it was given in a row because its requests failed though it answers; 0 once one was served again.
     pub rests: u32,
+    /// The context of one request that it named when it refused one as too long, in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_context: Option<u32>,
+    /// How dense text was seen to be for its model; none: not seen yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) density: Option<Density>,
 }
 
 /// Whether an endpoint is trusted with all its slots (the circuit breaker of the field's literature).
@@ -256,9 +302,9 @@ impl EndpointState {
         self.config.tiers.contains(tier)
     }
 
-    /// The context of one request in tokens: the smaller of configured and reported.
+    /// The context of one request in tokens: the smallest of configured, reported and told by a refusal.
     pub fn context(&self) -> u32 {
-        self.reported_context.map_or(self.config.context, |r| r.min(self.config.context))
+        [self.reported_context, self.told_context].into_iter().flatten().fold(self.config.context, u32::min)
     }
 
     /// Tokens a second of one slot: measured, else configured, else a guess of 40.
@@ -278,6 +324,10 @@ impl EndpointState {
         }
         self.health = changed.health.clone();
         self.reported_slots = changed.slots;
+        if self.reported_context != changed.context {
+            // It runs with another one now than when it refused something.
+            self.told_context = None;
+        }
         self.reported_context = changed.context;
         self.level = changed.level;
         self.resident = changed.resident;

@@ -225,9 +225,16 @@ impl State {
         apply_edits(now.map(|t| &*t.spec), edits).map_err(|e| e.to_string())
     }
 
-    /// Baton's own last tasks as they would be.
+    /// Baton's own last tasks as they would be. Rounds stay while the answer is made of the same results.
     fn answers_after(&self, goal: GoalId, forms: &[&TaskSpec]) -> Vec<TaskSpec> {
-        let needs = self.answer_needs(goal, forms);
+        let mut needs = self.answer_needs(goal, forms);
+        let now = self.own_task(goal, Work::Synthesis);
+        let stays = now.filter(|task| needs.synthesis.as_ref().is_some_and(|n| self.is_made_of(task, n)));
+        let mut rounds = Vec::new();
+        if let Some(task) = stays {
+            needs.synthesis = Some(task.spec.needs.clone());
+            rounds.extend(self.rounds_of(task).into_iter().map(|round| (*self.task(round).spec).clone()));
+        }
         let settings = &self.config.settings;
         let form = |work, name: &str, agent: &Name, needs: Option<Vec<Name>>| {
             let mut form = match self.own_task(goal, work) {
@@ -239,7 +246,7 @@ impl State {
         };
         let synthesis = form(Work::Synthesis, super::answer::SYNTHESIS, &settings.synthesizer, needs.synthesis);
         let voice = form(Work::Voice, super::answer::VOICE, &settings.narrator, needs.voice);
-        synthesis.into_iter().chain(voice).collect()
+        rounds.into_iter().chain(synthesis).chain(voice).collect()
     }
 
     /// All tasks of a goal after an edit but the planning: the ordinary ones, then the answers.

@@ -85,7 +85,7 @@ impl State {
             let name = task.spec.phase.as_deref().unwrap_or(match task.work {
                 Work::Ordinary => "",
                 Work::Planning => "plan",
-                Work::Synthesis | Work::Voice => "answer",
+                Work::Round | Work::Synthesis | Work::Voice => "answer",
             });
             let phase = match phases.iter().position(|p| p.name == name) {
                 Some(i) => &mut phases[i],

@@ -76,8 +76,8 @@ impl State {
         if task.held {
             parts.push("held when its turn ends; p releases it".to_owned());
         }
-        if task.failures > 0 && !task.reason.is_empty() {
-            parts.push(format!("tried again: {}", task.reason));
+        if task.failures + task.setbacks > 0 && !task.reason.is_empty() {
+            parts.push(task.reason.to_string());
         }
     }
 
@@ -106,6 +106,9 @@ impl State {
         };
         parts.extend(why.map(ToString::to_string));
         match end {
+            End::Done if let Some(cut) = self.cut_of(task) => {
+                parts.push(format!("{cut}; r runs it again"));
+            }
             End::Done if task.dirty => parts.push("its form or inputs changed since; r runs it again".to_owned()),
             End::Done => {}
             End::Failed => parts.push("r tries again".to_owned()),
@@ -133,6 +136,7 @@ impl IdleWhy {
             Self::Paused => "paused; P resumes",
             Self::Down => "down; ctrl-r probes it",
             Self::Draining => "it runs empty as you asked; p on it takes tasks again",
+            Self::Asked => "its server asked for a wait, or had no room; then it takes tasks again",
             Self::NoTask => "no task of its tiers is ready; the next one that is takes a slot",
             Self::Limit => "the goal's limit is reached; the next task to end frees a place",
             Self::Memory => {
@@ -276,7 +280,7 @@ mod tests {
                 )],
                 "g1/a",
                 Status::Waiting,
-                &["tries again in 80 s: it broke"],
+                &["waits 80 s more: it broke"],
             ),
             (vec![removed], "g1/a", Status::Waiting, &["taken out of the plan; u puts it back"]),
         ];

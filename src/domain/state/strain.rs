@@ -15,7 +15,7 @@ use crate::domain::protocol::{Grip, MachineSampled, Micros, Pressure, Throttle, 
 /// Since when the machine is hard pressed, or at ease; none: it is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strain {
-    /// The processors are as busy as throttles.
+    /// Other work than the fleet's own servers keeps the processors as busy as throttles.
     hot: Option<Micros>,
     /// They are as idle as releases.
     cool: Option<Micros>,
@@ -27,7 +27,7 @@ pub struct Strain {
 
 impl Strain {
     pub(super) fn follow(&mut self, at: Micros, sample: &MachineSampled, settings: &MachineSettings) {
-        let cpu = sample.cpu_percent.map(u32::from);
+        let cpu = sample.other_cpu_percent().map(u32::from);
         let pressure = sample.pressure.unwrap_or(Pressure::Normal);
         let since = |was: Option<Micros>, is: bool| is.then(|| was.unwrap_or(at));
         let hot = cpu.is_some_and(|p| p >= settings.throttle_cpu_percent);
@@ -66,7 +66,7 @@ impl State {
         match self.throttle.map(|t| t.cause) {
             Some(ThrottleCause::Cpu(_)) => self.throttle.filter(|_| !lasted(self.strain.cool)),
             _ => lasted(self.strain.hot).then(|| Throttle {
-                cause: ThrottleCause::Cpu(self.machine.cpu_percent.unwrap_or(0)),
+                cause: ThrottleCause::Cpu(self.machine.other_cpu_percent().unwrap_or(0)),
                 grip: Grip::Half,
             }),
         }

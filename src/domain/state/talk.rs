@@ -6,7 +6,8 @@
 //! waits again; a task asks only while an attempt of it is open and has no turn under way.
 
 use super::{Attempt, Life, Question, Said, State, Task};
-use crate::domain::protocol::{MessageSent, Micros, TaskAsked, TurnEnd, TurnId};
+use crate::domain::fleet::OnCut;
+use crate::domain::protocol::{AskedAbout, MessageSent, Micros, TaskAsked, TurnEnd, TurnId};
 
 impl Task {
     /// What was said to its agent and has not gone with a turn, oldest first.
@@ -16,9 +17,17 @@ impl Task {
 
     /// Takes the question back: what went with the turn that asked waits again, for the turn is run again.
     pub(super) fn drop_question(&mut self) {
-        if let Some(question) = self.asking.take() {
+        if let Some(question) = self.asking.take()
+            && question.about == AskedAbout::Work
+        {
             self.unsay(question.turn);
         }
+    }
+
+    /// What a turn answered is no part of the conversation: it is asked anew, with what went along with it.
+    pub(super) fn take_back(&mut self, turn: TurnId) {
+        self.thread.retain(|t| *t != turn);
+        self.unsay(turn);
     }
 
     /// What went with a turn waits for the next one.
@@ -45,7 +54,9 @@ impl State {
     /// nobody knows for a question.
     pub(super) fn asked(&mut self, at: Micros, asked: &TaskAsked) {
         let Some(ix) = self.find(&asked.task) else { return };
-        if let Some(turn) = self.turn_mut(asked.turn) {
+        if asked.about == AskedAbout::Work
+            && let Some(turn) = self.turn_mut(asked.turn)
+        {
             turn.asked = true;
         }
         self.tasks[ix.0 as usize].asking = Some(Question {
@@ -53,14 +64,23 @@ impl State {
             text: asked.question.clone(),
             choices: asked.choices.clone(),
             since: at,
+            about: asked.about,
         });
     }
 
     pub(super) fn answered(&mut self, at: Micros, said: &MessageSent) {
         let Some(ix) = self.find(&said.task) else { return };
         let task = &mut self.tasks[ix.0 as usize];
-        if let Some(question) = task.asking.take() {
-            task.thread.push(question.turn);
+        match task.asking.take() {
+            // Baton asked what becomes of a cut answer. Other words than those it offered are for the agent.
+            Some(Question { about: AskedAbout::Cut, .. }) => {
+                task.cut_choice = cut_choice(&said.text);
+                if task.cut_choice.is_some() {
+                    return;
+                }
+            }
+            Some(question) => task.thread.push(question.turn),
+            None => {}
         }
         task.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
     }
@@ -68,10 +88,14 @@ impl State {
     pub(super) fn said(&mut self, at: Micros, said: &MessageSent) {
         let Some(ix) = self.find(&said.task) else { return };
         // What is kept of a cancelled answer is what the message is about, and so is what was put in by hand.
-        let result = self.given(ix).and_then(|a| self.attempt(a)).and_then(Attempt::result_turn);
+        let result = self.given(ix).and_then(|a| self.attempt(a)).map(|a| self.result_turns(a)).unwrap_or_default();
         let task = &mut self.tasks[ix.0 as usize];
-        if let Some(turn) = result.filter(|turn| task.thread.last() != Some(turn)) {
-            task.thread.push(turn);
+        if let Some(last) = result.last()
+            && task.thread.last() != Some(last)
+        {
+            // What it continues stands there already, unless its attempt came to nothing else.
+            let new: Vec<TurnId> = result.iter().filter(|t| *t == last || !task.thread.contains(t)).copied().collect();
+            task.thread.extend(new);
         }
         task.messages.push(Said { author: said.author.clone(), text: said.text.clone(), at, turn: None });
     }
@@ -87,8 +111,11 @@ impl State {
     /// A turn ended: its answer belongs to the conversation, or what was said with it waits again.
     pub(super) fn spoke(&mut self, turn: TurnId, end: &TurnEnd) {
         let Some(ix) = self.attempt(turn.attempt).map(|a| a.task) else { return };
+        // A continuation without a word says nothing: a message of nothing is refused by chat templates.
+        let silent = self.turn(turn).is_some_and(|t| t.continues.is_some() && t.answer.bytes == 0);
         let task = &mut self.tasks[ix.0 as usize];
         match end {
+            _ if silent => {}
             // A question belongs to it once it is answered.
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
                 if task.asking.as_ref().is_none_or(|q| q.turn != turn) {
@@ -101,5 +128,17 @@ impl State {
             }
             TurnEnd::Failed(_) | TurnEnd::Cancelled => task.unsay(turn),
         }
+    }
+}
+
+/// What the operator wants done about a cut answer, by the words that were offered ([`super::cut`]): `go on`,
+/// `again with 200 tokens`, `keep it`.
+fn cut_choice(answer: &str) -> Option<OnCut> {
+    let words = answer.trim().to_lowercase();
+    match words.split_whitespace().next()? {
+        "go" if words == "go on" => Some(OnCut::GoOn),
+        "again" if words == "again" || words.starts_with("again with ") => Some(OnCut::RetryLarger),
+        "keep" if words == "keep" || words == "keep it" => Some(OnCut::Keep),
+        _ => None,
     }
 }

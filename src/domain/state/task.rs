@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::fleet::OnCut;
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work};
+use crate::domain::protocol::{
+    AskedAbout, AttemptId, Author, EndpointName, Level, Micros, Partial, Route, TaskId, TurnId, Work,
+};
 use crate::domain::text::CleanText;
 
 /// A task's place in [`super::State::tasks`]; stable, since tasks are never taken out.
@@ -50,6 +53,9 @@ pub struct Question {
     pub choices: Vec<CleanText>,
     /// Since when it waits.
     pub since: Micros,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "AskedAbout::is_work")]
+    pub about: AskedAbout,
 }
 
 /// Something that was said to a task's agent.
@@ -108,12 +114,24 @@ pub struct Task {
     pub failures: u32,
     /// Which of the agent's tiers it goes to.
     pub route: Route,
+    /// Failures in a row that say something of its servers and nothing of it. They cost it no try.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub setbacks: u32,
+    /// Since the first of them, moved on by the time for which its server said that it loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub troubled_since: Option<Micros>,
     /// The endpoint its last try failed on, avoided when there is another.
     pub avoid: Option<EndpointName>,
     /// No start before this time (wait for a retry).
     pub not_before: Micros,
     /// A level set while running; it goes before the form's.
     pub level: Option<Level>,
+    /// The limit of tokens it is asked anew with, for an answer was cut at the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// What the operator wants done about the answer that was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_choice: Option<OnCut>,
     /// Why it failed, was skipped or waits for a retry, in words.
     pub reason: CleanText,
     /// When it was added.
@@ -124,7 +142,16 @@ pub struct Task {
     pub ended_at: Option<Micros>,
 }
 
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
 impl Task {
+    /// Its servers serve it again, or what was held against them is held against it.
+    pub(super) fn is_out_of_trouble(&mut self) {
+        (self.setbacks, self.troubled_since) = (0, None);
+    }
+
     /// Whether it has ended, well or not.
     pub fn has_ended(&self) -> bool {
         matches!(self.life, Life::Ended(_))

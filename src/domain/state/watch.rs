@@ -33,6 +33,8 @@ pub(super) enum Left {
     Served,
     /// It failed.
     Failed,
+    /// The server had no room for it.
+    Refused,
     /// It was taken back.
     Cancelled,
 }
@@ -112,6 +114,9 @@ impl Watch {
     const REST_AFTER_SUCCESS: u32 = 3;
     /// Whatever was usual, a turn may wait so long for a sign before anybody wonders.
     const PATIENCE: Micros = Micros::from_secs(2);
+
+    /// A server that turns a request away so shortly after the end of another may not have cleared that one away yet.
+    const CLEARING: Micros = Micros::from_secs(1);
 
     fn advance(&mut self, at: Micros) {
         let passed = at.since(self.clock).0;
@@ -215,7 +220,7 @@ impl Watch {
             self.advance(at);
             self.waiting.remove(i);
             let full = believed.is_some_and(|k| self.working.len() as u32 >= k);
-            if how == Left::Cancelled && self.more == More::Tried && full {
+            if matches!(how, Left::Cancelled | Left::Refused) && self.more == More::Tried && full {
                 self.rest_longer();
             }
             return None;
@@ -290,6 +295,16 @@ impl Watch {
     /// How many more than believed are let in.
     pub(crate) fn extra(&self) -> u32 {
         u32::from(self.more == More::Tried)
+    }
+
+    /// Whether a turn ended here so shortly before `now` that its server may not have had its slot free again.
+    pub(crate) fn has_just_ended(&self, now: Micros) -> bool {
+        self.last_end.is_some_and(|at| now.since(at) < Self::CLEARING)
+    }
+
+    /// Whether no turn was served since it was believed last how many are worked at.
+    pub(crate) fn has_served_none(&self) -> bool {
+        self.served == 0
     }
 
     /// How many turns give no sign of work yet.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{End, EndpointIx, Gear, Goal, GoalPhase, Life, State, Task, TaskIx};
+use super::{End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Shut, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{
     AgentName, EndpointName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName,
@@ -103,6 +103,17 @@ pub enum Why {
         /// Seconds since it began.
         seconds: u64,
     },
+    /// Nothing is sent yet to the one endpoint with room: its server asked for a wait, or had no room by itself.
+    Asked {
+        /// The endpoint's name.
+        endpoint: CleanText,
+        /// The wait that its server asked for in seconds; none: it named no time.
+        asked: Option<u64>,
+        /// When the next request may go, session time.
+        until: Micros,
+        /// Seconds from now.
+        seconds: u64,
+    },
     /// Every slot of the tier is in use.
     Slot {
         /// The endpoint's name, or how many there are.
@@ -145,7 +156,7 @@ impl fmt::Display for Why {
             Self::Needs { count: 1, first } => write!(f, "needs “{first}” to end"),
             Self::Needs { count, first } => write!(f, "needs {count} tasks to end, “{first}” first"),
             Self::Blocked { by, end } => write!(f, "“{by}” {end}; retry that one, or skip it"),
-            Self::Backoff { seconds, reason, .. } => write!(f, "tries again in {seconds} s: {reason}"),
+            Self::Backoff { seconds, reason, .. } => write!(f, "waits {seconds} s more: {reason}"),
             Self::Limit { max } => {
                 write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
             }
@@ -169,6 +180,12 @@ impl fmt::Display for Why {
                 starts.as_ref().map_or(Ok(()), |name| write!(f, "; `baton fleet up {name}` starts it"))
             }
             Self::Loading { endpoint, seconds, .. } => write!(f, "{endpoint} is loading its model (for {seconds} s)"),
+            Self::Asked { endpoint, asked: Some(asked), seconds, .. } => {
+                write!(f, "{endpoint} asks for a wait of {asked} s; the next request goes there in {seconds} s")
+            }
+            Self::Asked { endpoint, asked: None, seconds, .. } => {
+                write!(f, "{endpoint} had no room though nothing of ours is there; it is asked again in {seconds} s")
+            }
             Self::Slot { endpoint, busy, draining, pinch } => {
                 let (of, are) = match (pinch, busy) {
                     (Pinch::Serves { .. }, 1) => ("the 1 slot that", "serves is busy"),
@@ -205,6 +222,8 @@ pub enum IdleWhy {
     Down,
     /// The operator lets it run empty.
     Draining,
+    /// Its server asked for a wait, or had no room.
+    Asked,
     /// No task that is ready goes there.
     NoTask,
     /// Tasks for it wait for a goal's limit.
@@ -224,12 +243,22 @@ impl IdleWhy {
             Self::Paused => "paused",
             Self::Down => "down",
             Self::Draining => "runs empty",
+            Self::Asked => "asked to wait",
             Self::NoTask => "no task for them",
             Self::Limit => "the goal's limit",
             Self::Memory => "memory",
             Self::Throttled => "throttled",
             Self::Nothing => "nothing to do",
         }
+    }
+}
+
+fn asked(e: &EndpointState, shut: Shut, now: Micros) -> Why {
+    Why::Asked {
+        endpoint: CleanText::from(e.config.short()),
+        asked: shut.asked_ms.map(|ms| ms.div_ceil(1_000)),
+        until: shut.until,
+        seconds: shut.until.since(now).0.div_ceil(1_000_000),
     }
 }
 
@@ -366,6 +395,9 @@ impl State {
         if let Some(endpoint) = self.placed(task) {
             let e = self.endpoint(endpoint);
             let pool = self.pool(e.pool);
+            if let Some(shut) = pool.shut(now) {
+                return Err(asked(e, shut, now));
+            }
             return match (pool.free_slot(), self.throttled(task, e)) {
                 (Some(_), Some(throttle)) => Err(Why::Throttled { throttle }),
                 (Some(slot), None) => Ok(Grant { endpoint, slot, route }),
@@ -385,6 +417,7 @@ impl State {
         let own = self.between_turns(task).map(|a| a.endpoint);
         if let Some((endpoint, e)) = own.and_then(|own| usable().find(|(i, _)| *i == own))
             && let Some(slot) = self.pool(e.pool).free_slot()
+            && self.pool(e.pool).shut(now).is_none()
             && self.throttled(task, e).is_none()
         {
             return Ok(Grant { endpoint, slot, route });
@@ -393,11 +426,18 @@ impl State {
         let (mut busy, mut draining, mut name) = (0, 0, None);
         let mut full: Vec<EndpointIx> = Vec::new();
         let mut throttled = None;
+        let mut shut: Option<(Shut, &EndpointState)> = None;
         for (endpoint, e) in usable() {
             if others && Some(&e.config.name) == task.avoid.as_ref() {
                 continue;
             }
             let pool = self.pool(e.pool);
+            if let Some(wait) = pool.shut(now) {
+                if shut.is_none_or(|(first, _)| wait.until < first.until) {
+                    shut = Some((wait, e));
+                }
+                continue;
+            }
             busy += pool.busy();
             draining += pool.draining();
             name.get_or_insert(e);
@@ -430,6 +470,9 @@ impl State {
             };
             return Err(Why::Slot { endpoint, busy, draining, pinch: self.pinch(&full) });
         }
+        if let Some((wait, e)) = shut {
+            return Err(asked(e, wait, now));
+        }
         let drained = serving().find(|(_, e)| e.answers() && e.intake == Intake::Draining);
         match (drained, serving().next()) {
             (_, None) => Err(Why::NoEndpoint { tier: tier.clone() }),
@@ -461,6 +504,9 @@ impl State {
         }
         if self.pool(e.pool).free() == 0 {
             return None;
+        }
+        if self.pool(e.pool).shut(now).is_some() {
+            return Some(IdleWhy::Asked);
         }
         if self.gear == Gear::Paused {
             return Some(IdleWhy::Paused);

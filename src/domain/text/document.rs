@@ -4,7 +4,8 @@
 //! it was rendered once. A place in it is a [`Spot`] in the source, not a row number: it stays where it is when the width
 //! changes, when text comes and when an estimate is corrected. Not here: colours, scrolling, where the text comes from.
 //! Invariants: work in a frame goes with what is visible and what is new, never with the length of the text; the same
-//! text gives the same rows however it came.
+//! text gives the same rows however it came. A text without end does not stay whole: [`Document::shed`] lets go of its
+//! beginning, and what is left has the places and rows it had.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ use super::wrap::wrap;
 const EXACT: usize = 64;
 /// Rendered parts kept.
 const KEPT: usize = 192;
+/// Bytes of the text whose rendered rows are kept: rows take some four times their text, and a part may have 8 KiB. It is
+/// twice what [`EXACT`] of the longest parts have.
+const RENDERED: usize = 1 << 20;
 /// Plain text is cut into parts of about this many bytes.
 const PLAIN: usize = 1 << 10;
 
@@ -69,6 +73,8 @@ pub struct Document {
     form: Form,
     sanitizer: Sanitizer,
     clean: String,
+    /// The place of the first byte of `clean`: so many bytes were let go of, and places count them.
+    base: usize,
     /// The text in other words; what is shown is this, then.
     told: Option<String>,
     fresh: Fresh,
@@ -87,6 +93,7 @@ impl Document {
             form,
             sanitizer: Sanitizer::new(),
             clean: String::new(),
+            base: 0,
             told: None,
             fresh: Fresh::No,
             words: 0,
@@ -108,11 +115,79 @@ impl Document {
     pub fn retell(&mut self, told: Option<String>) {
         if self.told != told {
             self.told = told;
-            self.parts.clear();
-            self.sums = Sums::default();
-            self.rendered.clear();
-            self.fresh = Fresh::Yes;
+            self.cut_anew();
         }
+    }
+
+    fn cut_anew(&mut self) {
+        self.parts.clear();
+        self.sums = Sums::default();
+        self.rendered.clear();
+        self.fresh = Fresh::Yes;
+    }
+
+    /// About the memory that the text takes, in bytes. What is rendered of it does not grow with it.
+    pub fn cost(&self) -> usize {
+        let told = self.told.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.clean.len() + told + self.parts.len() * (size_of::<Part>() + size_of::<u32>())
+    }
+
+    /// Lets go of about `bytes` at the beginning, whole parts; the last one, which is still being written, stays. Returns
+    /// how many bytes went.
+    pub fn shed(&mut self, bytes: usize) -> usize {
+        // Those that go are counted first.
+        self.words();
+        if self.told.take().is_some() {
+            // It is told anew, of what is left.
+            self.cut_anew();
+        }
+        if self.fresh == Fresh::Yes && !self.parts.is_empty() {
+            self.fresh = Fresh::No;
+            self.cut();
+        }
+        let Some(last) = self.parts.len().checked_sub(1) else { return self.shed_uncut(bytes) };
+        let first = self.start(0);
+        let gone = self.parts.partition_point(|part| part.cut.at < first.saturating_add(bytes)).min(last);
+        if gone == 0 {
+            return 0;
+        }
+        let from = self.start(gone);
+        // The head of a block that is cut inside is needed by what is left of it: it stands before that, not shown.
+        let lead = self.parts.get(gone).and_then(|part| part.cut.lead.clone());
+        let lead = lead.map_or_else(String::new, |lead| self.slice(lead).to_owned());
+        self.let_go(from - self.base, &lead);
+        let head = self.base..from;
+        self.parts.drain(..gone);
+        for part in &mut self.parts {
+            if let Some(lead) = part.cut.lead.as_mut().filter(|lead| lead.start < from) {
+                lead.clone_from(&head);
+            }
+        }
+        let mut sums = Sums::default();
+        (gone..self.sums.len()).for_each(|part| sums.push(self.sums.rows(part)));
+        self.sums = sums;
+        let rendered = std::mem::take(&mut self.rendered).into_iter();
+        self.rendered = rendered.filter_map(|(at, lines)| Some((at.checked_sub(gone)?, lines))).collect();
+        // Nothing stands before the first part any more, so no blank row does.
+        self.stale(0);
+        from - first
+    }
+
+    /// The same of a text that nobody looked at yet: up to the end of a line, where one is near.
+    fn shed_uncut(&mut self, bytes: usize) -> usize {
+        let end = self.clean.floor_char_boundary(bytes);
+        let near = self.clean.floor_char_boundary(end.saturating_sub(PLAIN));
+        let line = self.clean.get(near..end).and_then(|tail| tail.rfind('\n')).map(|at| near + at + 1);
+        let end = line.unwrap_or(end);
+        self.let_go(end, "");
+        end
+    }
+
+    /// `head` takes the place of the first `bytes` of what is at hand.
+    fn let_go(&mut self, bytes: usize, head: &str) {
+        self.clean.replace_range(..bytes, head);
+        self.base += bytes - head.len();
+        self.counted = (self.counted + head.len()).saturating_sub(bytes);
     }
 
     /// The clean text, as it came.
@@ -123,6 +198,27 @@ impl Document {
     /// The source of what is shown.
     pub fn source(&self) -> &str {
         self.told.as_deref().unwrap_or(&self.clean)
+    }
+
+    /// The place of the first byte of the source that is at hand.
+    fn base(&self) -> usize {
+        if self.told.is_some() { 0 } else { self.base }
+    }
+
+    /// The place behind the last byte of the source.
+    pub fn end(&self) -> usize {
+        self.base() + self.source().len()
+    }
+
+    /// What stands between two places of the source, as far as it is at hand.
+    pub fn slice(&self, range: Range<usize>) -> &str {
+        let at = |place: usize| place.saturating_sub(self.base());
+        self.source().get(at(range.start)..at(range.end)).unwrap_or_default()
+    }
+
+    /// The place behind the letter that a place stands in or before.
+    pub fn letter_end(&self, place: usize) -> usize {
+        self.base() + self.source().ceil_char_boundary(place.saturating_sub(self.base()))
     }
 
     /// Whether there is no text.
@@ -244,22 +340,24 @@ impl Document {
 
     /// Where the source of a row begins.
     fn begins(&mut self, row: usize) -> usize {
-        let Some(own) = self.next_source(row) else { return self.source().len() };
+        let Some(own) = self.next_source(row) else { return self.end() };
+        let base = self.base();
         let before = self.previous_source(row).filter(|s| *s != own).map_or(0, |s| s.end.min(own.start));
-        let line = self.source().get(..own.start).and_then(|head| head.rfind('\n')).map_or(0, |at| at + 1);
+        let line = self.slice(base..own.start).rfind('\n').map_or(base, |at| base + at + 1);
         // The marks at the beginning of a line belong to its first row.
         if before <= line { line } else { own.start }
     }
 
     /// Where the source of a row ends.
     fn ends(&mut self, row: usize) -> usize {
-        let own = self.previous_source(row + 1).map_or(0, |s| s.end);
+        let (base, all) = (self.base(), self.end());
+        let own = self.previous_source(row + 1).map_or(base, |s| s.end);
         let next = (row + 1..row + 4).find(|next| self.row(*next).is_some_and(|line| line.source.is_some()));
-        let next = next.map_or(self.source().len(), |next| self.begins(next));
-        let line = self.source().get(own..).and_then(|tail| tail.find('\n')).map_or(self.source().len(), |at| own + at);
+        let next = next.map_or(all, |next| self.begins(next));
+        let line = self.slice(own..all).find('\n').map_or(all, |at| own + at);
         // What closes a mark stands after its last letter, before the next row's.
         let end = line.min(next.max(own));
-        self.source().get(..end).map_or(own, |head| head.trim_end().len().max(own))
+        (base + self.slice(base..end).trim_end().len()).max(own)
     }
 
     /// The source of a row, or of the next that has one.
@@ -277,8 +375,8 @@ impl Document {
     }
 
     fn text_of(&self, part: usize) -> &str {
-        let end = self.parts.get(part + 1).map_or(self.source().len(), |next| next.cut.at);
-        self.source().get(self.start(part)..end).unwrap_or_default()
+        let end = self.parts.get(part + 1).map_or(self.end(), |next| next.cut.at);
+        self.slice(self.start(part)..end)
     }
 
     /// Cuts what came since into parts.
@@ -287,21 +385,23 @@ impl Document {
             return;
         }
         if self.parts.is_empty() {
-            self.add(Cut { at: 0, join: Join::Seamless, lead: None });
+            self.add(Cut { at: self.base(), join: Join::Seamless, lead: None });
         } else {
             self.stale(self.parts.len() - 1);
         }
+        let base = self.base() as isize;
         while let Some(last) = self.parts.last() {
+            let last = last.cut.moved(-base);
             let cuts = match self.form {
-                Form::Markdown => next_cuts(self.source(), &last.cut),
-                Form::Plain | Form::Json => plain_cuts(self.source(), last.cut.at),
+                Form::Markdown => next_cuts(self.source(), &last),
+                Form::Plain | Form::Json => plain_cuts(self.source(), last.at),
             };
             if cuts.is_empty() {
                 return;
             }
             self.stale(self.parts.len() - 1);
             for cut in cuts {
-                self.add(cut);
+                self.add(cut.moved(base));
             }
         }
     }
@@ -352,7 +452,7 @@ impl Document {
             Form::Plain => plain(text, self.cells),
             Form::Json => code("json", text, self.cells),
             Form::Markdown => {
-                let lead = part.cut.lead.clone().and_then(|lead| self.source().get(lead)).unwrap_or_default();
+                let lead = part.cut.lead.clone().map_or("", |lead| self.slice(lead));
                 let mut whole = if lead.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(format!("{lead}{text}")) };
                 if at + 1 == self.parts.len()
                     && let Some((less, close)) = closing(&whole)
@@ -379,7 +479,8 @@ impl Document {
 
     /// Lets go of rendered parts that lie far from those used last: the end, and the middle of the rest.
     fn forget(&mut self) {
-        if self.rendered.len() > 2 * KEPT {
+        let text: usize = self.rendered.keys().map(|at| self.text_of(*at).len()).sum();
+        if self.rendered.len() > 2 * KEPT || text > RENDERED {
             let keep = self.parts.len().saturating_sub(EXACT);
             self.rendered.retain(|at, _| *at >= keep);
         }

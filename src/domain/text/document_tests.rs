@@ -169,3 +169,83 @@ proptest! {
         prop_assert_eq!(letters(&copied), letters(&source));
     }
 }
+
+/// A long text with everything in it that is cut inside.
+fn long_sample() -> String {
+    let code: String = (0..300).map(|n| format!("let line_{n} = \"{n}\"; // 全角\n")).collect();
+    let table: String = (0..300).map(|n| format!("| {n} | text of row {n} |\n")).collect();
+    let list: String = (1..300).map(|n| format!("- item {n} of **many**\n")).collect();
+    let words = "word ".repeat(6_000);
+    format!(
+        "{SAMPLE}\n\n```rust\n{code}```\n\n| number | text |\n|---|---|\n{table}\nAfter\n\n{list}\n{words}\n\nEnd\n"
+    )
+}
+
+#[test]
+fn what_is_left_of_a_text_has_the_rows_and_places_it_had() {
+    let text = long_sample();
+    for form in [Form::Markdown, Form::Plain] {
+        for bytes in [1, 700, 3_000, 9_000, 14_000, 21_000, 40_000, usize::MAX] {
+            let mut all = whole(form, &text, 60);
+            let mut left = whole(form, &text, 60);
+            let gone = left.shed(bytes);
+            assert!(gone > 0 && gone < text.len(), "{form:?} {bytes}: {gone}");
+            assert!(left.clean().len() <= text.len() - gone + 100, "the head of a block stays");
+            assert_eq!((left.end(), left.words()), (all.end(), all.words()));
+            // What comes then is read as before.
+            for document in [&mut all, &mut left] {
+                document.push("\n\nand *more*\n\n- of\n- it\n");
+                document.update(60);
+                let rows = document.rows();
+                document.settle(0..rows);
+            }
+            let (whole, part) = (rows(&mut all), rows(&mut left));
+            let same = part.len().min(whole.len());
+            let skip = whole.len() - same;
+            assert_eq!(whole[skip..], part[part.len() - same..], "{form:?} {bytes}");
+            let row = part.len() / 2;
+            let spot = left.spot(row);
+            assert_eq!((all.row_of(spot), left.row_of(spot)), (skip + row, row));
+            let (from, to) = (left.spot(row), left.spot(part.len()));
+            let range = left.source_of_rows(from, to);
+            assert_eq!(range, all.source_of_rows(from, to));
+            assert_eq!(left.slice(range.clone()), all.slice(range));
+            // A place that is gone is the beginning of what is left.
+            assert_eq!(left.row_of(Spot::default()), 0);
+            assert!(left.slice(0..gone).len() < 100, "but for the head of a block");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_nobody_looked_at_is_shed_too() {
+    let text = "a line of it\n".repeat(10_000);
+    let mut document = Document::new(Form::Plain);
+    document.push(&text);
+    assert_eq!(document.words(), 40_000);
+    let gone = document.shed(100_000);
+    assert!(gone > 98_000 && gone <= 100_000 && gone.is_multiple_of(13), "{gone}");
+    assert_eq!((document.words(), document.end()), (40_000, text.len()));
+    document.update(40);
+    assert_eq!(document.rows(), (text.len() - gone) / 13);
+    // One line without an end goes all the same.
+    let mut document = Document::new(Form::Plain);
+    document.push(&"x".repeat(100_000));
+    assert_eq!(document.shed(90_000), 90_000);
+}
+
+#[test]
+fn a_text_in_other_words_is_shed_by_its_own() {
+    let mut document = Document::new(Form::Json);
+    document.push(&"{\"a\":1}\n".repeat(1_000));
+    document.retell(Some("told".to_owned()));
+    document.update(40);
+    assert_eq!((document.end(), document.slice(0..4)), (4, "told"));
+    let gone = document.shed(4_000);
+    assert_eq!(document.clean().len(), 8_000 - gone);
+    document.update(40);
+    assert_eq!(document.end(), 8_000);
+    document.retell(Some("told again".to_owned()));
+    document.update(40);
+    assert_eq!(document.slice(0..4), "told");
+}

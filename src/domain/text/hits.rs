@@ -1,7 +1,8 @@
 //! [`Hits`]: where a text that grows holds what is searched for; found in slices, each part searched once.
 //!
 //! Not here: highlighting. A line is searched by itself: a match never goes over its end. Invariants: matches are in
-//! order and do not overlap; each lies on character boundaries; at most [`MAX_HITS`] are kept.
+//! order and do not overlap; each lies on character boundaries; at most [`MAX_HITS`] are kept. Where the text's beginning is
+//! no longer at hand, places count it all the same.
 
 use std::ops::Range;
 
@@ -17,7 +18,9 @@ const LONG_LINE: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct Hits {
     needle: Needle,
-    /// Where each begins and how long it is.
+    /// The place of the text's first byte.
+    base: usize,
+    /// Where each begins, from there, and how long it is.
     found: Vec<(u32, u32)>,
     /// Up to here the text was searched; the line it stands in may have grown since.
     searched: usize,
@@ -26,9 +29,9 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// Nothing searched yet.
-    pub fn new(text: &str) -> Self {
-        Self { needle: Needle::new(text), found: Vec::new(), searched: 0, line: 0 }
+    /// Nothing searched yet, in a text whose first byte stands at the place `base`.
+    pub fn new(text: &str, base: usize) -> Self {
+        Self { needle: Needle::new(text), base, found: Vec::new(), searched: 0, line: 0 }
     }
 
     /// Searches up to about `limit` bytes more of `text`, which begins with what it was at the last call. Returns how
@@ -87,19 +90,24 @@ impl Hits {
 
     /// One of them, by its place in the order.
     pub fn get(&self, index: usize) -> Option<Range<usize>> {
-        self.found.get(index).map(|(at, len)| *at as usize..(*at + *len) as usize)
+        self.found.get(index).map(|hit| self.place(*hit))
     }
 
     /// How many begin before a byte.
     pub fn before(&self, byte: usize) -> usize {
-        self.found.partition_point(|(at, _)| (*at as usize) < byte)
+        self.found.partition_point(|hit| self.place(*hit).start < byte)
+    }
+
+    fn place(&self, (at, len): (u32, u32)) -> Range<usize> {
+        let start = self.base + at as usize;
+        start..start + len as usize
     }
 
     /// Those that begin in a part of the text or reach into it.
     pub fn within(&self, part: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
-        let first = self.found.partition_point(|(at, len)| (*at + *len) as usize <= part.start);
+        let first = self.found.partition_point(|hit| self.place(*hit).end <= part.start);
         let rest = self.found.get(first..).unwrap_or_default();
-        rest.iter().map(|(at, len)| *at as usize..(*at + *len) as usize).take_while(move |hit| hit.start < part.end)
+        rest.iter().map(|hit| self.place(*hit)).take_while(move |hit| hit.start < part.end)
     }
 }
 
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn matches_in_a_part_are_those_that_touch_it() {
-        let mut hits = Hits::new("ab");
+        let mut hits = Hits::new("ab", 0);
         hits.advance("ab ab ab", 100);
         assert_eq!(hits.within(1..4).collect::<Vec<_>>(), [0..2, 3..5]);
         assert_eq!(hits.within(2..3).count(), 0);
@@ -137,7 +145,7 @@ mod tests {
             limit in 1usize..20,
         ) {
             let mut text = String::new();
-            let mut hits = Hits::new(&needle);
+            let mut hits = Hits::new(&needle, 0);
             let mut looked = 0;
             for piece in pieces {
                 text.push_str(&piece);

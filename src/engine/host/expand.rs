@@ -2,8 +2,8 @@
 
 use crate::domain::orchestrator::QUESTIONS;
 use crate::domain::protocol::{Channel, Part, Recipe, Speaker, TurnId};
-use crate::domain::state::{Attempt, State};
-use crate::engine::journal::{Digest, JournalError, TextStore};
+use crate::domain::state::State;
+use crate::engine::journal::{Digest, JournalError, TextStore, cut_text};
 
 /// A prompt as it is sent.
 pub(super) struct Prompt {
@@ -36,10 +36,13 @@ pub(super) fn expand(turn: TurnId, recipe: &Recipe, state: &State, texts: &TextS
                     text.push_str(form.map_or("", |form| form.prompt.as_str()));
                 }
                 Part::ResultOf { attempt, cut } => {
-                    // Its last turn's: what it asked or said before is no part of its result.
-                    if let Some(turn) = state.attempt(*attempt).and_then(Attempt::result_turn) {
-                        text.push_str(texts.cut(turn, Channel::Answer, *cut)?.trim());
+                    // What it asked or said before is no part of its result.
+                    let turns = state.attempt(*attempt).map(|a| state.result_turns(a)).unwrap_or_default();
+                    let mut whole = String::new();
+                    for turn in turns {
+                        whole.push_str(&texts.turn_text(turn, Channel::Answer)?);
                     }
+                    text.push_str(cut_text(&whole, *cut).trim());
                 }
                 Part::AnswerOf { turn, cut } => text.push_str(texts.cut(*turn, Channel::Answer, *cut)?.trim()),
             }

@@ -26,6 +26,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use clock::SessionClock;
+pub use coalesce::{Coalescer, TextPiece};
 pub use local::LocalClient;
 pub use taken_up::TakenUp;
 

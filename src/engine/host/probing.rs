@@ -178,6 +178,7 @@ impl Probing {
             shape: found.shape,
             residence: found.residence,
             mismatch: found.mismatch,
+            fault: found.fault,
         };
         Some(Input::Probed { endpoint: endpoint.name, report })
     }
@@ -225,6 +226,7 @@ mod tests {
             shape: None,
             residence: None,
             mismatch: None,
+            fault: None,
         };
         Looked { endpoint, before, found }
     }

@@ -376,7 +376,7 @@ impl Host {
             level: start.level,
             level_support: start.level_support,
             format: start.schema.map_or(AnswerFormat::Text, AnswerFormat::Json),
-            silence: Duration::from_secs(state.config.settings.silence_seconds.max(1)),
+            silence: Duration::from_secs(start.silence_seconds),
         };
         let phase = PhaseCell::default();
         let turn = Turn {
@@ -388,6 +388,7 @@ impl Host {
             want_answer: start.want_answer,
             prompt_digest: prompt.digest,
             limit: start.seconds.map(|s| Duration::from_secs(s.into())),
+            max_tokens: start.max_tokens,
         };
         let pool = endpoint.pool();
         let task = self.tasks.spawn(turn.run());

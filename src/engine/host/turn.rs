@@ -1,6 +1,7 @@
 //! One model request under way: chunks from the server become inputs for the orchestrator.
 //!
-//! Dropping the future closes the connection, and that is how a request is cancelled.
+//! Dropping the future closes the connection, and that is how a request is cancelled. Invariant: an answer that its server
+//! does not end is ended here, at twice the tokens that were asked for.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::clock::SessionClock;
-use super::coalesce::{Coalescer, Piece};
+use super::coalesce::{Coalescer, TextPiece};
 use super::repeat::Repeat;
 use crate::domain::orchestrator::{Input, WantAnswer};
 use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
@@ -22,6 +23,11 @@ use crate::engine::providers::{AnswerStream, Chunk, Phase};
 const PROGRESS: Micros = Micros::from_secs(1);
 /// …and first after this long: a prompt read faster is not worth a record.
 const FIRST_PROGRESS: Micros = Micros::from_millis(200);
+
+/// The most bytes a token is counted with: few have more than 16, and a table's rule or a run of spaces is one.
+const TOKEN: usize = 16;
+/// An answer is never ended before this many bytes, however few tokens were asked for.
+const LEAST_ANSWER: usize = 64 * 1024;
 
 /// How far a request has come, readable while it runs: what draining waits for depends on it.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +62,8 @@ pub(super) struct Turn {
     pub want_answer: WantAnswer,
     pub prompt_digest: String,
     pub limit: Option<Duration>,
+    /// The most tokens that were asked for.
+    pub max_tokens: u32,
 }
 
 impl Turn {
@@ -72,7 +80,9 @@ impl Turn {
             repeat: Repeat::default(),
             first: None,
             phase: self.phase.clone(),
+            left: most_bytes(self.max_tokens),
         };
+        let mut called: Option<CleanText> = None;
         let mut next_progress = sent.plus(FIRST_PROGRESS);
         // One timer for the whole turn, moved when the piece that waits is another.
         let mut flush = pin!(tokio::time::sleep_until(Instant::now()));
@@ -101,12 +111,17 @@ impl Turn {
             let told = match chunk {
                 None => break Err(broken_off()),
                 Some(Err(failure)) => break Err(failure),
-                Some(Ok(Chunk::End { end, usage })) => break Ok((end, usage)),
+                Some(Ok(Chunk::End { end, usage })) => {
+                    // No tool is ever offered yet, so nothing waits for its result.
+                    let end = called.as_ref().map_or(end, |name| TurnEnd::Failed(tools_only(name)));
+                    break Ok((end, usage, SlotAfter::Free));
+                }
                 Some(Ok(Chunk::Accepted)) => {
                     self.phase.set(Phase::Prompt);
                     Ok(())
                 }
-                Some(Ok(Chunk::Alive | Chunk::Rethought)) => Ok(()),
+                Some(Ok(Chunk::Alive)) => Ok(()),
+                Some(Ok(Chunk::Rethought)) => text.rethought().await,
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
                     if now >= next_progress {
@@ -118,23 +133,27 @@ impl Turn {
                 }
                 Some(Ok(Chunk::Thinking(t))) => text.push(now, Channel::Thinking, &t).await,
                 Some(Ok(Chunk::Answer(t))) => text.push(now, Channel::Answer, &t).await,
-                Some(Ok(Chunk::ToolCall(t))) => text.push(now, Channel::ToolCall, &t).await,
+                Some(Ok(Chunk::ToolCall(t))) => {
+                    called.get_or_insert_with(|| tool_of(&t));
+                    text.push(now, Channel::ToolCall, &t).await
+                }
             };
             if told.is_err() {
                 return;
+            }
+            if text.left == 0 {
+                // Baton hangs up, and the server may go on for a while.
+                break Ok((TurnEnd::Length, Usage::default(), SlotAfter::Draining));
             }
         };
         let now = self.clock.now();
         // Closed before the end is told, so that a slot said to be free is.
         drop(self.stream);
         let _ = text.flush().await;
-        let (end, mut usage, slot) = match outcome {
-            Ok((end, usage)) => (end, usage, SlotAfter::Free),
-            Err(failure) => {
-                let slot = slot_after(failure.kind);
-                (TurnEnd::Failed(failure), Usage::default(), slot)
-            }
-        };
+        let (end, mut usage, slot) = outcome.unwrap_or_else(|failure| {
+            let slot = slot_after(failure.kind);
+            (TurnEnd::Failed(failure), Usage::default(), slot)
+        });
         if let Some(first) = text.first {
             usage.first_token_us = first.since(sent).0.max(1);
             if usage.generation_us == 0 {
@@ -165,6 +184,8 @@ struct Text {
     repeat: Repeat,
     first: Option<Micros>,
     phase: PhaseCell,
+    /// The bytes of thinking and answer that may still come.
+    left: usize,
 }
 
 impl Text {
@@ -173,6 +194,8 @@ impl Text {
             self.first = Some(now);
             self.phase.set(Phase::Generating);
         }
+        // The decoder bounds calls.
+        let piece = if channel == Channel::ToolCall { piece } else { self.room_for(piece) };
         if let Some(answer) = &mut self.answer
             && channel == Channel::Answer
         {
@@ -184,13 +207,28 @@ impl Text {
             }
         }
         let evidence = self.repeat.push(channel, piece);
-        for piece in self.coalescer.push(now, channel, piece).into_iter().flatten() {
+        for piece in self.coalescer.push(now, channel, piece) {
             self.send(piece).await?;
         }
         match evidence {
             Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// As much of `piece` as may still come.
+    fn room_for<'a>(&mut self, piece: &'a str) -> &'a str {
+        let room = &piece[..piece.floor_char_boundary(self.left)];
+        // A character that does not fit whole ends it too.
+        self.left = if room.len() == piece.len() { self.left - room.len() } else { 0 };
+        room
+    }
+
+    /// What was said so far was thinking: it goes first, so that the turnover follows all that it turns over.
+    async fn rethought(&mut self) -> Result<(), ()> {
+        self.answer = (self.want_answer != WantAnswer::No).then(String::new);
+        self.flush().await?;
+        self.inputs.send(Input::Rethought { turn: self.id }).await.map_err(|_| ())
     }
 
     async fn flush(&mut self) -> Result<(), ()> {
@@ -201,8 +239,8 @@ impl Text {
     }
 
     /// A full queue slows the reading of the server's stream, which is where the pressure belongs.
-    async fn send(&self, piece: Piece) -> Result<(), ()> {
-        let Piece { channel, text, tokens } = piece;
+    async fn send(&self, piece: TextPiece) -> Result<(), ()> {
+        let TextPiece { channel, text, tokens } = piece;
         self.inputs.send(Input::Output { turn: self.id, channel, text, tokens }).await.map_err(|_| ())
     }
 }
@@ -222,6 +260,30 @@ fn slot_after(kind: FailureKind) -> SlotAfter {
     }
 }
 
+/// The most bytes of text a request for `tokens` may bring, thinking included.
+fn most_bytes(tokens: u32) -> usize {
+    usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(2 * TOKEN).max(LEAST_ANSWER)
+}
+
+/// The name of the tool in a call; the call itself where it has none.
+fn tool_of(call: &str) -> CleanText {
+    #[derive(serde::Deserialize)]
+    struct Called {
+        name: String,
+    }
+    let name = serde_json::from_str(call).ok().map(|called: Called| called.name).filter(|name| !name.trim().is_empty());
+    // A name has 64 letters at most.
+    CleanText::one_line(&name.unwrap_or_else(|| call.to_owned()).chars().take(64).collect::<String>())
+}
+
+fn tools_only(tool: &CleanText) -> Failure {
+    let words = format!(
+        "it asked for the tool {tool}, which it was not given; say in the agent's prompt that there are no tools, \
+         or use another model"
+    );
+    Failure::new(FailureKind::ToolsOnly, Remedy::RetryHere, CleanText::one_line(&words))
+}
+
 fn timed_out(seconds: u64) -> Failure {
     let words = format!(
         "the task's time of {seconds} s was over before the answer was; raise budget.seconds or lower the level"
@@ -230,6 +292,118 @@ fn timed_out(seconds: u64) -> Failure {
 }
 
 fn broken_off() -> Failure {
-    let words = CleanText::from_static("the answer broke off without an end; it is tried again");
+    let words = CleanText::from_static("the answer broke off without an end");
     Failure::new(FailureKind::Cut, Remedy::RetryHere, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::domain::fleet::{Endpoint, Protocol};
+    use crate::domain::protocol::{AttemptId, Level, LevelSupport, Speaker};
+    use crate::engine::host::coalesce::MOST;
+    use crate::engine::providers::{AnswerFormat, Client, Request};
+
+    /// What a turn of `max_tokens` tells of a server that says `body`, and `endless` again and again after it: its text by
+    /// channel, and its end. No piece is longer than a piece may be.
+    async fn told(body: &'static str, endless: &'static str, max_tokens: u32) -> ([String; 3], TurnEnd, SlotAfter) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = socket.read(&mut asked).await.unwrap();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+            socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            while !endless.is_empty() && socket.write_all(endless.as_bytes()).await.is_ok() {}
+        });
+        let endpoint: Endpoint = toml::from_str(&format!(
+            "name = \"t\"\ntiers = []\nprotocol = \"openai\"\nurl = \"{url}\"\nmodel = \"m\"\nslots = 1\ncontext = 4096"
+        ))
+        .unwrap();
+        assert_eq!(endpoint.protocol, Protocol::OpenAi);
+        let request = Request {
+            endpoint,
+            messages: vec![(Speaker::User, "Q".to_owned())],
+            max_tokens,
+            temperature: 0.0,
+            level: Level::Low,
+            level_support: LevelSupport::None,
+            format: AnswerFormat::Text,
+            silence: Duration::from_secs(30),
+        };
+        let (inputs, mut queue) = mpsc::channel(64);
+        let turn = Turn {
+            id: TurnId { attempt: AttemptId(1), turn: 1 },
+            stream: Client::new().unwrap().stream(request),
+            inputs,
+            clock: SessionClock::from(Micros(0)),
+            phase: PhaseCell::default(),
+            want_answer: WantAnswer::No,
+            prompt_digest: String::new(),
+            limit: None,
+            max_tokens,
+        };
+        let running = tokio::spawn(turn.run());
+        let (mut texts, mut ended) = ([String::new(), String::new(), String::new()], None);
+        while let Some(input) = queue.recv().await {
+            match input {
+                Input::Output { channel, text, .. } => {
+                    assert!(text.len() <= MOST, "a piece of {} bytes", text.len());
+                    texts[channel as usize].push_str(&text);
+                }
+                Input::TurnEnded { end, slot, .. } => ended = Some((end, slot)),
+                _ => {}
+            }
+        }
+        running.await.unwrap();
+        server.abort();
+        let (end, slot) = ended.unwrap();
+        (texts, end, slot)
+    }
+
+    const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hello.\"}}]}\n\n";
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_ended_at_twice_its_tokens() {
+        for endless in [HELLO, "data: {\"choices\":[{\"delta\":{\"reasoning\":\"Hüllo.\"}}]}\n\n"] {
+            for (max_tokens, bytes) in [(1, 64 * 1024), (4096, 128 * 1024)] {
+                let (texts, end, slot) = told(HELLO, endless, max_tokens).await;
+                assert_eq!((&end, slot), (&TurnEnd::Length, SlotAfter::Draining));
+                let all: usize = texts.iter().map(String::len).sum();
+                assert!((bytes - 2..=bytes).contains(&all), "{all} of {bytes}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tool_call_is_a_failure_that_names_the_tool_and_keeps_the_text() {
+        let call = concat!(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"Let me look.\",\"tool_calls\":[{\"index\":0,\"id\":\"c1\",",
+            "\"type\":\"function\",\"function\":{\"name\":\"web_search\",\"arguments\":\"{}\"}}]}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        );
+        let (texts, end, slot) = told(call, "", 64).await;
+        let TurnEnd::Failed(failure) = end else { panic!("{end:?}") };
+        assert_eq!((failure.kind, slot), (FailureKind::ToolsOnly, SlotAfter::Free));
+        assert!(failure.message.contains("it asked for the tool web_search, which it was not given"), "{failure:?}");
+        assert_eq!(texts[Channel::Answer as usize], "Let me look.");
+        assert!(texts[Channel::ToolCall as usize].contains("web_search"));
+    }
+
+    #[tokio::test]
+    async fn a_reason_that_is_no_good_end_fails_and_keeps_the_text() {
+        let aborted = concat!(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"Half an ans\"}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"abort\"}]}\n\ndata: [DONE]\n\n"
+        );
+        let (texts, end, slot) = told(aborted, "", 64).await;
+        let TurnEnd::Failed(failure) = end else { panic!("{end:?}") };
+        assert_eq!((failure.kind, slot), (FailureKind::Aborted, SlotAfter::Free));
+        assert!(failure.message.contains("abort"), "{failure:?}");
+        assert_eq!(texts[Channel::Answer as usize], "Half an ans");
+    }
 }

@@ -16,7 +16,7 @@ use super::{Digest, parts};
 use crate::domain::state::{Frozen, State};
 
 /// Goes up when the meaning of what State has changes, so that no older checkpoint is taken for a newer one.
-const SHAPE: u32 = 1;
+const SHAPE: u32 = 2;
 
 /// A larger one is no checkpoint of ours.
 const MAX_BYTES: u64 = 512 << 20;

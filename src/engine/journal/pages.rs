@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{JournalError, Reader};
-use crate::domain::protocol::{AttemptId, Channel, Cut, Event, Record, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Cut, Event, Record, Rethought, TurnId};
 
 /// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
 pub const HOT_BYTES: usize = 8 << 20;
@@ -30,6 +30,7 @@ pub struct TextStore {
     attempts: BTreeMap<AttemptId, Pieces>,
     /// Whose piece is the oldest hot one, and so on.
     order: VecDeque<AttemptId>,
+    rethought: Rethought,
 }
 
 #[derive(Default)]
@@ -48,11 +49,13 @@ impl TextStore {
     /// An empty store over a journal; `limit` bounds the hot bytes ([`HOT_BYTES`]).
     pub fn new(journal: impl Into<PathBuf>, limit: usize) -> Self {
         let journal = journal.into();
-        Self { journal, limit, hot: 0, attempts: BTreeMap::new(), order: VecDeque::new() }
+        let (attempts, order, rethought) = (BTreeMap::new(), VecDeque::new(), Rethought::default());
+        Self { journal, limit, hot: 0, attempts, order, rethought }
     }
 
     /// Takes in a committed record and the byte offset of its line; only text of attempts is kept.
     pub fn feed(&mut self, record: &Arc<Record>, offset: u64) {
+        self.rethought.take(record);
         let Some((TurnId { attempt: id, .. }, _, text)) = record.said() else { return };
         self.attempts.entry(id).or_default().hot.push_back((offset, Arc::clone(record)));
         self.order.push_back(id);
@@ -117,7 +120,7 @@ impl TextStore {
         let mut text = String::new();
         let Some(pieces) = self.attempts.get(&attempt) else { return Ok(text) };
         let mut take = |record: &Record| {
-            if let Some((turn, channel, piece)) = record.said()
+            if let Some((turn, channel, piece)) = self.rethought.said(record)
                 && turn.attempt == attempt
                 && wanted(turn, channel)
             {
@@ -141,31 +144,41 @@ impl TextStore {
     }
 }
 
-/// The text of one channel of an attempt, of the last turn that said something there, read from a journal: from where
-/// the attempt began up to its end. The beginning is found by halving.
+/// What turns said on one channel, joined in their order, read from a journal: of each attempt from where it began up to
+/// its end. The beginning is found by halving.
 ///
 /// # Errors
 /// When the journal can't be read.
-pub fn text_of(journal: &Path, attempt: AttemptId, channel: Channel) -> Result<String, JournalError> {
-    let mut reader = Reader::open_attempt(journal, attempt)?;
-    let (mut text, mut of) = (String::new(), None);
-    while let Some((_, record)) = reader.read()? {
-        if let Some((turn, said, piece)) = record.said()
-            && turn.attempt == attempt
-            && said == channel
-        {
-            if of.replace(turn) != Some(turn) {
-                text.clear();
+pub fn text_of(journal: &Path, turns: &[TurnId], channel: Channel) -> Result<String, JournalError> {
+    // What answers became of it is known at the end only, so they are kept for who wants the thinking.
+    let wanted = |c: Channel| c == channel || (channel == Channel::Thinking && c == Channel::Answer);
+    let mut runs: Vec<(TurnId, Channel, String)> = Vec::new();
+    for of in turns.chunk_by(|a, b| a.attempt == b.attempt) {
+        let Some(TurnId { attempt, .. }) = of.first() else { continue };
+        let mut reader = Reader::open_attempt(journal, *attempt)?;
+        while let Some((_, record)) = reader.read()? {
+            if let Some((turn, said, piece)) = record.said()
+                && of.contains(&turn)
+                && wanted(said)
+            {
+                match runs.last_mut().filter(|(of, c, _)| (*of, *c) == (turn, said)) {
+                    Some((.., text)) => text.push_str(piece),
+                    None => runs.push((turn, said, piece.to_owned())),
+                }
             }
-            text.push_str(piece);
-        }
-        match &record.event {
-            Event::AttemptEnded { attempt: ended, .. } if *ended == attempt => break,
-            Event::ResultEdited(edited) if edited.attempt == attempt => break,
-            _ => {}
+            match &record.event {
+                Event::TurnRethought { turn } if of.contains(turn) => {
+                    let turned = |run: &&mut (TurnId, Channel, String)| run.0 == *turn && run.1 == Channel::Answer;
+                    runs.iter_mut().filter(turned).for_each(|run| run.1 = Channel::Thinking);
+                    runs.retain(|run| wanted(run.1));
+                }
+                Event::AttemptEnded { attempt: ended, .. } if ended == attempt => break,
+                Event::ResultEdited(edited) if edited.attempt == *attempt => break,
+                _ => {}
+            }
         }
     }
-    Ok(text)
+    Ok(runs.into_iter().filter(|run| run.1 == channel).map(|(.., text)| text).collect())
 }
 
 fn cost(text: &str) -> usize {

@@ -6,7 +6,7 @@
 //! of the journal up to that record, whatever was asked before; a journal that is being written is read as far as it
 //! has come; the folder's writer is never waited for nor made to wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -339,11 +339,12 @@ impl Past {
         Ok(records)
     }
 
-    /// What these attempts had said just after `state`, in order, whole attempts: the records that [`Record::said`].
+    /// What these attempts had said just after `state`, one after another: the records that [`Record::said`]. Of each the
+    /// newest, its share of `most` bytes of text: an answer without end does not fit into memory.
     ///
     /// # Errors
     /// As [`Reader::read`].
-    pub fn said(&self, state: &State, attempts: &[AttemptId]) -> Result<Vec<Arc<Record>>, JournalError> {
+    pub fn said(&self, state: &State, attempts: &[AttemptId], most: usize) -> Result<Vec<Arc<Record>>, JournalError> {
         let counts = attempts.iter().filter_map(|id| state.attempt(*id)).flat_map(|a| &a.turns);
         let counts = counts.flat_map(|t| [t.thinking, t.answer, t.tool_calls]).filter(|c| c.first_seq > 0);
         let Some((first, last)) =
@@ -352,16 +353,26 @@ impl Past {
             return Ok(Vec::new());
         };
         let mut reader = Reader::open_from(&self.journal, first)?;
-        let mut records = Vec::new();
+        let share = most / attempts.len().max(1);
+        let mut said: BTreeMap<AttemptId, (usize, VecDeque<Arc<Record>>)> = BTreeMap::new();
+        let bytes = |record: &Record| record.said().map_or(0, |(.., text)| text.len());
         while let Some((_, record)) = reader.read()? {
             if record.seq > last.min(state.seq) {
                 break;
             }
-            if record.said().is_some_and(|(turn, ..)| attempts.contains(&turn.attempt)) {
-                records.push(Arc::new(record));
+            let Some(attempt) = record.said().map(|(turn, ..)| turn.attempt).filter(|a| attempts.contains(a)) else {
+                continue;
+            };
+            let (held, records) = said.entry(attempt).or_default();
+            *held += bytes(&record);
+            records.push_back(Arc::new(record));
+            while *held > share
+                && let Some(first) = records.pop_front()
+            {
+                *held -= bytes(&first);
             }
         }
-        Ok(records)
+        Ok(said.into_values().flat_map(|(_, records)| records).collect())
     }
 }
 

@@ -13,13 +13,15 @@ use serde::Serialize;
 
 use super::{Halt, JournalError, Reader};
 use crate::domain::plan::PlanEdit;
-use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, Micros, TaskId, TurnId};
+use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, Micros, Record, Rethought, TaskId, TurnId};
 use crate::domain::text::Needle;
 
 /// Text that is collected before it is looked through.
 const BLOCK: usize = 4 * 1024;
 /// Bytes shown before a match and after it.
 const AROUND: usize = 60;
+/// Bytes of a line within which its event is named: two numbers of 20 digits stand before it.
+const HEAD: usize = 96;
 /// Records between two looks at whether to go on.
 const STRIDE: u64 = 4_096;
 
@@ -106,9 +108,10 @@ pub fn search(
     halt: &Halt,
     each: &mut dyn FnMut(Found) -> ControlFlow<()>,
 ) -> Result<Searched, JournalError> {
+    let rethought = turnovers(journal, halt)?;
     let mut reader = Reader::open(journal)?;
     let longest = needle.len().max(needle.to_lowercase().len()) * 3;
-    let mut texts = Texts { needle: Needle::new(needle), longest, open: HashMap::new(), each };
+    let mut texts = Texts { needle: Needle::new(needle), longest, open: HashMap::new(), joined: HashMap::new(), each };
     let mut tasks: HashMap<AttemptId, TaskId> = HashMap::new();
     while let Some((_, record)) = reader.read()? {
         let (seq, at) = (record.seq, record.at);
@@ -119,14 +122,18 @@ pub fn search(
                 tasks.insert(started.attempt, started.task.clone());
                 ControlFlow::Continue(())
             }
+            Event::TurnStarted(started) => {
+                texts.continues(started.turn, started.recipe.continues());
+                ControlFlow::Continue(())
+            }
             Event::ResultEdited(edited) => {
                 let place =
                     Where::Text { task: edited.task.clone(), attempt: edited.attempt, channel: Channel::Answer };
                 texts.whole(place, (seq, at), &edited.text)
             }
-            Event::AttemptOutput(output) => match tasks.get(&output.turn.attempt) {
-                Some(task) => texts.piece(task, (output.turn, output.channel), (seq, at), &output.text),
-                None => ControlFlow::Continue(()),
+            Event::AttemptOutput(output) => match (tasks.get(&output.turn.attempt), rethought.said(&record)) {
+                (Some(task), Some((turn, channel, text))) => texts.piece(task, (turn, channel), (seq, at), text),
+                _ => ControlFlow::Continue(()),
             },
             Event::AttemptEnded { attempt, .. } => {
                 tasks.remove(attempt);
@@ -141,12 +148,36 @@ pub fn search(
     Ok(if texts.all_ended().is_break() { Searched::Stopped } else { Searched::Whole })
 }
 
+/// Which answers were thinking: it is told after they were said, while matches are given as they are found. Lines are
+/// looked at, not decoded, which takes a small part of the time of the search itself.
+fn turnovers(journal: &Path, halt: &Halt) -> Result<Rethought, JournalError> {
+    let mut rethought = Rethought::default();
+    let mut reader = Reader::open(journal)?;
+    let mut lines = 0u64;
+    // Damage is told by the search, which comes to it too, after what it found before.
+    while let Ok(Some((_, line))) = reader.look() {
+        let head = line.get(..line.len().min(HEAD)).unwrap_or_default();
+        if memchr::memmem::find(head, b"\"event\":\"turn.rethought\"").is_some()
+            && let Some(record) = std::str::from_utf8(line).ok().and_then(|line| Record::from_json(line).ok())
+        {
+            rethought.take(&record);
+        }
+        lines += 1;
+        if lines.is_multiple_of(STRIDE) && halt.is_stopped() {
+            break;
+        }
+    }
+    Ok(rethought)
+}
+
 /// The texts that are open, and what is looked for in them.
 struct Texts<'a> {
     needle: Needle,
     /// More bytes than a match can have: folding case makes some letters longer.
     longest: usize,
     open: HashMap<(TurnId, Channel), Open>,
+    /// Turns that continue what another of their attempt answered: both are one text.
+    joined: HashMap<TurnId, TurnId>,
     each: &'a mut dyn FnMut(Found) -> ControlFlow<()>,
 }
 
@@ -179,6 +210,14 @@ impl Texts<'_> {
         self.whole(Where::Title { task }, at, &spec.title())
     }
 
+    fn continues(&mut self, turn: TurnId, before: Option<TurnId>) {
+        // An attempt's texts are let go of when it ends.
+        if let Some(before) = before.filter(|before| before.attempt == turn.attempt) {
+            let first = self.joined.get(&before).copied().unwrap_or(before);
+            self.joined.insert(turn, first);
+        }
+    }
+
     fn piece(
         &mut self,
         task: &TaskId,
@@ -186,6 +225,10 @@ impl Texts<'_> {
         (seq, at): (u64, Micros),
         text: &str,
     ) -> ControlFlow<()> {
+        let turn = match channel {
+            Channel::Answer => self.joined.get(&turn).copied().unwrap_or(turn),
+            Channel::Thinking | Channel::ToolCall => turn,
+        };
         let mut open = self.open.remove(&(turn, channel)).unwrap_or_else(|| Open {
             place: Where::Text { task: task.clone(), attempt: turn.attempt, channel },
             text: String::new(),
@@ -206,6 +249,7 @@ impl Texts<'_> {
     fn ended(&mut self, attempt: AttemptId) -> ControlFlow<()> {
         let mut keys: Vec<_> = self.open.keys().filter(|(turn, _)| turn.attempt == attempt).copied().collect();
         keys.sort();
+        self.joined.retain(|turn, _| turn.attempt != attempt);
         keys.into_iter().try_for_each(|key| match self.open.remove(&key) {
             Some(mut open) => self.look(&mut open, More::Never),
             None => ControlFlow::Continue(()),
@@ -284,8 +328,8 @@ mod tests {
 
     use super::*;
     use crate::domain::protocol::{
-        AgentName, AttemptEnd, AttemptOutput, AttemptStarted, Author, FORMAT, GoalAdded, Header, Name, Record,
-        ResultEdited, Route,
+        AgentName, AttemptEnd, AttemptOutput, AttemptStarted, Author, Cut, FORMAT, GoalAdded, Header, Level, Message,
+        Name, Part, Record, ResultEdited, Route, Speaker, TurnStarted,
     };
 
     fn journal(events: Vec<Event>) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -315,6 +359,24 @@ mod tests {
     fn said(attempt: u64, channel: Channel, text: &str) -> Event {
         let turn = TurnId { attempt: AttemptId(attempt), turn: 1 };
         Event::AttemptOutput(AttemptOutput { turn, channel, text: text.into(), tokens: 1 })
+    }
+
+    #[test]
+    fn a_match_over_the_join_of_an_answer_and_its_continuation_is_found() {
+        let turn = |turn| TurnId { attempt: AttemptId(1), turn };
+        let so_far = Part::AnswerOf { turn: turn(1), cut: Cut::Whole };
+        let message = |role, part| Message { role, parts: vec![part] };
+        let recipe = vec![message(Speaker::Assistant, so_far), message(Speaker::User, Part::literal(Part::GO_ON))];
+        let begun = TurnStarted { turn: turn(2), slot: 0, level: Level::Low, max_tokens: 9, recipe: recipe.into() };
+        let rest = AttemptOutput { turn: turn(2), channel: Channel::Answer, text: "tion".into(), tokens: 1 };
+        let events = vec![
+            started(1),
+            said(1, Channel::Answer, "the continua"),
+            Event::TurnStarted(begun),
+            Event::AttemptOutput(rest),
+        ];
+        let (_folder, path) = journal(events);
+        assert_eq!(all(&path, "continuation").len(), 1);
     }
 
     fn all(path: &Path, needle: &str) -> Vec<Found> {
@@ -390,7 +452,7 @@ mod tests {
             let wanted = needle_of.matches(&whole).count();
             let mut count = 0;
             let mut each = |_: Found| { count += 1; ControlFlow::Continue(()) };
-            let mut texts = Texts { needle: needle_of, longest: needle.len() * 3, open: HashMap::new(), each: &mut each };
+            let mut texts = Texts { needle: needle_of, longest: needle.len() * 3, open: HashMap::new(), joined: HashMap::new(), each: &mut each };
             let turn = TurnId { attempt: AttemptId(1), turn: 1 };
             let task: TaskId = "g1/a".parse().unwrap();
             for piece in pieces.iter().flat_map(|p| std::iter::repeat_n(p, repeat)) {

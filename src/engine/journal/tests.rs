@@ -3,6 +3,7 @@
 mod failures;
 mod parts;
 mod past;
+mod rethought;
 
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -3,9 +3,17 @@
 //! Not here: asking macOS (`macos.rs`); so all of this is tested anywhere. Invariants: nothing here panics, whatever it
 //! is given; a figure whose parts are missing or make no sense is `None`, never 0; page sizes are told, never assumed.
 
+use std::time::Duration;
+
 use super::plist::Value;
 use crate::domain::protocol::{Gpu, GpuLimit, LimitSource, Pressure, Thermal};
 use crate::domain::text::CleanText;
+
+/// The kernel's units of absolute time, of which `numer / denom` make a nanosecond each, as a time.
+pub fn absolute(units: u64, numer: u32, denom: u32) -> Option<Duration> {
+    let nanos = (u128::from(units) * u128::from(numer)).checked_div(u128::from(denom))?;
+    u64::try_from(nanos).ok().map(Duration::from_nanos)
+}
 
 /// Counts of memory pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -352,6 +360,13 @@ mod tests {
         for (gib, bytes) in measured {
             assert_eq!(estimate(gib << 30), Some(bytes), "{gib} GB");
         }
+    }
+
+    #[test]
+    fn units_of_absolute_time_are_a_fraction_of_nanoseconds() {
+        assert_eq!(absolute(24_000_000, 125, 3), Some(Duration::from_secs(1)));
+        assert_eq!((absolute(u64::MAX, 1, 1), absolute(5, 1, 0)), (Some(Duration::from_nanos(u64::MAX)), None));
+        assert_eq!(absolute(u64::MAX, 125, 3), None);
     }
 
     #[test]

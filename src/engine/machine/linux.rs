@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::param::clock_ticks_per_second;
+
 use super::nvidia::{Cards, Told};
-use super::proc::{Meminfo, Stalls, Ticks, held, listening, parent, socket};
-use super::processes::{Held, Processes, Servers};
+use super::proc::{Meminfo, Stalls, Ticks, held, listening, parent, socket, worked};
+use super::processes::{Held, Processes, Servers, share};
 use super::{Figure, Probe, Reading};
 
 /// The machine as Linux tells it.
 pub(super) struct LinuxProbe {
     proc: Proc,
     ticks: Option<Ticks>,
+    /// What all processors together had since the last look.
+    had: Option<Duration>,
     servers: Servers,
     cards: Result<Cards, String>,
 }
@@ -27,7 +31,7 @@ impl LinuxProbe {
     }
 
     fn at(root: PathBuf, cards: Result<Cards, String>) -> Self {
-        Self { proc: Proc(root), ticks: None, servers: Servers::default(), cards }
+        Self { proc: Proc(root), ticks: None, had: None, servers: Servers::default(), cards }
     }
 
     fn memory(&self, reading: &mut Reading) {
@@ -49,9 +53,11 @@ impl LinuxProbe {
     }
 
     fn busy(&mut self, reading: &mut Reading) {
+        self.had = None;
         let ticks = self.proc.text("stat").and_then(|t| Ticks::read(&t).ok_or("its first line is odd".to_owned()));
         let Some(ticks) = reading.take(Figure::Cpu, "/proc/stat", ticks) else { return };
         reading.sample.cpu_percent = self.ticks.and_then(|before| ticks.percent_since(&before));
+        self.had = self.ticks.and_then(|before| ticks.all_since(&before)).map(time);
         self.ticks = Some(ticks);
     }
 
@@ -86,6 +92,8 @@ impl Probe for LinuxProbe {
                 let held: Vec<u64> = pids.filter_map(|pid| cards.held.get(pid).copied()).collect();
                 server.gpu = (!held.is_empty()).then(|| held.iter().fold(0, |sum: u64, b| sum.saturating_add(*b)));
             }
+            reading.sample.servers_percent =
+                self.servers.spent().zip(self.had).and_then(|(spent, had)| share(spent, had));
             reading.serve("/proc/net/tcp, /proc/<pid>/status", ports, servers);
         }
         if reading.sample.power.is_unknown() {
@@ -94,6 +102,11 @@ impl Probe for LinuxProbe {
         reading.untold(Figure::Thermal, "Linux", "it has no levels of heat");
         reading
     }
+}
+
+/// Ticks as time.
+fn time(ticks: u64) -> Duration {
+    Duration::from_secs(ticks) / u32::try_from(clock_ticks_per_second()).unwrap_or(100).max(1)
 }
 
 /// A folder such as `/proc`.
@@ -143,7 +156,9 @@ impl Processes for Proc {
     }
 
     fn held(&mut self, pid: u32) -> Option<Held> {
-        held(&self.text(&format!("{pid}/status")).ok()?)
+        let held = held(&self.text(&format!("{pid}/status")).ok()?)?;
+        let worked = self.text(&format!("{pid}/stat")).ok().and_then(|text| worked(&text));
+        Some(Held { worked: worked.map(time), ..held })
     }
 }
 
@@ -166,8 +181,8 @@ mod tests {
             "some avg10=20.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=1.00 avg60=0.00 avg300=0.00 total=0\n";
         write("pressure/memory", stalls);
         write("net/tcp", include_str!("../../../tests/machine/net_tcp.txt"));
-        write("410/stat", "410 (llama server) S 1 410 410 0 -1\n");
-        write("411/stat", "411 (runner) S 410 410 410 0 -1\n");
+        write("410/stat", "410 (llama server) S 1 410 410 0 -1 4194304 500 0 0 0 100 20 0 0 20 0 3\n");
+        write("411/stat", "411 (runner) S 410 410 410 0 -1 4194304 500 0 0 0 7000 80 0 0 20 0 3\n");
         for (pid, kb) in [(410, 1_000), (411, 16_000_000)] {
             write(
                 &format!("{pid}/status"),
@@ -192,9 +207,14 @@ mod tests {
         assert_eq!(server.footprint, Some((16_001_000 + 48) * 1024));
         assert_eq!(server.resident, Some(16_001_000 * 1024));
         assert_eq!(m.servers.len(), 1, "nobody holds the other socket open");
+        assert_eq!(m.servers_percent, None);
         std::fs::write(root.path().join("stat"), "cpu  160 0 120 710 110 0 0 0 0 0\n").unwrap();
+        // Of the 100 ticks that all processors had, 80 were busy, 61 of them in the server's processes.
+        let runner = "411 (runner) S 410 410 410 0 -1 4194304 500 0 0 0 7060 81 0 0 20 0 3\n";
+        std::fs::write(root.path().join("411/stat"), runner).unwrap();
         let second = probe.sample(Duration::from_secs(1), &[8083, 11434]);
-        assert_eq!(second.sample.cpu_percent, Some(80));
+        assert_eq!((second.sample.cpu_percent, second.sample.servers_percent), (Some(80), Some(61)));
+        assert_eq!(second.sample.other_cpu_percent(), Some(19));
         assert!(second.sample.power.is_unknown() && second.sample.gpus.is_empty());
     }
 

@@ -18,11 +18,11 @@ use objc2_io_kit::{
 };
 use objc2_metal::{MTLCreateSystemDefaultDevice, MTLDevice};
 
-use super::apple::{LimitClaims, Pages, Swap, gpu, gpus, listed_devices, number, percent, pressure, thermal};
+use super::apple::{LimitClaims, Pages, Swap, absolute, gpu, gpus, listed_devices, number, percent, pressure, thermal};
 use super::commands::printed;
 use super::cost::{Clock, Kept};
 use super::proc::Ticks;
-use super::processes::{Held, Processes, Servers, first_of_lsof};
+use super::processes::{Held, Processes, Servers, first_of_lsof, share};
 use super::{Figure, Probe, Reading};
 use crate::domain::protocol::{Gpu, LimitSource, Power};
 
@@ -49,6 +49,8 @@ unsafe extern "C" {
 pub(super) struct MacProbe {
     host: libc::mach_port_t,
     ticks: Option<Ticks>,
+    /// What all processors together had since the last look.
+    had: Option<Duration>,
     heat: Option<c_int>,
     /// Metal's word, asked once; a later change by the operator shows in the sysctl, which goes first.
     metal: Option<u64>,
@@ -72,6 +74,7 @@ impl MacProbe {
         Self {
             host,
             ticks: None,
+            had: None,
             heat: heat_token(),
             metal: MTLCreateSystemDefaultDevice().map(|device| device.recommendedMaxWorkingSetSize()),
             server: None,
@@ -123,8 +126,12 @@ impl MacProbe {
         let free = whole(c"kern.memorystatus_level")
             .and_then(|share| percent(share).ok_or_else(|| format!("{share} is no share")));
         reading.sample.free_percent = reading.take(Figure::Free, "kern.memorystatus_level", free);
+        self.had = None;
         if let Some(ticks) = reading.take(Figure::Cpu, "host_statistics", self.load()) {
             reading.sample.cpu_percent = self.ticks.and_then(|before| ticks.percent_since(&before));
+            // The kernel counts this load in hundredths of a second.
+            let all = self.ticks.and_then(|before| ticks.all_since(&before));
+            self.had = all.map(|ticks| Duration::from_secs(ticks) / 100);
             self.ticks = Some(ticks);
         }
         let heat = self.heat.ok_or_else(|| "notifyd gave no token".to_owned()).and_then(heat);
@@ -233,6 +240,8 @@ impl Probe for MacProbe {
         self.power(now, &mut reading);
         if !ports.is_empty() {
             let servers = self.servers.sample(now, ports, &mut Libproc);
+            reading.sample.servers_percent =
+                self.servers.spent().zip(self.had).and_then(|(spent, had)| share(spent, had));
             reading.serve("libproc: sockets, proc_pid_rusage", ports, servers);
         }
         reading
@@ -270,6 +279,16 @@ fn swap_usage() -> Result<Swap, String> {
         (0, false) => Err(format!("{len} bytes are not what was asked for")),
         _ => Err(std::io::Error::last_os_error().to_string()),
     }
+}
+
+/// By which fraction the kernel's units of absolute time are nanoseconds: 125/3 on Apple's chips, 1 on Intel's.
+fn timebase() -> Option<(u32, u32)> {
+    #[expect(deprecated, reason = "libc points to another crate for this one call")]
+    let mut base = libc::mach_timebase_info { numer: 0, denom: 0 };
+    // SAFETY: the pointer is to a struct of two numbers, which lives through the call.
+    #[expect(deprecated, reason = "libc points to another crate for this one call")]
+    let code = unsafe { libc::mach_timebase_info(&raw mut base) };
+    (code == libc::KERN_SUCCESS).then_some((base.numer, base.denom))
 }
 
 fn heat_token() -> Option<c_int> {
@@ -416,7 +435,12 @@ impl Processes for Libproc {
         // SAFETY: the pointer is to a struct of the flavour that is named, which lives through the call.
         let code =
             unsafe { libc::proc_pid_rusage(c_int::try_from(pid).ok()?, libc::RUSAGE_INFO_V4, (&raw mut usage).cast()) };
-        (code == 0).then_some(Held { resident: usage.ri_resident_size, footprint: usage.ri_phys_footprint })
+        let units = usage.ri_user_time.saturating_add(usage.ri_system_time);
+        (code == 0).then_some(Held {
+            resident: usage.ri_resident_size,
+            footprint: usage.ri_phys_footprint,
+            worked: timebase().and_then(|(numer, denom)| absolute(units, numer, denom)),
+        })
     }
 }
 

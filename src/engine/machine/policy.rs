@@ -69,6 +69,7 @@ fn differs(a: &MachineSampled, b: &MachineSampled) -> bool {
         || bytes(a.cached, b.cached)
         || percent(a.free_percent, b.free_percent, FREE_PERCENT)
         || percent(a.cpu_percent, b.cpu_percent, PERCENT)
+        || percent(a.servers_percent, b.servers_percent, PERCENT)
         || power(a.power, b.power)
         || any(&a.gpus, &b.gpus, |a, b| gpu(a, b, step))
         || any(&a.servers, &b.servers, |a, b| server(a, b, step))
@@ -159,6 +160,7 @@ mod tests {
             free_percent: Some(40),
             pressure: Some(Pressure::Normal),
             cpu_percent: Some(50),
+            servers_percent: Some(40),
             thermal: Some(Thermal::Nominal),
             power: Power { cpu: Some(40_000), gpu: Some(90_000), ane: Some(0), system: Some(200_000) },
             gpus: vec![Gpu {
@@ -179,7 +181,8 @@ mod tests {
             ..reading(256 * GB, 170 * GB)
         };
         type Change = fn(&mut MachineSampled);
-        let small: [Change; 8] = [
+        let small: [Change; 9] = [
+            |m| m.servers_percent = Some(49),
             |m| m.wired = m.wired.map(|b| b + BYTES - 1),
             |m| m.free_percent = Some(41),
             |m| m.cpu_percent = Some(59),
@@ -194,7 +197,8 @@ mod tests {
             change(&mut next);
             assert!(!differs(&base, &next), "small change {n}");
         }
-        let large: [Change; 16] = [
+        let large: [Change; 17] = [
+            |m| m.servers_percent = Some(50),
             |m| m.wired = m.wired.map(|b| b + BYTES),
             |m| m.app = None,
             |m| m.compressed = Some(2 * GB),

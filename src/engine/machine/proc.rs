@@ -121,9 +121,14 @@ impl Ticks {
         Some(Self { busy: all.checked_sub(idle)?, all })
     }
 
+    /// The time that all processors together had since `earlier`, in these ticks.
+    pub fn all_since(&self, earlier: &Self) -> Option<u64> {
+        self.all.checked_sub(earlier.all).filter(|all| *all > 0)
+    }
+
     /// How busy they were since `earlier`; none when no time passed, or the counters went back.
     pub fn percent_since(&self, earlier: &Self) -> Option<u8> {
-        let all = self.all.checked_sub(earlier.all).filter(|all| *all > 0)?;
+        let all = self.all_since(earlier)?;
         let busy = self.busy.checked_sub(earlier.busy)?.min(all);
         u8::try_from((u128::from(busy) * 100 + u128::from(all) / 2) / u128::from(all)).ok()
     }
@@ -142,7 +147,16 @@ pub fn held(text: &str) -> Option<Held> {
     Some(Held {
         resident: get("VmRSS")?,
         footprint: get("RssAnon")?.checked_add(get("RssShmem")?)?.checked_add(get("VmSwap").unwrap_or(0))?,
+        worked: None,
     })
+}
+
+/// Processor time in `/proc/<pid>/stat`, in ticks: of the process and all its threads, in itself and in the kernel.
+pub fn worked(text: &str) -> Option<u64> {
+    // Behind the name: state, parent, … up to utime and stime.
+    let mut words = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut next = || words.next()?.parse::<u64>().ok();
+    next()?.checked_add(next()?)
 }
 
 /// The sockets that listen, as port and inode, in `/proc/net/tcp` or `/proc/net/tcp6`.
@@ -240,7 +254,11 @@ mod tests {
             assert_eq!(parent(broken), None, "{broken}");
         }
         let status = "Name:\tllama\nVmRSS:\t    2160 kB\nRssAnon:\t 140 kB\nRssFile:\t2020 kB\nRssShmem:\t 8 kB\nVmSwap:\t 12 kB\n";
-        assert_eq!(held(status), Some(Held { resident: 2_160 * 1024, footprint: 160 * 1024 }));
+        assert_eq!(held(status), Some(Held { resident: 2_160 * 1024, footprint: 160 * 1024, worked: None }));
+        assert_eq!(worked("1326 (a) b (c)) R 1320 1320 23134 0 -1 4194304 500 0 0 0 171 29 0 0 20 0 3"), Some(200));
+        for broken in ["", "1 (a) R 1 1 1 0 -1 4194304 500 0 0 0 171", "1 (a) R 1 1 1 0 -1 4194304 500 0 0 0 -1 2 3"] {
+            assert_eq!(worked(broken), None, "{broken}");
+        }
         assert_eq!(held("Name:\tkthreadd\n"), None);
     }
 

@@ -26,13 +26,15 @@ pub trait Processes {
     fn held(&mut self, pid: u32) -> Option<Held>;
 }
 
-/// What a process holds, in bytes.
+/// What a process holds, in bytes, and has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// In memory now.
     pub resident: u64,
     /// Its own, swapped and compressed memory too; files are not in it.
     pub footprint: u64,
+    /// Processor time it has used since it began, of all its threads together.
+    pub worked: Option<Duration>,
 }
 
 /// The servers looked at.
@@ -40,6 +42,8 @@ pub struct Held {
 pub struct Servers {
     ports: Vec<u16>,
     trees: Kept<Vec<(u16, Vec<u32>)>>,
+    worked: BTreeMap<u32, Duration>,
+    spent: Option<Duration>,
 }
 
 impl Servers {
@@ -49,6 +53,8 @@ impl Servers {
             ports.clone_into(&mut self.ports);
             self.trees.forget();
         }
+        let before = std::mem::take(&mut self.worked);
+        self.spent = None;
         if ports.is_empty() {
             return Vec::new();
         }
@@ -58,7 +64,17 @@ impl Servers {
             let parents = if listeners.is_empty() { Vec::new() } else { processes.parents() };
             listeners.into_iter().map(|(port, pid)| (port, tree(pid, &parents))).collect()
         });
-        trees.iter().filter_map(|(port, tree)| sum(*port, tree, processes)).collect()
+        let worked = &mut self.worked;
+        let servers = trees.iter().filter_map(|(port, tree)| sum(*port, tree, processes, worked)).collect();
+        // One that was not looked at before may have worked for days.
+        let since = |(pid, now): (&u32, &Duration)| before.get(pid).map(|then| now.saturating_sub(*then));
+        self.spent = self.worked.iter().filter_map(since).reduce(Duration::saturating_add);
+        servers
+    }
+
+    /// The processor time that all of them used between the last two looks; none before the second.
+    pub fn spent(&self) -> Option<Duration> {
+        self.spent
     }
 
     /// The processes of each server, as last looked up.
@@ -67,8 +83,19 @@ impl Servers {
     }
 }
 
-fn sum(port: u16, tree: &[u32], processes: &mut impl Processes) -> Option<ServerMemory> {
-    let held: Vec<Held> = tree.iter().filter_map(|pid| processes.held(*pid)).collect();
+fn sum(
+    port: u16,
+    tree: &[u32],
+    processes: &mut impl Processes,
+    worked: &mut BTreeMap<u32, Duration>,
+) -> Option<ServerMemory> {
+    let held: Vec<Held> = (tree.iter())
+        .filter_map(|pid| {
+            let held = processes.held(*pid)?;
+            worked.extend(held.worked.map(|time| (*pid, time)));
+            Some(held)
+        })
+        .collect();
     let total = |part: fn(&Held) -> u64| held.iter().map(part).fold(0u64, u64::saturating_add);
     (!held.is_empty()).then(|| ServerMemory {
         port,
@@ -78,6 +105,13 @@ fn sum(port: u16, tree: &[u32], processes: &mut impl Processes) -> Option<Server
         resident: Some(total(|h| h.resident)),
         gpu: None,
     })
+}
+
+/// Processor time as a share of what all processors had in that time, in percent.
+pub fn share(spent: Duration, all: Duration) -> Option<u8> {
+    let all = all.as_micros();
+    let percent = (spent.as_micros() * 100 + all / 2).checked_div(all)?;
+    u8::try_from(percent.min(100)).ok()
 }
 
 /// A process and all below it, the process first.
@@ -112,6 +146,8 @@ mod tests {
     struct Table {
         rows: Vec<(u32, u32, Option<u64>, u16)>,
         looks: u32,
+        /// Seconds of processor time each process has used, where it is told.
+        worked: BTreeMap<u32, u64>,
     }
 
     impl Processes for Table {
@@ -126,7 +162,8 @@ mod tests {
 
         fn held(&mut self, pid: u32) -> Option<Held> {
             let bytes = self.rows.iter().find(|r| r.0 == pid)?.2?;
-            Some(Held { resident: bytes / 2, footprint: bytes })
+            let worked = self.worked.get(&pid).copied().map(Duration::from_secs);
+            Some(Held { resident: bytes / 2, footprint: bytes, worked })
         }
     }
 
@@ -147,7 +184,7 @@ mod tests {
                 // Another user's: it listens, and may not be looked at.
                 (30, 1, None, 8083),
             ],
-            looks: 0,
+            ..Table::default()
         };
         let found = Servers::default().sample(at(0), &[8081, 8083, 11434, 9999], &mut table);
         let want = |port, pid, processes, bytes: u64| ServerMemory {
@@ -163,7 +200,7 @@ mod tests {
 
     #[test]
     fn processes_are_looked_up_seldom_and_measured_each_time() {
-        let mut table = Table { rows: vec![(10, 1, Some(8), 8081)], looks: 0 };
+        let mut table = Table { rows: vec![(10, 1, Some(8), 8081)], ..Table::default() };
         let mut servers = Servers::default();
         servers.sample(at(0), &[8081], &mut table);
         table.rows[0].2 = Some(16);
@@ -179,6 +216,33 @@ mod tests {
         assert!(servers.sample(at(3_602), &[], &mut table).is_empty());
         servers.sample(at(3_603), &[8083], &mut table);
         assert_eq!(table.looks, 3, "another fleet is looked up at once");
+    }
+
+    #[test]
+    fn what_servers_work_is_counted_between_two_looks_once_for_each_process() {
+        let rows = vec![(10, 1, Some(8), 8081), (10, 1, Some(8), 8082), (11, 10, Some(8), 0), (20, 1, Some(8), 0)];
+        let worked = BTreeMap::from([(10, 100), (11, 5_000), (20, 7)]);
+        let mut table = Table { rows, worked, ..Table::default() };
+        let mut servers = Servers::default();
+        let mut look = |table: &mut Table, second: u64| {
+            servers.sample(at(second), &[8081, 8082], table);
+            servers.spent().map(|time| time.as_secs())
+        };
+        assert_eq!(look(&mut table, 0), None, "since when is not known");
+        table.worked = BTreeMap::from([(10, 101), (11, 5_003), (20, 999)]);
+        assert_eq!(look(&mut table, 2), Some(4));
+        // A number that is used again has worked less than nothing; one that tells nothing does not count.
+        table.worked = BTreeMap::from([(10, 3)]);
+        assert_eq!(look(&mut table, 3), Some(0));
+        assert_eq!(servers.sample(at(4), &[], &mut table).len(), 0);
+        assert_eq!(servers.spent(), None);
+    }
+
+    #[test]
+    fn a_share_is_rounded_and_no_more_than_all() {
+        let of = |spent, all| share(Duration::from_millis(spent), Duration::from_millis(all));
+        assert_eq!([of(1_900, 2_000), of(994, 1_000), of(3, 2), of(0, 5)], [Some(95), Some(99), Some(100), Some(0)]);
+        assert_eq!(of(1, 0), None);
     }
 
     #[test]

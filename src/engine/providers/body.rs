@@ -28,13 +28,6 @@ pub(super) fn written(request: &Request) -> Result<Written, serde_json::Error> {
     })
 }
 
-/// `url` without what a path would repeat: no slash and no `/v1` at its end, `http://` where no scheme stands.
-pub(super) fn base(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    let url = url.strip_suffix("/v1").unwrap_or(url).trim_end_matches('/');
-    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
-}
-
 #[derive(Serialize)]
 struct Said<'a> {
     role: Speaker,
@@ -94,9 +87,12 @@ struct LlamaOnly {
     /// Shows how far the prompt is read; and a dropped stream is noticed within one batch instead of seconds (measured).
     return_progress: bool,
     cache_prompt: bool,
+    /// Thinking is ended after so many tokens. Builds that don't know it pass it over, as they do every unknown field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_budget_tokens: Option<u32>,
 }
 
-const LLAMA_ONLY: LlamaOnly = LlamaOnly { return_progress: true, cache_prompt: true };
+const LLAMA_ONLY: LlamaOnly = LlamaOnly { return_progress: true, cache_prompt: true, reasoning_budget_tokens: None };
 
 fn messages(request: &Request) -> Vec<Said<'_>> {
     request.messages.iter().map(|(role, content)| Said { role: *role, content }).collect()
@@ -116,6 +112,28 @@ fn schema(request: &Request) -> Option<&Value> {
 
 fn thinks(level: Level) -> bool {
     level != Level::Low
+}
+
+/// How much of an answer's tokens may go into thinking, which counts among them: a model that thinks through all of them
+/// has answered nothing. Where a level only switches, this is what tells medium from high.
+fn budget(request: &Request) -> Option<u32> {
+    let thinks = match request.level_support {
+        LevelSupport::None => false,
+        LevelSupport::Switch | LevelSupport::Unknown => thinks(request.level),
+        LevelSupport::Graded => true,
+    };
+    let (part, of) = match request.level {
+        Level::Low => (1, 8),
+        Level::Medium => (1, 2),
+        Level::High => (3, 4),
+    };
+    thinks.then(|| (u64::from(request.max_tokens) * part / of).try_into().unwrap_or(u32::MAX))
+}
+
+/// A grade at the top level, which goes before the template's argument of that name and reaches templates that take it
+/// under another one. Not where a level only switches: `none` is the only word that counts there.
+fn effort(request: &Request) -> Option<&'static str> {
+    matches!(request.level_support, LevelSupport::Graded | LevelSupport::Unknown).then(|| request.level.word())
 }
 
 /// llama.cpp passes unknown template arguments on to the template, which ignores them: both may be sent blindly.
@@ -138,9 +156,9 @@ fn llama_chat(request: &Request) -> Chat<'_> {
         max_tokens: request.max_tokens,
         temperature: request.temperature,
         response_format: response_format(request),
-        reasoning_effort: None,
+        reasoning_effort: effort(request),
         chat_template_kwargs: template_arguments(request),
-        llama: Some(LLAMA_ONLY),
+        llama: Some(LlamaOnly { reasoning_budget_tokens: budget(request), ..LLAMA_ONLY }),
     }
 }
 
@@ -310,7 +328,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::tests::request;
-    use super::{AnswerFormat, Api, Level, LevelSupport, Protocol, Request, Speaker, base, written};
+    use super::{AnswerFormat, Api, Level, LevelSupport, Protocol, Request, Speaker, written};
 
     fn body(request: &Request) -> (&'static str, Value) {
         let (path, bytes) = written(request).unwrap();
@@ -329,6 +347,7 @@ mod tests {
                     "model": "m", "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}],
                     "stream": true, "stream_options": {"include_usage": true}, "max_tokens": 64, "temperature": 0.25,
                     "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}},
+                    "reasoning_effort": "low",
                     "chat_template_kwargs": {"reasoning_effort": "low", "enable_thinking": false},
                     "return_progress": true, "cache_prompt": true
                 })
@@ -340,7 +359,11 @@ mod tests {
     fn levels_reach_each_server_in_its_own_place() {
         use {LevelSupport as S, Protocol as P};
         let cases = [
-            (P::LlamaCpp, S::Graded, json!({"chat_template_kwargs": {"reasoning_effort": "low"}})),
+            (
+                P::LlamaCpp,
+                S::Graded,
+                json!({"reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "low"}}),
+            ),
             (P::LlamaCpp, S::Switch, json!({"chat_template_kwargs": {"enable_thinking": false}})),
             (P::LlamaCpp, S::None, json!({})),
             (P::Ollama, S::Graded, json!({"think": "low"})),
@@ -364,6 +387,29 @@ mod tests {
             fields.retain(|key, _| ["think", "reasoning_effort", "chat_template_kwargs"].contains(&key.as_str()));
             assert_eq!(got, expected, "{protocol:?} {support:?}");
         }
+    }
+
+    #[test]
+    fn every_level_counts_at_llama_cpp_and_leaves_room_for_the_answer() {
+        use {Level as L, LevelSupport as S};
+        let sent = |support: S, level: L| {
+            let mut request = request(Protocol::LlamaCpp, "http://127.0.0.1:1");
+            (request.level, request.level_support, request.max_tokens) = (level, support, 1000);
+            let (_, body) = body(&request);
+            (body["reasoning_effort"].as_str().map(str::to_owned), body["reasoning_budget_tokens"].as_u64())
+        };
+        let levels = [L::Low, L::Medium, L::High];
+        let word = |word: &str| Some(word.to_owned());
+        assert_eq!(
+            levels.map(|l| sent(S::Graded, l)),
+            [(word("low"), Some(125)), (word("medium"), Some(500)), (word("high"), Some(750))]
+        );
+        assert_eq!(levels.map(|l| sent(S::Switch, l)), [(None, None), (None, Some(500)), (None, Some(750))]);
+        assert_eq!(levels.map(|l| sent(S::None, l)), [(None, None), (None, None), (None, None)]);
+        // Only llama.cpp is sent a budget.
+        let mut request = request(Protocol::OpenAi, "http://127.0.0.1:1");
+        (request.level, request.level_support) = (L::High, S::Graded);
+        assert!(body(&request).1.get("reasoning_budget_tokens").is_none());
     }
 
     #[test]
@@ -391,13 +437,5 @@ mod tests {
         assert_eq!((&got["n_predict"], &got["stop"]), (&json!(64), &json!(["\nUser:"])));
         request.endpoint.protocol = Protocol::OpenAi;
         assert_eq!(body(&request).0, "/v1/completions");
-    }
-
-    #[test]
-    fn an_url_may_end_in_v1_or_not() {
-        for url in ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/", "h:1"] {
-            assert_eq!(base(url), "http://h:1");
-        }
-        assert_eq!(base("https://h/llama/v1"), "https://h/llama");
     }
 }

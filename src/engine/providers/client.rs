@@ -2,27 +2,31 @@
 //!
 //! Not here: bodies (`body`), decoding (`decode`), what errors mean (`fault`). Invariants: dropping a stream closes its
 //! connection, which is how a request is cancelled (every server looks at the connection, none has a better way); a
-//! stream that ended well gives its connection back for the next request; no proxy is ever used.
+//! request that makes a server do something goes over a connection of its own, never over one that was used before
+//! (llama-server closes each stream's connection right after the last chunk and does not say so in its head), so that
+//! one that breaks says something of the server; no proxy is ever used. A head is bounded by the HTTP library: 100
+//! fields, 400 KiB.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SERVER};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER,
+};
 use reqwest::{RequestBuilder, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::{Written, base, written};
+use super::body::{Written, written};
 use super::chunk::Chunk;
 use super::decode::Decoder;
-use super::fault::{Fault, ProviderError, chain};
+use super::fault::{Fault, ProviderError, Unsaid, chain, wait_of};
 use super::request::Request;
 use super::secret::{Redactor, Secret, StreamRedactor, Vault};
 use super::shape::Known;
-use crate::domain::fleet::{Endpoint, Protocol, SecretRef};
+use crate::domain::fleet::{Endpoint, Protocol, SecretRef, base_url};
 use crate::domain::protocol::{FailureKind, Remedy};
 
 /// llama.cpp closes an idle connection after 5 s (`Keep-Alive: timeout=5`); a second less, and none is used that the
@@ -33,15 +37,11 @@ const IDLE: Duration = Duration::from_secs(4);
 /// needed 1.0 s (its backlog is 5).
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How long the end of a body may take after the answer's own end. It comes with it; to wait for it costs nothing and
-/// saves the next request a connection.
-const CLOSING: Duration = Duration::from_millis(5);
+/// The time an error's body may take.
+const ERROR_LIMIT: Duration = Duration::from_secs(3);
 
-/// How often other tasks have their turn before [`CLOSING`] is waited for: one reads the rest, one tells of it.
-const TURNS: u8 = 2;
-
-/// The time an error's body may take, and the most of it that is read: known ones have less than 1 KiB.
-const ERROR_BODY: (Duration, usize) = (Duration::from_secs(3), 64 * 1024);
+/// The most of an error's body that is read: known ones have less than 1 KiB.
+const ERROR_BODY: usize = 64 * 1024;
 
 /// The most of a state answer (`/props`, `/api/show`) that is read: they carry a template and lists of tensors.
 const STATE_BODY: usize = 16 * 1024 * 1024;
@@ -62,15 +62,32 @@ pub enum ClientError {
 #[derive(Clone, Debug)]
 pub struct Client {
     /// For http; it trusts no certificate at all, and so needs no store of them.
-    plain: reqwest::Client,
+    plain: Pair,
     /// For https, made when the first such address is asked: to read the machine's certificates takes 10 ms and more,
     /// and there are machines without any.
-    secure: Arc<OnceLock<Result<reqwest::Client, String>>>,
+    secure: Arc<OnceLock<Result<Pair, String>>>,
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
     addresses: Arc<Mutex<Addresses>>,
     /// What was learnt once of servers and their models.
     pub(super) known: Known,
+}
+
+/// Two clients of one scheme, by what becomes of their connections.
+#[derive(Clone, Debug)]
+struct Pair {
+    /// Connections are kept for the next question: for reading state, which every server keeps them open for.
+    kept: reqwest::Client,
+    /// A connection for each request: for answers, and for whatever else is sent once only. To connect costs 50 µs on
+    /// this machine; a broken one cost a task its try.
+    fresh: reqwest::Client,
+}
+
+impl Pair {
+    fn new(settings: impl Fn() -> reqwest::ClientBuilder) -> reqwest::Result<Self> {
+        let kept = settings().pool_idle_timeout(IDLE).build()?;
+        Ok(Self { kept, fresh: settings().pool_max_idle_per_host(0).build()? })
+    }
 }
 
 /// By the endpoint's url, then by path.
@@ -93,7 +110,7 @@ impl Client {
         static PROVIDER: Once = Once::new();
         // An error says that the process has one already, which does as well.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let plain = settings().tls_certs_only(std::iter::empty()).build()?;
+        let plain = Pair::new(|| settings().tls_certs_only(std::iter::empty()))?;
         Ok(Self {
             plain,
             secure: Arc::default(),
@@ -103,12 +120,12 @@ impl Client {
         })
     }
 
-    /// The client for `url`'s scheme.
-    fn http(&self, url: &str) -> Result<&reqwest::Client, Fault> {
+    /// The clients for `url`'s scheme.
+    fn http(&self, url: &str) -> Result<&Pair, Fault> {
         if !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
             return Ok(&self.plain);
         }
-        let secure = self.secure.get_or_init(|| settings().build().map_err(|error| chain(&error)));
+        let secure = self.secure.get_or_init(|| Pair::new(settings).map_err(|error| chain(&error)));
         secure.as_ref().map_err(|error| {
             Fault::new(
                 FailureKind::Unreachable,
@@ -134,14 +151,14 @@ impl Client {
 
     /// Sends `request` when the stream is first asked for its next chunk.
     pub fn stream(&self, request: Request) -> AnswerStream {
-        let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api);
+        let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api).for_format(&request.format);
         let written = written(&request);
         let silence = request.silence;
         // The conversation is in the body now; only the endpoint is needed on.
         let endpoint = Arc::new(request.endpoint);
         let (client, there) = (self.clone(), Arc::clone(&endpoint));
         AnswerStream {
-            state: Stage::Opening(Box::pin(async move { client.open(&there, written).await })),
+            state: Stage::Opening(Box::pin(async move { client.open(&there, written, silence).await })),
             decoder,
             redact: None,
             redactor: self.redactor(),
@@ -153,8 +170,14 @@ impl Client {
         }
     }
 
-    /// Sends what was `written` and waits for its headers, for as long as it takes: a queued request gets none.
-    async fn open(&self, endpoint: &Endpoint, written: Result<Written, serde_json::Error>) -> Result<Response, Fault> {
+    /// Sends what was `written` and waits for its headers, no longer than `silence`: llama-server sends none before the
+    /// request has a slot, and one that lost its power never does.
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        written: Result<Written, serde_json::Error>,
+        silence: Duration,
+    ) -> Result<Response, Fault> {
         if endpoint.protocol == Protocol::Command {
             return Err(Fault::new(
                 FailureKind::Refused,
@@ -172,26 +195,29 @@ impl Client {
             )
         })?;
         let url = self.address(endpoint, path)?;
-        let post = self.http(url.as_str())?.post(url).body(body);
+        let post = self.http(url.as_str())?.fresh.post(url).body(body);
         let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let response = self.keyed(post, endpoint).await?.send().await.map_err(|error| Fault::of_transport(&error))?;
+        let sent = timeout(silence, self.keyed(post, endpoint).await?.send()).await;
+        let response =
+            sent.map_err(|_| Fault::silent(silence, Unsaid::Head))?.map_err(|error| Fault::of_transport(&error))?;
+        let headers = response.headers();
+        let coding = text_of(headers, &CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
         if response.status().is_success() {
-            return Ok(response);
+            return coding.map(Fault::compressed).map_or(Ok(()), Err).map(|()| response);
         }
+        // What is compressed has no words to show.
+        let most = coding.map_or(ERROR_BODY, |_| 0);
         let status = response.status().as_u16();
         if let (401 | 403, Some(key)) = (status, &endpoint.key) {
             self.vault.forget(key);
         }
-        // Its other form, a date, is what no local server sends.
-        let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let (limit, most) = ERROR_BODY;
+        let wait = wait_of(|name| response.headers().get(name)?.to_str().ok(), SystemTime::now());
+        let server = text_of(headers, &SERVER).map(str::to_owned);
+        let asked = response.url().path().to_owned();
         // An error without words is still an error.
-        let body = timeout(limit, read(response, most)).await.unwrap_or_default();
-        let fault = Fault::of_answer(endpoint.protocol, status, &body);
-        Err(match wait {
-            Some(seconds) => fault.with_wait(seconds),
-            None => fault,
-        })
+        let body = timeout(ERROR_LIMIT, read(response, most)).await.unwrap_or_default();
+        let fault = Fault::of_reply(endpoint.protocol, status, &body, wait).by_server(server.as_deref());
+        Err(if matches!(status, 404 | 405) { fault.of_path(&asked) } else { fault })
     }
 
     /// Where `path` of `endpoint` is; parsed once, not for every request.
@@ -201,7 +227,7 @@ impl Client {
         if let Some((_, url)) = known {
             return Ok(url.clone());
         }
-        let url = Url::parse(&format!("{}{path}", base(&endpoint.url))).map_err(|error| Fault::of_url(&error))?;
+        let url = Url::parse(&format!("{}{path}", base(endpoint))).map_err(|error| Fault::of_url(&error))?;
         addresses.entry(endpoint.url.clone()).or_default().push((path, url.clone()));
         Ok(url)
     }
@@ -230,18 +256,18 @@ impl Client {
         body: Option<Vec<u8>>,
         limit: Duration,
     ) -> Result<State, Fault> {
-        let url = format!("{}{path}", base(&endpoint.url));
-        let http = self.http(&url)?;
+        let url = format!("{}{path}", base(endpoint));
+        let http = &self.http(&url)?.kept;
         let request = match body {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
         };
         let request = self.keyed(request, endpoint).await?;
         let again = request.try_clone();
-        fetch(request, again, limit, STATE_BODY).await
+        Ok(self.redacted(fetch(request, again, limit, STATE_BODY).await?))
     }
 
-    /// Has `endpoint` do something by `POST path`; whole within `limit`, and sent once only.
+    /// Has `endpoint` do something by `POST path`; whole within `limit`, and sent once only, over a connection of its own.
     pub(super) async fn act(
         &self,
         endpoint: &Endpoint,
@@ -249,15 +275,22 @@ impl Client {
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<State, Fault> {
-        let url = format!("{}{path}", base(&endpoint.url));
-        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
-        fetch(self.keyed(post, endpoint).await?, None, limit, STATE_BODY).await
+        let url = format!("{}{path}", base(endpoint));
+        let post = self.http(&url)?.fresh.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        Ok(self.redacted(fetch(self.keyed(post, endpoint).await?, None, limit, STATE_BODY).await?))
+    }
+
+    /// A server may show the key it was sent as its own name or its model's.
+    fn redacted(&self, mut state: State) -> State {
+        state.body = self.vault.redactor.bytes(state.body);
+        state.server = state.server.map(|name| self.vault.redactor.text(&name));
+        state
     }
 
     /// Reads state from an address that is no endpoint yet: no key goes with it, and little is read.
     pub(super) async fn look(&self, base: &str, path: &str, limit: Duration) -> Result<State, Fault> {
         let url = format!("{base}{path}");
-        let get = self.http(&url)?.get(url);
+        let get = self.http(&url)?.kept.get(url);
         let again = get.try_clone();
         fetch(get, again, limit, LOOK_BODY).await
     }
@@ -271,10 +304,14 @@ impl Client {
         limit: Duration,
     ) -> Result<State, Fault> {
         let url = format!("{base}{path}");
-        let post = self.http(&url)?.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        let post = self.http(&url)?.kept.post(url).header(CONTENT_TYPE, "application/json").body(body);
         let again = post.try_clone();
         fetch(post, again, limit, STATE_BODY).await
     }
+}
+
+fn base(endpoint: &Endpoint) -> String {
+    base_url(&endpoint.url, Some(endpoint.protocol))
 }
 
 fn settings() -> reqwest::ClientBuilder {
@@ -282,11 +319,12 @@ fn settings() -> reqwest::ClientBuilder {
         .no_proxy() // a system proxy takes even loopback addresses
         .http1_only()
         .tcp_nodelay(true)
-        .pool_idle_timeout(IDLE)
         .connect_timeout(CONNECT)
         // The orchestrator decides what is tried again; the library would copy every request to be ready for it.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
+        // There are servers that compress for whoever does not say that he can't read it.
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
@@ -332,24 +370,9 @@ async fn read(mut response: Response, most: usize) -> Vec<u8> {
     body
 }
 
-/// Reads a body to its end; one that goes on is left, to be dropped with its connection.
-async fn close(response: &mut Response) {
-    let mut rest = std::pin::pin!(async { while let Ok(Some(_)) = response.chunk().await {} });
-    // The end has most often come already, and only the connection's own task is still to say so: it has its turn
-    // before any timer is set, because a near timer wakes tokio's driver by a system call, for every request.
-    let mut turns = 0u8;
-    let ended = std::future::poll_fn(|context| match rest.as_mut().poll(context) {
-        Poll::Ready(()) => Poll::Ready(true),
-        Poll::Pending if turns == TURNS => Poll::Ready(false),
-        Poll::Pending => {
-            turns += 1;
-            context.waker().wake_by_ref();
-            Poll::Pending
-        }
-    });
-    if !ended.await {
-        let _ = timeout(CLOSING, rest).await;
-    }
+/// A header as text.
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Response, Fault>> + Send>>;
@@ -360,8 +383,6 @@ enum Stage {
     Opening(Opening),
     /// Accepted; the body is being read.
     Reading { response: Response, deadline: Instant },
-    /// The answer's end has come; the body's has not.
-    Closing(Response),
     /// Nothing more comes.
     Over,
 }
@@ -386,7 +407,6 @@ impl std::fmt::Debug for AnswerStream {
         let stage = match self.state {
             Stage::Opening(_) => "opening",
             Stage::Reading { .. } => "reading",
-            Stage::Closing(_) => "closing",
             Stage::Over => "over",
         };
         write!(f, "AnswerStream({} {stage})", self.endpoint.name)
@@ -401,10 +421,6 @@ impl AnswerStream {
     /// The request's failure, once, as the last item.
     pub async fn next(&mut self) -> Option<Result<Chunk, ProviderError>> {
         loop {
-            if let (Some(Chunk::End { .. }), Stage::Closing(response)) = (self.out.front(), &mut self.state) {
-                close(response).await;
-                self.state = Stage::Over;
-            }
             if let Some(chunk) = self.out.pop_front() {
                 return Some(Ok(chunk));
             }
@@ -426,7 +442,7 @@ impl AnswerStream {
                 },
                 Stage::Reading { response, deadline } => {
                     let fed = match timeout_at(*deadline, response.chunk()).await {
-                        Err(_) => Err(Fault::silent(self.silence.as_secs())),
+                        Err(_) => Err(Fault::silent(self.silence, self.decoder.unsaid())),
                         Ok(Ok(Some(bytes))) => {
                             *deadline = Instant::now() + self.silence;
                             self.decoder.feed(&bytes, &mut self.raw)
@@ -438,10 +454,10 @@ impl AnswerStream {
                             _ => fault,
                         }),
                     };
-                    self.fault = fed.err();
+                    self.fault = fed.err().map(|fault| fault.by_server(text_of(response.headers(), &SERVER)));
                     self.settle();
                 }
-                Stage::Closing(_) | Stage::Over => return None,
+                Stage::Over => return None,
             }
         }
     }
@@ -461,10 +477,7 @@ impl AnswerStream {
             None => out.append(raw),
         }
         if self.decoder.is_over() || self.fault.is_some() {
-            self.state = match std::mem::replace(&mut self.state, Stage::Over) {
-                Stage::Reading { response, .. } if self.fault.is_none() => Stage::Closing(response),
-                _ => Stage::Over,
-            };
+            self.state = Stage::Over;
         }
     }
 }

@@ -48,6 +48,8 @@ pub async fn drained(client: &Client, endpoint: &Endpoint, phase: Phase, others:
             Ok(_) => sleep_until((looked + BETWEEN_LOOKS).min(end)).await,
             // All its HTTP threads are taken; that says nothing of the slot.
             Err(fault) if fault.kind == FailureKind::Silent => sleep_until((looked + BETWEEN_LOOKS).min(end)).await,
+            // Nobody is there to work at it.
+            Err(fault) if fault.kind == FailureKind::Unreachable => return,
             // `/slots` is off, or the server is gone: a bounded wait is all there is. Quiet, it notices within 1.3 s.
             Err(_) => return sleep_until((begun + BETWEEN_LOOKS).min(end)).await,
         }

@@ -1,25 +1,48 @@
 //! What can go wrong with a request, told apart: [`Fault`] is what came, [`ProviderError`] is that with the endpoint's
 //! name in it, ready for the journal.
 //!
-//! One place decides kind and remedy, from three facts: the HTTP status (or the code inside an error object), the
-//! server's words, and the protocol. Sources: the servers' own error tables as recorded in `tests/wire`.
-//! Invariant: every message says what was asked of what, what came, and how to mend it.
+//! One place decides kind and remedy (`kind`), from three facts: the HTTP status (or the code inside an error object), the
+//! server's words (`words`), and the protocol. Sources: the servers' own error tables as recorded in `tests/wire`.
+//! Invariants: every message says what was asked of what, what came, and how to mend it, on one line; none says what is done
+//! next, because that is decided elsewhere.
+
+mod kind;
+mod told;
+mod words;
 
 use std::borrow::Cow;
 use std::error::Error as _;
+use std::time::Duration;
 
-use serde_json::Value;
-
+use self::kind::{Where, classify};
+use self::told::spoken;
+pub(super) use self::told::wait_of;
+pub(super) use self::words::tells;
+use self::words::{Words, one_line, page};
 use super::secret::Redactor;
 use crate::domain::fleet::{Endpoint, Protocol};
-use crate::domain::protocol::{Failure, FailureKind, Remedy, Told};
+use crate::domain::protocol::{Blame, Failure, FailureKind, Remedy, Told};
 use crate::domain::text::CleanText;
 
 /// A request's failure, ready for the journal.
 pub type ProviderError = Failure;
 
-/// The most characters of a server's own words in a message: enough for any known one.
-const MOST_WORDS: usize = 400;
+/// The longest wait that is kept, whatever a server asks for: what is over later than that, a probe finds out sooner.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// How a message about a page begins.
+const NO_SERVER: &str = "this is no model server";
+
+/// What had not come yet when nothing came any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    /// The head: the request may still have been queued.
+    Head,
+    /// The first word: the prompt was being read.
+    Answer,
+    /// The rest of the answer.
+    Rest,
+}
 
 /// What went wrong, without saying where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +66,7 @@ impl Fault {
 
     /// The connection ended before the answer did.
     pub(super) fn cut(came: impl Into<String>) -> Self {
-        Self::new(
-            FailureKind::Cut,
-            Remedy::RetryHere,
-            came,
-            "it is tried again; look at the server's log if it stays so",
-        )
+        Self::new(FailureKind::Cut, Remedy::RetryHere, came, "look at the server's log if it stays so")
     }
 
     /// What came is no answer of the protocol.
@@ -61,39 +79,86 @@ impl Fault {
         )
     }
 
-    /// No byte for too long.
-    pub(super) fn silent(seconds: u64) -> Self {
+    /// The server ended the answer, and not with a reason that is a good end.
+    pub(super) fn aborted(came: impl Into<String>) -> Self {
+        Self::new(FailureKind::Aborted, Remedy::Elsewhere, came, "see the server's log")
+    }
+
+    /// What came is a page for people. `text` is of its beginning.
+    pub(super) fn of_page(text: &str) -> Self {
+        Self::garbage(format!("{NO_SERVER}: it answered with the page “{}”", page(text)))
+    }
+
+    /// The answer's bytes are packed.
+    pub(super) fn compressed(coding: &str) -> Self {
         Self::new(
-            FailureKind::Silent,
+            FailureKind::Garbage,
             Remedy::Elsewhere,
-            format!("the stream sent nothing for {seconds} s"),
-            "the server may be stopping or overloaded; see its log",
+            format!("the answer is compressed ({}), which was not asked for", one_line(coding, 40)),
+            "switch compression off in the server, or in the proxy before it",
         )
+    }
+
+    /// No byte for `limit`.
+    pub(super) fn silent(limit: Duration, unsaid: Unsaid) -> Self {
+        let seconds = limit.as_secs();
+        let (came, mend) = match unsaid {
+            Unsaid::Head => (
+                format!("nothing at all came for {seconds} s, not even the head of an answer"),
+                "see whether the server runs and has a free slot; where requests wait longer in it, raise silence_seconds",
+            ),
+            Unsaid::Answer => (
+                format!("nothing came for {seconds} s while the prompt was read, before the first word of the answer"),
+                "if the server needs longer for a prompt, raise silence_seconds; else see its log",
+            ),
+            Unsaid::Rest => (
+                format!("nothing came for {seconds} s in the middle of the answer"),
+                "the server may be stopping or overloaded, see its log; silence_seconds is how long is waited",
+            ),
+        };
+        Self::new(FailureKind::Silent, Remedy::Elsewhere, came, mend)
     }
 
     /// What an error answer means: its HTTP status and its body, which may be JSON or not.
     pub fn of_answer(protocol: Protocol, status: u16, body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(body);
-        let words = match serde_json::from_str::<Value>(text.trim()) {
-            Ok(value) => Words::of(&value),
-            Err(_) => Words { message: text.trim().to_owned(), ..Words::default() },
-        };
-        classify(protocol, status, &words, Where::Answer)
+        Self::of_reply(protocol, status, body, None)
     }
 
-    /// The same fault, with the wait its server asked for (`Retry-After`) in its words.
-    pub(super) fn with_wait(mut self, seconds: u64) -> Self {
-        if matches!(self.kind, FailureKind::Busy | FailureKind::Loading) {
-            self.came.push_str(&format!(" and asks for a wait of {seconds} s"));
+    /// The same where the head asked for a wait.
+    pub(super) fn of_reply(protocol: Protocol, status: u16, body: &[u8], wait: Option<Duration>) -> Self {
+        let words = Words::of_body(&String::from_utf8_lossy(body));
+        classify(protocol, status, &words, Where::Answer).with_wait(wait.or_else(|| words.wait()))
+    }
+
+    /// The same fault, with the wait its server asked for. What says nothing of the server is not over after a wait.
+    fn with_wait(mut self, wait: Option<Duration>) -> Self {
+        if let Some(wait) = wait
+            && self.kind.blame() == Blame::Server
+        {
+            self.told.wait_ms = u64::try_from(wait.min(LONGEST_WAIT).as_millis()).ok();
+            self.came.push_str(&format!(" and asks for a wait of {}", spoken(wait)));
         }
         self
     }
 
-    /// What an error object inside an accepted stream means: the value of its `error` key.
+    /// The same fault, with the server's name for itself where that tells what it is.
+    pub(super) fn by_server(mut self, name: Option<&str>) -> Self {
+        if let (Some(name), Some(rest)) = (name, self.came.strip_prefix(NO_SERVER)) {
+            self.came = format!("{NO_SERVER} (it says {}){rest}", one_line(name, 40));
+        }
+        self
+    }
+
+    /// The same fault, with the path that was asked.
+    pub(super) fn of_path(mut self, path: &str) -> Self {
+        self.came = format!("{} at {}", self.came, one_line(path, 200));
+        self
+    }
+
+    /// What an error inside an accepted stream means: a whole event, the value of its `error` key, or bare words.
     pub(super) fn of_stream(protocol: Protocol, error: &str) -> Self {
-        let value = serde_json::from_str(error).unwrap_or_else(|_| Value::String(error.to_owned()));
-        let words = Words::of(&value);
-        classify(protocol, words.code.unwrap_or(500), &words, Where::Stream)
+        let words = Words::of_body(error);
+        classify(protocol, words.code.unwrap_or(500), &words, Where::Stream).with_wait(words.wait())
     }
 
     /// The endpoint's url is none.
@@ -213,155 +278,6 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
     last
 }
 
-/// Where an error came: as the answer, or inside a stream that had begun.
-#[derive(Clone, Copy, PartialEq)]
-enum Where {
-    Answer,
-    Stream,
-}
-
-/// What a server said, as far as it can be told apart.
-#[derive(Debug, Default)]
-struct Words {
-    message: String,
-    kind: String,
-    code: Option<u16>,
-    context: Option<u64>,
-}
-
-impl Words {
-    /// The words of an error: an object, a string, or JSON inside a string, with or without the `error` key around.
-    fn of(value: &Value) -> Self {
-        Self::within(value, 0)
-    }
-
-    /// Three levels are the most ever seen: `{"error": "{\"error\": {…}}"}`; five is where it stops.
-    fn within(value: &Value, depth: u8) -> Self {
-        match value {
-            Value::String(text) if depth < 5 && text.trim_start().starts_with('{') => {
-                match serde_json::from_str::<Value>(text) {
-                    Ok(inner) => Self::within(&inner, depth + 1),
-                    Err(_) => Self { message: text.clone(), ..Self::default() },
-                }
-            }
-            Value::String(text) => Self { message: text.clone(), ..Self::default() },
-            Value::Object(map) => {
-                if let Some(inner) = map.get("error").filter(|e| !e.is_null())
-                    && depth < 5
-                {
-                    return Self::within(inner, depth + 1);
-                }
-                let message = ["message", "detail", "msg"].iter().find_map(|key| map.get(*key));
-                let code = map.get("code").and_then(|code| match code {
-                    Value::Number(n) => n.as_u64().and_then(|n| u16::try_from(n).ok()),
-                    Value::String(s) => s.parse().ok(),
-                    _ => None,
-                });
-                Self {
-                    message: match message {
-                        Some(Value::String(text)) => text.clone(),
-                        Some(other) => other.to_string(),
-                        None => value.to_string(),
-                    },
-                    kind: map.get("type").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                    code: code.filter(|code| (300..600).contains(code)),
-                    context: map.get("n_ctx").and_then(Value::as_u64),
-                }
-            }
-            other => Self { message: other.to_string(), ..Self::default() },
-        }
-    }
-}
-
-fn classify(protocol: Protocol, status: u16, words: &Words, place: Where) -> Fault {
-    use {FailureKind as K, Remedy as R};
-    let said: String = words.message.chars().take(MOST_WORDS).collect();
-    let low = said.to_lowercase();
-    let came = match (place, said.is_empty()) {
-        (Where::Stream, _) => format!("the stream broke off with the error “{said}”"),
-        (Where::Answer, true) => format!("it answered {status} without a word"),
-        (Where::Answer, false) => format!("it answered {status} “{said}”"),
-    };
-    let is = |kind, remedy, mend| Fault::new(kind, remedy, came.clone(), mend);
-
-    if words.kind == "exceed_context_size_error" || words.context.is_some() || is_about_context(&low) {
-        // Slots that share one pool of context all die together when it is full; alone the request may well fit.
-        return if place == Where::Stream && low.starts_with("context size has been exceeded") {
-            is(K::Context, R::RetryHere, "start llama-server with -np N, so that slots do not share one context")
-        } else {
-            is(K::Context, R::Elsewhere, "give the task a smaller prompt, or the server a larger context")
-        };
-    }
-    if low.starts_with("[json.exception")
-        || low.contains("image input is not supported")
-        || low.starts_with("invalid format")
-        || low.starts_with("option \"")
-    {
-        return is(K::Refused, R::Operator, "the request does not suit this server; see the endpoint in fleet.toml");
-    }
-    if is_missing_model(protocol, status, &words.kind, &low) {
-        return is(
-            K::NoModel,
-            R::Operator,
-            match protocol {
-                Protocol::Ollama => "pull it (ollama pull MODEL), or mend the endpoint's model in fleet.toml",
-                _ => "load it on the server, or mend the endpoint's model in fleet.toml",
-            },
-        );
-    }
-    match status {
-        300..400 => is(K::Refused, R::Operator, "the url leads elsewhere: put the final one in fleet.toml"),
-        401 => is(K::Unauthorized, R::Operator, "set the endpoint's key in fleet.toml to the server's key"),
-        403 if protocol == Protocol::Ollama => {
-            is(K::Unauthorized, R::Operator, "Ollama refuses foreign host names: use 127.0.0.1, or set OLLAMA_HOST")
-        }
-        403 => {
-            is(K::Unauthorized, R::Operator, "the server forbids this: check the endpoint's key and the server's flags")
-        }
-        404 | 405 => is(K::Refused, R::Operator, "the server has no such path: check url and protocol in fleet.toml"),
-        429 => is(K::Busy, R::RetryHere, "it is tried again; fewer slots in fleet.toml avoid it"),
-        501 => is(K::Refused, R::Operator, "the server was started without this: see its flags"),
-        503 if low.contains("loading") => is(K::Loading, R::RetryHere, "wait until the model is loaded"),
-        503 => is(K::Busy, R::RetryHere, "it is tried again; fewer slots in fleet.toml avoid it"),
-        400..500 => is(K::Refused, R::Operator, "the server takes no such request: see the endpoint in fleet.toml"),
-        500..600 => is(K::Server, R::Elsewhere, "see the server's log"),
-        _ => is(K::Garbage, R::Elsewhere, "check that url and protocol in fleet.toml name this server"),
-    }
-}
-
-fn is_about_context(low: &str) -> bool {
-    [
-        "available context size",
-        "maximum context length",
-        "context size has been exceeded",
-        "context_length_exceeded",
-        "context length exceeded",
-        "exceeds the context",
-        "prompt is too long",
-        "input length exceeds",
-    ]
-    .iter()
-    .any(|sign| low.contains(sign))
-}
-
-/// llama.cpp words every 404 "File Not Found" and a router's missing model as a 400; mlx answers 404 to any model that
-/// will not load and a bare "Not Found" to a wrong path.
-fn is_missing_model(protocol: Protocol, status: u16, kind: &str, low: &str) -> bool {
-    let named = low.contains("model") && (low.contains("not found") || low.contains("does not exist"));
-    match protocol {
-        Protocol::LlamaCpp => status == 400 && named,
-        Protocol::Ollama => status == 404 && named,
-        Protocol::OpenAi | Protocol::Command => {
-            named && matches!(status, 400 | 404)
-                || status == 404
-                    && (kind == "not_found_error" && low != "file not found"
-                        || low.contains("snapshot folder")
-                        || low.contains("repo")
-                        || low.contains("hub"))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Fault;
@@ -438,13 +354,141 @@ mod tests {
             ),
             (OpenAi, 404, "Not Found", K::Refused, R::Operator),
             (OpenAi, 422, r#"{"detail":[{"msg":"field required"}]}"#, K::Refused, R::Operator),
-            (OpenAi, 502, "<html>Bad Gateway</html>", K::Server, R::Elsewhere),
+            (OpenAi, 502, "<html>Bad Gateway</html>", K::Unreachable, R::Elsewhere),
             (OpenAi, 302, "", K::Refused, R::Operator),
         ];
         for (protocol, status, body, kind, remedy) in cases {
             let fault = Fault::of_answer(protocol, status, body.as_bytes());
             assert_eq!((fault.kind, fault.remedy), (kind, remedy), "{status} {body}: {fault:?}");
             assert!(!fault.mend.is_empty() && fault.came.contains(&status.to_string()), "{fault:?}");
+        }
+    }
+
+    /// What servers and gateways say of themselves costs no task a try, and what only the operator can mend says how.
+    #[test]
+    fn what_says_something_of_the_server_is_told_from_what_does_not() {
+        let page = "<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>";
+        let cases = [
+            (400, r#"{"error":"Model was unloaded while the request was still in queue.."}"#, K::Loading),
+            (400, r#"{"error":"Failed to load model 'm'. Error: Operation canceled."}"#, K::Loading),
+            (400, r#"{"error":"Failed to load model 'm'. Error: not enough memory."}"#, K::Server),
+            (400, r#"{"error":"The model has crashed without additional information. (Exit code: null)"}"#, K::Server),
+            (400, r#"{"error":{"message":"No models loaded. Please load a model in the developer page"}}"#, K::NoModel),
+            (
+                400,
+                r#"{"error":{"message":"/chat/completions: Invalid model name passed in model=nope. Call `/v1/models` to view available models for your key.","type":"None","param":"None","code":"400"}}"#,
+                K::NoModel,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#,
+                K::Unauthorized,
+            ),
+            (500, r#"{"error":{"message":"No api key passed in.","type":"auth_error","code":"500"}}"#, K::Unauthorized),
+            (
+                500,
+                r#"{"error":{"message":"litellm.InternalServerError: InternalServerError: OpenAIException - Connection error.","type":null,"code":"500"}}"#,
+                K::Unreachable,
+            ),
+            (
+                503,
+                r#"{"error":{"message":"litellm.ServiceUnavailableError: OpenAIException - {\"error\":{\"message\":\"Loading model\"}}","code":"503"}}"#,
+                K::Loading,
+            ),
+            (500, r#"{"error":{"message":"OpenAIException - Loading model","code":"500"}}"#, K::Loading),
+            (502, "dial tcp 127.0.0.1:9101: connect: connection refused", K::Unreachable),
+            (502, "", K::Unreachable),
+            (504, page, K::Server),
+            (503, "<html><h1>503 Service Temporarily Unavailable</h1></html>", K::Busy),
+            (503, "<html>No server is available to handle this request.</html>", K::Busy),
+            (408, "", K::Server),
+            (409, "{}", K::Busy),
+            (423, "", K::Busy),
+            (425, "", K::Busy),
+            (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, K::Busy),
+            (429, r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota"}}"#, K::Refused),
+            (404, "<html><title>Error response</title></html>", K::Refused),
+            (501, "<html><title>Error response</title></html>", K::Refused),
+        ];
+        for (status, body, kind) in cases {
+            let fault = Fault::of_answer(OpenAi, status, body.as_bytes());
+            assert_eq!(fault.kind, kind, "{status} {body}: {fault:?}");
+            let words = format!("{} {}", fault.came, fault.mend);
+            assert!(!words.contains("tried again") && !words.contains(['\n', '<']), "{words}");
+        }
+        let fault = Fault::of_answer(OpenAi, 400, br#"{"error":"No models loaded."}"#);
+        assert_eq!(fault.mend, "load it there (or `s` on the Fleet screen)");
+    }
+
+    #[test]
+    fn a_foreign_page_is_one_line_and_says_what_it_is() {
+        let page = "<!DOCTYPE HTML>\n<html>\n<head><style>h1 { x: y }</style><title>Error response</title></head>\n<body>\n<h1>Error response</h1>\n<p>Error code: 501</p>\n<p>Message: Unsupported method ('POST').</p></body></html>";
+        let fault = Fault::of_answer(OpenAi, 501, page.as_bytes()).by_server(Some("SimpleHTTP/0.6 Python/3.12"));
+        assert_eq!(
+            fault.came,
+            "this is no model server (it says SimpleHTTP/0.6 Python/3.12): it answered 501 with the page “Error response Error response Error code: 501 Message: Unsupported method ('POST').”"
+        );
+        let fault = Fault::of_answer(OpenAi, 500, "a\n\tb ".repeat(1000).as_bytes());
+        assert!(fault.came.starts_with("it answered 500 “a b a b") && fault.came.chars().count() < 450, "{fault:?}");
+    }
+
+    #[test]
+    fn the_wait_that_is_asked_for_is_kept_up_to_an_hour() {
+        let words = br#"{"error": {"message": "No deployments available, try again in 6 seconds", "code": "429"}}"#;
+        let fault = Fault::of_answer(OpenAi, 429, words);
+        assert_eq!((fault.kind, fault.told.wait_ms), (K::Busy, Some(6_000)));
+        assert!(fault.came.ends_with(" and asks for a wait of 6 s"), "{fault:?}");
+        let wait = |seconds| Some(std::time::Duration::from_secs(seconds));
+        let fault = Fault::of_reply(OpenAi, 503, b"", wait(7_200));
+        assert_eq!(fault.told.wait_ms, Some(3_600_000));
+        assert!(fault.came.ends_with(" and asks for a wait of 2 h"), "{fault:?}");
+        let fault = Fault::of_reply(OpenAi, 429, words, wait(2));
+        assert_eq!(fault.told.wait_ms, Some(2_000), "the head is more exact");
+        assert_eq!(Fault::of_reply(OpenAi, 401, b"", wait(2)).told.wait_ms, None);
+        assert_eq!(
+            Fault::of_answer(OpenAi, 429, br#"{"error":{"message":"x","retry_after":3}}"#).told.wait_ms,
+            Some(3_000)
+        );
+    }
+
+    #[test]
+    fn a_prompt_that_is_too_long_is_told_with_its_figures() {
+        for (protocol, status, body, prompt, context) in [
+            (
+                LlamaCpp,
+                400,
+                r#"{"error":{"code":400,"message":"request (1528 tokens) exceeds the available context size (1024 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":1528,"n_ctx":1024}}"#,
+                Some(1528),
+                Some(1024),
+            ),
+            (
+                Ollama,
+                400,
+                r#"{"error":"{\"error\":{\"code\":400,\"message\":\"x\",\"type\":\"exceed_context_size_error\",\"n_prompt_tokens\":13901,\"n_ctx\":4096}}"}"#,
+                Some(13_901),
+                Some(4096),
+            ),
+            (
+                OpenAi,
+                400,
+                r#"{"error":{"message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4900 in the messages, 100 in the completion).","type":"BadRequestError","code":400}}"#,
+                Some(4900),
+                Some(4096),
+            ),
+            (
+                OpenAi,
+                400,
+                r#"{"error":"Trying to keep the first 5000 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough."}"#,
+                Some(5000),
+                Some(4096),
+            ),
+        ] {
+            let fault = Fault::of_answer(protocol, status, body.as_bytes());
+            assert_eq!(
+                (fault.kind, fault.told.prompt_tokens, fault.told.context),
+                (K::Context, prompt, context),
+                "{fault:?}"
+            );
         }
     }
 

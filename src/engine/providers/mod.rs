@@ -19,6 +19,7 @@
 //! message.
 
 mod body;
+mod canary;
 mod chunk;
 mod client;
 mod decode;
@@ -38,14 +39,15 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use canary::{Canary, MOST as MOST_CANARIES, canary};
 pub use chunk::Chunk;
 pub use client::{AnswerStream, Client, ClientError};
 pub use decode::Decoder;
 pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};
 pub use identify::{
-    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify,
-    look_closer, parameters,
+    AT_ONCE, Address, Asked, Found, FoundModel, Loaded, Purpose, Readiness, ServerKind, Stranger, Whom, discover,
+    identify, look_closer, parameters,
 };
 pub use probe::{Depth, Report, Traffic, probe};
 pub use ready::{Ready, ready};

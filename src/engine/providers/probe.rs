@@ -21,7 +21,7 @@ use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
 use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
-pub(super) use llama::{Props, busy_slots, of_model, residence_of, router_lists};
+pub(super) use llama::{Arguments, Props, busy_slots, of_model, residence_of, router_lists};
 pub(super) use ollama::running;
 pub(super) use openai::{Brand, Model, Models, brand, instances, is_mlx, swap_residence};
 
@@ -54,6 +54,8 @@ pub struct Report {
     pub residence: Option<Residence>,
     /// Where it answers and is not what the fleet file says: another model, another protocol; in one line.
     pub mismatch: Option<CleanText>,
+    /// What kept it from an answer, where it is down.
+    pub fault: Option<FailureKind>,
 }
 
 /// How deep a probe looks.
@@ -89,6 +91,7 @@ impl Report {
             shape: None,
             residence: None,
             mismatch: None,
+            fault: None,
         }
     }
 }
@@ -114,9 +117,9 @@ pub async fn probe(client: &Client, endpoint: &Endpoint, depth: Depth, traffic: 
         Err(fault) => match (fault.kind, traffic) {
             (FailureKind::Loading, _) => Report::empty(Health::Loading),
             (FailureKind::Silent, Traffic::Flowing) => Report::empty(Health::Unknown),
-            _ => stranger::look(client, endpoint, depth, &fault).await.unwrap_or_else(|| {
+            (kind, _) => stranger::look(client, endpoint, depth, &fault).await.unwrap_or_else(|| {
                 let reason = fault.at(endpoint, &client.redactor()).message.to_one_line();
-                Report::empty(Health::Down { reason })
+                Report { fault: Some(kind), ..Report::empty(Health::Down { reason }) }
             }),
         },
     };

@@ -59,6 +59,13 @@ impl Redactor {
         replace(&self.known(), text)
     }
 
+    /// The same for a body, which stays as it is where there is none in it.
+    pub(super) fn bytes(&self, body: Vec<u8>) -> Vec<u8> {
+        let known = self.known();
+        let has = |secret: &Secret| memchr::memmem::find(&body, secret.expose().as_bytes()).is_some();
+        if known.iter().any(has) { replace(&known, &String::from_utf8_lossy(&body)).into_bytes() } else { body }
+    }
+
     /// Learns a value, and how it looks inside JSON.
     fn learn(&self, value: &Secret) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

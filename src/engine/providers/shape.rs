@@ -13,9 +13,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::body::base;
 use super::gguf::{self, GgufError};
-use crate::domain::fleet::{CacheSettings, Endpoint, ModelFacts, PoolKey};
+use crate::domain::fleet::{CacheSettings, Endpoint, ModelFacts, PoolKey, base_url};
 use crate::domain::protocol::ModelShape;
 use crate::engine::machine::local_port;
 
@@ -81,7 +80,7 @@ impl Learnt {
 /// What the model file at `path` tells, as `endpoint`'s server named it; none where the server is not on this machine,
 /// names no whole path, or the file tells nothing. Why is in the log.
 pub(super) async fn facts_of_file(endpoint: &Endpoint, path: &str) -> Option<ModelFacts> {
-    local_port(&base(&endpoint.url))?;
+    local_port(&base_url(&endpoint.url, Some(endpoint.protocol)))?;
     let started_in = endpoint.launch.as_ref().and_then(|launch| launch.cwd.as_deref()).unwrap_or_default();
     let path = Path::new(started_in).join(path);
     if !path.is_absolute() {

@@ -42,6 +42,9 @@ pub struct SimEndpoint {
     pub resident_bytes: u64,
     /// What goes wrong.
     pub faults: Faults,
+    /// More models behind the same port, where it is llama-server's router: it loads each when it is first asked for. Each
+    /// has a name in the fleet, slots, a context and rates of its own; its port, and when it ends, are this one's.
+    pub more: Vec<SimEndpoint>,
 }
 
 impl SimulatorConfig {
@@ -96,6 +99,7 @@ impl SimEndpoint {
             thinking: 0.0,
             resident_bytes: 16_000_000_000,
             faults: Faults::default(),
+            more: Vec::new(),
         }
     }
 

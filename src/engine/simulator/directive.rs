@@ -4,7 +4,12 @@
 //! several in one bracket (`[sim ms=7 tokens=12]`; `text=` takes the rest of the bracket). They may stand in any
 //! message; where two name the same thing the later one counts, so that a task's own word goes before its goal's.
 //! `[sim die=12s back=20s at=qwen]`: that long after the request came into work the endpoint `qwen` dies, and returns
-//! that long after; once, and only if it is `qwen` that works on it. Times of this kind shrink with the fleet's speed.
+//! that long after; once, and only if it is `qwen` that works on it. `term=12s` in its place: it is asked to end, refuses
+//! at once and says nothing more on what was under way. `load=5s` beside them: back, it first loads its model so long.
+//! Times of this kind shrink with the fleet's speed.
+//! `fail=` knows `error` and `error-late` (the server's error before the first byte, and in the stream), `cut`, `garbage`,
+//! `stall`, `empty`; `tools` (a call of a tool that nobody offered, and no word); `think` (the thinking in the answer, with
+//! a closing tag only); and, half way, the ends `length`, `abort`, `error-end`, `content-filter`.
 //! `[sim ask=Which?|this|that]`: a first turn asks that, if the system prompt tells how (`ask=` takes the rest of the
 //! bracket); later turns answer.
 //! What cannot be read is ignored: a model does not refuse odd words either.
@@ -35,9 +40,13 @@ pub(super) struct Directives {
     pub(super) ask: Option<String>,
     /// The endpoint dies so long after the request came into work.
     pub(super) die: Option<Duration>,
-    /// It returns so long after it died; none: never by itself.
+    /// It is asked to end so long after the request came into work.
+    pub(super) term: Option<Duration>,
+    /// It returns so long after it ended; none: never by itself.
     pub(super) back: Option<Duration>,
-    /// Which endpoint dies; without a name none does, or the one tried next would die too.
+    /// Back, it loads its model so long; none: as long as its faults say.
+    pub(super) load: Option<Duration>,
+    /// Which endpoint ends; without a name none does, or the one tried next would end too.
     pub(super) at: Option<String>,
 }
 
@@ -73,7 +82,9 @@ impl Directives {
                 "thinking" => self.thinking = value.parse().ok().or(self.thinking),
                 "fail" => self.fail = Failure::from_word(value).or(self.fail),
                 "die" => self.die = duration("die", value).ok().or(self.die),
+                "term" => self.term = duration("term", value).ok().or(self.term),
                 "back" => self.back = duration("back", value).ok().or(self.back),
+                "load" => self.load = duration("load", value).ok().or(self.load),
                 "at" => self.at = Some(value.to_owned()),
                 "fail-first" => self.fail_first = value.parse().ok().or(self.fail_first),
                 _ => {}
@@ -118,6 +129,9 @@ mod tests {
         d.read("[sim die=12s back=500ms at=qwen]");
         assert_eq!((d.die, d.back), (Some(Duration::from_secs(12)), Some(Duration::from_millis(500))));
         assert_eq!(d.at.as_deref(), Some("qwen"));
+        d.read("[sim term=3s load=2s fail=content-filter]");
+        assert_eq!((d.term, d.load), (Some(Duration::from_secs(3)), Some(Duration::from_secs(2))));
+        assert_eq!(d.fail, Some(Failure::Ends("content_filter")));
         d.read("[sim ms=3 ask=Keep them?|keep them|drop]");
         assert_eq!((d.ms, d.ask.as_deref()), (Some(3.0), Some("Keep them?|keep them|drop")));
     }

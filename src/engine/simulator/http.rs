@@ -8,8 +8,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::connection::Closes;
+use super::faults::Takes;
 use super::script::TooLong;
 use super::wire::Form;
+use crate::domain::fleet::Protocol;
 
 const JSON_UTF8: &str = "application/json; charset=utf-8";
 
@@ -71,6 +74,7 @@ pub(super) fn streaming(form: Form, body: Body) -> Response {
     let mut response = respond(form.manner(), 200, kind, body);
     if form.manner() == Manner::Llama {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        response.extensions_mut().insert(Closes);
     }
     response
 }
@@ -107,6 +111,30 @@ pub(super) fn too_long(form: Form, TooLong { prompt_tokens, context }: TooLong) 
         Form::OllamaChat | Form::OllamaGenerate => ollama_error(400, &inner),
         Form::OllamaOpenAi | Form::OpenAi => openai_error(400, "invalid_request_error", &message),
     }
+}
+
+/// The model is being loaded; every path says so.
+pub(super) fn loading(protocol: Protocol) -> Response {
+    match protocol {
+        Protocol::LlamaCpp => {
+            let body = "{\"error\":{\"message\":\"Loading model\",\"type\":\"unavailable_error\",\"code\":503}}";
+            respond(Manner::Llama, 503, JSON_UTF8, body)
+        }
+        Protocol::Ollama => ollama_error(503, "llm server loading model"),
+        Protocol::OpenAi | Protocol::Command => openai_error(503, "unavailable_error", "Loading model"),
+    }
+}
+
+/// As many are in work as it takes; a place is free in `wait` seconds.
+pub(super) fn limited(form: Form, Takes { status, .. }: Takes, wait: u64) -> Response {
+    let message = "Too many requests";
+    let mut response = match form.manner() {
+        Manner::Llama => llama_error(status, "rate_limit_error", message),
+        Manner::Ollama => ollama_error(status, message),
+        Manner::Plain => openai_error(status, "rate_limit_error", message),
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    response
 }
 
 /// Too many wait already.

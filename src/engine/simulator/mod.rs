@@ -12,17 +12,25 @@
 //! Invariants: never more requests in work than slots; a slot is free before its client can see the end; a client that
 //! leaves frees its slot at once; dropping the [`Simulator`] closes every port and ends every thread.
 //!
-//! Not simulated: tools, images, a shared KV pool, llama.cpp's late notice of a client that leaves while it waits or
-//! does not stream, closing of idle connections, HTTP/1.0, `/v1/completions`.
+//! llama.cpp's end of a stream closes its connection without a word, as measured (`connection`); what is asked while a
+//! model loads is answered 503; a server that is asked to end refuses and leaves its streams silent.
+//!
+//! An endpoint with more than one model is llama-server's router.
+//!
+//! Not simulated: tools that a request offers, images, a shared KV pool, llama.cpp's late notice of a client that leaves
+//! while it waits or does not stream, closing of idle connections, HTTP/1.0, `/v1/completions`.
 
 #[cfg(test)]
 mod agreement;
 mod alarm;
 mod ask;
 mod config;
+mod connection;
 mod directive;
 mod faults;
 mod http;
+#[cfg(test)]
+mod observed;
 mod others;
 mod pace;
 mod pieces;
@@ -43,7 +51,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use config::{SimEndpoint, SimulatorConfig};
-pub use faults::{FaultError, Faults, Others, PlanAnswer, Slowdown};
+pub use faults::{FaultError, Faults, Others, PlanAnswer, Slowdown, Takes};
 pub use slots::SimStats;
 
 use crate::domain::fleet::{Api, Endpoint, Fleet, Nature};
@@ -112,6 +120,9 @@ impl Simulator {
         let mut simulator = Self { endpoints: Vec::new(), _alarm: alarm };
         for mut endpoint in config.endpoints {
             endpoint.faults = endpoint.faults.at_speed(config.speed);
+            for model in &mut endpoint.more {
+                model.faults = std::mem::take(&mut model.faults).at_speed(config.speed);
+            }
             let (name, port) = (endpoint.name.clone(), endpoint.port);
             let refused = |source| SimulatorError::Bind { endpoint: name.clone(), port, source };
             let listener = server::bind(port).map_err(refused)?;
@@ -134,7 +145,7 @@ impl Simulator {
     pub fn fleet(&self, fleet: &Fleet) -> Fleet {
         let twin = |endpoint: &Endpoint| {
             let url = self.url(&endpoint.name)?;
-            let claims = self.find(&endpoint.name).ok().and_then(|state| state.config.faults.claims);
+            let claims = self.model(&endpoint.name)?.config.faults.claims;
             let slots = claims.unwrap_or(endpoint.slots);
             Some(Endpoint { url, slots, nature: Nature::Simulated, key: None, launch: None, ..endpoint.clone() })
         };
@@ -144,14 +155,14 @@ impl Simulator {
     /// Endpoints for all that is simulated, as they claim to be, each serving the one tier named like it: for tests and
     /// benches.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let twin = |running: &Running| {
-            let config = &running.state.config;
+        let twin = |state: &Arc<EndpointState>| {
+            let config = &state.config;
             Endpoint {
                 name: config.name.clone(),
                 title: None,
                 tiers: vec![config.name.clone()],
                 protocol: config.protocol,
-                url: format!("http://{}", running.state.address),
+                url: format!("http://{}", state.address),
                 model: config.model.clone(),
                 slots: config.claimed(),
                 context: config.context,
@@ -166,18 +177,17 @@ impl Simulator {
                 launch: None,
             }
         };
-        self.endpoints.iter().map(twin).collect()
+        self.models().map(twin).collect()
     }
 
     /// The base URL of an endpoint, as in `http://127.0.0.1:41234`.
     pub fn url(&self, name: &EndpointName) -> Option<String> {
-        let running = self.endpoints.iter().find(|running| running.state.config.name == *name)?;
-        Some(format!("http://{}", running.state.address))
+        Some(format!("http://{}", self.model(name)?.address))
     }
 
-    /// The counts of every endpoint, in order.
+    /// The counts of every model of every endpoint, in order.
     pub fn stats(&self) -> Vec<SimStats> {
-        self.endpoints.iter().map(|running| running.state.slots.stats()).collect()
+        self.models().map(|state| state.slots.stats()).collect()
     }
 
     /// Kills an endpoint: every connection is cut where it stands and its port refuses. Returns when that is so.
@@ -185,8 +195,21 @@ impl Simulator {
     /// # Errors
     /// [`SimulatorError::Unknown`].
     pub async fn kill(&self, name: &EndpointName) -> Result<(), SimulatorError> {
+        self.end(name, Wanted::Dead).await
+    }
+
+    /// Asks an endpoint to end, as by SIGTERM: its port refuses, and what is under way stays open without a byte for half
+    /// a minute at speed 1. Returns when the port refuses.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Unknown`].
+    pub async fn terminate(&self, name: &EndpointName) -> Result<(), SimulatorError> {
+        self.end(name, Wanted::Ending).await
+    }
+
+    async fn end(&self, name: &EndpointName, how: Wanted) -> Result<(), SimulatorError> {
         let state = self.find(name)?;
-        state.wanted.send_replace(Wanted::Dead);
+        state.wanted.send_replace(how);
         // The sender lives in the state that is borrowed here, so the wait always ends.
         let _ = state.phase.subscribe().wait_for(|phase| *phase != Phase::Alive).await;
         Ok(())
@@ -213,11 +236,22 @@ impl Simulator {
         }
     }
 
+    /// All models, each endpoint's own first.
+    fn models(&self) -> impl Iterator<Item = &Arc<EndpointState>> {
+        self.endpoints.iter().flat_map(|running| EndpointState::models(&running.state))
+    }
+
+    fn model(&self, name: &EndpointName) -> Option<&Arc<EndpointState>> {
+        self.models().find(|state| state.config.name == *name)
+    }
+
+    /// The server that has this endpoint.
     fn find(&self, name: &EndpointName) -> Result<&EndpointState, SimulatorError> {
-        let found = self.endpoints.iter().find(|running| running.state.config.name == *name);
+        let has = |running: &&Running| EndpointState::models(&running.state).any(|state| state.config.name == *name);
+        let found = self.endpoints.iter().find(has);
         found.map(|running| running.state.as_ref()).ok_or_else(|| SimulatorError::Unknown {
             name: name.to_string(),
-            known: self.endpoints.iter().map(|r| r.state.config.name.as_str()).collect::<Vec<_>>().join(", "),
+            known: self.models().map(|state| state.config.name.as_str()).collect::<Vec<_>>().join(", "),
         })
     }
 }

@@ -18,7 +18,7 @@ use super::alarm::{self, Alarm};
 use super::ask::{Ask, Delivery};
 use super::http;
 use super::script::{Failure, Script, seconds};
-use super::server::{Doom, EndpointState};
+use super::server::{Doom, EndpointState, Life};
 use super::slots::{Ending, Meter, Permit, SlotUse, Whose};
 use super::wire::{Form, Part, Totals, Wire};
 
@@ -26,11 +26,14 @@ use super::wire::{Form, Part, Totals, Wire};
 const GAP: Duration = Duration::from_millis(3);
 /// Seconds between llama.cpp's signs of life while it reads a prompt.
 const PING_SECONDS: f64 = 30.0;
+/// What a server that takes no more asks clients to wait, in seconds at speed 1.
+const WAIT_SECONDS: f64 = 2.0;
 /// Tokens of a prompt in one step of its progress.
 const BATCH: u32 = 512;
 
 struct Reply {
     state: Arc<EndpointState>,
+    life: Life,
     alarm: Alarm,
     script: Script,
     wire: Wire,
@@ -69,6 +72,10 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
         slots.refused();
         return http::overloaded(form);
     }
+    if let Some(takes) = endpoint.faults.takes.filter(|takes| slots.stats().busy >= takes.most) {
+        slots.refused();
+        return http::limited(form, takes, (WAIT_SECONDS / state.speed.max(0.01)).ceil() as u64);
+    }
     let key = ask.key();
     let seen = state.seen(key);
     // Written before the slot is granted, so that the writing costs no slot time.
@@ -83,10 +90,10 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     };
     let number = state.requests.fetch_add(1, Ordering::Relaxed);
     let wire = Wire::new(form, ask, &endpoint.model, number, key ^ state.seed);
-    if let Some((after, back)) = script.doom {
-        state.doom.send_replace(Some(Doom { at: permit.granted() + after, back }));
+    if let Some((after, fate)) = script.doom {
+        state.doom.send_replace(Some(Doom { at: permit.granted() + after, fate }));
     }
-    let load = if form_is_ollama(form) { state.load() } else { Duration::ZERO };
+    let load = state.load();
     let slow = Duration::from_millis(endpoint.faults.slow_first_byte_ms);
     let reading = match &state.reading {
         // It is never closed.
@@ -119,6 +126,7 @@ pub(super) async fn answer(state: &Arc<EndpointState>, ask: Ask, form: Form) -> 
     );
     let reply = Reply {
         state: Arc::clone(state),
+        life: state.life(),
         alarm: state.alarm.clone(),
         slot: permit.index,
         script,
@@ -167,8 +175,18 @@ impl Reply {
             self.alarm.until(self.when(at)).await;
         }
         let body = stream::unfold(self, |mut reply| async move {
-            let bytes = reply.step().await?;
-            Some((bytes, reply))
+            let state = Arc::clone(&reply.state);
+            let bytes = tokio::select! {
+                biased;
+                () = state.ended(reply.life) => None,
+                bytes = reply.step() => Some(bytes),
+            };
+            let Some(bytes) = bytes else {
+                // Its process is at its end: the slot is nobody's, and the client hears nothing more.
+                reply.free(Ending::Cancelled);
+                return std::future::pending().await;
+            };
+            Some((bytes?, reply))
         });
         http::streaming(form, Body::from_stream(body))
     }
@@ -320,6 +338,8 @@ impl Reply {
                 self.wire.error(out);
                 self.stage = Stage::Over;
             }
+            // These are answers that end in order; the script has them in its text and its end.
+            Failure::Tools | Failure::LoneTag | Failure::Ends(_) => {}
         }
         self.free(Ending::Failed);
         Next::Never

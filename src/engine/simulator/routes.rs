@@ -5,6 +5,7 @@
 
 mod llama;
 mod ollama;
+mod router;
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::http::{self, Manner};
 use super::reply;
-use super::server::{EndpointState, Wanted};
+use super::server::{EndpointState, Life, Wanted};
 use super::wire::Form;
 use crate::domain::fleet::Protocol;
 
@@ -34,10 +35,20 @@ struct Call {
 
 /// Everything an endpoint answers.
 pub(super) fn router(state: Arc<EndpointState>) -> Router {
-    Router::new().fallback(route).with_state(state)
+    let life = state.life();
+    Router::new().fallback(route).with_state((state, life))
 }
 
-async fn route(State(state): State<Arc<EndpointState>>, request: Request) -> Response {
+/// Answers while the endpoint lives; one that was asked to end says nothing more, on whatever connection.
+async fn route(State((state, life)): State<(Arc<EndpointState>, Life)>, request: Request) -> Response {
+    tokio::select! {
+        biased;
+        () = state.ended(life) => std::future::pending().await,
+        response = answer(&state, request) => response,
+    }
+}
+
+async fn answer(state: &Arc<EndpointState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return http::openai_error(413, "invalid_request_error", "body too large");
@@ -49,12 +60,16 @@ async fn route(State(state): State<Arc<EndpointState>>, request: Request) -> Res
         body: body.into(),
     };
     if let Some(word) = call.path.strip_prefix("/sim/") {
-        return control(&state, &call.method, word);
+        return control(state, &call.method, word);
+    }
+    if state.is_loading() {
+        return http::loading(state.config.protocol);
     }
     match state.config.protocol {
-        Protocol::LlamaCpp => llama::route(&state, call).await,
-        Protocol::Ollama => ollama::route(&state, call).await,
-        Protocol::OpenAi | Protocol::Command => openai(&state, call).await,
+        Protocol::LlamaCpp if !state.more.is_empty() => router::route(state, call).await,
+        Protocol::LlamaCpp => llama::route(state, call).await,
+        Protocol::Ollama => ollama::route(state, call).await,
+        Protocol::OpenAi | Protocol::Command => openai(state, call).await,
     }
 }
 
@@ -69,15 +84,15 @@ fn control(state: &EndpointState, method: &Method, word: &str) -> Response {
             state.slots.reset();
             http::value(Manner::Plain, 200, &json!({"ok": true}))
         }
-        "die" if post => {
-            // The answer may be cut off by the death it asks for.
-            state.wanted.send_replace(Wanted::Dead);
+        "die" | "term" if post => {
+            // The answer may be cut off by the end it asks for.
+            state.wanted.send_replace(if word == "die" { Wanted::Dead } else { Wanted::Ending });
             http::value(Manner::Plain, 200, &json!({"ok": true}))
         }
         _ => http::openai_error(
             404,
             "not_found_error",
-            "the simulator knows GET /sim/stats, POST /sim/reset, POST /sim/die",
+            "the simulator knows GET /sim/stats, POST /sim/reset, POST /sim/die, POST /sim/term",
         ),
     }
 }

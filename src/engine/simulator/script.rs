@@ -12,6 +12,7 @@ use super::pieces::{self, Pieces};
 use super::plan;
 use super::prose::{self, Topic};
 use super::random::{Dice, mix};
+use super::server::{End, Fate};
 
 /// How a request fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,12 @@ pub(super) enum Failure {
     Stall,
     /// An answer without a word.
     Empty,
+    /// A call of a tool that nobody offered, and no word.
+    Tools,
+    /// The thinking in the answer, with a closing tag only.
+    LoneTag,
+    /// Half an answer that ends in order, with this reason.
+    Ends(&'static str),
 }
 
 impl Failure {
@@ -40,10 +47,19 @@ impl Failure {
             "garbage" => Self::Garbage,
             "stall" => Self::Stall,
             "empty" => Self::Empty,
+            "tools" => Self::Tools,
+            "think" => Self::LoneTag,
+            "length" => Self::Ends(LENGTH),
+            "abort" => Self::Ends("abort"),
+            "error-end" => Self::Ends("error"),
+            "content-filter" => Self::Ends("content_filter"),
             _ => return None,
         })
     }
 }
+
+/// The reason of an answer that its limit cut.
+pub(super) const LENGTH: &str = "length";
 
 /// Why the answer ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +70,10 @@ pub(super) enum Finish {
     Length,
     /// A stop word came.
     Word(String),
+    /// The model calls a tool.
+    Tools,
+    /// The engine says so.
+    Odd(&'static str),
 }
 
 /// One answer, fixed.
@@ -73,8 +93,8 @@ pub(super) struct Script {
     pub(super) seconds: f64,
     /// How it fails, if it does, and before which token.
     pub(super) failure: Option<(Failure, u32)>,
-    /// When the whole endpoint dies, from the grant on, and how long it stays away.
-    pub(super) doom: Option<(Duration, Option<Duration>)>,
+    /// When the whole endpoint ends, from the grant on, and how.
+    pub(super) doom: Option<(Duration, Fate)>,
 }
 
 /// A request that does not fit into the context.
@@ -112,17 +132,38 @@ impl Script {
         let mut dice = Dice::new(key);
         let room = ask.max_tokens.unwrap_or(u32::MAX).min(context - prompt_tokens);
         let (mut thinking, mut answer) = words(ask, endpoint, &directives, &mut dice, key, room);
+        let (kind, place) = failure(&directives, endpoint, key, seen).unzip();
+        if kind == Some(Failure::LoneTag) {
+            let text = format!("{}\n</think>\n\n{}", thought_or(&thinking), answer.text());
+            (thinking, answer) = (Pieces::default(), Pieces::new(text));
+        }
         let mut finish = stop_word(&mut answer, &ask.stop);
         thinking.truncate(room);
         if thinking.len() + answer.len() > room {
             answer.truncate(room - thinking.len());
             finish = Finish::Length;
         }
+        let at = (f64::from(thinking.len() + answer.len()) * place.unwrap_or(0.0)) as u32;
+        let failure = match kind {
+            None | Some(Failure::LoneTag) => None,
+            Some(Failure::Tools) => {
+                (answer, finish) = (Pieces::default(), Finish::Tools);
+                None
+            }
+            Some(Failure::Ends(reason)) => {
+                // Half an answer is more than none.
+                answer.truncate(at.saturating_sub(thinking.len()).max(1));
+                finish = if reason == LENGTH { Finish::Length } else { Finish::Odd(reason) };
+                None
+            }
+            Some(kind) => {
+                if kind == Failure::Empty {
+                    (thinking, answer, finish) = (Pieces::default(), Pieces::default(), Finish::Stop);
+                }
+                Some((kind, at))
+            }
+        };
         let tokens = thinking.len() + answer.len();
-        let failure = failure(&directives, endpoint, key, seen, tokens);
-        if matches!(failure, Some((Failure::Empty, _))) {
-            (thinking, answer, finish) = (Pieces::default(), Pieces::default(), Finish::Stop);
-        }
         let speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
         // Real servers are not equally fast twice; a timed request is.
         let pace = endpoint.tokens_per_second.max(0.01) * Dice::new(key ^ 1).between(0.95, 1.05) * speed;
@@ -138,7 +179,10 @@ impl Script {
         };
         let here = seen == 0 && directives.at.as_deref() == Some(endpoint.name.as_str());
         let shrunk = |time: Duration| self::seconds(time.as_secs_f64() / speed);
-        let doom = directives.die.filter(|_| here).map(|die| (shrunk(die), directives.back.map(shrunk)));
+        let end = directives.die.map(|die| (die, End::Killed)).or(directives.term.map(|term| (term, End::Asked)));
+        let doom = end.filter(|_| here).map(|(after, end)| {
+            (shrunk(after), Fate { end, back: directives.back.map(shrunk), load: directives.load.map(shrunk) })
+        });
         Ok(Self { thinking, answer, finish, prompt_tokens, prompt_seconds, seconds, failure, doom })
     }
 
@@ -235,14 +279,13 @@ fn stop_word(answer: &mut Pieces, stops: &[String]) -> Finish {
     Finish::Word(word.clone())
 }
 
-/// Whether and where a request fails.
-fn failure(
-    directives: &Directives,
-    endpoint: &SimEndpoint,
-    key: u64,
-    seen: u32,
-    tokens: u32,
-) -> Option<(Failure, u32)> {
+/// Thinking that comes with a closing tag only; a model that does not think thinks a little for it.
+fn thought_or(thinking: &Pieces) -> &str {
+    if thinking.len() > 0 { thinking.text() } else { "The user wants an answer. I keep it short." }
+}
+
+/// How a request fails, if it does, and at which share of its answer.
+fn failure(directives: &Directives, endpoint: &SimEndpoint, key: u64, seen: u32) -> Option<(Failure, f64)> {
     let mut dice = Dice::new(mix(key ^ super::random::digest([endpoint.name.as_str()])) ^ u64::from(seen));
     let kind = match (directives.fail_first, directives.fail) {
         (Some(n), _) if seen >= n => None,
@@ -250,20 +293,23 @@ fn failure(
         (None, Some(kind)) => Some(kind),
         (None, None) => by_rate(endpoint, &mut dice),
     }?;
-    let at = (f64::from(tokens) * dice.between(0.2, 0.8)) as u32;
-    Some((kind, at))
+    Some((kind, dice.between(0.2, 0.8)))
 }
 
 fn by_rate(endpoint: &SimEndpoint, dice: &mut Dice) -> Option<Failure> {
     let faults = &endpoint.faults;
     let mut luck = dice.unit();
-    let half = faults.error_rate / 2.0;
+    let (half, aborted) = (faults.error_rate / 2.0, faults.abort_rate / 2.0);
     let kinds = [
         (half, Failure::Error),
         (half, Failure::ErrorLate),
         (faults.stall_rate, Failure::Stall),
         (faults.cut_rate, Failure::Cut),
         (faults.garbage_rate, Failure::Garbage),
+        (faults.tools_rate, Failure::Tools),
+        (aborted, Failure::Ends("abort")),
+        (aborted, Failure::Ends("error")),
+        (faults.think_rate, Failure::LoneTag),
     ];
     for (rate, kind) in kinds {
         if luck < rate {
@@ -324,6 +370,23 @@ mod tests {
     }
 
     #[test]
+    fn odd_ends_keep_half_an_answer_and_a_tool_call_has_none() {
+        for (word, reason) in [("abort", "abort"), ("error-end", "error"), ("content-filter", "content_filter")] {
+            let s = script(&format!("go [sim tokens=100 fail={word}]"), 1, 0);
+            assert_eq!((s.finish.clone(), s.failure), (Finish::Odd(reason), None));
+            assert!((1..100).contains(&s.answer.len()), "{word}");
+        }
+        assert_eq!(script("go [sim tokens=100 fail=length]", 1, 0).finish, Finish::Length);
+        let s = script("go [sim tokens=100 thinking=5 fail=tools]", 1, 0);
+        assert_eq!((s.finish, s.thinking.len(), s.answer.len()), (Finish::Tools, 5, 0));
+        for thinking in [0, 9] {
+            let s = script(&format!("go [sim fail=think thinking={thinking} text=Hello.]"), 1, 0);
+            assert_eq!((s.thinking.len(), s.failure, s.finish), (0, None, Finish::Stop));
+            assert!(s.answer.text().ends_with("\n</think>\n\nHello.") && !s.answer.text().contains("<think>"));
+        }
+    }
+
+    #[test]
     fn a_question_is_asked_once_and_only_where_the_prompt_tells_how() {
         let endpoint = SimEndpoint::new("x", Protocol::LlamaCpp, "m", 2, 16_384);
         let say = |system: &str, answered: bool| {
@@ -347,7 +410,11 @@ mod tests {
     #[test]
     fn a_death_strikes_the_named_endpoint_once() {
         let s = script("[sim die=12s back=20s at=x]", 1, 0);
-        assert_eq!(s.doom, Some((Duration::from_secs(12), Some(Duration::from_secs(20)))));
+        let seconds = Duration::from_secs;
+        let fate = Fate { end: End::Killed, back: Some(seconds(20)), load: None };
+        assert_eq!(s.doom, Some((seconds(12), fate)));
+        let s = script("[sim term=12s load=3s at=x]", 1, 0);
+        assert_eq!(s.doom, Some((seconds(12), Fate { end: End::Asked, back: None, load: Some(seconds(3)) })));
         for (text, seen) in [("[sim die=12s at=x]", 1), ("[sim die=12s at=y]", 0), ("[sim die=12s]", 0)] {
             assert_eq!(script(text, 1, seen).doom, None, "{text}");
         }

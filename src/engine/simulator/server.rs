@@ -1,8 +1,9 @@
 //! One simulated server: its state, and the thread it lives, dies and returns on.
 //!
 //! Each life has a runtime of its own. Death drops the runtime and with it the listener and every connection, in the
-//! middle of whatever they were sending, as when a process is killed. Invariant: the state (slots, counts, port)
-//! outlives the lives.
+//! middle of whatever they were sending, as when a process is killed. One that is asked to end refuses at once and leaves
+//! its runtime to a thread, on which its streams stay open and silent for a while. Invariant: the state (slots, counts,
+//! port) outlives the lives.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,11 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::serve::ListenerExt;
 use tokio::sync::{Semaphore, watch};
 
 use super::alarm::Alarm;
 use super::config::SimEndpoint;
+use super::connection;
 use super::others;
 use super::pace::Pace;
 use super::routes;
@@ -25,6 +26,8 @@ use super::slots::Slots;
 pub(super) enum Wanted {
     /// Serving.
     Alive,
+    /// Asked to end (SIGTERM).
+    Ending,
     /// Killed.
     Dead,
     /// The simulator is dropped.
@@ -42,14 +45,50 @@ pub(super) enum Phase {
     Stuck(String),
 }
 
-/// A death that a request asked for.
+/// An end that a request asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Doom {
     /// When.
     pub(super) at: Instant,
+    /// How.
+    pub(super) fate: Fate,
+}
+
+/// How an endpoint ends, and what comes then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fate {
+    /// How it ends.
+    pub(super) end: End,
     /// How long it stays away; none: until it is told to return.
     pub(super) back: Option<Duration>,
+    /// How long it loads its model then; none: as long as its faults say.
+    pub(super) load: Option<Duration>,
 }
+
+/// How an endpoint ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// As by SIGKILL: everything is cut.
+    Killed,
+    /// As by SIGTERM: it refuses, and what is under way falls silent.
+    Asked,
+}
+
+impl End {
+    fn wanted(self) -> Wanted {
+        match self {
+            Self::Killed => Wanted::Dead,
+            Self::Asked => Wanted::Ending,
+        }
+    }
+}
+
+/// Which of an endpoint's lives: how many of them were asked to end before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life(u32);
+
+/// How long llama-server keeps open streams after SIGTERM, without a byte: until its 30 s ping would be written.
+const SILENT_SECONDS: f64 = 30.0;
 
 /// What all lives of an endpoint share.
 #[derive(Debug)]
@@ -66,6 +105,8 @@ pub(super) struct EndpointState {
     pub(super) pace: Pace,
     /// Permits to read a prompt; none: whoever has a slot reads.
     pub(super) reading: Option<Arc<Semaphore>>,
+    /// The other models behind its port.
+    pub(super) more: Vec<Arc<EndpointState>>,
     /// Its slots and counts.
     pub(super) slots: Arc<Slots>,
     /// Fine waits.
@@ -74,27 +115,40 @@ pub(super) struct EndpointState {
     pub(super) born: Instant,
     /// Requests granted so far.
     pub(super) requests: AtomicU64,
-    /// Whether the model is in memory; only Ollama unloads it.
+    /// Whether the model is in memory; only Ollama and a router unload it.
     pub(super) loaded: AtomicBool,
     /// What it shall be.
     pub(super) wanted: watch::Sender<Wanted>,
     /// What it is.
     pub(super) phase: watch::Sender<Phase>,
-    /// A death to come.
+    /// An end to come.
     pub(super) doom: watch::Sender<Option<Doom>>,
+    /// How many of its lives were asked to end.
+    ended: watch::Sender<u32>,
+    /// Until when it loads its model, in microseconds since the simulator started.
+    loading: AtomicU64,
     seen: Mutex<HashMap<u64, u32>>,
 }
 
 impl EndpointState {
     /// A state that is told to be alive.
     pub(super) fn new(
-        config: SimEndpoint,
+        mut config: SimEndpoint,
         address: SocketAddr,
         (seed, speed): (u64, f64),
         alarm: Alarm,
         born: Instant,
     ) -> Self {
+        let routed = AtomicBool::new(config.more.is_empty());
+        let more = std::mem::take(&mut config.more).into_iter().map(|model| {
+            let model = Self::new(model, address, (seed, speed), alarm.clone(), born);
+            model.loaded.store(false, Ordering::Relaxed);
+            Arc::new(model)
+        });
+        let more = more.collect();
         Self {
+            more,
+            loaded: routed,
             pace: Pace::new(&config.faults, born),
             reading: config.faults.reads.map(|n| Arc::new(Semaphore::new(n as usize))),
             slots: Arc::new(Slots::new(config.name.as_str(), config.slots, born)),
@@ -105,12 +159,18 @@ impl EndpointState {
             alarm,
             born,
             requests: AtomicU64::new(0),
-            loaded: AtomicBool::new(true),
             wanted: watch::Sender::new(Wanted::Alive),
             phase: watch::Sender::new(Phase::Alive),
             doom: watch::Sender::new(None),
+            ended: watch::Sender::new(0),
+            loading: AtomicU64::new(0),
             seen: Mutex::default(),
         }
+    }
+
+    /// Its models: itself, and those behind its port.
+    pub(super) fn models(state: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(state).chain(&state.more)
     }
 
     /// How often this request was seen before, and counts it.
@@ -121,11 +181,37 @@ impl EndpointState {
         *count - 1
     }
 
+    /// The life it is in.
+    pub(super) fn life(&self) -> Life {
+        Life(*self.ended.borrow())
+    }
+
+    /// Waits until a life is asked to end.
+    pub(super) async fn ended(&self, life: Life) {
+        // The sender lives in the state that is borrowed here, so the wait ends by itself only so.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended > life.0).await;
+    }
+
+    /// Whether it still loads its model, as servers do before they answer anything.
+    pub(super) fn is_loading(&self) -> bool {
+        self.born.elapsed() < Duration::from_micros(self.loading.load(Ordering::Relaxed))
+    }
+
+    fn begin(&self, load: Option<Duration>) {
+        let until = self.born.elapsed() + load.unwrap_or_default();
+        self.loading.store(u64::try_from(until.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Loads the model when it is not loaded, and says how long that takes.
     pub(super) fn load(&self) -> Duration {
         if self.loaded.swap(true, Ordering::Relaxed) {
             return Duration::ZERO;
         }
+        self.load_time()
+    }
+
+    /// How long its model takes to load.
+    pub(super) fn load_time(&self) -> Duration {
         // About a second per ten gigabytes from a fast disk.
         super::script::seconds(self.config.resident_bytes as f64 / 1e10 / self.speed.max(0.01))
     }
@@ -140,11 +226,26 @@ pub(super) fn bind(port: u16) -> std::io::Result<TcpListener> {
 
 /// Lives, dies and returns until the simulator is dropped. Runs on a thread of its own.
 pub(super) fn live(state: &Arc<EndpointState>, listener: TcpListener) {
+    let mut silent = Vec::new();
+    lives(state, listener, &mut silent);
+    for thread in silent {
+        // A thread that panicked has cut its streams too.
+        let _ = std::thread::JoinHandle::join(thread);
+    }
+}
+
+fn lives(state: &Arc<EndpointState>, listener: TcpListener, silent: &mut Vec<std::thread::JoinHandle<()>>) {
+    let faults = &state.config.faults;
     let mut listener = Some(listener);
-    let mut dies_at = state.config.faults.dies_at().map(|after| state.born + after);
+    let by_faults = faults.die_after.map(|after| (after, End::Killed)).or(faults.term_after.map(|a| (a, End::Asked)));
+    let mut ends_at = by_faults.map(|(after, end)| (state.born + after, end));
+    state.begin(faults.load);
     loop {
-        let alive = listener.take().is_none_or(|listener| match serve(state, listener, dies_at) {
-            Ok(end) => end != Wanted::Gone,
+        let alive = listener.take().is_none_or(|listener| match serve(state, listener, ends_at) {
+            Ok((end, still)) => {
+                silent.extend(still);
+                end != Wanted::Gone
+            }
             Err(error) => {
                 state.phase.send_replace(Phase::Stuck(error.to_string()));
                 true
@@ -153,17 +254,25 @@ pub(super) fn live(state: &Arc<EndpointState>, listener: TcpListener) {
         if !alive {
             return;
         }
-        let by_time = dies_at.take().is_some_and(|at| Instant::now() >= at);
+        // Asked or killed: from here on it is the same.
+        state.wanted.send_if_modified(|wanted| {
+            *wanted == Wanted::Ending && {
+                *wanted = Wanted::Dead;
+                true
+            }
+        });
+        let by_time = ends_at.take().is_some_and(|(at, _)| Instant::now() >= at);
         if state.phase.borrow().clone() == Phase::Alive {
             state.phase.send_replace(Phase::Dead);
         }
         let doom = state.doom.send_replace(None).filter(|doom| Instant::now() >= doom.at);
-        let away = state.config.faults.back_after.filter(|_| by_time).or(doom.and_then(|doom| doom.back));
+        let away = faults.back_after.filter(|_| by_time).or(doom.and_then(|doom| doom.fate.back));
         let back = away.map(|after| Instant::now() + after);
         match rest(state, back) {
             Wanted::Alive => match bind(state.address.port()) {
                 Ok(bound) => {
                     listener = Some(bound);
+                    state.begin(doom.and_then(|doom| doom.fate.load).or(faults.load));
                     state.phase.send_replace(Phase::Alive);
                 }
                 Err(error) => {
@@ -171,7 +280,7 @@ pub(super) fn live(state: &Arc<EndpointState>, listener: TcpListener) {
                     state.phase.send_replace(Phase::Stuck(error.to_string()));
                 }
             },
-            Wanted::Dead => {}
+            Wanted::Dead | Wanted::Ending => {}
             Wanted::Gone => return,
         }
     }
@@ -181,34 +290,41 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// One life. Returns what ended it.
-fn serve(state: &Arc<EndpointState>, listener: TcpListener, dies_at: Option<Instant>) -> std::io::Result<Wanted> {
+/// One life. Returns what ended it, and the thread on which its streams are silent, if it was asked to end.
+fn serve(
+    state: &Arc<EndpointState>,
+    listener: TcpListener,
+    ends_at: Option<(Instant, End)>,
+) -> std::io::Result<(Wanted, Option<std::thread::JoinHandle<()>>)> {
     let runtime = runtime()?;
     let mut wanted = state.wanted.subscribe();
     let mut doom = state.doom.subscribe();
     let end = runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-            // Each write is one piece of an answer: it must not wait for the next one.
-            let _ = stream.set_nodelay(true);
-        });
+        let listener = tokio::net::TcpListener::from_std(listener)?;
         others::start(state);
-        let served = axum::serve(listener, routes::router(Arc::clone(state)));
-        tokio::select! {
-            result = std::future::IntoFuture::into_future(served) => result.map(|()| Wanted::Dead),
-            end = wanted.wait_for(|wanted| *wanted != Wanted::Alive) => Ok(end.map_or(Wanted::Gone, |end| *end)),
-            () = until(dies_at) => {
-                state.wanted.send_replace(Wanted::Dead);
-                Ok(Wanted::Dead)
+        let serving = connection::accept(listener, routes::router(Arc::clone(state)));
+        let by_itself = tokio::select! {
+            never = serving => match never {},
+            end = wanted.wait_for(|wanted| *wanted != Wanted::Alive) => {
+                return std::io::Result::Ok(end.map_or(Wanted::Gone, |end| *end));
             }
-            () = struck(&mut doom) => {
-                state.wanted.send_replace(Wanted::Dead);
-                Ok(Wanted::Dead)
-            }
-        }
-    });
+            () = until(ends_at.map(|(at, _)| at)) => ends_at.map_or(End::Killed, |(_, end)| end),
+            end = struck(&mut doom) => end,
+        };
+        state.wanted.send_replace(by_itself.wanted());
+        Ok(by_itself.wanted())
+    })?;
     // Every connection is a task of this runtime: dropping it cuts them all.
-    drop(runtime);
-    end
+    if end != Wanted::Ending {
+        return Ok((end, None));
+    }
+    EndpointState::models(state).for_each(|model| model.ended.send_modify(|ended| *ended += 1));
+    let time = super::script::seconds(SILENT_SECONDS / state.speed.max(0.01));
+    let still = std::thread::Builder::new().name("sim-silent".into()).spawn(move || {
+        let gone = wanted.wait_for(|wanted| *wanted == Wanted::Gone);
+        let _ = runtime.block_on(async { tokio::time::timeout(time, gone).await.map(drop) });
+    });
+    Ok((end, Some(still?)))
 }
 
 /// Death: waits until something else is wanted or the time to return has come.
@@ -217,7 +333,7 @@ fn rest(state: &Arc<EndpointState>, back: Option<Instant>) -> Wanted {
     let mut wanted = state.wanted.subscribe();
     runtime.block_on(async {
         tokio::select! {
-            next = wanted.wait_for(|wanted| *wanted != Wanted::Dead) => next.map_or(Wanted::Gone, |next| *next),
+            next = wanted.wait_for(|wanted| !matches!(*wanted, Wanted::Dead | Wanted::Ending)) => next.map_or(Wanted::Gone, |next| *next),
             () = until(back) => {
                 state.wanted.send_replace(Wanted::Alive);
                 Wanted::Alive
@@ -226,12 +342,12 @@ fn rest(state: &Arc<EndpointState>, back: Option<Instant>) -> Wanted {
     })
 }
 
-/// Waits until a death that was asked for is due.
-async fn struck(doom: &mut watch::Receiver<Option<Doom>>) {
+/// Waits until an end that was asked for is due.
+async fn struck(doom: &mut watch::Receiver<Option<Doom>>) -> End {
     loop {
-        let at = doom.borrow_and_update().map(|doom| doom.at);
+        let next = *doom.borrow_and_update();
         tokio::select! {
-            () = until(at), if at.is_some() => return,
+            () = until(next.map(|doom| doom.at)) => return next.map_or(End::Killed, |doom| doom.fate.end),
             // The sender lives as long as the endpoint.
             _ = doom.changed() => {}
         }

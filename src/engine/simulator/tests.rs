@@ -11,13 +11,13 @@ use super::*;
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::Name;
 
-fn client() -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     // The first one in a process chooses the TLS implementation; a second choice is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("client")
 }
 
-async fn one(protocol: Protocol, change: impl FnOnce(&mut SimEndpoint)) -> (Simulator, String) {
+pub(super) async fn one(protocol: Protocol, change: impl FnOnce(&mut SimEndpoint)) -> (Simulator, String) {
     let mut endpoint = SimEndpoint::new("x", protocol, "kitty", 2, 4_096);
     endpoint.tokens_per_second = 20_000.0;
     endpoint.prompt_tokens_per_second = 1e6;
@@ -28,16 +28,16 @@ async fn one(protocol: Protocol, change: impl FnOnce(&mut SimEndpoint)) -> (Simu
     (simulator, url)
 }
 
-async fn post(url: &str, body: &Value) -> reqwest::Response {
+pub(super) async fn post(url: &str, body: &Value) -> reqwest::Response {
     client().post(url).body(body.to_string()).send().await.expect("answers")
 }
 
-async fn get(url: &str) -> Value {
+pub(super) async fn get(url: &str) -> Value {
     let text = client().get(url).send().await.expect("answers").text().await.expect("text");
     serde_json::from_str(&text).expect("JSON")
 }
 
-fn chat(text: &str) -> Value {
+pub(super) fn chat(text: &str) -> Value {
     json!({"messages":[{"role":"user","content":text}],"stream":true,"model":"kitty"})
 }
 
@@ -45,7 +45,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().map(|object| object.keys().map(String::as_str).collect()).unwrap_or_default()
 }
 
-fn events(text: &str) -> Vec<Value> {
+pub(super) fn events(text: &str) -> Vec<Value> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
     lines.map(|data| serde_json::from_str(data).expect(data)).collect()
 }

@@ -302,10 +302,12 @@ pub(crate) struct SimArgs {
     pub(crate) speed: f64,
     /// What goes wrong at an endpoint, as in 'athene:error=0.1,die=20s,back=10s'; may be given several times.
     ///
-    /// Of its requests, shares from 0 to 1: error=, stall=, cut=, garbage=. Before a first byte, milliseconds: slow=.
-    /// More waiting requests than that are refused: overload=. Times count from the start, divided by --speed: die=20s
-    /// and back=10s after it; slowdown=5s:4 or 5s:4:30s, four times slower from 5 s on, until 30 s; others=2@10s-40s,
-    /// another client in two of its slots. What it says it has, whatever it serves: claims=8 slots. Prompts
+    /// Of its requests, shares from 0 to 1: error=, stall=, cut=, garbage=; tools=, only a call of a tool that nobody
+    /// offered; abort=, ended half way by the engine; think=, thinking in the answer with a closing tag only. Before a
+    /// first byte, milliseconds: slow=. More waiting requests than that are refused: overload=; more in work:
+    /// takes=2 or 2:503, with a time to wait. Times count from the start, divided by --speed: die=20s, or term=20s as by
+    /// SIGTERM, and back=10s after it; load=5s, "Loading model" at the start and when back; slowdown=5s:4 or 5s:4:30s, four
+    /// times slower from 5 s on, until 30 s; others=2@10s-40s, another client in two of its slots. What it says it has, whatever it serves: claims=8 slots. Prompts
     /// read at once: reads=1. How it plans: plan=prose, half-json, unknown-agent, cycle, forty-tasks.
     #[arg(long, value_name = "ENDPOINT:FAULTS")]
     pub(crate) faults: Vec<String>,
@@ -357,6 +359,19 @@ pub(crate) enum FleetSub {
     },
     /// Print what servers that Baton started said.
     Logs(LogArgs),
+    /// Find out whether servers give each of many requests at once its own answer, and up to how many.
+    ///
+    /// Sends real requests: a few short ones at once to each endpoint, twice, each to repeat a word of its own, and fewer at
+    /// once where an answer holds another one's word. Loads models. Nothing is changed: it says which `slots` to write. Ends
+    /// with 1 where answers were mixed up.
+    Canary {
+        /// The endpoints; all that have more than one slot when absent.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Requests at once (2 to 16) instead of the endpoint's slots.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=16))]
+        at: Option<u32>,
+    },
     /// Look for model servers, and write what answers into a fleet file to keep.
     ///
     /// Asked are this machine, the hosts of `[discovery]` in baton.toml, those given here, and where configured endpoints are:

@@ -11,11 +11,11 @@ use super::args::FleetWish;
 use super::error::CliError;
 use super::offer::{endpoint_of, look_closer_at_offered, name_by_place, offered, untaken};
 use super::session::SIMULATED;
+use super::tiers::{Traits, assign};
 use crate::config::{Address, Config, Place};
 use crate::domain::fleet::{Endpoint, Fleet, Nature};
-use crate::domain::protocol::TierName;
 use crate::domain::text::CleanText;
-use crate::engine::providers::{self, Client, Found, Readiness, discover};
+use crate::engine::providers::{self, Client, Found, Readiness, Stranger, discover};
 use crate::engine::simulator::{Simulator, SimulatorConfig};
 
 /// The time this machine is given to answer: loopback does in milliseconds, and the console must know its fleet soon.
@@ -53,6 +53,8 @@ pub(crate) trait Listener {
     fn begins(&mut self, addresses: &[Address]);
     /// An address was asked.
     fn asked(&mut self, address: &Address, found: Option<&Found>);
+    /// What came where no model server answers.
+    fn stranger(&mut self, _: &Address, _: &Stranger) {}
 }
 
 /// Nobody follows it.
@@ -175,7 +177,10 @@ pub(crate) async fn search(
     pin_mut!(answers);
     while let Some(asked) = answers.next().await {
         if let Some(address) = addresses.get(asked.index) {
-            listener.asked(address, asked.found.as_ref());
+            listener.asked(address, asked.found.as_ref().ok());
+            if let Err(stranger) = &asked.found {
+                listener.stranger(address, stranger);
+            }
         }
         found.extend(asked.found.map(|found| (asked.index, found)));
     }
@@ -264,27 +269,25 @@ async fn nature(client: &Client, config: &Config, found: &Found) -> Nature {
     endpoint[0].nature
 }
 
-/// Every server that was found serves every tier of the agents.
+/// Each model that was found serves the tiers it is for, and those that nobody else is nearer to.
 fn of_found(config: &Config, found: Vec<Found>) -> Chosen {
-    let mut tiers: Vec<TierName> = Vec::new();
-    for agent in &config.fleet.agents {
-        for tier in std::iter::once(&agent.tier).chain(&agent.fallback) {
-            if !tiers.contains(tier) {
-                tiers.push(tier.clone());
-            }
-        }
-    }
     let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut traits = Vec::new();
     let mut told = Vec::new();
     for found in &found {
         for model in offered(found) {
             let taken: Vec<_> = endpoints.iter().map(|e| e.name.clone()).collect();
-            let endpoint = endpoint_of(found, &model, untaken(&name_by_place(found), &taken), tiers.clone());
+            let endpoint = endpoint_of(found, &model, untaken(&name_by_place(found), &taken), Vec::new());
+            traits.push(Traits::of(&endpoint, model.parameters));
             let slots = if endpoint.slots == 1 { "1 slot".to_owned() } else { format!("{} slots", endpoint.slots) };
             let model = if endpoint.model.is_empty() { "model unknown" } else { &endpoint.model };
             told.push(format!("{} at {} ({}, {slots})", found.kind.name(), found.url, CleanText::one_line(model)));
             endpoints.push(endpoint);
         }
+    }
+    let (served, _) = assign(&traits, vec![Vec::new(); traits.len()], &config.fleet.agents);
+    for (endpoint, served) in endpoints.iter_mut().zip(served) {
+        endpoint.tiers = served.into_iter().map(|served| served.tier).collect();
     }
     let words = vec![format!("no configured endpoint answers; running on what was found here: {}", told.join("; "))];
     let fleet = Fleet { name: "found here".to_owned(), endpoints, agents: config.fleet.agents.clone() };
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_serves_every_tier_with_the_slots_it_tells() {
+    fn what_is_found_serves_by_what_it_is_for_with_the_slots_it_tells() {
         let found = |url: &str, kind, slots, models: &[&str]| Found {
             url: url.to_owned(),
             kind,
@@ -327,8 +330,12 @@ mod tests {
         assert_eq!(chosen.fleet.endpoints[0].title(), "tiny");
         assert_eq!(chosen.fleet.endpoints[1].model, "qwen3:8b");
         for agent in &chosen.fleet.agents {
-            assert!(chosen.fleet.endpoints.iter().all(|e| e.tiers.contains(&agent.tier)), "{}", agent.name);
+            assert!(chosen.fleet.endpoints.iter().any(|e| e.tiers.contains(&agent.tier)), "{}", agent.name);
         }
+        // Two of unknown size share what nobody is made for; the small one has the summaries.
+        let [tiny, qwen, mlx] = chosen.fleet.endpoints.as_slice() else { panic!() };
+        assert_eq!(tiny.tiers, mlx.tiers);
+        assert_eq!(qwen.tiers.iter().map(|t| t.as_str()).collect::<Vec<_>>(), ["summary"]);
         assert!(chosen.words[0].contains("qwen3:8b, 1 slot"), "{}", chosen.words[0]);
         assert!(!chosen.fleet.is_simulated());
     }

@@ -194,6 +194,9 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
                 ..Finding::warn("endpoint", format!("{at}: {}", line.trouble), "")
             },
         });
+        if let Some(words) = line.wider.as_ref().filter(|_| line.answers) {
+            findings.push(Finding::warn("slots", words.as_str(), ""));
+        }
     }
     for found in &found {
         findings.push(beside(found));
@@ -214,7 +217,7 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
         ),
         (false, true) => Finding::warn(
             "fleet",
-            "no configured endpoint answers; what was found is used, every server for everything",
+            "no configured endpoint answers; what was found is used, each model for what it is best at",
             "`baton fleet init` writes it into a fleet file, with tiers, slots and context of its own",
         ),
         (false, false) => Finding::wrong(

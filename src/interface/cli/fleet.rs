@@ -12,7 +12,9 @@ use super::servers::control;
 use super::session::{SIMULATED, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Nature};
-use crate::domain::protocol::Health;
+use crate::domain::memory::{System, wider};
+use crate::domain::protocol::{Health, ModelShape};
+use crate::domain::text::CleanText;
 use crate::domain::text::width::{Align, cut_end, pad};
 use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
 use crate::engine::servers::{Server, ServerState};
@@ -44,6 +46,9 @@ pub(crate) struct Line {
     /// It answers, or will when it is loaded, and with the model that the fleet file names.
     #[serde(skip)]
     pub(crate) sound: bool,
+    /// How it could serve more than one at a time, where it serves one.
+    #[serde(skip)]
+    pub(crate) wider: Option<CleanText>,
 }
 
 /// Prints how the fleet is.
@@ -140,7 +145,20 @@ fn line(endpoint: &Endpoint, report: Report) -> Line {
         control: None,
         answers: matches!(report.health, Health::Up | Health::Loading),
         sound: matches!(report.health, Health::Up | Health::Loading) && report.mismatch.is_none(),
+        wider: narrow(endpoint, report.slots, report.context, report.shape),
     }
+}
+
+/// How an endpoint that serves one at a time could serve more.
+fn narrow(
+    endpoint: &Endpoint,
+    slots: Option<u32>,
+    context: Option<u32>,
+    shape: Option<ModelShape>,
+) -> Option<CleanText> {
+    let serves = slots.filter(|told| *told > 0).unwrap_or(endpoint.slots);
+    let context = context.map_or(endpoint.context, |told| told.min(endpoint.context));
+    wider(endpoint, serves, context, shape, System::this())
 }
 
 /// Where the server says something else than the fleet file.

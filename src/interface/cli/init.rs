@@ -1,14 +1,14 @@
 //! `baton fleet init`: looks for model servers and writes what answers into a fleet file to keep.
 //!
 //! The console's offer to keep what was found goes the same way ([`keep`]). Not here: how servers are asked (`choose`),
-//! what becomes of them (`draft`, `tiers`), how it is written (`file`). Invariants: nothing is overwritten unless asked,
+//! what is said of each address (`heard`), what becomes of servers (`draft`), how it is written (`file`). Invariants: nothing is overwritten unless asked,
 //! and then the old file stays beside the new; a file is there whole or not at all.
 
 mod draft;
 mod file;
+mod heard;
 #[cfg(test)]
 mod tests;
-mod tiers;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{FleetWish, Form, Global, InitArgs};
-use super::choose::{Unheard, search};
+use super::choose::search;
 use super::error::{CliError, Exit};
 use super::offer::look_closer_at_offered;
 use super::print::Printer;
@@ -28,6 +28,7 @@ use crate::domain::text::CleanText;
 use crate::domain::text::width::{Align, cut_end, pad, width};
 use crate::engine::providers::{Client, Found};
 use draft::{Draft, Source, draft};
+use heard::{Heard, Named, said};
 
 /// Looks, prints what it found, and writes the file.
 ///
@@ -43,10 +44,15 @@ pub(crate) fn init(args: &InitArgs, global: &Global, printer: &mut Printer) -> R
     printer.words(&format!("asking {} addresses: {}", addresses.len(), hosts(&addresses)));
     let found = runtime()?.block_on(async {
         let client = Client::new()?;
-        let mut found = search(&client, &config, addresses.clone(), &mut Unheard).await;
+        let mut heard = Heard::default();
+        let mut found = search(&client, &config, addresses.clone(), &mut heard).await;
         look_closer_at_offered(&client, &config, &mut found).await;
-        Ok::<_, CliError>(found)
+        Ok::<_, CliError>((found, heard))
     })?;
+    let (found, heard) = found;
+    for line in said(&addresses, &named(args, &config), &found, &heard) {
+        printer.words(&line);
+    }
     let draft = draft(&config, &found, &name(&config));
     if !draft.is_useful() {
         for (what, mend) in &draft.useless {
@@ -119,6 +125,30 @@ fn addresses(args: &InitArgs, config: &Config) -> Result<Vec<Address>, CliError>
         }
     }
     Ok(addresses)
+}
+
+/// The addresses that the operator named one by one, and those that come of a host without a port.
+fn named(args: &InitArgs, config: &Config) -> Named {
+    let own = |path: &str| {
+        let layer = config.origin(path).map(|origin| origin.layer);
+        matches!(layer, Some(Layer::User | Layer::FleetFile))
+    };
+    let ports = if args.port.is_empty() { &config.discovery.ports } else { &args.port };
+    let mut named = Named::default();
+    if !args.port.is_empty() || own("discovery.ports") {
+        named.each.extend(addresses_of("127.0.0.1", ports).into_iter().flatten().map(|address| address.url));
+    }
+    for host in config.discovery.hosts.iter().chain(&args.host) {
+        let addresses = addresses_of(host, ports).unwrap_or_default();
+        let urls = addresses.into_iter().map(|address| address.url);
+        let together = addresses_of(host, &[]).is_ok_and(|alone| alone.is_empty()) && args.port.is_empty();
+        if together {
+            named.hosts.push((host.clone(), urls.collect()));
+        } else {
+            named.each.extend(urls);
+        }
+    }
+    named
 }
 
 /// The machines among addresses, each once, with their number of addresses.

@@ -8,6 +8,7 @@ mod answer;
 mod answering;
 mod args;
 mod attach;
+mod canary;
 mod check;
 mod choose;
 mod config;
@@ -29,6 +30,7 @@ mod progress;
 mod replay;
 mod report;
 mod resume;
+mod roles;
 mod run;
 mod scripted;
 mod serve;
@@ -39,6 +41,7 @@ mod simulate;
 pub(crate) mod stuck;
 pub(crate) mod summary;
 mod survives;
+mod tiers;
 
 use std::process::ExitCode;
 
@@ -139,6 +142,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             FleetSub::Restart { names, keep, force } => {
                 servers::restart(names, *keep, ctl::memory(*force), global, printer)
             }
+            FleetSub::Canary { names, at } => canary::canary(names, *at, global, printer),
             FleetSub::Logs(args) => servers::logs(args, global, printer),
             FleetSub::Init(args) => init::init(args, global, printer),
         },

@@ -1,15 +1,22 @@
 //! What was found as endpoints: which of a server's models, under what name, with how many slots.
 //!
-//! Not here: how servers are asked (`engine/providers/identify`), which tiers they serve (`choose`: all; `init`: by
-//! capability). Invariants: nothing is loaded by being offered, only models that run or, where none does, one that the
-//! first request would load; what a server does not tell is assumed small, and said to be.
+//! Not here: how servers are asked (`engine/providers/identify`), which tiers their models serve (`tiers`). Invariants:
+//! nothing is loaded by being offered; of a server that loads models as they are asked for, one for each role that fits
+//! into memory together (`roles`); what a server does not tell is assumed small, and said to be.
+
+use std::sync::OnceLock;
+
+use futures_util::future::join_all;
 
 use super::choose::limit;
+use super::roles::roles;
+use super::tiers::Traits;
 use crate::config::{Config, Place, place_of};
-use crate::domain::fleet::{Api, Endpoint, Nature};
-use crate::domain::protocol::{EndpointName, LevelSupport, Name, TierName};
+use crate::domain::fleet::{Api, Endpoint, Fleet, MachineSettings, Nature};
+use crate::domain::memory::MemoryPlan;
+use crate::domain::protocol::{EndpointName, LevelSupport, MachineSampled, Name, TierName};
 use crate::domain::text::CleanText;
-use crate::engine::providers::{Client, Found, FoundModel, Loaded, Readiness, ServerKind, look_closer};
+use crate::engine::providers::{Client, Found, FoundModel, Purpose, Readiness, ServerKind, look_closer};
 
 /// The context of a request, in tokens, where a server does not tell: small enough for any.
 pub(crate) const UNKNOWN_CONTEXT: u32 = 8_192;
@@ -32,17 +39,35 @@ pub(crate) const fn assumed_slots(kind: ServerKind) -> (u32, &'static str) {
         }
         ServerKind::LiteLlm => (4, "LiteLLM does not tell; the slots of all machines behind this name together"),
         ServerKind::GpuStack => (4, "GPUStack does not tell; the slots of all replicas of this model together"),
-        ServerKind::LlamaCpp | ServerKind::LlamaCppRouter => (1, "not told; the server's -np"),
+        ServerKind::LlamaCpp => (1, "not told; the server's -np"),
+        // No more than that start before it is loaded, and then it tells: the lesser counts, so that this is a lid.
+        ServerKind::LlamaCppRouter => (4, "llama-server's own default; how many it has is told once it is loaded"),
+        ServerKind::Locals => (16, "locals does not tell; its default (--slots)"),
+        ServerKind::VllmMlx => (1, "vllm-mlx does not tell; more with --continuous-batching, up to its --max-num-seqs"),
         ServerKind::OpenAi => (1, "not told; as many requests at once as the server bears"),
     }
 }
 
-/// The models of a server to make endpoints of: those that are loaded, or else the first that answers; all where a server
-/// has all it lists at hand.
+/// The models of a server that can be used as it is; none where it wants a key first.
 pub(crate) fn offered(found: &Found) -> Vec<FoundModel> {
-    let loaded: Vec<FoundModel> = found.chat().filter(|m| m.loaded == Loaded::Yes).take(MOST).cloned().collect();
-    if !loaded.is_empty() {
-        return loaded;
+    if found.readiness == Readiness::WantsKey { Vec::new() } else { picked(found) }
+}
+
+/// The models of a server to make endpoints of: where it loads them as they are asked for, the best for each role; all
+/// where a server has all it lists at hand.
+pub(crate) fn picked(found: &Found) -> Vec<FoundModel> {
+    if matches!(
+        found.kind,
+        ServerKind::Ollama
+            | ServerKind::LmStudio
+            | ServerKind::LlamaCppRouter
+            | ServerKind::LlamaSwap
+            | ServerKind::VllmMlx
+    ) {
+        let traits: Vec<Traits> = found.chat().map(|model| Traits::found(found, model)).collect();
+        let room = if place_of(&found.url) == Place::Here { room() } else { None };
+        let roles = roles(&traits.iter().collect::<Vec<_>>(), room);
+        return found.chat().zip(roles).filter_map(|(model, role)| role.map(|_| model.clone())).collect();
     }
     let wanted = match found.kind {
         ServerKind::Vllm | ServerKind::LiteLlm | ServerKind::GpuStack => MOST,
@@ -57,6 +82,17 @@ pub(crate) fn offered(found: &Found) -> Vec<FoundModel> {
         _ => {}
     }
     models
+}
+
+/// What models may take of this machine's memory, by the same rule as in a session; none where it can't be told.
+fn room() -> Option<u64> {
+    static ROOM: OnceLock<Option<u64>> = OnceLock::new();
+    *ROOM.get_or_init(|| {
+        let memory = sysinfo::RefreshKind::nothing().with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram());
+        let total = sysinfo::System::new_with_specifics(memory).map_or(0, |system| system.total_memory());
+        let machine = MachineSampled { total, ..MachineSampled::default() };
+        MemoryPlan::of_fleet(&Fleet::default(), &machine, &MachineSettings::default()).limit.map(|limit| limit.bytes)
+    })
 }
 
 /// mlx_lm's name for the model it was started with.
@@ -139,16 +175,17 @@ pub(crate) fn untaken(name: &EndpointName, taken: &[EndpointName]) -> EndpointNa
     numbered.find(|name: &EndpointName| !taken.contains(name)).unwrap_or_else(|| name.clone())
 }
 
-/// Asks servers that tell more when asked for a model about those that are offered.
+/// The most models of a server that are asked about one by one: twice what anybody chooses from, each in milliseconds.
+const LOOKED_AT: usize = 16;
+
+/// Asks servers that tell more when asked for a model about those that answer: what each is for is decided by it.
 pub(crate) async fn look_closer_at_offered(client: &Client, config: &Config, found: &mut [Found]) {
     for found in found.iter_mut().filter(|found| found.kind == ServerKind::Ollama) {
         let limit = limit(config.discovery.remote_ms, place_of(&found.url));
-        let named = config.fleet.endpoints.iter().filter(|e| e.pool().url == found.url).map(|e| e.model.clone());
-        let offered: Vec<String> = offered(found).into_iter().map(|model| model.name).chain(named).collect();
         let mut models = std::mem::take(&mut found.models);
-        for model in models.iter_mut().filter(|model| offered.contains(&model.name)).take(MOST) {
-            look_closer(client, found, model, limit).await;
-        }
+        let there = &*found;
+        let answering = models.iter_mut().filter(|model| model.purpose == Purpose::Chat).take(LOOKED_AT);
+        join_all(answering.map(|model| look_closer(client, there, model, limit))).await;
         found.models = models;
     }
 }

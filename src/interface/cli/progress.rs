@@ -37,15 +37,32 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
         Event::AttemptStarted(started) if all => {
             Some(format!("started    {} · {} on {}", title(&started.task), started.agent, started.endpoint))
         }
-        Event::TaskCompleted { task, attempt } if all => {
+        // What is more than that needs the operator, and is told as that.
+        Event::TurnStarted(started) if started.turn.turn == 1 => {
+            let attempt = state.attempt(started.turn.attempt)?;
+            let task = state.task(attempt.task);
+            let first = task.attempts.first() == Some(&attempt.id);
+            let fit = state.fit_of(attempt).filter(|f| first && f.is_limited() && !f.is_much_limited())?;
+            let e = state.endpoint(attempt.endpoint);
+            Some(format!(
+                "limited    {} · may answer with {} of the {} tokens of its budget: {} has {} in all",
+                task.title,
+                fit.limit,
+                fit.wanted,
+                e.config.name,
+                e.context()
+            ))
+        }
+        Event::TaskCompleted { task, attempt } => {
             let attempt = state.attempt(*attempt)?;
+            let cut = state.task_by_id(task).and_then(|t| state.cut_of(t));
+            if !all && cut.is_none() {
+                return None;
+            }
+            let how = cut.map_or_else(|| "completed ".to_owned(), |cut| format!("completed, {cut}"));
             let endpoint = &state.endpoint(attempt.endpoint).config.name;
             let seconds = attempt.elapsed(record.at).secs_f64();
-            Some(format!(
-                "completed  {} · {endpoint} · {seconds:.1} s · {} tokens",
-                title(task),
-                attempt.output_tokens()
-            ))
+            Some(format!("{how} {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
         }
         Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
         Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),

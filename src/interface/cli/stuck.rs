@@ -90,7 +90,12 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             },
             // It stands and falls with another task, or was said of the goal.
             Why::Needs { .. } | Why::Limit { .. } | Why::Memory { .. } => {}
-            Why::NotWaiting | Why::Backoff { .. } | Why::Slot { .. } | Why::Throttled { .. } | Why::FirstLook => {
+            Why::NotWaiting
+            | Why::Backoff { .. }
+            | Why::Asked { .. }
+            | Why::Slot { .. }
+            | Why::Throttled { .. }
+            | Why::FirstLook => {
                 return Outlook::Moving;
             }
         }

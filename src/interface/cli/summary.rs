@@ -7,10 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
-use crate::domain::state::{GoalPhase, State};
+use crate::domain::state::{CutAt, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{JournalError, Reader};
-use crate::interface::report::Metrics;
+use crate::engine::journal::{JournalError, text_of};
+use crate::interface::report::{Metrics, shortage};
 
 /// A finished goal.
 #[derive(Debug, Serialize)]
@@ -36,29 +36,35 @@ struct TaskLine<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
+    /// Where its result was cut; absent where it is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<CutAt>,
     attempts: usize,
     endpoint: Option<&'a str>,
     tokens: u64,
     seconds: f64,
+    /// What of its last request did not fit into the context, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short: Option<String>,
+    /// Bytes of the results it needed, and those that were in its last prompt; where these are fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Results>,
+}
+
+#[derive(Debug, Serialize)]
+struct Results {
+    bytes: u64,
+    given: u64,
 }
 
 /// Where the text of a task's result stands in the journal: state keeps no text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TextPlace {
-    turn: TurnId,
-    first: u64,
-    last: u64,
-}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextPlace(Vec<TurnId>);
 
 /// Where a task's result is; none while it has none.
 pub(crate) fn result_text(state: &State, task: &TaskId) -> Option<TextPlace> {
     let attempt = state.attempt(state.task_by_id(task)?.result?)?;
-    let Some(turn) = attempt.result_turn() else {
-        // It answered nothing.
-        return Some(TextPlace { turn: attempt.turn_id(), first: 0, last: 0 });
-    };
-    let said = attempt.turns.get((turn.turn as usize).checked_sub(1)?)?.answer;
-    Some(TextPlace { turn, first: said.first_seq, last: said.last_seq })
+    Some(TextPlace(state.result_turns(attempt)))
 }
 
 impl TextPlace {
@@ -67,22 +73,7 @@ impl TextPlace {
     /// # Errors
     /// [`JournalError`].
     pub(crate) fn read(self, journal: &Path) -> Result<String, JournalError> {
-        let mut text = String::new();
-        if self.last == 0 {
-            return Ok(text);
-        }
-        let mut reader = Reader::open_from(journal, self.first)?;
-        while let Some((_, record)) = reader.read()? {
-            if record.seq > self.last {
-                break;
-            }
-            if let Some((said, Channel::Answer, piece)) = record.said()
-                && said == self.turn
-            {
-                text.push_str(piece);
-            }
-        }
-        Ok(text)
+        text_of(journal, &self.0, Channel::Answer)
     }
 }
 
@@ -96,6 +87,7 @@ impl<'a> Summary<'a> {
     pub(crate) fn of(state: &'a State, goal: GoalId, journal: &Path, answer: Option<String>) -> Option<Self> {
         let goal = state.goal(goal)?;
         let tasks = goal.tasks.iter().map(|ix| (*ix, state.task(*ix))).filter(|(_, t)| !t.removed).map(|(ix, task)| {
+            let fit = state.last_attempt(task).and_then(|a| state.fit_of(a));
             let attempts: Vec<_> = task.attempts.iter().filter_map(|id| state.attempt(*id)).collect();
             TaskLine {
                 id: task.id.to_string(),
@@ -104,10 +96,13 @@ impl<'a> Summary<'a> {
                 work: task.work,
                 status: state.status(ix, state.at).word(),
                 reason: if task.is_done() { "" } else { &task.reason },
+                cut: state.cut_of(task),
                 attempts: attempts.len(),
                 endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.as_str()),
                 tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
                 seconds: rounded(attempts.iter().map(|a| a.elapsed(state.at).secs_f64()).sum()),
+                short: fit.as_ref().and_then(shortage),
+                results: fit.filter(|f| f.given < f.there).map(|f| Results { bytes: f.there, given: f.given }),
             }
         });
         Some(Self {

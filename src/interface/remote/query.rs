@@ -71,6 +71,9 @@ struct TaskLine {
     status: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     reason: String,
+    /// Where its result was cut; absent where it is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<crate::domain::state::CutAt>,
     attempts: usize,
     endpoint: Option<String>,
     tier: Option<String>,
@@ -248,6 +251,7 @@ impl Response {
                 work: task.work,
                 status: state.status(*ix, state.at).word(),
                 reason: if task.is_done() { String::new() } else { task.reason.to_string() },
+                cut: state.cut_of(task),
                 attempts: attempts.len(),
                 endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.to_string()),
                 tier: state.config.fleet.agent(&task.spec.agent).map(|a| a.tier.to_string()),

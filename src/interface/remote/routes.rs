@@ -185,14 +185,18 @@ async fn text(
         Some("tool_call") => Channel::ToolCall,
         Some(_) => return Err(Refusal::bad("channel is answer, thinking or tool_call")),
     };
-    if house.watched.state().attempt(attempt).is_none() {
+    let turns = {
+        let state = house.watched.state();
+        state.attempt(attempt).map(|a| state.turns_of(a, channel))
+    };
+    let Some(turns) = turns else {
         return Err(Refusal::new(
             StatusCode::NOT_FOUND,
             format!("there is no attempt {attempt}; /v1/state lists them"),
         ));
-    }
+    };
     let journal = house.connector.journal().to_path_buf();
-    let read = tokio::task::spawn_blocking(move || crate::engine::journal::text_of(&journal, attempt, channel));
+    let read = tokio::task::spawn_blocking(move || crate::engine::journal::text_of(&journal, &turns, channel));
     match read.await {
         // Raw: for programs and files, not for a terminal.
         Ok(Ok(text)) => Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()),

@@ -105,6 +105,9 @@ struct TaskLine<'a> {
     attempts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    /// Where its result was cut; absent where it is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<crate::domain::state::CutAt>,
     endpoint: Option<&'a EndpointName>,
     tokens: u64,
 }
@@ -204,6 +207,7 @@ fn task(state: &State, ix: crate::domain::state::TaskIx, now: Micros) -> TaskLin
         choices: task.asking.as_ref().map_or(&[], |q| &q.choices),
         attempts: attempts.iter().map(|a| a.id.to_string()).collect(),
         result: task.result.map(|a| a.to_string()),
+        cut: state.cut_of(task),
         endpoint: attempts.last().map(|a| &state.endpoint(a.endpoint).config.name),
         tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
     }

@@ -9,7 +9,7 @@ use super::Story;
 use super::figures::{last_end, rounded, success_rate};
 use super::read::moment;
 use crate::domain::protocol::{AttemptEnd, Micros, Outcome, Work};
-use crate::domain::state::{Attempt, End, GoalPhase, Life, State, Task, TaskIx, Urgency};
+use crate::domain::state::{Attempt, CutAt, End, GoalPhase, Life, State, Task, TaskIx, Urgency};
 
 /// A process that worked on the session.
 #[derive(Clone, Debug, Serialize)]
@@ -129,6 +129,9 @@ pub struct Deliverable {
     pub edited: bool,
     /// Whether its inputs changed since.
     pub out_of_date: bool,
+    /// Where it was cut; absent where it is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutAt>,
 }
 
 /// A try.
@@ -152,6 +155,9 @@ pub struct AttemptLine {
     pub tokens: u64,
     /// `running`, `completed`, `failed`, `cancelled`, `moved`, `interrupted`, `by hand`.
     pub end: &'static str,
+    /// Where what it came to was cut; absent where that is whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutAt>,
 }
 
 /// A failure.
@@ -240,7 +246,7 @@ pub(super) fn lives(state: &State) -> Vec<LifeLine> {
 
 pub(super) fn goals(story: &Story) -> Vec<GoalLine> {
     let state = &story.state;
-    let text_of = |task: &Task| state.attempt(task.result?).map(|a| story.result(a).to_owned());
+    let text_of = |task: &Task| state.attempt(task.result?).map(|a| story.result(a));
     let line = |goal: &crate::domain::state::Goal| {
         let answer = goal.answer.as_ref().and_then(|id| state.task_by_id(id));
         let voice = goal.tasks.iter().map(|ix| state.task(*ix)).find(|t| t.work == Work::Voice && !t.removed);
@@ -360,10 +366,11 @@ pub(super) fn deliverables(story: &Story) -> Vec<Deliverable> {
             task: task.id.to_string(),
             title: task.title.to_string(),
             agent: attempt.agent.to_string(),
-            bytes: attempt.answer_bytes(),
-            first_line: first_line(story.result(attempt)),
+            bytes: state.answer_bytes(attempt),
+            first_line: first_line(&story.result(attempt)),
             edited: task.edited,
             out_of_date: task.dirty,
+            cut: state.cut_of(task),
         })
         .collect()
 }
@@ -378,7 +385,7 @@ fn first_line(text: &str) -> String {
     }
 }
 
-fn endpoint_of(state: &State, attempt: &Attempt) -> String {
+pub(super) fn endpoint_of(state: &State, attempt: &Attempt) -> String {
     match attempt.by {
         Some(_) => String::new(),
         None => state.endpoint(attempt.endpoint).config.title().to_owned(),
@@ -386,7 +393,7 @@ fn endpoint_of(state: &State, attempt: &Attempt) -> String {
 }
 
 /// An attempt's task and which try of it it is.
-fn number_of<'s>(state: &'s State, attempt: &Attempt) -> (&'s Task, u32) {
+pub(super) fn number_of<'s>(state: &'s State, attempt: &Attempt) -> (&'s Task, u32) {
     let task = state.task(attempt.task);
     let before = task.attempts.iter().position(|id| *id == attempt.id).unwrap_or(0);
     (task, before as u32 + 1)
@@ -415,6 +422,7 @@ pub(super) fn attempts(state: &State) -> Vec<AttemptLine> {
                     AttemptEnd::Interrupted => "interrupted",
                 },
             },
+            cut: state.cut_in(attempt).filter(|_| matches!(attempt.ended, Some((_, AttemptEnd::Completed)))),
         }
     };
     state.attempts().iter().map(line).collect()

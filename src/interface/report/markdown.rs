@@ -283,7 +283,8 @@ impl Page {
                     (false, true) => " (out of date)",
                     (false, false) => "",
                 };
-                [format!("{}{mark}", plain(&d.title)), plain(&d.agent), d.bytes.to_string(), plain(&d.first_line)]
+                let cut = d.cut.map(|cut| format!(" ({cut})")).unwrap_or_default();
+                [format!("{}{mark}{cut}", plain(&d.title)), plain(&d.agent), d.bytes.to_string(), plain(&d.first_line)]
             };
             self.table(["Task", "Agent", "Bytes", "Begins"], &[2], report.deliverables.iter().map(row).collect());
         }
@@ -298,7 +299,7 @@ impl Page {
                     a.level.to_owned(),
                     span(a.seconds),
                     a.tokens.to_string(),
-                    a.end.to_owned(),
+                    a.cut.map_or_else(|| a.end.to_owned(), |cut| format!("{}, {cut}", a.end)),
                 ]
             };
             let head = ["At", "Task", "Try", "Endpoint", "Level", "Time", "Tokens", "Ended"];
@@ -310,6 +311,11 @@ impl Page {
                 [plain(&f.title), f.number.to_string(), plain(&f.endpoint), plain(&f.reason), plain(&f.then)]
             };
             self.table(["Task", "Try", "Endpoint", "Why", "Then"], &[1], report.failures.iter().map(row).collect());
+        }
+        if !report.fits.is_empty() {
+            self.heading("What did not fit");
+            let row = |f: &super::FitLine| [plain(&f.title), f.number.to_string(), plain(&f.endpoint), plain(&f.what)];
+            self.table(["Task", "Try", "Endpoint", "What"], &[1], report.fits.iter().map(row).collect());
         }
     }
 

@@ -5,6 +5,7 @@
 //! terminal cleans it there; what is stated is measured, and an estimate says that it is one.
 
 mod figures;
+mod fits;
 mod lines;
 mod markdown;
 mod read;
@@ -14,6 +15,8 @@ mod transcript;
 mod when;
 
 pub use figures::{Bound, Metrics, Overall, pace_words};
+pub use fits::FitLine;
+pub(crate) use fits::shortage;
 pub use lines::{
     AgentLine, AttemptLine, CommandLine, Deliverable, EditLine, EndpointLine, FailureLine, GoalLine, LifeLine,
     PhaseLine, RemainLine,
@@ -63,6 +66,8 @@ pub struct Report {
     pub attempts: Vec<AttemptLine>,
     /// What went wrong, and what was done about it.
     pub failures: Vec<FailureLine>,
+    /// The tries whose requests did not fit whole into a context.
+    pub fits: Vec<FitLine>,
     /// What the operator asked for.
     pub commands: Vec<CommandLine>,
     /// How plans changed.
@@ -92,6 +97,7 @@ impl Report {
             deliverables: lines::deliverables(story),
             attempts: lines::attempts(state),
             failures: lines::failures(state),
+            fits: fits::fits(state),
             commands: story.commands.clone(),
             edits: story.edits.clone(),
             remains: lines::remains(state),

@@ -92,12 +92,14 @@ impl Story {
     fn read_texts(&mut self, journal: &Path, wanted: Wanted) -> Result<(), JournalError> {
         let (mut whole, mut heads) = (BTreeSet::new(), BTreeSet::new());
         if wanted == Wanted::Results {
-            let turn = |id: &crate::domain::protocol::AttemptId| self.state.attempt(*id).and_then(Attempt::result_turn);
+            let turns = |id: &crate::domain::protocol::AttemptId| {
+                self.state.attempt(*id).map(|a| self.state.result_turns(a)).unwrap_or_default()
+            };
             let answers = self.state.goals().iter().filter_map(|g| g.answer.as_ref());
             let spoken = self.state.tasks().iter().filter(|t| t.work == crate::domain::protocol::Work::Voice);
             let answers = answers.filter_map(|id| self.state.task_by_id(id)).chain(spoken);
-            whole.extend(answers.filter_map(|t| t.result.as_ref()).filter_map(turn));
-            heads.extend(self.state.tasks().iter().filter_map(|t| t.result.as_ref()).filter_map(turn));
+            whole.extend(answers.filter_map(|t| t.result.as_ref()).flat_map(turns));
+            heads.extend(self.state.tasks().iter().filter_map(|t| t.result.as_ref()).flat_map(turns));
         }
         let mut reader = Reader::open(journal)?;
         // What was damaged was told; what is written meanwhile belongs to the next report.
@@ -105,7 +107,7 @@ impl Story {
             if record.seq > self.state.seq {
                 break;
             }
-            let Some((turn, Channel::Answer, piece)) = record.said() else { continue };
+            let Some((turn, Channel::Answer, piece)) = self.state.text_in(&record) else { continue };
             if wanted == Wanted::All || whole.contains(&turn) {
                 self.texts.entry(turn).or_default().push_str(piece);
             } else if heads.contains(&turn) {
@@ -123,8 +125,8 @@ impl Story {
     }
 
     /// The text of an attempt's result, raw, as far as it was wanted.
-    pub fn result(&self, attempt: &Attempt) -> &str {
-        attempt.result_turn().map_or("", |turn| self.text(turn))
+    pub fn result(&self, attempt: &Attempt) -> String {
+        self.state.result_turns(attempt).into_iter().map(|turn| self.text(turn)).collect()
     }
 }
 

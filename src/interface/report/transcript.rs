@@ -68,7 +68,9 @@ fn try_of(out: &mut String, story: &Story, task: &Task, attempt: &Attempt, numbe
         None => {
             let end = match attempt.ended.as_ref().map(|(_, end)| end) {
                 None => "still running".to_owned(),
-                Some(AttemptEnd::Completed) => "completed".to_owned(),
+                Some(AttemptEnd::Completed) => {
+                    state.cut_in(attempt).map_or_else(|| "completed".to_owned(), |cut| format!("completed, {cut}"))
+                }
                 Some(AttemptEnd::Failed(failure)) => format!("failed: {}", plain(&failure.message)),
                 Some(AttemptEnd::Cancelled) => "cancelled".to_owned(),
                 Some(AttemptEnd::Moved) => "went on elsewhere".to_owned(),

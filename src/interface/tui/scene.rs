@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
-use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record};
+use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record, Rethought, TurnId};
 use crate::domain::state::State;
 
 /// All a view may look at. Views are functions of it.
@@ -25,7 +25,7 @@ pub struct Scene<'a> {
 
 /// Bytes that are kept at hand over all attempts: a fifth of what the design lets the whole process have. The states of
 /// engine and console take half of it with ten thousand tasks, and what is rendered takes room too.
-const HOT: usize = 16 * 1024 * 1024;
+pub(crate) const HOT: usize = 16 * 1024 * 1024;
 /// Bytes a record takes besides its text: itself, its count, its place in the list.
 const RECORD: usize = size_of::<Record>() + 2 * size_of::<usize>() + size_of::<Arc<Record>>();
 
@@ -40,6 +40,7 @@ pub struct Transcripts {
     bytes: usize,
     limit: usize,
     log: EventLog,
+    rethought: Rethought,
 }
 
 /// The text of one attempt that is still at hand.
@@ -62,7 +63,8 @@ impl Default for Transcripts {
 impl Transcripts {
     /// Keeps about `limit` bytes at most.
     pub fn with_limit(limit: usize) -> Self {
-        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log: EventLog::default() }
+        let (log, rethought) = (EventLog::default(), Rethought::default());
+        Self { texts: HashMap::new(), ended: VecDeque::new(), bytes: 0, limit, log, rethought }
     }
 
     /// From now on about `limit` bytes are kept, and what is more goes; for a text read back there is room again.
@@ -80,8 +82,9 @@ impl Transcripts {
         Self { log: events, ..Self::default() }
     }
 
-    /// Takes in the whole text of attempts as it was read back from the journal, as of `state`: it takes the place of
-    /// what is at hand of them. What of it is more than a third of the limit stays in the journal, the first pieces.
+    /// Takes in the text of attempts as it was read back from the journal, as of `state`, or the newest part of it: it takes
+    /// the place of what is at hand of them. What of it is more than a third of the limit stays in the journal, the first
+    /// pieces.
     pub(crate) fn read_back(&mut self, state: &State, records: Vec<Arc<Record>>) {
         let mut texts: HashMap<AttemptId, Kept> = HashMap::new();
         for record in records {
@@ -93,19 +96,27 @@ impl Transcripts {
             while kept.bytes > self.limit / 3
                 && let Some(first) = kept.pieces.pop_front()
             {
-                let text = first.said().map_or(0, |(.., text)| text.len());
-                kept.bytes -= text + RECORD;
-                kept.gone_bytes += text as u64;
+                kept.bytes -= first.said().map_or(0, |(.., text)| text.len()) + RECORD;
                 kept.gone += 1;
             }
         }
         for (attempt, mut kept) in texts {
+            for (n, turn) in (1..).zip(state.attempt(attempt).into_iter().flat_map(|a| &a.turns)) {
+                turn.rethought.iter().for_each(|seq| self.rethought.add(TurnId { attempt, turn: n }, *seq));
+            }
             // What came while it was read goes on behind it.
             let read = kept.pieces.back().map_or(0, |p| p.seq);
             let later = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces).filter(|p| p.seq > read);
             for piece in later {
                 kept.bytes += piece.said().map_or(0, |(.., text)| text.len()) + RECORD;
                 kept.pieces.push_back(Arc::clone(piece));
+            }
+            // What of all that was said is not here was not read, or not kept.
+            let turns = state.attempt(attempt).into_iter().flat_map(|a| &a.turns);
+            let all: u64 = turns.map(|t| t.thinking.bytes + t.answer.bytes + t.tool_calls.bytes).sum();
+            kept.gone_bytes = all.saturating_sub(kept.pieces.iter().map(|p| text_bytes(p)).sum());
+            if kept.gone_bytes > 0 {
+                kept.gone = kept.gone.max(1);
             }
             self.ended.retain(|a| *a != attempt);
             if state.attempt(attempt).is_some_and(|a| a.ended.is_some()) {
@@ -127,6 +138,7 @@ impl Transcripts {
     /// Takes in a record: the text of an output; of the others what the log keeps.
     pub fn apply(&mut self, record: &Arc<Record>) {
         self.log.apply(record);
+        self.rethought.take(record);
         if let Some((turn, _, text)) = record.said() {
             let bytes = text.len() + RECORD;
             let kept = self.texts.entry(turn.attempt).or_default();
@@ -174,9 +186,14 @@ impl Transcripts {
         let kept = self.texts.get(&attempt);
         let skip = from.saturating_sub(kept.map_or(0, |k| k.gone));
         kept.into_iter().flat_map(move |k| k.pieces.iter().skip(skip)).filter_map(|r| {
-            let (_, channel, text) = r.said()?;
+            let (_, channel, text) = self.rethought.said(r)?;
             Some((channel, text))
         })
+    }
+
+    /// The record with which the last of an attempt's answers became thinking: from then on its pieces are other ones.
+    pub fn turned(&self, attempt: AttemptId) -> Option<u64> {
+        self.rethought.last_of(attempt)
     }
 
     /// How many pieces an attempt has had.
@@ -194,23 +211,36 @@ impl Transcripts {
         self.texts.get(&attempt).map_or(0, |k| k.gone_bytes)
     }
 
-    /// The raw text of one channel of an attempt, as far as it is at hand: of the last turn that said something there,
-    /// for what was said before it is conversation, not result.
-    pub fn text(&self, attempt: AttemptId, channel: Channel) -> String {
-        let pieces = || {
-            let kept = self.texts.get(&attempt).into_iter().flat_map(|k| &k.pieces);
-            kept.filter_map(|r| r.said()).filter(|(_, c, _)| *c == channel)
-        };
-        let last = pieces().next_back().map(|(turn, ..)| turn);
-        pieces().filter(|(turn, ..)| Some(*turn) == last).map(|(.., text)| text).collect()
+    /// The raw text that turns said on one channel, joined, as far as it is at hand.
+    pub fn text(&self, turns: &[TurnId], channel: Channel) -> String {
+        self.said_by(turns, channel).collect()
+    }
+
+    /// The end of the same text, about `most` bytes, and how many bytes of what is at hand stand before it.
+    pub fn text_end(&self, turns: &[TurnId], channel: Channel, most: usize) -> (String, u64) {
+        let all: usize = self.said_by(turns, channel).map(str::len).sum();
+        let mut text = String::with_capacity(all.min(most));
+        let mut over = all.saturating_sub(most);
+        for piece in self.said_by(turns, channel) {
+            let cut = piece.ceil_char_boundary(over.min(piece.len()));
+            over = over.saturating_sub(cut);
+            text.push_str(piece.get(cut..).unwrap_or_default());
+        }
+        let before = (all - text.len()) as u64;
+        (text, before)
+    }
+
+    fn said_by<'a>(&'a self, turns: &'a [TurnId], channel: Channel) -> impl Iterator<Item = &'a str> {
+        turns.iter().flat_map(move |turn| {
+            let kept = self.texts.get(&turn.attempt).into_iter().flat_map(|k| &k.pieces);
+            let said = kept.filter_map(|r| self.rethought.said(r));
+            said.filter(move |(t, c, _)| t == turn && *c == channel).map(|(.., text)| text)
+        })
     }
 }
 
 fn text_bytes(piece: &Record) -> u64 {
-    match &piece.event {
-        Event::AttemptOutput(output) => output.text.len() as u64,
-        _ => 0,
-    }
+    piece.said().map_or(0, |(.., text)| text.len() as u64)
 }
 
 #[cfg(test)]
@@ -242,9 +272,9 @@ mod tests {
         say(&mut transcripts, 3, &piece);
         let gone = |t: &Transcripts| (1..=5).map(|a| t.gone(AttemptId(a))).collect::<Vec<_>>();
         assert_eq!(gone(&transcripts), [0, 2, 0, 0, 0]);
-        assert_eq!(transcripts.text(AttemptId(2), Channel::Answer), "");
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(2), turn: 1 }], Channel::Answer), "");
         assert_eq!(transcripts.count(AttemptId(2)), 2);
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 2000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 2000);
         for _ in 0..100 {
             say(&mut transcripts, 4, &piece);
             assert!(transcripts.bytes <= transcripts.limit);
@@ -266,11 +296,22 @@ mod tests {
             text: "x".repeat(1000),
         };
         transcripts.apply(&Arc::new(Record { seq: 1, at: Micros(0), event: Event::ResultEdited(edited) }));
-        assert_eq!(transcripts.text(AttemptId(1), Channel::Answer).len(), 1000);
+        assert_eq!(transcripts.text(&[TurnId { attempt: AttemptId(1), turn: 1 }], Channel::Answer).len(), 1000);
         for _ in 0..3 {
             say(&mut transcripts, 2, &"y".repeat(1000));
         }
         assert_eq!(transcripts.gone(AttemptId(1)), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_had_without_the_rest_of_it() {
+        let mut transcripts = Transcripts::default();
+        ["one ", "two é", " three"].iter().for_each(|piece| say(&mut transcripts, 1, piece));
+        let end = |most| transcripts.text_end(AttemptId(1), Channel::Answer, most);
+        assert_eq!(end(100), ("one two é three".to_owned(), 0));
+        assert_eq!(end(16), ("one two é three".to_owned(), 0));
+        assert_eq!(end(7), (" three".to_owned(), 10), "letters stay whole");
+        assert_eq!(end(0), (String::new(), 16));
     }
 
     #[test]

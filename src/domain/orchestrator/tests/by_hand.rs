@@ -27,7 +27,7 @@ fn dependants_use_a_result_put_in_by_hand() {
     let b = get(&world, "b");
     assert!(b.is_done() && b.edited && !b.dirty);
     let attempt = world.state().attempt(b.result.unwrap()).unwrap();
-    assert!(attempt.by.is_some() && attempt.answer_bytes() == 11 && attempt.output_tokens() == 0);
+    assert!(attempt.by.is_some() && world.state().answer_bytes(attempt) == 11 && attempt.output_tokens() == 0);
     let start = world.live.values().find(|t| t.task == id("c")).expect("c has what it needs");
     let given = Part::ResultOf { attempt: attempt.id, cut: crate::domain::protocol::Cut::Whole };
     assert!(start.recipe.messages.iter().any(|m| m.parts.contains(&given)));

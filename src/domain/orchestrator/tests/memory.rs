@@ -400,6 +400,35 @@ fn busy_processors_halve_what_starts_after_a_while_and_let_go_after_a_while() {
 }
 
 #[test]
+fn servers_that_compute_on_the_processors_do_not_throttle_themselves() {
+    let with = |all, servers| MachineSampled { servers_percent: Some(servers), ..busy(all) };
+    let mut world = World::new(pressed());
+    let half = Some(Grip::Half);
+    follow(
+        &mut world,
+        &[
+            (0, Some(with(99, 95)), None),
+            (15, None, None),
+            // Somebody compiles beside them.
+            (20, Some(with(100, 15)), None),
+            (30, None, half),
+            (31, Some(with(100, 90)), half),
+            (41, None, None),
+            // Where it is not told what they take, all counts, as before.
+            (50, Some(busy(99)), None),
+            (60, None, half),
+        ],
+    );
+    let causes = world.records.iter().filter_map(|r| match &r.event {
+        Event::MachineThrottled { throttle: Some(throttle) } => Some(throttle.to_string()),
+        _ => None,
+    });
+    let said = |percent| format!("other work keeps the processors {percent} % busy");
+    assert_eq!(causes.collect::<Vec<_>>(), [said(85), said(99)]);
+    world.assert_fold();
+}
+
+#[test]
 fn the_time_is_looked_at_without_another_sample() {
     let mut world = World::new(pressed());
     looked_at(&mut world, busy(90));

@@ -3,12 +3,17 @@
 mod by_hand;
 mod capacity;
 mod commands;
+mod context;
 mod control;
+mod cut;
 mod edits;
 mod faults;
 mod memory;
+mod outages;
 mod properties;
 mod queueing;
+mod rethought;
+mod rounds;
 mod schedule;
 mod servers;
 mod talk;

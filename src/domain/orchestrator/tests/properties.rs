@@ -3,17 +3,17 @@
 use proptest::prelude::*;
 
 use super::world::{Says, World, config, endpoint, failure, name, person, plan, task};
-use crate::domain::fleet::Lifetime;
-use crate::domain::orchestrator::Input;
+use crate::domain::fleet::{Lifetime, OnCut, SessionConfig};
+use crate::domain::orchestrator::{Input, StartTurn};
 use crate::domain::plan::{OnFailure, Plan, PlanEdit, Priority, TaskSpec};
 use crate::domain::protocol::{
     Command, FailureKind, GoalId, GoalOptions, Level, LevelScope, MemoryCheck, Partial, PlanSource, Remedy, RetryScope,
-    Review, ServerChanged, ServerStanding, ServerVerb, Speaker, StopScope, TaskId, Work,
+    Review, ServerChanged, ServerStanding, ServerVerb, Speaker, StopScope, TaskId, TurnEnd, Work,
 };
 use crate::domain::state::{End, GoalPhase, Life, Task, TaskIx};
 
 /// A plan of up to `n` tasks; task i needs some of those before it.
-fn plans(n: usize) -> impl Strategy<Value = Plan> {
+pub(super) fn plans(n: usize) -> impl Strategy<Value = Plan> {
     prop::collection::vec((any::<[u8; 3]>(), 1u32..400, 0u8..4, any::<bool>(), 0u8..3), 1..n).prop_map(|rows| {
         let tasks = rows
             .iter()
@@ -52,7 +52,7 @@ const ANSWERS: [&str; 5] = [
 ];
 
 /// Two tiers on three servers; `a` and `e` are one server and model under two names and tiers, so they share its slots.
-fn shared() -> crate::domain::fleet::SessionConfig {
+pub(super) fn shared() -> SessionConfig {
     let mut config = config();
     let mut e = endpoint("a", "deep", 3, 80.0);
     e.name = name("e");
@@ -119,7 +119,7 @@ fn serves(endpoint: &str, standing: ServerStanding, world: &mut World) {
 }
 
 /// One thing happens: time goes on, somebody commands, or something outside changes.
-fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
+pub(super) fn happen((steps, kind, pick): (u8, u8, u8), world: &mut World) {
     for _ in 0..steps {
         world.step();
     }
@@ -314,9 +314,10 @@ fn answer_all(world: &mut World) -> bool {
 }
 
 /// How a turn ends, by the turn and by how often its task was tried.
-type Fate = Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
+pub(super) type Fate =
+    Box<dyn Fn(&crate::domain::orchestrator::StartTurn, u32) -> Result<(), crate::domain::protocol::Failure>>;
 
-fn fate(seed: u64, percent: u64) -> Fate {
+pub(super) fn fate(seed: u64, percent: u64) -> Fate {
     Box::new(move |t, tries| {
         let text = format!("{}{}{tries}", t.task, t.endpoint);
         let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
@@ -346,8 +347,24 @@ fn asks(seed: u64) -> Says {
     })
 }
 
+/// Every third turn is cut at its limit.
+fn cuts(seed: u64) -> Box<dyn Fn(&StartTurn) -> TurnEnd> {
+    Box::new(move |t| {
+        let text = format!("{} {} {}", t.task, t.max_tokens, t.recipe.messages.len());
+        let h = text.bytes().fold(seed | 1, |h, b| h.wrapping_mul(0x100_0000_01b3) ^ u64::from(b));
+        if (h >> 33).is_multiple_of(3) { TurnEnd::Length } else { TurnEnd::Stop }
+    })
+}
+
+/// The shared fleet, and one of the ways with answers that are cut.
+fn cutting(seed: u64) -> SessionConfig {
+    let mut config = shared();
+    config.settings.on_cut = [OnCut::GoOn, OnCut::RetryLarger, OnCut::Ask, OnCut::Keep][(seed % 4) as usize];
+    config
+}
+
 /// Lets everything that may go on go on, and runs to the end.
-fn to_the_end(world: &mut World) {
+pub(super) fn to_the_end(world: &mut World) {
     world.down.clear();
     world.loading.clear();
     world.reported.clear();
@@ -406,7 +423,7 @@ fn stands(state: &crate::domain::state::State, task: &Task) -> bool {
     match task.work {
         Work::Planning => false,
         Work::Ordinary => true,
-        Work::Synthesis | Work::Voice => of_goal().all(|t| t.work != Work::Ordinary || t.has_ended()),
+        Work::Round | Work::Synthesis | Work::Voice => of_goal().all(|t| t.work != Work::Ordinary || t.has_ended()),
     }
 }
 
@@ -420,9 +437,10 @@ proptest! {
         seed in any::<u64>(),
         percent in 0u64..50,
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, percent);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -437,9 +455,10 @@ proptest! {
         happenings in prop::collection::vec((0u8..6, any::<u8>(), any::<u8>()), 0..16),
         seed in any::<u64>(),
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, 20);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -463,6 +482,7 @@ proptest! {
         let mut again = World::resume(&world.records);
         again.fate = fate(seed, 20);
         again.says = asks(seed);
+        again.ends = cuts(seed);
         to_the_end(&mut again);
         for (id, attempts) in done {
             prop_assert_eq!(again.state().task_by_id(&id).unwrap().attempts.len(), attempts, "{} ran again", id);
@@ -477,9 +497,10 @@ proptest! {
         seed in any::<u64>(),
         percent in 0u64..40,
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, percent);
         world.says = asks(seed);
+        world.ends = cuts(seed);
         world.add(plan).unwrap();
         for what in happenings {
             happen(what, &mut world);
@@ -491,6 +512,7 @@ proptest! {
             let mut again = World::resume(&world.records[..cut]);
             again.fate = fate(seed, percent);
             again.says = asks(seed);
+            again.ends = cuts(seed);
             to_the_end(&mut again);
             // What was done before is not run again; a plan's text does not outlive the process, so planning may be.
             let before: Vec<_> = {
@@ -525,7 +547,7 @@ proptest! {
         picks in prop::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 1..4),
         seed in any::<u64>(),
     ) {
-        let mut world = World::new(shared());
+        let mut world = World::new(cutting(seed));
         world.fate = fate(seed, 20);
         world.add(plan).unwrap();
         for what in happenings {

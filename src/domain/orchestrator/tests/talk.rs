@@ -76,7 +76,7 @@ fn a_message_to_a_running_task_makes_a_next_turn_in_the_same_conversation() {
     let a = state.task_by_id(&id("g1/a")).unwrap();
     assert!(a.is_done() && a.unsent().next().is_none());
     let result = state.attempt(a.result.unwrap()).unwrap();
-    assert_eq!(result.result_turn(), Some(TurnId { attempt: result.id, turn: 2 }));
+    assert_eq!(state.result_turns(result), [TurnId { attempt: result.id, turn: 2 }]);
     assert_eq!(state.goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.assert_fold();
 }
@@ -219,7 +219,7 @@ fn a_question_gives_its_slot_back_and_its_answer_is_the_next_message() {
     world.run(1_000);
     let state = world.state();
     assert_eq!(state.goals()[0].phase, GoalPhase::Ended(Outcome::Done));
-    assert_eq!(state.last_attempt(state.task(ix)).unwrap().result_turn().unwrap().turn, 2);
+    assert_eq!(state.result_turns(state.last_attempt(state.task(ix)).unwrap()).last().unwrap().turn, 2);
     world.assert_fold();
 }
 

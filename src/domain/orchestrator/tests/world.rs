@@ -1,7 +1,7 @@
 //! A fleet in virtual time: it acts on effects, checks the invariants after every decision and keeps every record.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use super::queueing::Server;
@@ -78,6 +78,14 @@ pub(super) type Says = Box<dyn Fn(&StartTurn) -> Option<String>>;
 
 type Fate = Box<dyn Fn(&StartTurn, u32) -> Result<(), Failure>>;
 
+/// A server that turns away what it has no room for.
+pub(super) struct Room {
+    /// As many as it takes at once, at a time.
+    pub takes: Box<dyn Fn(Micros) -> u32>,
+    /// What it answers the others.
+    pub refusal: Failure,
+}
+
 /// What comes when.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
@@ -86,6 +94,12 @@ enum Due {
     /// Its first token comes.
     First(TurnId),
     Ended(TurnId),
+    /// It says some more.
+    Says(TurnId),
+    /// Its server has no room for it.
+    TurnedAway(TurnId),
+    /// Its connection closes without an end.
+    Closes(TurnId),
     Freed(TurnId),
     Wake,
     /// A server may have room for the next in its queue.
@@ -101,14 +115,28 @@ pub(super) struct World {
     pub fate: Fate,
     /// Microseconds a request takes.
     pub duration: Box<dyn Fn(&StartTurn) -> u64>,
+    /// How a turn ends that does not fail.
+    pub ends: Box<dyn Fn(&StartTurn) -> TurnEnd>,
     /// What a turn answers, if not the usual.
     pub says: Says,
+    /// The tokens of a prompt of so many bytes, as its server tells at the end; 0: it does not.
+    pub prompt_tokens: Box<dyn Fn(u64) -> u64>,
     /// What a planning request answers.
     pub plan_answer: String,
     /// Endpoints that do not answer probes or requests.
     pub down: Vec<String>,
     /// Endpoints whose model loads.
     pub loading: Vec<String>,
+    /// Servers that turn requests away.
+    pub rooms: BTreeMap<String, Room>,
+    /// When a server that asked for a wait may be sent the next request.
+    asked: BTreeMap<String, Micros>,
+    /// Servers with a queue say something twice a second.
+    pub speaks: bool,
+    /// Servers that are down end what they have in order.
+    pub finishes: bool,
+    /// Turns whose streams are open and say nothing any more.
+    muted: BTreeSet<TurnId>,
     /// Servers that take their time; endpoints without one begin whatever they are sent at once.
     pub servers: BTreeMap<String, Server>,
     /// When their turns were sent and began to be answered.
@@ -149,10 +177,17 @@ impl World {
             live: BTreeMap::new(),
             fate: Box::new(|_, _| Ok(())),
             duration: Box::new(|t| u64::from(t.max_tokens) * 20_000),
+            ends: Box::new(|_| TurnEnd::Stop),
             says: Box::new(|_| None),
+            prompt_tokens: Box::new(|_| 0),
             plan_answer: String::new(),
             down: Vec::new(),
             loading: Vec::new(),
+            rooms: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            speaks: false,
+            finishes: false,
+            muted: BTreeSet::new(),
             servers: BTreeMap::new(),
             spans: BTreeMap::new(),
             looks: Vec::new(),
@@ -248,7 +283,14 @@ impl World {
                     *self.sent.entry(start.task.to_string()).or_default() += 1;
                     self.spans.insert(start.turn, (self.now, None));
                     let name = start.endpoint.to_string();
-                    if self.down.contains(&name) {
+                    let until = self.asked.get(&name).copied().unwrap_or_default();
+                    assert!(self.now >= until, "{name} asked for a wait, and is sent a request");
+                    let here = self.live.values().filter(|s| s.endpoint == start.endpoint).count() as u32;
+                    let full = self.rooms.get(&name).is_some_and(|room| here > (room.takes)(self.now));
+                    let away = self.down.contains(&name) || self.loading.contains(&name);
+                    if full && !away {
+                        self.push(self.now.plus(Micros(3_000)), Due::TurnedAway(start.turn));
+                    } else if away {
                         self.push(self.now.plus(Micros(1_000)), Due::Ended(start.turn));
                     } else if let Some(server) = self.servers.get_mut(&name) {
                         server.queue.push_back(start.turn);
@@ -280,7 +322,8 @@ impl World {
                         Health::Up
                     };
                     let slots = self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up);
-                    let mut report = ProbeReport { slots, ..ProbeReport::of(health) };
+                    let fault = down.then_some(FailureKind::Unreachable);
+                    let mut report = ProbeReport { slots, fault, ..ProbeReport::of(health) };
                     if look == Look::Slots {
                         self.looks.push((self.now, endpoint.to_string()));
                         report.others = self.servers.get(endpoint.as_str()).map(|s| (s.others)(self.now));
@@ -300,7 +343,29 @@ impl World {
     pub(super) fn step(&mut self) -> bool {
         let Some(Reverse((at, _, due))) = self.queue.pop() else { return false };
         self.now = self.now.max(Micros(at));
+        let muted = |turn: &TurnId| self.muted.contains(turn);
         match due {
+            Due::Read(turn) | Due::First(turn) | Due::Ended(turn) | Due::Says(turn) if muted(&turn) => {}
+            Due::Says(turn) if self.live.contains_key(&turn) => {
+                self.push(self.now.plus(Micros::from_millis(500)), Due::Says(turn));
+                self.input(Input::Output { turn, channel: Channel::Answer, text: "…".into(), tokens: 1 });
+            }
+            Due::Says(_) => {}
+            Due::TurnedAway(turn) => {
+                let Some(start) = self.live.remove(&turn) else { return true };
+                let name = start.endpoint.to_string();
+                let refusal = self.rooms[&name].refusal.clone();
+                if let Some(ms) = refusal.told.wait_ms {
+                    let until = self.now.plus(Micros::from_millis(ms));
+                    self.asked.insert(name, until);
+                }
+                self.fails(turn, refusal);
+            }
+            Due::Closes(turn) => {
+                if self.live.remove(&turn).is_some() {
+                    self.fails(turn, failure(FailureKind::Cut, Remedy::RetryHere));
+                }
+            }
             Due::Wake => self.input(Input::Wake),
             Due::Freed(turn) => self.input(Input::SlotFreed { turn }),
             Due::Room(name) => self.serve(&name),
@@ -310,6 +375,9 @@ impl World {
             Due::First(turn) if self.live.contains_key(&turn) => {
                 if let Some((_, first)) = self.spans.get_mut(&turn) {
                     *first = Some(self.now);
+                }
+                if self.speaks {
+                    self.push(self.now.plus(Micros::from_millis(500)), Due::Says(turn));
                 }
                 self.input(Input::Output { turn, channel: Channel::Answer, text: "…".into(), tokens: 1 });
             }
@@ -327,9 +395,12 @@ impl World {
                     usage.generation_us = self.now.since(first).0;
                     usage.output_tokens = u64::from(start.max_tokens);
                 }
+                let form = &self.state().task_by_id(&start.task).unwrap().spec;
+                usage.prompt_tokens = (self.prompt_tokens)(self.state().recipe_bytes(&start.recipe, form));
                 let tries = self.sent.get(&start.task.to_string()).copied().unwrap_or(0);
                 let planning = start.schema.is_some();
-                let dead = self.down.iter().any(|d| *d == start.endpoint.as_str());
+                let dead = !(self.finishes && usage.output_tokens > 0)
+                    && self.down.iter().any(|d| *d == start.endpoint.as_str());
                 let loading = self.loading.iter().any(|l| *l == start.endpoint.as_str());
                 let fate = if dead {
                     Err(failure(FailureKind::Unreachable, Remedy::Elsewhere))
@@ -348,7 +419,7 @@ impl World {
                 let end = match fate {
                     Ok(()) => {
                         self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
-                        TurnEnd::Stop
+                        (self.ends)(&start)
                     }
                     Err(failure) => TurnEnd::Failed(failure),
                 };
@@ -386,6 +457,30 @@ impl World {
     pub(super) fn room_at(&mut self, name: &str, times: &[u64]) {
         for at in times {
             self.push(Micros::from_secs(*at), Due::Room(name.to_owned()));
+        }
+    }
+
+    fn fails(&mut self, turn: TurnId, failure: Failure) {
+        self.input(Input::TurnEnded {
+            turn,
+            end: TurnEnd::Failed(failure),
+            usage: Usage::default(),
+            slot: SlotAfter::Free,
+            prompt_digest: String::new(),
+            answer: None,
+        });
+    }
+
+    /// A server is told to end: it takes no connections, says nothing more, and is gone after half a minute.
+    pub(super) fn mute(&mut self, name: &str) {
+        self.down.push(name.to_owned());
+        let turns: Vec<TurnId> = self.live.values().filter(|s| s.endpoint.as_str() == name).map(|s| s.turn).collect();
+        for turn in turns {
+            self.muted.insert(turn);
+            if let Some(server) = self.servers.get_mut(name) {
+                server.drop_turn(turn);
+            }
+            self.push(self.now.plus(Micros::from_secs(30)), Due::Closes(turn));
         }
     }
 
@@ -487,7 +582,10 @@ impl World {
                 Ok(grant) => panic!("{} is ready and {grant:?} is free", task.id),
                 Err(why) => why,
             };
-            let is_free = |e: &EndpointState| e.is_usable() && state.pool(e.pool).free_slot().is_some();
+            let takes = |e: &EndpointState| {
+                state.pool(e.pool).free_slot().is_some() && state.pool(e.pool).shut(self.now).is_none()
+            };
+            let is_free = |e: &EndpointState| e.is_usable() && takes(e);
             let free = match state.placed(task) {
                 Some(placed) => is_free(state.endpoint(placed)),
                 None => {

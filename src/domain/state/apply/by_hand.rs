@@ -29,8 +29,10 @@ impl State {
             thinking: ChannelCount::default(),
             answer: ChannelCount { bytes: edited.text.len() as u64, tokens: 0, first_seq: seq, last_seq: seq },
             tool_calls: ChannelCount::default(),
+            rethought: None,
             heard_at: at,
             asked: false,
+            continues: None,
         };
         let attempt = Attempt {
             id: edited.attempt,

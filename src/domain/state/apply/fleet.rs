@@ -1,15 +1,18 @@
 //! What events change of endpoints, their slots, and goals' memory.
 
 use crate::domain::protocol::{
-    EndpointChanged, EndpointEdit, EndpointFound, EndpointName, FailureKind, Finding, GoalId, Health, Intake,
-    LevelSupport, Micros, ModelMoved, ModelVerb, Remedy, Residence, ServerChanged, ServerStanding, SessionStarted,
+    Blame, EndpointChanged, EndpointEdit, EndpointFound, EndpointName, Failure, FailureKind, Finding, GoalId, Health,
+    Intake, LevelSupport, Micros, ModelMoved, ModelVerb, Residence, ServerChanged, ServerStanding, SessionStarted,
     TurnEnd, TurnEnded, TurnId,
 };
 use crate::domain::state::watch::{Left, Sign};
 use crate::domain::state::{
-    Attempt, EndpointHistory, EndpointIx, EndpointState, GoalMemory, Pace, Permit, PermitPhase, Pool, PoolIx,
+    Attempt, EndpointHistory, EndpointIx, EndpointState, GoalMemory, Pace, Permit, PermitPhase, Pool, PoolIx, Shut,
     SpeedHistory, State, Trust, Watch,
 };
+
+/// A context below this is a misread figure: no server serves a chat with it.
+const LEAST_CONTEXT: u32 = 64;
 
 impl State {
     pub(super) fn session_started(&mut self, started: &SessionStarted) {
@@ -30,6 +33,9 @@ impl State {
                         measured: None,
                         watch: Watch::default(),
                         worked_us: 0,
+                        shut: None,
+                        refusals: 0,
+                        served_at: None,
                     });
                     self.pools.len() - 1
                 }
@@ -63,6 +69,8 @@ impl State {
                 intake: Intake::Open,
                 trust: Trust::Whole,
                 rests: 0,
+                told_context: None,
+                density: None,
             });
         }
         for pool in 0..self.pools.len() {
@@ -109,6 +117,7 @@ impl State {
         let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
         let endpoint = &mut self.endpoints[ix.0 as usize];
         let (was, since, others) = (endpoint.answers(), endpoint.since, endpoint.others);
+        let loaded = endpoint.health == Health::Loading && changed.health != Health::Loading;
         endpoint.learn(at, changed);
         let (pool, is) = (endpoint.pool, endpoint.answers());
         let watch = &mut self.pools[pool.0 as usize].watch;
@@ -124,7 +133,48 @@ impl State {
                 self.proves_itself(pool);
             }
         }
+        if loaded {
+            self.has_loaded(at, since, pool);
+        }
         self.resize_pool(pool);
+    }
+
+    /// A server that says that it loads is no trouble: the time it took is taken off what its tasks had.
+    fn has_loaded(&mut self, at: Micros, since: Micros, pool: PoolIx) {
+        for i in 0..self.tasks.len() {
+            let task = &self.tasks[i];
+            let Some(troubled) = task.troubled_since.filter(|_| !task.has_ended()) else { continue };
+            let theirs = self.last_attempt(task).is_some_and(|a| self.endpoint(a.endpoint).pool == pool);
+            if theirs {
+                self.tasks[i].troubled_since = Some(troubled.plus(at.since(since.max(troubled))));
+            }
+        }
+    }
+
+    /// What a request that its server turned away says of when the next one may be sent: not before the time it asked for;
+    /// and where it had no room though none of ours is there, later each time, and then one at a time.
+    fn turned_away(&mut self, at: Micros, ix: EndpointIx, turn: TurnId, failure: &Failure) {
+        let settings = &self.config.settings;
+        let most = settings.outage_seconds.saturating_mul(1_000);
+        let (first, longest) = (settings.backoff_ms, settings.backoff_max_ms);
+        let pool = &mut self.pools[self.endpoints[ix.0 as usize].pool.0 as usize];
+        let asked = failure.told.wait_ms.filter(|ms| *ms > 0);
+        let ours = pool.permits.iter().any(|p| p.phase.turn().is_some_and(|t| t != turn));
+        let full = failure.kind == FailureKind::Busy && !ours;
+        let wait = match asked {
+            Some(ms) => Some(ms.min(most)),
+            None => full.then(|| first.saturating_mul(1 << pool.refusals.min(16)).min(longest.max(first)).max(1)),
+        };
+        if let Some(ms) = wait {
+            pool.shut_until(Shut { until: at.plus(Micros::from_millis(ms)), asked_ms: asked });
+        }
+        if full {
+            pool.refusals = pool.refusals.saturating_add(1);
+        }
+        if full || failure.kind == FailureKind::Loading {
+            self.endpoints[ix.0 as usize].trust = Trust::Trial;
+            self.resize_pool(self.endpoints[ix.0 as usize].pool);
+        }
     }
 
     /// A request of a pool gave a sign of work: those of its endpoints that were away are trusted again. One whose
@@ -161,6 +211,7 @@ impl State {
         let Some(endpoint) = self.attempt(turn.attempt).map(|a| a.endpoint) else { return };
         let ix = self.endpoint(endpoint).pool;
         self.watched(ix, |watch, believed| watch.begins(at, turn, sign, believed));
+        self.pools[ix.0 as usize].takes();
         self.proves_itself(ix);
     }
 
@@ -216,12 +267,15 @@ impl State {
         let pool = self.endpoint(ix).pool;
         let left = match &ended.end {
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => Left::Served,
+            TurnEnd::Failed(failure) if failure.kind == FailureKind::Busy => Left::Refused,
             TurnEnd::Failed(_) => Left::Failed,
             TurnEnd::Cancelled => Left::Cancelled,
         };
         let beside = self.watched(pool, |watch, believed| watch.left(at, ended.turn, left, believed));
+        let density = self.density_told(ended);
         let e = &mut self.endpoints[ix.0 as usize];
         let usage = &ended.usage;
+        e.read_prompt(density);
         e.prompt_tokens += usage.prompt_tokens;
         e.cached_tokens += usage.cached_tokens;
         let untold = u32::try_from(tokens.saturating_sub(counted)).unwrap_or(u32::MAX);
@@ -232,9 +286,15 @@ impl State {
         match &ended.end {
             TurnEnd::Failed(failure) => {
                 e.errors += 1;
-                // A prompt too long for one endpoint is no fault of it.
-                if failure.remedy == Remedy::Elsewhere && failure.kind != FailureKind::Context {
+                if failure.kind == FailureKind::Context {
+                    let told = failure.told.context.and_then(|c| u32::try_from(c).ok());
+                    e.told_context = told.filter(|c| *c >= LEAST_CONTEXT).or(e.told_context);
+                }
+                if failure.is_against_endpoint() {
                     e.failures += 1;
+                }
+                if failure.kind.blame() == Blame::Server {
+                    self.turned_away(at, ix, ended.turn, failure);
                 }
             }
             TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls => {
@@ -242,7 +302,7 @@ impl State {
                 if tokens > 1 && usage.generation_us > 0 {
                     let speed = tokens as f32 / (usage.generation_us as f32 / 1e6);
                     e.slot_speed = if e.slot_speed == 0.0 { speed } else { e.slot_speed * 0.7 + speed * 0.3 };
-                    if tokens >= Pace::TOKENS {
+                    if tokens >= Pace::TOKENS && usage.generation_us >= Pace::SPAN.0 {
                         e.pace.learn(speed, beside.unwrap_or(1.0));
                     }
                 }
@@ -250,6 +310,9 @@ impl State {
                     let first = usage.first_token_us as f32 / 1e6;
                     e.first_token = if e.first_token == 0.0 { first } else { e.first_token * 0.7 + first * 0.3 };
                 }
+                let p = &mut self.pools[pool.0 as usize];
+                p.takes();
+                p.served_at = Some(at);
                 self.proves_itself(pool);
             }
             TurnEnd::Cancelled => {}
@@ -262,6 +325,9 @@ impl State {
         let config = &mut state.config;
         config.slots = edit.slots.unwrap_or(config.slots);
         config.context = edit.context.unwrap_or(config.context);
+        if edit.context.is_some() {
+            state.told_context = None;
+        }
         config.memory_gb = edit.memory_gb.or(config.memory_gb);
         if let Some(tiers) = &edit.tiers {
             config.tiers.clone_from(tiers);

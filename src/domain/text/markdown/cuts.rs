@@ -38,6 +38,15 @@ pub struct Cut {
     pub lead: Option<Range<usize>>,
 }
 
+impl Cut {
+    /// The same in a text that begins so many bytes later, or earlier.
+    pub fn moved(&self, by: isize) -> Self {
+        let to = |byte: usize| byte.saturating_add_signed(by);
+        let lead = self.lead.clone().map(|lead| to(lead.start)..to(lead.end));
+        Self { at: to(self.at), join: self.join, lead }
+    }
+}
+
 /// The kind of a block that may be cut inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {

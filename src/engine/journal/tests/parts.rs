@@ -226,7 +226,7 @@ fn a_journal_of_format_1_opens_folds_and_is_continued() {
     assert_eq!(journal.records.len(), 43);
     let state = fold(&journal.records);
     assert_eq!(state.progress(None).done, 2);
-    assert_eq!(text_of(&path, AttemptId(1), Channel::Answer).unwrap().lines().last(), Some("## What"));
+    assert_eq!(text_of(&path, &[first_of(AttemptId(1))], Channel::Answer).unwrap().lines().last(), Some("## What"));
     let mut writer = resume(root.path()).unwrap().writer.with_part_bytes(1_000);
     for seq in 44..=60 {
         writer.append(&output(seq, 2, "more")).unwrap();
@@ -272,7 +272,7 @@ fn text_is_read_back_over_parts_and_an_attempt_is_found_by_halving() {
     assert!(closed(&path).len() >= 4);
     for (i, text) in said.iter().enumerate() {
         let attempt = AttemptId(i as u64 + 1);
-        assert_eq!(text_of(&path, attempt, Channel::Answer).unwrap(), *text, "{attempt}");
+        assert_eq!(text_of(&path, &[first_of(attempt)], Channel::Answer).unwrap(), *text, "{attempt}");
         assert_eq!(store.text(attempt, Channel::Answer).unwrap(), *text, "{attempt}");
         let (at, _) = Reader::open_attempt(&path, attempt).unwrap().read().unwrap().unwrap();
         let begins = Reader::open(&path)
@@ -282,5 +282,9 @@ fn text_is_read_back_over_parts_and_an_attempt_is_found_by_halving() {
         assert!(begins.is_some());
         assert!(i < 20 || at > 100_000, "it was found without reading from the beginning: {at}");
     }
-    assert_eq!(text_of(&path, AttemptId(41), Channel::Answer).unwrap(), "");
+    assert_eq!(text_of(&path, &[first_of(AttemptId(41))], Channel::Answer).unwrap(), "");
+}
+
+fn first_of(attempt: AttemptId) -> TurnId {
+    TurnId { attempt, turn: 1 }
 }

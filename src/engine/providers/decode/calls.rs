@@ -1,7 +1,16 @@
 //! Tool calls, put together from fragments.
+//!
+//! Invariant: what is gathered is bounded ([`MOST_TEXT`], [`MOST_CALLS`]); once it is too much, nothing more is taken in, and
+//! [`Calls::are_too_many`] says so.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+/// The most bytes of all calls of an answer: a file that is written by a call is a tenth of it.
+const MOST_TEXT: usize = 1024 * 1024;
+
+/// The most calls of an answer. Models make a handful at once.
+const MOST_CALLS: usize = 128;
 
 /// A fragment of a tool call as chat streams send it; every field may be missing.
 #[derive(Debug, Deserialize)]
@@ -12,8 +21,16 @@ pub(super) struct Fragment<'a> {
     function: Option<Function<'a>>,
 }
 
+impl<'a> Fragment<'a> {
+    /// The older form, a call without index and id.
+    pub(super) fn of(function: Function<'a>) -> Self {
+        Self { index: None, id: None, function: Some(function) }
+    }
+}
+
+/// What is called.
 #[derive(Debug, Deserialize)]
-struct Function<'a> {
+pub(super) struct Function<'a> {
     name: Option<String>,
     /// A string in OpenAI's form, an object in Ollama's.
     #[serde(borrow)]
@@ -24,6 +41,8 @@ struct Function<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Calls {
     calls: Vec<Call>,
+    /// The bytes of their names and arguments.
+    bytes: usize,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +57,9 @@ impl Calls {
     /// Takes a fragment in. It goes on with the call of its index, unless it carries another id: older servers put
     /// every parallel call at index 0, and then only a new id tells a new call.
     pub(super) fn push(&mut self, fragment: Fragment<'_>) {
+        if self.are_too_many() {
+            return;
+        }
         let id = fragment.id.unwrap_or_default();
         let known = self
             .calls
@@ -50,32 +72,43 @@ impl Calls {
         });
         let call = &mut self.calls[at];
         if call.id.is_empty() {
+            self.bytes += id.len();
             call.id = id;
         }
-        let Some(function) = fragment.function else { return };
-        if call.name.is_empty() {
-            call.name = function.name.unwrap_or_default();
-        }
-        if let Some(arguments) = function.arguments {
-            push_arguments(&mut call.arguments, arguments);
-        }
+        self.bytes += call.take_in(fragment.function);
     }
 
     /// Takes a call in that comes in one piece, as Ollama sends them.
     pub(super) fn push_whole(&mut self, fragment: Fragment<'_>) {
-        let mut call = Call { id: fragment.id.unwrap_or_default(), ..Call::default() };
-        if let Some(function) = fragment.function {
-            call.name = function.name.unwrap_or_default();
-            if let Some(arguments) = function.arguments {
-                push_arguments(&mut call.arguments, arguments);
-            }
+        if self.are_too_many() {
+            return;
         }
+        let mut call = Call { id: fragment.id.unwrap_or_default(), ..Call::default() };
+        self.bytes += call.id.len() + call.take_in(fragment.function);
         self.calls.push(call);
     }
 
-    /// Takes a call in that was written into the text (harmony).
-    pub(super) fn push_text(&mut self, name: &str, arguments: String) {
-        self.calls.push(Call { name: name.to_owned(), arguments, ..Call::default() });
+    /// A call begins that is written into the text (harmony).
+    pub(super) fn begin(&mut self, name: String) {
+        if !self.are_too_many() {
+            self.bytes += name.len();
+            self.calls.push(Call { name, ..Call::default() });
+        }
+    }
+
+    /// More of the arguments of the call that began last.
+    pub(super) fn go_on(&mut self, arguments: &str) {
+        if !self.are_too_many()
+            && let Some(call) = self.calls.last_mut()
+        {
+            self.bytes += arguments.len();
+            call.arguments.push_str(arguments);
+        }
+    }
+
+    /// Whether they are more than any answer has.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.bytes > MOST_TEXT || self.calls.len() > MOST_CALLS
     }
 
     /// Whether there is any.
@@ -100,6 +133,19 @@ fn push_arguments(to: &mut String, arguments: &RawValue) {
 }
 
 impl Call {
+    /// Takes in what a fragment has of it; how many bytes that were.
+    fn take_in(&mut self, function: Option<Function<'_>>) -> usize {
+        let Some(function) = function else { return 0 };
+        let before = self.name.len() + self.arguments.len();
+        if self.name.is_empty() {
+            self.name = function.name.unwrap_or_default();
+        }
+        if let Some(arguments) = function.arguments {
+            push_arguments(&mut self.arguments, arguments);
+        }
+        self.name.len() + self.arguments.len() - before
+    }
+
     fn json(&self) -> String {
         #[derive(Serialize)]
         struct Whole<'a, A> {
@@ -151,6 +197,22 @@ mod tests {
             .len(),
             2
         );
+    }
+
+    #[test]
+    fn what_is_gathered_is_bounded() {
+        let mut calls = Calls::default();
+        for index in 0..200_000 {
+            calls.push(serde_json::from_str(&format!(r#"{{"index":{index},"function":{{"name":"f"}}}}"#)).unwrap());
+        }
+        assert!(calls.are_too_many());
+        assert_eq!(calls.take().count(), super::MOST_CALLS + 1);
+        let mut calls = Calls::default();
+        calls.begin("f".to_owned());
+        for _ in 0..100 {
+            calls.go_on(&"a".repeat(100_000));
+        }
+        assert!(calls.are_too_many() && calls.calls[0].arguments.len() < super::MOST_TEXT + 100_000);
     }
 
     #[test]

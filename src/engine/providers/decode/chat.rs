@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::calls::Fragment;
-use super::{PromptProgress, Timings, Turn, take_known};
-use crate::domain::protocol::TurnEnd;
+use super::calls::{Fragment, Function};
+use super::end::Ending;
+use super::{PromptProgress, Said, Timings, Turn, Written, lenient, take_tokens};
 use crate::engine::providers::chunk::Chunk;
 
 #[derive(Deserialize)]
@@ -43,6 +43,9 @@ struct Delta<'a> {
     thinking: Option<String>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Fragment<'a>>>,
+    /// The older form of a tool call.
+    #[serde(borrow)]
+    function_call: Option<Function<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -57,15 +60,15 @@ struct Details {
     cached_tokens: Option<u64>,
 }
 
-/// Reads one event; what comes back is the raw value of its `error`, if it has one.
-pub(super) fn read(
-    text: &str,
-    turn: &mut Turn,
-    out: &mut VecDeque<Chunk>,
-) -> Result<Option<String>, serde_json::Error> {
+/// Reads one event.
+pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Result<Said, serde_json::Error> {
     let event: Event<'_> = serde_json::from_str(text)?;
-    if let Some(error) = event.error {
-        return Ok(Some(error.get().to_owned()));
+    let choices = event.choices.unwrap_or_default();
+    let bare =
+        choices.is_empty() && event.usage.is_none() && event.timings.is_none() && event.prompt_progress.is_none();
+    // Errors have many forms; what is an event's is none.
+    if (bare || event.error.is_some()) && lenient::is_error(text) {
+        return Ok(Said::Error);
     }
     if let Some(progress) = event.prompt_progress {
         out.push_back(progress.into());
@@ -74,14 +77,17 @@ pub(super) fn read(
         timings.enter(&mut turn.usage);
     }
     if let Some(tokens) = event.usage {
-        take_known(&mut turn.usage.prompt_tokens, tokens.prompt_tokens);
-        take_known(&mut turn.usage.output_tokens, tokens.completion_tokens);
-        take_known(&mut turn.usage.cached_tokens, tokens.prompt_tokens_details.and_then(|d| d.cached_tokens));
+        take_tokens(&mut turn.usage.prompt_tokens, tokens.prompt_tokens);
+        take_tokens(&mut turn.usage.output_tokens, tokens.completion_tokens);
+        take_tokens(&mut turn.usage.cached_tokens, tokens.prompt_tokens_details.and_then(|d| d.cached_tokens));
     }
-    for choice in event.choices.into_iter().flatten() {
-        // Baton asks for one answer; a second one is nobody's.
-        if choice.index.unwrap_or(0) != 0 {
+    for choice in choices {
+        // Baton asks for one answer; a second one is nobody's. Which number the one has is the server's affair.
+        if choice.index.is_some_and(|index| *turn.choice.get_or_insert(index) != index) {
             continue;
+        }
+        if choice.message.is_some() {
+            turn.written = Written::Whole;
         }
         if let Some(delta) = choice.delta.or(choice.message) {
             for thinking in [delta.reasoning_content, delta.reasoning, delta.thinking].into_iter().flatten() {
@@ -93,7 +99,7 @@ pub(super) fn read(
             if let Some(content) = delta.content {
                 turn.content(content, out);
             }
-            for fragment in delta.tool_calls.into_iter().flatten() {
+            for fragment in delta.tool_calls.into_iter().flatten().chain(delta.function_call.map(Fragment::of)) {
                 turn.calls.push(fragment);
             }
         }
@@ -101,12 +107,8 @@ pub(super) fn read(
             turn.content(text, out);
         }
         if let Some(reason) = choice.finish_reason {
-            turn.end = Some(match reason.as_str() {
-                "length" | "max_tokens" => TurnEnd::Length,
-                "tool_calls" | "function_call" => TurnEnd::ToolCalls,
-                _ => TurnEnd::Stop,
-            });
+            turn.named(Ending::of(&reason));
         }
     }
-    Ok(None)
+    Ok(Said::More)
 }

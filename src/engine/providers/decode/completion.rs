@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{PromptProgress, Timings, Turn, take_known};
-use crate::domain::protocol::TurnEnd;
+use super::end::Ending;
+use super::{PromptProgress, Said, Timings, Turn, lenient, take_tokens};
 use crate::engine::providers::chunk::Chunk;
 
 #[derive(Deserialize)]
@@ -16,21 +16,20 @@ struct Event<'a> {
     content: Option<String>,
     stop: Option<bool>,
     stop_type: Option<String>,
+    /// Older builds have no `stop_type`.
+    stopped_limit: Option<bool>,
     tokens_predicted: Option<u64>,
     tokens_evaluated: Option<u64>,
     timings: Option<Timings>,
     prompt_progress: Option<PromptProgress>,
 }
 
-/// Reads one event; what comes back is the raw value of its `error`, if it has one.
-pub(super) fn read(
-    text: &str,
-    turn: &mut Turn,
-    out: &mut VecDeque<Chunk>,
-) -> Result<Option<String>, serde_json::Error> {
+/// Reads one event.
+pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Result<Said, serde_json::Error> {
     let event: Event<'_> = serde_json::from_str(text)?;
-    if let Some(error) = event.error {
-        return Ok(Some(error.get().to_owned()));
+    let bare = event.content.is_none() && event.stop.is_none() && event.prompt_progress.is_none();
+    if (bare || event.error.is_some()) && lenient::is_error(text) {
+        return Ok(Said::Error);
     }
     if let Some(progress) = event.prompt_progress {
         out.push_back(progress.into());
@@ -38,15 +37,19 @@ pub(super) fn read(
     if let Some(content) = event.content {
         turn.content(content, out);
     }
-    if event.stop == Some(true) {
-        if let Some(timings) = event.timings {
-            timings.enter(&mut turn.usage);
-        }
-        take_known(&mut turn.usage.prompt_tokens, event.tokens_evaluated);
-        take_known(&mut turn.usage.output_tokens, event.tokens_predicted);
-        let cut = event.stop_type.as_deref() == Some("limit");
-        turn.end = Some(if cut { TurnEnd::Length } else { TurnEnd::Stop });
-        turn.finish(out);
+    if event.stop != Some(true) {
+        return Ok(Said::More);
     }
-    Ok(None)
+    if let Some(timings) = event.timings {
+        timings.enter(&mut turn.usage);
+    }
+    take_tokens(&mut turn.usage.prompt_tokens, event.tokens_evaluated);
+    take_tokens(&mut turn.usage.output_tokens, event.tokens_predicted);
+    turn.named(match event.stop_type.as_deref() {
+        Some("word") => Ending::Stop,
+        Some(reason) => Ending::of(reason),
+        None if event.stopped_limit == Some(true) => Ending::Length,
+        None => Ending::Stop,
+    });
+    Ok(Said::End)
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::Fragment;
-use super::{Turn, take_known};
-use crate::domain::protocol::TurnEnd;
+use super::end::Ending;
+use super::{Said, Turn, lenient, take_time, take_tokens};
 use crate::engine::providers::chunk::Chunk;
 
 #[derive(Deserialize)]
@@ -41,15 +41,12 @@ struct Message<'a> {
     tool_calls: Option<Vec<Fragment<'a>>>,
 }
 
-/// Reads one line; what comes back is the raw value of its `error`, if it has one.
-pub(super) fn read(
-    text: &str,
-    turn: &mut Turn,
-    out: &mut VecDeque<Chunk>,
-) -> Result<Option<String>, serde_json::Error> {
+/// Reads one line.
+pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Result<Said, serde_json::Error> {
     let line: Line<'_> = serde_json::from_str(text)?;
-    if let Some(error) = line.error {
-        return Ok(Some(error.get().to_owned()));
+    let bare = line.message.is_none() && line.response.is_none() && line.done.is_none();
+    if (bare || line.error.is_some()) && lenient::is_error(text) {
+        return Ok(Said::Error);
     }
     if let Some(thinking) = line.thinking {
         turn.thinking(thinking, out);
@@ -68,18 +65,18 @@ pub(super) fn read(
             turn.calls.push_whole(call);
         }
     }
-    if line.done == Some(true) {
-        let usage = &mut turn.usage;
-        take_known(&mut usage.prompt_tokens, line.prompt_eval_count);
-        take_known(&mut usage.cached_tokens, line.prompt_eval_cached_count);
-        take_known(&mut usage.output_tokens, line.eval_count);
-        take_known(&mut usage.generation_us, line.eval_duration.map(|ns| ns / 1000));
-        // The total counts from the request's arrival, the load does not: what is left over is the queue.
-        let worked = [line.load_duration, line.prompt_eval_duration, line.eval_duration].into_iter().flatten().sum();
-        take_known(&mut usage.queue_us, line.total_duration.map(|ns: u64| ns.saturating_sub(worked) / 1000));
-        let cut = line.done_reason.as_deref() == Some("length");
-        turn.end = Some(if cut { TurnEnd::Length } else { TurnEnd::Stop });
-        turn.finish(out);
+    if line.done != Some(true) {
+        return Ok(Said::More);
     }
-    Ok(None)
+    let usage = &mut turn.usage;
+    take_tokens(&mut usage.prompt_tokens, line.prompt_eval_count);
+    take_tokens(&mut usage.cached_tokens, line.prompt_eval_cached_count);
+    take_tokens(&mut usage.output_tokens, line.eval_count);
+    take_time(&mut usage.generation_us, line.eval_duration.map(|ns| ns / 1000));
+    // The total counts from the request's arrival, the load does not: what is left over is the queue.
+    let worked = [line.load_duration, line.prompt_eval_duration, line.eval_duration];
+    let worked = worked.into_iter().flatten().fold(0, u64::saturating_add);
+    take_time(&mut usage.queue_us, line.total_duration.map(|ns| ns.saturating_sub(worked) / 1000));
+    turn.named(line.done_reason.map_or(Ending::Stop, |reason| Ending::of(&reason)));
+    Ok(Said::End)
 }

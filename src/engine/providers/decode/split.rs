@@ -1,19 +1,48 @@
-//! Thinking that comes inside the answer's text is told apart: `<think>…</think>` at its start, and harmony channels
-//! (`<|channel|>analysis<|message|>…`), with tags split over pieces anywhere.
+//! Thinking that comes inside the answer's text is told apart, with marks split over pieces anywhere: pairs of marks at its
+//! start ([`PAIRS`]), harmony channels (`<|channel|>analysis<|message|>…`), and a closing mark alone, whose opening one the
+//! model's template wrote into the prompt.
 //!
-//! Not here: thinking that has a field of its own. Invariant: what is held back is at most a tag's length, a harmony
-//! header ([`LONGEST_HEADER`]) or a harmony tool call.
+//! Not here: thinking that has a field of its own. Invariant: what is held back is at most a mark's length or a harmony
+//! header ([`LONGEST_HEADER`]).
+//!
+//! A lone closing mark turns all of the answer so far into thinking, which is a loss where the answer only speaks of the mark.
+//! So it counts once, and not where thinking was seen before, where the answer has an opening mark in it, inside of code, or
+//! behind a quotation mark: there it stays the model's own words, and thinking that ends so stays in the answer, which does
+//! less harm than an answer without its beginning.
 
 /// A header longer than this is no header but text.
 const LONGEST_HEADER: usize = 1024;
 
-const OPEN: &str = "<think>";
-const CLOSE: &str = "</think>";
+/// What opens and closes thinking. Sources: the chat templates of Qwen and DeepSeek (`think`), Gemma and Hermes (`thought`),
+/// Seed-OSS, Granite and others (`reasoning`), Mistral, Cohere, Kimi, OpenThinker, Gemma 4. Letters count in any case.
+const PAIRS: [(&str, &str); 11] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<reasoning>", "</reasoning>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel>thought", "<channel|>"),
+    ("<|channel>analysis", "<channel|>"),
+];
+
+/// What is put around the answer by models that mark it, too.
+const ANSWERS: [(&str, &str); 2] =
+    [("<|START_RESPONSE|>", "<|END_RESPONSE|>"), ("<|begin_of_solution|>", "<|end_of_solution|>")];
+
 const START: &str = "<|start|>";
 const CHANNEL: &str = "<|channel|>";
 const MESSAGE: &str = "<|message|>";
 /// What ends a harmony message's body; the last two begin the next message.
 const BODY_ENDS: [&str; 5] = ["<|end|>", "<|call|>", "<|return|>", START, CHANNEL];
+
+/// What is left of harmony where a server drops its special tokens: the channels' names, `analysis…assistantfinal…`. The
+/// first alone is a word like any other, so nothing is thinking before the second has come.
+const BARE: [&str; 2] = ["analysis", "assistantanalysis"];
+const BARE_FINAL: &str = "assistantfinal";
 
 /// A piece of text, told apart.
 #[derive(Debug, PartialEq)]
@@ -22,38 +51,111 @@ pub(super) enum Piece {
     Thinking(String),
     /// Answer.
     Answer(String),
-    /// A tool call written in harmony: the function's name, the arguments' text.
-    Call(String, String),
+    /// All of the answer so far was thinking.
+    Rethought,
+    /// A tool call begins that is written in harmony: the function's name.
+    Call(String),
+    /// More of its arguments' text.
+    Arguments(String),
 }
 
 /// Where in the text we are.
 #[derive(Clone, Debug, Default, PartialEq)]
 enum Place {
-    /// Before the first character that is not white space.
+    /// Before the first character of the answer that is not white space; after thinking, too.
     #[default]
     Start,
-    /// Inside `<think>`.
-    Think,
-    /// After a closing tag: white space is dropped.
-    Gap,
-    /// In the answer, where a lone `</think>` may still come: some templates open the tag themselves. What came
-    /// before it was passed on as answer and can't be called back; the tag itself is dropped.
-    Watched,
+    /// Between two marks, up to the closing one.
+    Inside(What, &'static str),
+    /// In the answer, where a lone closing mark may still come.
+    Watched(Watch),
     /// In the answer; everything is passed on.
     Plain,
     /// In a harmony header.
     Header,
     /// In the body of a harmony message.
-    Body(Body),
+    Body(What),
     /// Between two harmony messages.
     Between,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Body {
+/// What a part of the text is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum What {
     Thinking,
     Answer,
-    Call { name: String, arguments: String },
+    Arguments,
+}
+
+impl What {
+    fn piece(self) -> fn(String) -> Piece {
+        match self {
+            Self::Thinking => Piece::Thinking,
+            Self::Answer => Piece::Answer,
+            Self::Arguments => Piece::Arguments,
+        }
+    }
+}
+
+/// What is known of an answer in which a lone closing mark may come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Watch {
+    /// Whether it began as harmony does without its marks.
+    bare: Bare,
+    /// How many backticks opened the code that the text is in; 0 outside of code.
+    code: usize,
+    /// How many backticks stand at its end.
+    ticks: usize,
+    /// Its last character.
+    last: char,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bare {
+    Yes,
+    No,
+}
+
+impl Watch {
+    fn new(bare: Bare) -> Self {
+        Self { bare, code: 0, ticks: 0, last: ' ' }
+    }
+
+    /// Takes in what is passed on.
+    fn pass(&mut self, text: &str) {
+        for byte in text.bytes() {
+            if byte == b'`' {
+                self.ticks += 1;
+                continue;
+            }
+            self.settle();
+            // Code within a line ends with it: an opening backtick without its end is an apostrophe.
+            if byte == b'\n' && self.code < 3 {
+                self.code = 0;
+            }
+        }
+        self.last = text.chars().next_back().unwrap_or(self.last);
+    }
+
+    /// A run of backticks is over: it opens code, or closes what as many opened.
+    fn settle(&mut self) {
+        if self.ticks > 0 {
+            self.code = if self.code == 0 {
+                self.ticks
+            } else if self.code == self.ticks {
+                0
+            } else {
+                self.code
+            };
+            self.ticks = 0;
+        }
+    }
+
+    /// Whether a closing mark that comes now closes thinking.
+    fn believes(mut self) -> bool {
+        self.settle();
+        self.code == 0 && !"\"'“‘«„".contains(self.last)
+    }
 }
 
 /// Tells thinking and answer apart, piece by piece.
@@ -61,7 +163,8 @@ enum Body {
 pub(super) struct Splitter {
     place: Place,
     held: String,
-    /// Thinking was seen, here or in a field of its own: a lone closing tag is then the model's own words.
+    /// Thinking was seen, here or in a field of its own: a lone closing mark is then the model's own words, and white space
+    /// before the answer is no part of it.
     thought: bool,
 }
 
@@ -69,13 +172,10 @@ impl Splitter {
     /// Thinking came in a field of its own.
     pub(super) fn saw_thinking(&mut self) {
         self.thought = true;
-        if self.held.is_empty() {
-            match self.place {
-                // What parted the thinking from the answer is no part of either.
-                Place::Start => self.place = Place::Gap,
-                Place::Watched => self.place = Place::Plain,
-                _ => {}
-            }
+        if let Place::Watched(_) = self.place
+            && self.held.is_empty()
+        {
+            self.place = Place::Plain;
         }
     }
 
@@ -85,10 +185,13 @@ impl Splitter {
             return;
         }
         if self.held.is_empty() {
-            match self.place {
+            match &mut self.place {
                 Place::Plain => return emit(Piece::Answer(piece)),
-                Place::Watched if !piece.contains('<') => return emit(Piece::Answer(piece)),
-                Place::Think if !piece.contains('<') => return emit(Piece::Thinking(piece)),
+                Place::Watched(watch) if watch.bare == Bare::No && !may_mark(&piece) => {
+                    watch.pass(&piece);
+                    return emit(Piece::Answer(piece));
+                }
+                Place::Inside(what, _) if !may_mark(&piece) => return emit(what.piece()(piece)),
                 _ => {}
             }
         }
@@ -106,69 +209,33 @@ impl Splitter {
     /// The end: what was held back is what it looks like.
     pub(super) fn finish(&mut self, emit: &mut impl FnMut(Piece)) {
         let held = std::mem::take(&mut self.held);
-        match std::mem::replace(&mut self.place, Place::Plain) {
-            Place::Think | Place::Body(Body::Thinking) if !held.is_empty() => emit(Piece::Thinking(held)),
-            // A server that stops at <|call|> does not send it.
-            Place::Body(Body::Call { name, mut arguments }) => {
-                arguments.push_str(&held);
-                emit(Piece::Call(name, arguments));
-            }
-            Place::Header | Place::Between | Place::Gap | Place::Think | Place::Body(Body::Thinking) => {}
-            _ if held.is_empty() => {}
-            _ => emit(Piece::Answer(held)),
-        }
+        let what = match std::mem::replace(&mut self.place, Place::Plain) {
+            Place::Header | Place::Between => return,
+            Place::Inside(what, _) | Place::Body(what) => what,
+            Place::Start | Place::Watched(_) | Place::Plain => What::Answer,
+        };
+        send(&held, emit, what);
     }
 
     /// One step through `text`: what is left to look at, or nothing (the rest is held).
     fn step<'a>(&mut self, text: &'a str, emit: &mut impl FnMut(Piece)) -> Option<&'a str> {
         match &mut self.place {
-            Place::Start => {
-                let bare = text.trim_start();
-                if let Some(rest) = bare.strip_prefix(OPEN) {
-                    self.place = Place::Think;
-                    self.thought = true;
-                    return Some(rest);
-                }
-                if bare.starts_with(CHANNEL) || bare.starts_with(START) {
-                    self.place = Place::Header;
-                    return Some(bare);
-                }
-                if [OPEN, CHANNEL, START].iter().any(|tag| tag.starts_with(bare)) {
-                    return self.hold(text);
-                }
-                self.place = if self.thought { Place::Plain } else { Place::Watched };
-                Some(text)
+            Place::Start => self.start(text),
+            Place::Inside(what, close) => {
+                let (what, close) = (*what, *close);
+                let Some(at) = find(text, close) else { return self.send_certain(text, &[close], emit, what) };
+                send(&text[..at], emit, what);
+                self.place = if what == What::Thinking { Place::Start } else { Place::Plain };
+                Some(&text[at + close.len()..])
             }
-            Place::Think => match text.split_once(CLOSE) {
-                Some((before, after)) => {
-                    send(before, emit, Piece::Thinking);
-                    self.place = Place::Gap;
-                    Some(after)
-                }
-                None => self.send_certain(text, &[CLOSE], emit, Piece::Thinking),
-            },
-            Place::Gap => {
-                let bare = text.trim_start();
-                if !bare.is_empty() {
-                    self.place = Place::Plain;
-                }
-                Some(bare)
-            }
-            Place::Watched => match text.split_once(CLOSE) {
-                Some((before, after)) => {
-                    send(before, emit, Piece::Answer);
-                    self.place = Place::Gap;
-                    Some(after)
-                }
-                None => self.send_certain(text, &[CLOSE], emit, Piece::Answer),
-            },
+            Place::Watched(_) => self.watched(text, emit),
             Place::Plain => {
                 emit(Piece::Answer(text.to_owned()));
                 None
             }
             Place::Header => match text.split_once(MESSAGE) {
                 Some((header, body)) => {
-                    self.place = Place::Body(body_of(header));
+                    self.place = Place::Body(body_of(header, emit));
                     Some(body)
                 }
                 None if text.len() > LONGEST_HEADER => {
@@ -177,21 +244,11 @@ impl Splitter {
                 }
                 None => self.hold(text),
             },
-            Place::Body(body) => {
+            Place::Body(what) => {
+                let what = *what;
                 let end = BODY_ENDS.iter().filter_map(|tag| Some((text.find(tag)?, *tag))).min();
-                let certain = match end {
-                    Some((at, _)) => at,
-                    None => text.len() - overlap(text, &BODY_ENDS),
-                };
-                match body {
-                    Body::Thinking => send(&text[..certain], emit, Piece::Thinking),
-                    Body::Answer => send(&text[..certain], emit, Piece::Answer),
-                    Body::Call { arguments, .. } => arguments.push_str(&text[..certain]),
-                }
-                let Some((at, tag)) = end else { return self.hold(&text[certain..]) };
-                if let Place::Body(Body::Call { name, arguments }) = &mut self.place {
-                    emit(Piece::Call(std::mem::take(name), std::mem::take(arguments)));
-                }
+                let Some((at, tag)) = end else { return self.send_certain(text, &BODY_ENDS, emit, what) };
+                send(&text[..at], emit, what);
                 if tag == START || tag == CHANNEL {
                     self.place = Place::Header;
                     Some(&text[at..])
@@ -209,21 +266,86 @@ impl Splitter {
                 if [START, CHANNEL].iter().any(|tag| tag.starts_with(bare)) {
                     return self.hold(bare);
                 }
-                self.place = Place::Body(Body::Answer);
+                self.place = Place::Body(What::Answer);
                 Some(bare)
             }
         }
     }
 
+    fn start<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        let bare = text.trim_start();
+        for (pairs, what) in [(&PAIRS[..], What::Thinking), (&ANSWERS[..], What::Answer)] {
+            if let Some((open, close)) = pairs.iter().find(|(open, _)| begins(bare, open)) {
+                self.thought = true;
+                self.place = Place::Inside(what, close);
+                return Some(&bare[open.len()..]);
+            }
+        }
+        // Nothing came before it that could be thinking.
+        if let Some((_, close)) = PAIRS.iter().find(|(_, close)| begins(bare, close)) {
+            self.thought = true;
+            return Some(&bare[close.len()..]);
+        }
+        if bare.starts_with(CHANNEL) || bare.starts_with(START) {
+            self.place = Place::Header;
+            return Some(bare);
+        }
+        let marks = PAIRS.iter().chain(&ANSWERS).flat_map(|(open, close)| [*open, *close]);
+        let mut marks = marks.chain([CHANNEL, START]).chain(BARE);
+        // White space after thinking parts it from the answer, and is no part of either.
+        let left = if self.thought { bare } else { text };
+        if marks.any(|mark| bare.len() < mark.len() && begins(mark, bare)) {
+            return self.hold(left);
+        }
+        let is_bare = BARE.iter().any(|name| bare.starts_with(name));
+        self.place = match self.thought {
+            true => Place::Plain,
+            false => Place::Watched(Watch::new(if is_bare { Bare::Yes } else { Bare::No })),
+        };
+        Some(left)
+    }
+
+    fn watched<'a>(&mut self, text: &'a str, emit: &mut impl FnMut(Piece)) -> Option<&'a str> {
+        let Place::Watched(watch) = &mut self.place else { return Some(text) };
+        let marks = || {
+            let of_pairs = PAIRS.iter().flat_map(|(open, close)| [*open, *close]);
+            of_pairs.chain((watch.bare == Bare::Yes).then_some(BARE_FINAL))
+        };
+        let Some((at, mark)) = marks().filter_map(|mark| Some((find(text, mark)?, mark))).min_by_key(|(at, _)| *at)
+        else {
+            let certain = text.len() - marks().map(|mark| overlap(text, mark)).max().unwrap_or(0);
+            watch.pass(&text[..certain]);
+            send(&text[..certain], emit, What::Answer);
+            return self.hold(&text[certain..]);
+        };
+        let (before, after) = (&text[..at], &text[at + mark.len()..]);
+        watch.pass(before);
+        send(before, emit, What::Answer);
+        if PAIRS.iter().any(|(open, _)| *open == mark) && watch.believes() {
+            // It speaks of marks: none is lone any more.
+            self.place = Place::Plain;
+            return Some(&text[at..]);
+        }
+        if !watch.believes() {
+            watch.pass(mark);
+            send(&text[at..at + mark.len()], emit, What::Answer);
+            return Some(after);
+        }
+        emit(Piece::Rethought);
+        self.thought = true;
+        self.place = Place::Start;
+        Some(after)
+    }
+
     fn send_certain<'a>(
         &mut self,
         text: &'a str,
-        tags: &[&str],
+        marks: &[&str],
         emit: &mut impl FnMut(Piece),
-        piece: fn(String) -> Piece,
+        what: What,
     ) -> Option<&'a str> {
-        let certain = text.len() - overlap(text, tags);
-        send(&text[..certain], emit, piece);
+        let certain = text.len() - marks.iter().map(|mark| overlap(text, mark)).max().unwrap_or(0);
+        send(&text[..certain], emit, what);
         self.hold(&text[certain..])
     }
 
@@ -233,32 +355,51 @@ impl Splitter {
     }
 }
 
-fn send(text: &str, emit: &mut impl FnMut(Piece), piece: fn(String) -> Piece) {
+fn send(text: &str, emit: &mut impl FnMut(Piece), what: What) {
     if !text.is_empty() {
-        emit(piece(text.to_owned()));
+        emit(what.piece()(text.to_owned()));
     }
+}
+
+/// Whether a mark of thinking may be in `text`, or begin in it.
+fn may_mark(text: &str) -> bool {
+    text.contains(['<', '[', '◁'])
+}
+
+/// Whether `text` begins with `mark`, letters in any case.
+fn begins(text: &str, mark: &str) -> bool {
+    text.as_bytes().get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark.as_bytes()))
+}
+
+/// Where `mark` is in `text`, letters in any case.
+fn find(text: &str, mark: &str) -> Option<usize> {
+    let first = *mark.as_bytes().first()?;
+    // Only the bare names begin with a letter, and they count as they are.
+    memchr::memchr_iter(first, text.as_bytes()).find(|at| begins(&text[*at..], mark))
 }
 
 /// Analysis is thinking; commentary to a function is its call, other commentary (a preamble) is thinking; the rest is
 /// answer. Source: harmony's format document.
-fn body_of(header: &str) -> Body {
+fn body_of(header: &str, emit: &mut impl FnMut(Piece)) -> What {
     let channel = header.rsplit(CHANNEL).next().unwrap_or_default().trim_start();
     let to = header.split_once("to=").map(|(_, to)| to.split([' ', '<', '\n']).next().unwrap_or_default());
     match to {
         Some(to) => {
-            Body::Call { name: to.strip_prefix("functions.").unwrap_or(to).to_owned(), arguments: String::new() }
+            emit(Piece::Call(to.strip_prefix("functions.").unwrap_or(to).to_owned()));
+            What::Arguments
         }
-        None if channel.starts_with("analysis") || channel.starts_with("commentary") => Body::Thinking,
-        None => Body::Answer,
+        None if channel.starts_with("analysis") || channel.starts_with("commentary") => What::Thinking,
+        None => What::Answer,
     }
 }
 
-/// How many bytes at the end of `text` could be the beginning of a tag.
-fn overlap(text: &str, tags: &[&str]) -> usize {
-    tags.iter()
-        .filter_map(|tag| (1..tag.len()).rev().find(|&n| tag.is_char_boundary(n) && text.ends_with(&tag[..n])))
-        .max()
-        .unwrap_or(0)
+/// How many bytes at the end of `text` could be the beginning of `mark`.
+fn overlap(text: &str, mark: &str) -> usize {
+    let most = mark.len().saturating_sub(1).min(text.len());
+    let ends = |n: &usize| {
+        mark.is_char_boundary(*n) && text.as_bytes()[text.len() - n..].eq_ignore_ascii_case(&mark.as_bytes()[..*n])
+    };
+    (1..=most).rev().find(ends).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -271,7 +412,9 @@ mod tests {
         let mut emit = |piece| match piece {
             Piece::Thinking(text) => got.0.push_str(&text),
             Piece::Answer(text) => got.1.push_str(&text),
-            Piece::Call(name, arguments) => got.2.push((name, arguments)),
+            Piece::Rethought => got.0.push_str(&std::mem::take(&mut got.1)),
+            Piece::Call(name) => got.2.push((name, String::new())),
+            Piece::Arguments(text) => got.2.last_mut().unwrap().1.push_str(&text),
         };
         for piece in pieces {
             splitter.push((*piece).to_owned(), &mut emit);
@@ -305,8 +448,68 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_closing_tag_is_dropped_once() {
-        everywhere("The user asks\n</think>\n\nYes </think>.", "", "The user asks\nYes </think>.", &[]);
+    fn every_pair_of_marks_is_thinking() {
+        for (open, close) in super::PAIRS {
+            everywhere(&format!("{open}\nThe user\n{close}\n\nHello."), "\nThe user\n", "Hello.", &[]);
+            everywhere(&format!("Okay.\n{close}\n\nHello."), "Okay.\n", "Hello.", &[]);
+            everywhere(&format!("{close}\n\nHello."), "", "Hello.", &[]);
+            everywhere(&format!("So {open} opens"), "", &format!("So {open} opens"), &[]);
+        }
+        everywhere("<THINK>a</Think>b", "a", "b", &[]);
+        everywhere("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>b<|END_RESPONSE|>", "a", "b", &[]);
+        everywhere("<think>\n</think>\n\n<think>b</think>c", "\nb", "c", &[]);
+    }
+
+    #[test]
+    fn a_lone_closing_mark_makes_thinking_of_all_before_it_once() {
+        everywhere("The user asks\n</think>\n\nYes </think>.", "The user asks\n", "Yes </think>.", &[]);
+        everywhere(
+            "It's `one` tick. ```\ncode\n``` Done.</think>Yes",
+            "It's `one` tick. ```\ncode\n``` Done.",
+            "Yes",
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_closing_mark_that_is_spoken_of_is_words() {
+        for text in [
+            "Write `</think>` at the end.",
+            "Write `` </think> ` `` at the end.",
+            "```\n<think>\nx\n</think>\n```\nis how.",
+            "```\n</think>\n```\nis how.",
+            "Models write <think> and </think> around it.",
+            "The mark \"</think>\" closes it.",
+            "The mark “</think>” closes it.",
+        ] {
+            everywhere(text, "", text, &[]);
+        }
+    }
+
+    #[test]
+    fn harmony_without_its_marks() {
+        everywhere("analysisThe user wants. assistantfinalHello.", "analysisThe user wants. ", "Hello.", &[]);
+        everywhere("analysis We need.assistantfinal Hello.", "analysis We need.", "Hello.", &[]);
+        everywhere("analysis of the data: assist", "", "analysis of the data: assist", &[]);
+        everywhere("The assistantfinal word", "", "The assistantfinal word", &[]);
+    }
+
+    #[test]
+    fn nothing_is_held_back_beyond_a_marks_length() {
+        let (mut splitter, mut sent) = (Splitter::default(), 0);
+        let text = "analysis <|START_THINKIN <thin [THIN `x` ◁thin ".repeat(50);
+        for c in text.chars() {
+            splitter.push(c.to_string(), &mut |piece| match piece {
+                Piece::Answer(text) => sent += text.len(),
+                other => panic!("{other:?}"),
+            });
+            assert!(splitter.held.len() <= "<|begin_of_thought|>".len(), "{}", splitter.held);
+        }
+        splitter.finish(&mut |piece| match piece {
+            Piece::Answer(text) => sent += text.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(sent, text.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt, stream};
 
-use super::{Found, Whom, identify};
+use super::{Found, Stranger, Whom, identify};
 use crate::domain::fleet::Endpoint;
 use crate::engine::providers::Client;
 
@@ -30,8 +30,8 @@ pub struct Address {
 pub struct Asked {
     /// Its place in what was to be asked.
     pub index: usize,
-    /// What is there, if a model server is.
-    pub found: Option<Found>,
+    /// The model server that is there, or what came instead.
+    pub found: Result<Found, Stranger>,
 }
 
 /// Asks all of them, [`AT_ONCE`] at once, each as soon as it has its turn; they come in the order in which they answered or

@@ -12,7 +12,7 @@ use super::{FoundModel, Loaded, Purpose, Readiness, ServerKind};
 use crate::domain::protocol::LevelSupport;
 use crate::domain::text::CleanText;
 use crate::engine::providers::client::State;
-use crate::engine::providers::probe::{Props, is_mlx};
+use crate::engine::providers::probe::{Arguments, Props, is_mlx};
 
 /// The most models of a list that are read: more than anybody chooses from.
 pub(super) const MODELS: usize = 256;
@@ -41,6 +41,8 @@ pub(super) enum Question {
     InMemory,
     /// LM Studio: models with their loaded instances.
     Instances,
+    /// LM Studio: models with the context they are loaded with, which builds before 0.4 tell only here.
+    States,
     /// llama-swap: the models that run.
     Running,
     /// LiteLLM: whether it lives. Asks no model, unlike its `/health`.
@@ -56,6 +58,7 @@ impl Question {
             Self::Tags => "/api/tags".to_owned(),
             Self::InMemory => "/api/ps".to_owned(),
             Self::Instances => "/api/v1/models".to_owned(),
+            Self::States => "/api/v0/models".to_owned(),
             Self::Running => "/running".to_owned(),
             Self::Lives => "/health/liveliness".to_owned(),
         }
@@ -110,14 +113,18 @@ pub(super) fn judge(answers: &Answers) -> Verdict {
         503 if llama || holds(state, "Loading model") => is(ServerKind::LlamaCpp, Readiness::Loading, Vec::new()),
         401 | 403 if llama => is(ServerKind::LlamaCpp, Readiness::WantsKey, Vec::new()),
         401 => locked(answers, state),
+        // LiteLLM with a master key and no database: Starlette's words without a key, its own with a wrong one.
+        400 if holds(state, "no_db_connection") => gate(answers),
+        500 if state.body == b"Internal Server Error" => gate(answers),
         200 if llama || owned("llamacpp") => llama_cpp(answers, &entries),
+        // Before mlx_lm: it is Python's plain HTTP server as well.
+        200 if owned("locals") => locals(&entries),
         200 if state.server.as_deref().is_some_and(is_mlx) && (list.is_some() || state.body.is_empty()) => {
             is(ServerKind::Mlx, Readiness::Serves, entries.iter().filter_map(|entry| named(entry)).collect())
         }
         200 if owned("llama-swap") => llama_swap(answers, &entries),
-        200 if owned("vllm") => {
-            is(ServerKind::Vllm, Readiness::Serves, entries.iter().filter_map(|e| vllm(e)).collect())
-        }
+        200 if owned("vllm") => is(ServerKind::Vllm, Readiness::Serves, vllm(&entries)),
+        200 if owned("vllm-mlx") => vllm_mlx(&entries),
         200 if owned("gpustack") => front(ServerKind::GpuStack, &entries),
         200 if owned("organization_owner") => lm_studio(answers, &entries),
         200 if owned("openai") => lite_llm(answers, &entries),
@@ -197,6 +204,15 @@ fn locked(answers: &Answers, state: &State) -> Verdict {
     }
 }
 
+/// Something that might be LiteLLM behind its key: it says whether it lives without one.
+fn gate(answers: &Answers) -> Verdict {
+    match heard(answers, &Question::Lives) {
+        None => Verdict::Ask(Question::Lives),
+        Some(lives) if lives.is_some_and(is_alive) => is(ServerKind::LiteLlm, Readiness::WantsKey, Vec::new()),
+        Some(_) => Verdict::Nothing,
+    }
+}
+
 fn is_alive(state: &State) -> bool {
     state.status == 200 && holds(state, "I'm alive!")
 }
@@ -228,7 +244,10 @@ fn llama_cpp(answers: &Answers, entries: &[&Value]) -> Verdict {
     if let (Some(props), Some(read), Some(model)) = (&props, &read, models.first_mut()) {
         of_props(props, read, model);
     }
-    Verdict::Is(Told { kind: ServerKind::LlamaCpp, readiness: Readiness::Serves, models, version })
+    // With `--api-key` its list is for everybody, and nothing else is.
+    let refused = heard(answers, &Question::Props).flatten().is_some_and(|state| matches!(state.status, 401 | 403));
+    let readiness = if refused { Readiness::WantsKey } else { Readiness::Serves };
+    Verdict::Is(Told { kind: ServerKind::LlamaCpp, readiness, models, version })
 }
 
 /// What the router's models are, those that are loaded with their own properties.
@@ -242,6 +261,7 @@ fn router(answers: &Answers, entries: &[&Value]) -> Result<Vec<FoundModel>, Verd
             Some(_) => Loaded::No,
             None => Loaded::Untold,
         };
+        of_arguments(entry, &mut model);
         if model.loaded == Loaded::Yes && asked < LOADED {
             asked += 1;
             if let Some(props) = answer(answers, Question::PropsOf(model.name.clone()))?
@@ -253,6 +273,16 @@ fn router(answers: &Answers, entries: &[&Value]) -> Result<Vec<FoundModel>, Verd
         models.push(model);
     }
     Ok(models)
+}
+
+/// What a router will start a model's server with: all that is known of one that is not loaded.
+fn of_arguments(entry: &Value, model: &mut FoundModel) {
+    let words = entry.pointer("/status/args").and_then(Value::as_array);
+    let words: Vec<&str> = words.map_or_else(Vec::new, |all| all.iter().filter_map(Value::as_str).collect());
+    let told = Arguments::of(&words);
+    model.slots = model.slots.or(told.slots);
+    model.context = model.context.or(told.context);
+    model.vision = model.vision.filter(|_| !told.vision).or(told.vision.then_some(true));
 }
 
 /// An entry of llama.cpp's list.
@@ -301,10 +331,49 @@ fn llama_swap(answers: &Answers, entries: &[&Value]) -> Verdict {
 }
 
 /// vLLM; an entry with a parent is an adapter of a model that is listed itself.
-fn vllm(entry: &Value) -> Option<FoundModel> {
-    let mut model = named(entry)?;
-    model.context = count(entry.get("max_model_len"));
-    Some(model).filter(|_| entry.get("parent").is_none_or(Value::is_null))
+fn vllm(entries: &[&Value]) -> Vec<FoundModel> {
+    let parent = |entry: &Value| entry.get("parent").filter(|parent| !parent.is_null()).cloned();
+    let mut models: Vec<FoundModel> = Vec::new();
+    for entry in entries.iter().filter(|entry| parent(entry).is_none()) {
+        let Some(mut model) = named(entry) else { continue };
+        model.context = count(entry.get("max_model_len"));
+        models.push(model);
+    }
+    for entry in entries {
+        let (Some(parent), Some(adapter)) = (parent(entry), named(entry)) else { continue };
+        // It may name its parent by another of the model's names; one server has one model.
+        let of = models.iter().position(|model| parent.as_str() == Some(&model.name)).unwrap_or(0);
+        if let Some(model) = models.get_mut(of) {
+            model.adapters.push(adapter.name);
+        }
+    }
+    models
+}
+
+/// `locals` lists its one model four times: by each of its engines, with and without thinking. The first is its own
+/// engine's; thinking is switched with each request.
+fn locals(entries: &[&Value]) -> Verdict {
+    let ids = || entries.iter().filter_map(|entry| text(entry, "id"));
+    let own = entries.iter().find(|entry| text(entry, "owned_by") == Some("locals")).and_then(|entry| {
+        let mut model = named(entry)?;
+        model.context = count(entry.get("max_model_len").or_else(|| entry.get("context_length")));
+        let thinks = ids().any(|id| id.strip_suffix("-thinking") == Some(&model.name));
+        model.level = Some(if thinks { LevelSupport::Switch } else { LevelSupport::None });
+        Some(model)
+    });
+    is(ServerKind::Locals, Readiness::Serves, own.into_iter().collect())
+}
+
+/// `vllm-mlx` marks what embeds and what ranks by its owner.
+fn vllm_mlx(entries: &[&Value]) -> Verdict {
+    let models = entries.iter().filter_map(|entry| {
+        let mut model = named(entry)?;
+        if text(entry, "owned_by") != Some("vllm-mlx") {
+            model.purpose = Purpose::Other;
+        }
+        Some(model)
+    });
+    is(ServerKind::VllmMlx, Readiness::Serves, models.collect())
 }
 
 /// What stands in front of others tells names, and a context at most.
@@ -336,10 +405,47 @@ fn lm_studio(answers: &Answers, entries: &[&Value]) -> Verdict {
     let list = models(told.as_ref().and_then(|told| told.get("models")));
     if !list.iter().any(|model| model.get("loaded_instances").is_some()) {
         // One from before its own list: the owner it names is its own all the same.
-        let named: Vec<FoundModel> = entries.iter().filter_map(|entry| named(entry)).collect();
-        return if named.is_empty() { Verdict::Nothing } else { is(ServerKind::LmStudio, Readiness::Serves, named) };
+        let mut named: Vec<FoundModel> = entries.iter().filter_map(|entry| named(entry)).collect();
+        if named.is_empty() {
+            return Verdict::Nothing;
+        }
+        return match of_states(answers, &mut named) {
+            Ok(()) => is(ServerKind::LmStudio, Readiness::Serves, named),
+            Err(ask) => ask,
+        };
     }
-    is(ServerKind::LmStudio, Readiness::Serves, list.iter().flat_map(|entry| of_lm_studio(entry)).collect())
+    let mut all: Vec<FoundModel> = list.iter().flat_map(|entry| of_lm_studio(entry)).collect();
+    if all.iter().any(|model| model.loaded == Loaded::Yes && model.context.is_none())
+        && let Err(ask) = of_states(answers, &mut all)
+    {
+        return ask;
+    }
+    is(ServerKind::LmStudio, Readiness::Serves, all)
+}
+
+/// What LM Studio's older list adds: what is loaded, with which context, and what it is for.
+fn of_states(answers: &Answers, all: &mut [FoundModel]) -> Result<(), Verdict> {
+    let told = answer(answers, Question::States)?;
+    for entry in models(told.as_ref().and_then(|told| told.get("data"))) {
+        let Some(model) = all.iter_mut().find(|model| text(entry, "id") == Some(&model.name)) else { continue };
+        model.loaded = match text(entry, "state") {
+            Some("loaded") => Loaded::Yes,
+            Some(_) => Loaded::No,
+            None => model.loaded,
+        };
+        model.context = model.context.or(count(entry.get("loaded_context_length")));
+        model.most_context = model.most_context.or(count(entry.get("max_context_length")));
+        match text(entry, "type") {
+            Some("vlm") => model.vision = Some(true),
+            Some("llm") => model.vision = model.vision.or(Some(false)),
+            Some("embeddings") => model.purpose = Purpose::Other,
+            Some(_) | None => {}
+        }
+        if abilities(entry).contains(&"tool_use") {
+            model.tools = Some(true);
+        }
+    }
+    Ok(())
 }
 
 /// A model of LM Studio: one for each loaded instance, each of which has a name and slots of its own.

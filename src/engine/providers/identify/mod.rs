@@ -7,6 +7,7 @@
 
 mod around;
 mod judge;
+mod stranger;
 #[cfg(test)]
 mod tests;
 
@@ -15,14 +16,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::body::base;
 use super::client::{Client, State};
-use crate::domain::fleet::{Endpoint, Protocol};
+use super::fault::Fault;
+use crate::domain::fleet::{Endpoint, Protocol, base_url};
 use crate::domain::protocol::LevelSupport;
 use crate::domain::text::CleanText;
 pub use around::{AT_ONCE, Address, Asked, discover};
 pub use judge::parameters;
 use judge::{MOST, Question, Verdict, judge};
+pub use stranger::Stranger;
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,10 @@ pub enum ServerKind {
     LiteLlm,
     /// GPUStack, in front of a cluster.
     GpuStack,
+    /// `locals`: one model on Apple silicon, batched.
+    Locals,
+    /// `vllm-mlx`: models on Apple silicon, batched where it was started so.
+    VllmMlx,
     /// Something else that lists models as OpenAI does.
     OpenAi,
 }
@@ -61,6 +67,8 @@ impl ServerKind {
             | Self::LlamaSwap
             | Self::LiteLlm
             | Self::GpuStack
+            | Self::Locals
+            | Self::VllmMlx
             | Self::OpenAi => Protocol::OpenAi,
         }
     }
@@ -77,6 +85,8 @@ impl ServerKind {
             Self::LlamaSwap => "llama-swap",
             Self::LiteLlm => "LiteLLM",
             Self::GpuStack => "GPUStack",
+            Self::Locals => "locals",
+            Self::VllmMlx => "vllm-mlx",
             Self::OpenAi => "OpenAI-compatible",
         }
     }
@@ -89,7 +99,7 @@ pub enum Readiness {
     Serves,
     /// It reads its model.
     Loading,
-    /// It tells nothing without a key.
+    /// It answers no request without a key; what it lists without one is in its models.
     WantsKey,
 }
 
@@ -138,6 +148,8 @@ pub struct FoundModel {
     pub bytes: Option<u64>,
     /// Its parameters.
     pub parameters: Option<u64>,
+    /// Further names under which the server runs it with an adapter of its own.
+    pub adapters: Vec<String>,
 }
 
 impl FoundModel {
@@ -155,6 +167,7 @@ impl FoundModel {
             level: None,
             bytes: None,
             parameters: None,
+            adapters: Vec::new(),
         }
     }
 }
@@ -175,7 +188,7 @@ pub struct Found {
     pub kind: ServerKind,
     /// Whether it can be used as it is.
     pub readiness: Readiness,
-    /// The models it lists; empty while it loads or where it wants a key.
+    /// The models it lists; empty while it loads, and mostly where it wants a key.
     pub models: Vec<FoundModel>,
     /// Its version in its own words, where it tells.
     pub version: Option<CleanText>,
@@ -198,45 +211,59 @@ pub enum Whom<'a> {
 }
 
 impl Whom<'_> {
-    fn url(&self) -> &str {
+    fn base(&self) -> String {
         match self {
-            Self::Address(url) => url,
-            Self::Endpoint(endpoint) => &endpoint.url,
+            Self::Address(url) => base_url(url, None),
+            Self::Endpoint(endpoint) => base_url(&endpoint.url, Some(endpoint.protocol)),
         }
     }
 
-    async fn ask(&self, client: &Client, path: &str, limit: Duration) -> Option<State> {
-        let answer = match self {
-            Self::Address(url) => client.look(&base(url), path, limit).await,
+    async fn ask(&self, client: &Client, path: &str, limit: Duration) -> Result<State, Fault> {
+        match self {
+            Self::Address(_) => client.look(&self.base(), path, limit).await,
             Self::Endpoint(endpoint) => client.state(endpoint, path, None, limit).await,
-        };
-        answer.ok()
+        }
     }
 }
 
-/// What answers there, all questions within `limit`; nothing where no model server does. What was told when the time ran
-/// out counts.
-pub async fn identify(client: &Client, whom: Whom<'_>, limit: Duration) -> Option<Found> {
+/// What answers there, all questions within `limit`. What was told when the time ran out counts.
+///
+/// # Errors
+/// [`Stranger`] where no model server does: what came instead.
+pub async fn identify(client: &Client, whom: Whom<'_>, limit: Duration) -> Result<Found, Stranger> {
     let deadline = Instant::now() + limit;
     let mut answers: Vec<(Question, Option<State>)> = Vec::new();
+    let mut unheard: Option<Fault> = None;
+    let stranger = |answers: &[(Question, Option<State>)], unheard: Option<Fault>| {
+        let heard = answers.first().and_then(|(_, state)| state.as_ref());
+        Err(heard.map_or_else(|| Stranger::unheard(unheard.as_ref(), limit), Stranger::of))
+    };
     loop {
         match judge(&answers) {
-            Verdict::Ask(_) if answers.len() == MOST => return None,
+            Verdict::Ask(_) if answers.len() == MOST => return stranger(&answers, unheard),
             Verdict::Ask(question) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                let answer = if left.is_zero() { None } else { whom.ask(client, &question.path(), left).await };
+                let answer = if left.is_zero() { None } else { Some(whom.ask(client, &question.path(), left).await) };
+                let answer = match answer {
+                    Some(Ok(state)) => Some(state),
+                    Some(Err(fault)) => {
+                        unheard.get_or_insert(fault);
+                        None
+                    }
+                    None => None,
+                };
                 answers.push((question, answer));
             }
             Verdict::Is(told) => {
-                return Some(Found {
-                    url: base(whom.url()),
+                return Ok(Found {
+                    url: whom.base(),
                     kind: told.kind,
                     readiness: told.readiness,
                     models: told.models,
                     version: told.version,
                 });
             }
-            Verdict::Nothing => return None,
+            Verdict::Nothing => return stranger(&answers, unheard),
         }
     }
 }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::judge::{MODELS, MOST, Question, Told, Verdict, judge, parameters, shown};
-use super::{AT_ONCE, Address, FoundModel, Loaded, Purpose, Readiness, ServerKind, Whom, discover, identify};
+use super::{AT_ONCE, Address, FoundModel, Loaded, Purpose, Readiness, ServerKind, Stranger, Whom, discover, identify};
 use crate::domain::protocol::LevelSupport;
 use crate::engine::providers::Client;
 use crate::engine::providers::client::State;
@@ -127,6 +127,47 @@ fn a_router_is_asked_about_loaded_models_only_and_loads_none() {
 }
 
 #[test]
+fn what_a_router_will_start_a_model_with_is_known_before_it_is_loaded() {
+    let entry = |id: &str, args: &[&str]| json!({"id": id, "owned_by": "llamacpp", "status": {"value": "unloaded", "args": args}});
+    let server = Server::named("llama.cpp")
+        .says(
+            "/v1/models",
+            &list(&json!([
+                entry("shared", &["llama-server", "--ctx-size", "8192", "--parallel", "2"]),
+                entry("unified", &["-c", "4096", "-np", "8", "-np", "4", "--kv-unified"]),
+                entry("untold", &["--ctx-size", "0", "--parallel", "-1"]),
+                entry("sees", &["--ctx-size", "16384", "--mmproj", "/m/p.gguf", "--parallel"]),
+                {"id": "odd", "owned_by": "llamacpp", "status": {"value": "unloaded", "args": "--parallel 2"}},
+            ])),
+        )
+        .says("/props", &json!({"role": "router"}));
+    let told = told(&server, ServerKind::LlamaCppRouter, 2);
+    let figures: Vec<(Option<u32>, Option<u32>, Option<bool>)> =
+        told.models.iter().map(|m| (m.slots, m.context, m.vision)).collect();
+    assert_eq!(
+        figures,
+        [
+            (Some(2), Some(4096), None),
+            (Some(4), Some(4096), None),
+            (None, None, None),
+            (None, Some(16384), Some(true)),
+            (None, None, None),
+        ]
+    );
+}
+
+#[test]
+fn a_llama_server_with_a_key_lists_its_model_and_says_no_more() {
+    let server = Server::named("llama.cpp").recorded("/v1/models", "llama-server/v1_models").raw(
+        "/props",
+        401,
+        r#"{"error":{"message":"Invalid API Key","type":"authentication_error","code":401}}"#,
+    );
+    let told = told(&server, ServerKind::LlamaCpp, 2);
+    assert_eq!((told.readiness, names(&told), told.models[0].slots), (Readiness::WantsKey, vec!["kitty-q4"], None));
+}
+
+#[test]
 fn ollama_tells_what_it_has_and_what_is_in_memory() {
     let server = Server::default()
         .recorded("/v1/models", "ollama/v1_models")
@@ -193,6 +234,55 @@ fn lm_studio_tells_parallel_and_context_of_each_loaded_instance() {
 }
 
 #[test]
+fn lm_studio_s_older_list_tells_the_loaded_context() {
+    let listed = list(
+        &json!([{"id": "qwen2-vl-7b", "owned_by": "organization_owner"}, {"id": "nomic", "owned_by": "organization_owner"}]),
+    );
+    let states = list(&json!([
+        {"id": "qwen2-vl-7b", "type": "vlm", "state": "loaded", "max_context_length": 131_072, "loaded_context_length": 32_768,
+         "capabilities": ["tool_use"]},
+        {"id": "nomic", "type": "embeddings", "state": "not-loaded", "max_context_length": 2048}]));
+    let old = Server::default().says("/v1/models", &listed).says("/api/v0/models", &states);
+    let found = told(&old, ServerKind::LmStudio, 3);
+    let model = &found.models[0];
+    assert_eq!((model.loaded, model.context, model.most_context), (Loaded::Yes, Some(32_768), Some(131_072)));
+    assert_eq!((model.vision, model.tools, found.models[1].purpose), (Some(true), Some(true), Purpose::Other));
+    // The newer list without it.
+    let new = old.says(
+        "/api/v1/models",
+        &json!({"models": [{"type": "llm", "key": "qwen2-vl-7b", "loaded_instances": [{"id": "qwen2-vl-7b", "config": {"parallel": 4}}]}]}),
+    );
+    let found = told(&new, ServerKind::LmStudio, 3);
+    assert_eq!((found.models[0].slots, found.models[0].context), (Some(4), Some(32_768)));
+}
+
+#[test]
+fn servers_for_apple_silicon_are_told_apart() {
+    // locals 0.2.1: Python's plain HTTP server as mlx_lm is; one model under four names.
+    let entry = |id: &str, by: &str| json!({"id": id, "object": "model", "owned_by": by, "context_length": 32_768, "max_model_len": 32_768});
+    let locals = Server::named("BaseHTTP/0.6 Python/3.12.1").says(
+        "/v1/models",
+        &list(&json!([
+            entry("locals/qwen3-8b", "locals"),
+            entry("locals/qwen3-8b-thinking", "locals"),
+            entry("mlx/qwen3-8b", "mlx"),
+            entry("mlx/qwen3-8b-thinking", "mlx")
+        ])),
+    );
+    let found = told(&locals, ServerKind::Locals, 1);
+    assert_eq!((names(&found), found.models[0].context), (vec!["locals/qwen3-8b"], Some(32_768)));
+    assert_eq!(found.models[0].level, Some(LevelSupport::Switch));
+    // vllm-mlx 0.6.0.
+    let mlx = Server::named("uvicorn").says(
+        "/v1/models",
+        &list(&json!([{"id": "mlx-community/Qwen3-8B-4bit", "owned_by": "vllm-mlx"},
+                      {"id": "mlx-community/e5", "owned_by": "vllm-mlx-embedding"}])),
+    );
+    let found = told(&mlx, ServerKind::VllmMlx, 1);
+    assert_eq!((found.models[0].purpose, found.models[1].purpose), (Purpose::Chat, Purpose::Other));
+}
+
+#[test]
 fn mlx_vllm_and_gpustack_are_known_by_one_answer() {
     let mlx = Server::named("BaseHTTP/0.6 Python/3.11.7").recorded("/v1/models", "mlx/v1_models");
     assert_eq!(told(&mlx, ServerKind::Mlx, 1).models.len(), 1);
@@ -206,6 +296,7 @@ fn mlx_vllm_and_gpustack_are_known_by_one_answer() {
     );
     let vllm = told(&vllm, ServerKind::Vllm, 1);
     assert_eq!((names(&vllm), vllm.models[0].context), (vec!["m"], Some(8192)));
+    assert_eq!(vllm.models[0].adapters, ["m-adapter"]);
     let stack = Server::default().says(
         "/v1/models",
         &list(&json!([{"id": "qwen3", "owned_by": "gpustack", "meta": {"n_ctx": 16384}}, {"id": "bge-m3", "owned_by": "gpustack"}])),
@@ -237,6 +328,18 @@ fn llama_swap_and_litellm_take_two() {
         )
         .raw("/health/liveliness", 200, "\"I'm alive!\"");
     assert_eq!(told(&locked, ServerKind::LiteLlm, 2).readiness, Readiness::WantsKey);
+    // With a master key and no database: without a key, and with a wrong one.
+    let unkeyed = Server::default().raw("/v1/models", 500, "Internal Server Error");
+    let wrong = Server::default().raw(
+        "/v1/models",
+        400,
+        r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#,
+    );
+    for server in [unkeyed, wrong] {
+        assert_eq!(server.judged().0, None, "anybody's");
+        let lite = server.raw("/health/liveliness", 200, "\"I'm alive!\"");
+        assert_eq!(told(&lite, ServerKind::LiteLlm, 2).readiness, Readiness::WantsKey);
+    }
     for server in [&lite, &locked] {
         assert!(!server.judged().1.contains(&"/health".to_owned()), "its /health asks every model");
     }
@@ -281,6 +384,46 @@ fn a_stranger_is_asked_once() {
     assert_eq!(files.judged().0, None);
     // An empty list may be LM Studio's: one question more.
     assert_eq!(Server::default().says("/v1/models", &list(&json!([]))).judged().1.len(), 2);
+}
+
+#[test]
+fn a_stranger_is_told_of_in_one_line() {
+    let says = |status: u16, body: &str| {
+        let server = Some("SimpleHTTP/0.6 Python/3.11.7".to_owned());
+        let words = Stranger::of(&State { status, server, body: body.as_bytes().to_vec() }).words().to_string();
+        assert!(!words.contains('\n') && !words.contains('<') && words.chars().count() < 250, "{words}");
+        words
+    };
+    assert_eq!(
+        says(404, "<!DOCTYPE HTML><title>Error response</title>"),
+        "answers 404 to /v1/models (it says SimpleHTTP/0.6 Python/3.11.7): it is no model server"
+    );
+    for (status, body, words) in [
+        (200, "[{\"id\":\"m\"}]", "answers a bare array to /v1/models"),
+        (200, "<html><head><title>\n Admin \u{1b}[31mpage</title>", "answers a page named \"Admin page\""),
+        (200, "<html>", "answers /v1/models with what is no JSON"),
+        (200, "{\"data\":7}", "answers JSON to /v1/models that is no list of models"),
+        (500, "out of order\nand more", "answers 500 to /v1/models (\"out of order and more\")"),
+        (502, "<html>", "answers 502 to /v1/models"),
+        (403, "no", "answers 403 to /v1/models"),
+        (200, &"x".repeat(9000), "answers /v1/models with what is no JSON"),
+    ] {
+        let said = says(status, body);
+        assert!(said.starts_with(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_and_what_is_no_web_server_are_told_apart() {
+    let client = Client::new().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", socket.local_addr().unwrap());
+    drop(socket);
+    let nobody = identify(&client, Whom::Address(&closed), LIMIT).await.unwrap_err();
+    assert_eq!(nobody, Stranger::Silent("nothing is there: the connection is refused".into()));
+    let ssh = serving(b"SSH-2.0-OpenSSH_9.6\r\n");
+    let ssh = identify(&client, Whom::Address(&ssh), LIMIT).await.unwrap_err();
+    assert!(ssh.words().contains("not as a web server does") || ssh.words().contains("can't be reached"), "{ssh:?}");
 }
 
 #[test]
@@ -353,7 +496,8 @@ async fn a_redirect_is_not_followed() {
     assert_eq!(identify(&client, Whom::Address(&there), LIMIT).await.unwrap().kind, ServerKind::Vllm);
     let answer = format!("HTTP/1.1 302 Found\r\nLocation: {there}/v1/models\r\nContent-Length: 0\r\n\r\n");
     let away = serving(Box::leak(answer.into_boxed_str()).as_bytes());
-    assert_eq!(identify(&client, Whom::Address(&away), LIMIT).await, None);
+    let stranger = identify(&client, Whom::Address(&away), LIMIT).await.unwrap_err();
+    assert_eq!(stranger.words().as_str(), "answers 302 and leads elsewhere: it is no model server");
 }
 
 #[tokio::test]
@@ -362,7 +506,7 @@ async fn what_is_no_http_and_what_never_ends_is_nothing() {
     for answer in
         [b"SSH-2.0-OpenSSH_9.6\r\n".as_slice(), b"", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{\"data\":["]
     {
-        assert_eq!(identify(&client, Whom::Address(&serving(answer)), LIMIT).await, None);
+        assert!(identify(&client, Whom::Address(&serving(answer)), LIMIT).await.is_err());
     }
 }
 
@@ -378,7 +522,7 @@ async fn one_that_accepts_and_says_nothing_is_given_up_in_time() {
     };
     let began = tokio::time::Instant::now();
     let answers: Vec<_> = discover(&client, silent.iter().map(address).collect()).collect().await;
-    assert!(answers.len() == silent.len() && answers.iter().all(|asked| asked.found.is_none()));
+    assert!(answers.len() == silent.len() && answers.iter().all(|asked| asked.found.is_err()));
     // Twice as many as are asked at once: two rounds, each of one limit.
     assert_eq!(began.elapsed().as_millis() / 100, 6);
 }

@@ -62,6 +62,34 @@ impl Props {
     }
 }
 
+/// What a llama-server is started with, as far as it counts here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct Arguments {
+    /// Requests at once.
+    pub(in super::super) slots: Option<u32>,
+    /// Context of one request in tokens.
+    pub(in super::super) context: Option<u32>,
+    /// It is given what a model reads images with.
+    pub(in super::super) vision: bool,
+}
+
+impl Arguments {
+    /// Of a command line. The cache is shared out among the slots unless it is unified; without `--parallel` it is, and
+    /// how many slots there are only a server that runs tells.
+    pub(in super::super) fn of(words: &[&str]) -> Self {
+        let has = |names: &[&str]| words.iter().any(|word| names.contains(word));
+        let figure = |names: &[&str]| {
+            // The last one counts, as it does for the server.
+            let at = words.iter().rposition(|word| names.contains(word))?;
+            words.get(at + 1)?.parse::<u32>().ok().filter(|n| *n > 0)
+        };
+        let slots = figure(&["--parallel", "-np", "--n-parallel"]);
+        let shared = if has(&["--kv-unified", "-kvu"]) { 1 } else { slots.unwrap_or(1) };
+        let context = figure(&["--ctx-size", "-c"]).map(|whole| whole / shared).filter(|n| *n > 0);
+        Self { slots, context, vision: has(&["--mmproj", "-mm", "--mmproj-url", "-mmu"]) }
+    }
+}
+
 /// Looks at a llama-server.
 pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> Result<Report, Fault> {
     good(endpoint, &client.state(endpoint, "/health", None, LIMIT).await?)?;
@@ -84,8 +112,12 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
             listed::another(&endpoint.model, names.into_iter().flatten()).filter(|_| !router)
         }
     };
+    // Until it is loaded the router tells what it will be started with.
     let listed = models.and_then(|models| own(endpoint, models));
     let loaded = !router || model.is_some();
+    let words = listed.as_ref().and_then(|listed| listed.status.as_ref()?.args.as_ref());
+    let words: Vec<&str> = words.map_or_else(Vec::new, |words| words.iter().map(String::as_str).collect());
+    let told = if loaded { Arguments::default() } else { Arguments::of(&words) };
     let props = model.as_ref().unwrap_or(&server);
     let residence = match &listed {
         Some(listed) => residence_of(listed),
@@ -107,9 +139,9 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
     let router = if router { " router" } else { "" };
     Ok(Report {
         health: Health::Up,
-        slots: props.total_slots,
+        slots: props.total_slots.or(told.slots),
         busy,
-        context: props.context(),
+        context: props.context().or(told.context),
         level: props.level(),
         resident: None,
         server: Some(CleanText::new(&format!("llama.cpp{router} {build}"))),
@@ -117,6 +149,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         shape,
         residence,
         mismatch,
+        fault: None,
     })
 }
 

@@ -146,6 +146,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint) -> Result<Report,
         shape: learnt.shape(endpoint),
         residence,
         mismatch: None,
+        fault: None,
     })
 }
 

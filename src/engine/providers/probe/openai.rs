@@ -27,6 +27,9 @@ pub(in super::super) struct Model {
     /// vLLM's name for the context.
     #[serde(default, deserialize_with = "lenient")]
     max_model_len: Option<u32>,
+    /// The model that an adapter of vLLM's belongs to.
+    #[serde(default, deserialize_with = "lenient")]
+    parent: Option<String>,
     /// llama-swap's.
     #[serde(default, deserialize_with = "lenient")]
     context_length: Option<u32>,
@@ -58,6 +61,9 @@ pub(in super::super) struct Status {
     pub(in super::super) failed: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     pub(in super::super) exit_code: Option<i64>,
+    /// What its server is, or will be, started with.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(in super::super) args: Option<Vec<String>>,
 }
 
 impl Model {
@@ -88,6 +94,8 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
     let (state, models) = list(client, endpoint).await?;
     let brand = told(client, endpoint, &state, &models).await;
     let model = models.data.iter().find(|model| model.id == endpoint.model);
+    let parent = model.and_then(|model| model.parent.as_ref());
+    let parent = parent.and_then(|parent| models.data.iter().find(|model| model.id == *parent));
     let owner = models.data.iter().find_map(|model| model.owned_by.clone());
     let server = match brand {
         Brand::Mlx => Some("mlx_lm.server".to_owned()),
@@ -101,7 +109,8 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         ..Learnt::default()
     };
     let mut report = Report {
-        context: model.and_then(Model::context),
+        // An adapter's is its model's.
+        context: model.and_then(Model::context).or_else(|| parent.and_then(Model::context)),
         mismatch: misses(endpoint, brand, &models),
         server: server.map(CleanText::from),
         ..Report::empty(Health::Up)
@@ -132,6 +141,11 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
             }
         }
         Brand::Mlx | Brand::Other => {}
+    }
+    let of_lm_studio =
+        brand == Brand::LmStudio || models.data.iter().any(|model| is_owner(model, "organization_owner"));
+    if of_lm_studio && report.context.is_none() && report.residence != Some(Residence::Unloaded) {
+        older_list(client, endpoint, &mut report).await;
     }
     report.shape = learnt.shape(endpoint);
     Ok(report)
@@ -178,7 +192,11 @@ async fn list(client: &Client, endpoint: &Endpoint) -> Result<(State, Models), F
 
 /// By its list; whether one of no known maker is LM Studio it is asked once.
 async fn told(client: &Client, endpoint: &Endpoint, state: &State, models: &Models) -> Brand {
-    let owned = |name: &str| models.data.iter().any(|model| model.owned_by.as_deref() == Some(name));
+    let owned = |name: &str| models.data.iter().any(|model| is_owner(model, name));
+    // Python's plain HTTP server as mlx_lm is, and another one.
+    if owned("locals") {
+        return Brand::Other;
+    }
     if state.server.as_deref().is_some_and(is_mlx) {
         return Brand::Mlx;
     }
@@ -189,7 +207,7 @@ async fn told(client: &Client, endpoint: &Endpoint, state: &State, models: &Mode
         return Brand::LlamaSwap;
     }
     // llama.cpp and Ollama in OpenAI's words, and a front end that says so.
-    if ["llamacpp", "library", "gpustack"].into_iter().any(owned) {
+    if ["llamacpp", "library", "gpustack", "vllm-mlx"].into_iter().any(owned) {
         return Brand::Other;
     }
     let known = client.known.get(endpoint).and_then(|known| known.lists);
@@ -205,6 +223,37 @@ async fn told(client: &Client, endpoint: &Endpoint, state: &State, models: &Mode
         },
     };
     if lists == Lists::Instances { Brand::LmStudio } else { Brand::Other }
+}
+
+fn is_owner(model: &Model, name: &str) -> bool {
+    model.owned_by.as_deref() == Some(name)
+}
+
+/// What LM Studio's older list tells of the endpoint's model: builds before 0.4 have no other, and the newer one may leave
+/// the context of a loaded model out.
+async fn older_list(client: &Client, endpoint: &Endpoint, report: &mut Report) {
+    #[derive(Deserialize)]
+    struct List {
+        data: Vec<Listed>,
+    }
+    #[derive(Deserialize)]
+    struct Listed {
+        id: String,
+        #[serde(default, deserialize_with = "lenient")]
+        state: Option<String>,
+        #[serde(default, deserialize_with = "lenient")]
+        loaded_context_length: Option<u32>,
+    }
+    let Ok(state) = client.state(endpoint, "/api/v0/models", None, LIMIT).await else { return };
+    let Ok(list) = json::<List>(endpoint, &state) else { return };
+    let Some(model) = list.data.into_iter().find(|model| model.id == endpoint.model) else { return };
+    report.server = Some(CleanText::from_static("LM Studio"));
+    report.context = model.loaded_context_length.filter(|n| *n > 0);
+    report.residence = report.residence.or(match model.state.as_deref() {
+        Some("loaded") => Some(Residence::Loaded),
+        Some("not-loaded") => Some(Residence::Unloaded),
+        _ => None,
+    });
 }
 
 /// Where LM Studio lists models with what is loaded.

@@ -21,7 +21,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth, fau
     }
     let own = kind(endpoint.protocol)?;
     let found = identify(client, Whom::Endpoint(endpoint), LIMIT).await;
-    let Some(found) = found else {
+    let Ok(found) = found else {
         let state = client.state(endpoint, "/v1/models", None, LIMIT).await.ok()?;
         // What fails inside may be a model server all the same.
         if state.status >= 500 && state.status != 501 {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Part, Totals, Wire, finish_word, quoted};
+use super::{ARGUMENTS, Part, TOOL, Totals, Wire, finish_word, quoted};
 use crate::engine::simulator::script::{Finish, Script};
 
 /// What the simulator says where a build is named.
@@ -110,6 +110,10 @@ pub(super) fn chat_end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: 
         chunk(wire, out, "null", role);
         out.extend(b"}\n\n");
     }
+    if script.finish == Finish::Tools {
+        chunk(wire, out, "null", |out| tool_call(wire, out, "\"index\":0,"));
+        out.extend(b"}\n\n");
+    }
     chunk(wire, out, &format!("\"{}\"", finish_word(&script.finish)), |_| {});
     if wire.ask().usage.is_yes() {
         out.extend(b"}\n\ndata: {\"choices\":[]");
@@ -120,6 +124,14 @@ pub(super) fn chat_end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: 
     out.push(b',');
     timings(out, totals);
     out.extend(b"}\n\ndata: [DONE]\n\n");
+}
+
+fn tool_call(wire: &Wire, out: &mut Vec<u8>, index: &str) {
+    let id = wire.id.trim_start_matches("chatcmpl-");
+    out.extend(format!("\"tool_calls\":[{{{index}\"id\":\"{id}\",\"type\":\"function\",\"function\":{{").bytes());
+    out.extend(format!("\"name\":\"{TOOL}\",\"arguments\":").bytes());
+    quoted(out, ARGUMENTS);
+    out.extend(b"}}]");
 }
 
 fn usage(out: &mut Vec<u8>, totals: &Totals) {
@@ -144,6 +156,10 @@ pub(super) fn chat_whole(wire: &Wire, script: &Script, totals: &Totals) -> Vec<u
     if script.thinking.len() > 0 {
         out.extend(b",\"reasoning_content\":");
         quoted(&mut out, script.thinking.text());
+    }
+    if script.finish == Finish::Tools {
+        out.push(b',');
+        tool_call(wire, &mut out, "");
     }
     out.extend(b"}}]");
     tail(wire, &mut out, "chat.completion");
@@ -193,7 +209,8 @@ pub(super) fn native_end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals
 pub(super) fn native_object(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Totals, content: &str) {
     let ask = wire.ask();
     let (stop_type, word) = match &script.finish {
-        Finish::Stop => ("eos", ""),
+        Finish::Stop | Finish::Tools => ("eos", ""),
+        Finish::Odd(_) => ("none", ""),
         Finish::Length => ("limit", ""),
         Finish::Word(word) => ("word", word.as_str()),
     };

@@ -8,7 +8,14 @@ pub(super) mod ollama;
 pub(super) mod openai;
 
 use super::ask::{Ask, Wish};
-use super::script::{Finish, Script};
+use super::script::{Finish, LENGTH, Script};
+
+/// The tool that a model calls though nobody offered it, and what it says to it.
+const TOOL: &str = "web_search";
+const ARGUMENTS: &str = "{\"query\":\"SIMULATED\"}";
+/// The call as models write it, for forms that know no calls and pass on what was written.
+const WRITTEN: &str =
+    "<tool_call>\n{\"name\": \"web_search\", \"arguments\": {\"query\": \"SIMULATED\"}}\n</tool_call>";
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +124,9 @@ impl Wire {
 
     /// The end of a good answer.
     pub(super) fn end(&mut self, out: &mut Vec<u8>, script: &Script, totals: &Totals) {
+        if script.finish == Finish::Tools && matches!(self.form, Form::LlamaNative | Form::OllamaGenerate) {
+            self.piece(out, Part::Answer, WRITTEN, totals);
+        }
         match self.form {
             Form::LlamaChat => llama::chat_end(self, out, script, totals),
             Form::LlamaNative => llama::native_end(self, out, script, totals),
@@ -153,7 +163,7 @@ impl Wire {
             Form::LlamaChat => llama::chat_whole(self, script, totals),
             Form::LlamaNative => {
                 let mut out = Vec::new();
-                llama::native_object(self, &mut out, script, totals, script.answer.text());
+                llama::native_object(self, &mut out, script, totals, written(script));
                 out
             }
             Form::OllamaChat | Form::OllamaGenerate => ollama::whole(self, script, totals),
@@ -167,11 +177,18 @@ impl Wire {
     }
 }
 
+/// The answer in a form that knows no calls.
+fn written(script: &Script) -> &str {
+    if script.finish == Finish::Tools { WRITTEN } else { script.answer.text() }
+}
+
 /// The OpenAI word for an ending.
 fn finish_word(finish: &Finish) -> &'static str {
     match finish {
         Finish::Stop | Finish::Word(_) => "stop",
-        Finish::Length => "length",
+        Finish::Length => LENGTH,
+        Finish::Tools => "tool_calls",
+        Finish::Odd(reason) => reason,
     }
 }
 

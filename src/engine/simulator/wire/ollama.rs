@@ -2,9 +2,9 @@
 
 use time::format_description::well_known::Rfc3339;
 
-use super::{Form, Part, Totals, Wire, finish_word};
+use super::{ARGUMENTS, Form, Part, TOOL, Totals, Wire, finish_word, written};
 use crate::engine::simulator::pieces;
-use crate::engine::simulator::script::Script;
+use crate::engine::simulator::script::{Finish, Script};
 
 /// What Ollama writes when the process under it dies in a stream.
 pub(super) const BROKEN_LINE: &[u8] =
@@ -38,7 +38,7 @@ fn head(wire: &Wire, out: &mut Vec<u8>) {
     out.extend(format!(",\"created_at\":\"{}\",", now()).bytes());
 }
 
-fn said(wire: &Wire, out: &mut Vec<u8>, thinking: &str, answer: &str) {
+fn said(wire: &Wire, out: &mut Vec<u8>, thinking: &str, answer: &str, calls: &Finish) {
     match wire.form {
         Form::OllamaGenerate => {
             out.extend(b"\"response\":");
@@ -55,6 +55,10 @@ fn said(wire: &Wire, out: &mut Vec<u8>, thinking: &str, answer: &str) {
                 out.extend(b",\"thinking\":");
                 quoted(out, thinking);
             }
+            if *calls == Finish::Tools {
+                let call = format!("\"index\":0,\"name\":\"{TOOL}\",\"arguments\":{ARGUMENTS}");
+                out.extend(format!(",\"tool_calls\":[{{\"id\":\"call_sim\",\"function\":{{{call}}}}}]").bytes());
+            }
             out.push(b'}');
         }
     }
@@ -64,15 +68,17 @@ fn said(wire: &Wire, out: &mut Vec<u8>, thinking: &str, answer: &str) {
 pub(super) fn piece(wire: &Wire, out: &mut Vec<u8>, part: Part, text: &str) {
     head(wire, out);
     match part {
-        Part::Thinking => said(wire, out, text, ""),
-        Part::Answer => said(wire, out, "", text),
+        Part::Thinking => said(wire, out, text, "", &Finish::Stop),
+        Part::Answer => said(wire, out, "", text, &Finish::Stop),
     }
     out.extend(b",\"done\":false}\n");
 }
 
 /// The figures: nanoseconds, and a figure that is zero is left out.
 fn figures(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Totals) {
-    out.extend(format!(",\"done\":true,\"done_reason\":\"{}\"", finish_word(&script.finish)).bytes());
+    // It calls a turn that ends with a call a stop.
+    let reason = if script.finish == Finish::Tools { "stop" } else { finish_word(&script.finish) };
+    out.extend(format!(",\"done\":true,\"done_reason\":\"{reason}\"").bytes());
     if wire.form == Form::OllamaGenerate {
         let context: Vec<u32> = (0..pieces::count(&wire.ask().last).min(64)).collect();
         out.extend(format!(",\"context\":{context:?}").bytes());
@@ -95,7 +101,7 @@ fn figures(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Totals) {
 /// The last line.
 pub(super) fn end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Totals) {
     head(wire, out);
-    said(wire, out, "", "");
+    said(wire, out, "", "", &script.finish);
     figures(wire, out, script, totals);
     out.push(b'\n');
 }
@@ -104,7 +110,8 @@ pub(super) fn end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Tota
 pub(super) fn whole(wire: &Wire, script: &Script, totals: &Totals) -> Vec<u8> {
     let mut out = Vec::new();
     head(wire, &mut out);
-    said(wire, &mut out, script.thinking.text(), script.answer.text());
+    let answer = if wire.form == Form::OllamaGenerate { written(script) } else { script.answer.text() };
+    said(wire, &mut out, script.thinking.text(), answer, &script.finish);
     figures(wire, &mut out, script, totals);
     out
 }

@@ -1,8 +1,8 @@
 //! The OpenAI form as other servers write it: Ollama's `/v1`, and a plain server in mlx_lm.server's manner (the role in
 //! every delta, thinking as `reasoning`). Neither tells timings.
 
-use super::{Form, Part, Totals, Wire, finish_word, quoted};
-use crate::engine::simulator::script::Script;
+use super::{ARGUMENTS, Form, Part, TOOL, Totals, Wire, finish_word, quoted};
+use crate::engine::simulator::script::{Finish, Script};
 
 fn head(wire: &Wire, out: &mut Vec<u8>, object: &str, model: &str) {
     let print = if wire.form == Form::OllamaOpenAi { "fp_ollama" } else { "simulated" };
@@ -48,6 +48,13 @@ pub(super) fn blank(wire: &Wire, out: &mut Vec<u8>) {
     out.extend(b"{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":null}]}\n\n");
 }
 
+fn tool_call(out: &mut Vec<u8>) {
+    let call = "\"index\":0,\"id\":\"call_sim\",\"type\":\"function\"";
+    out.extend(format!("\"tool_calls\":[{{{call},\"function\":{{\"name\":\"{TOOL}\",\"arguments\":").bytes());
+    quoted(out, ARGUMENTS);
+    out.extend(b"}}]");
+}
+
 fn usage(wire: &Wire, out: &mut Vec<u8>, totals: &Totals) {
     let (prompt, answer) = (totals.prompt_n, totals.predicted_n);
     let all = prompt + answer;
@@ -62,6 +69,13 @@ fn usage(wire: &Wire, out: &mut Vec<u8>, totals: &Totals) {
 
 /// Finish chunk, usage chunk when wanted, and `[DONE]`.
 pub(super) fn end(wire: &Wire, out: &mut Vec<u8>, script: &Script, totals: &Totals) {
+    if script.finish == Finish::Tools {
+        chunk(wire, out, "null", |out| {
+            out.extend(b"\"role\":\"assistant\",\"content\":\"\",");
+            tool_call(out);
+        });
+        out.extend(b"}\n\n");
+    }
     chunk(wire, out, &format!("\"{}\"", finish_word(&script.finish)), |out| {
         if wire.form == Form::OpenAi {
             out.extend(b"\"role\":\"assistant\"");
@@ -89,6 +103,10 @@ pub(super) fn whole(wire: &Wire, script: &Script, totals: &Totals) -> Vec<u8> {
     if script.thinking.len() > 0 {
         out.extend(b",\"reasoning\":");
         quoted(&mut out, script.thinking.text());
+    }
+    if script.finish == Finish::Tools {
+        out.push(b',');
+        tool_call(&mut out);
     }
     out.extend(format!("}},\"finish_reason\":\"{}\"}}]", finish_word(&script.finish)).bytes());
     usage(wire, &mut out, totals);

@@ -4,13 +4,15 @@
 //! over once at most, with all that only its owner knows (key, launch, planned memory); what a project's files say is not
 //! (a cloned folder gets nothing into the operator's own files).
 
-use super::tiers::{Lacking, Served, Traits, assign};
 use crate::config::{Config, Layer};
 use crate::domain::fleet::Endpoint;
 use crate::domain::protocol::EndpointName;
-use crate::engine::providers::{Found, FoundModel, Loaded, Purpose, ServerKind};
+use crate::engine::providers::{Found, FoundModel, Loaded, Purpose, Readiness, ServerKind};
 use crate::interface::cli::choose::why_useless;
-use crate::interface::cli::offer::{STARTED, assumed_slots, context_of, endpoint_of, offered, short, untaken};
+use crate::interface::cli::offer::{
+    STARTED, assumed_slots, context_of, endpoint_of, name_by_place, picked, short, untaken,
+};
+use crate::interface::cli::tiers::{Lacking, Served, Traits, assign};
 
 /// Where an endpoint of the file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +25,20 @@ pub(super) enum Source {
         assumed: Option<&'static str>,
         /// Whether its context was told.
         context_told: bool,
+        /// Whether its server wants a key that no endpoint names.
+        key: Key,
     },
     /// It is the operator's own, and did not answer.
     Silent,
+}
+
+/// Whether a key has to be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// None is wanted, or one is named.
+    Settled,
+    /// One is wanted.
+    Wanted,
 }
 
 /// An endpoint of the file.
@@ -34,6 +47,8 @@ pub(super) struct Line {
     pub(super) endpoint: Endpoint,
     pub(super) served: Vec<Served>,
     pub(super) source: Source,
+    /// Names under which its server runs the model with an adapter.
+    pub(super) adapters: Vec<String>,
     /// The model's parameters, where told.
     parameters: Option<u64>,
 }
@@ -49,6 +64,8 @@ pub(crate) struct Draft {
     pub(super) left: Vec<(String, Vec<String>)>,
     /// Servers that can't be used: what is wrong, and how to mend it.
     pub(super) useless: Vec<(String, &'static str)>,
+    /// Servers that list nothing without a key, each as the endpoint it might be.
+    pub(super) locked: Vec<Endpoint>,
 }
 
 impl Draft {
@@ -75,10 +92,14 @@ pub(super) fn draft(config: &Config, found: &[Found], name: &str) -> Draft {
     let mut lines: Vec<Line> = Vec::new();
     let mut left = Vec::new();
     let mut useless = Vec::new();
+    let mut locked = Vec::new();
     for found in found {
         let chosen = chosen(found, &known);
         if chosen.is_empty() {
             useless.push(why_useless(found));
+            if found.readiness == Readiness::WantsKey {
+                locked.push(endpoint_of(found, &FoundModel::named(""), name_by_place(found), Vec::new()));
+            }
         }
         let unused = found.chat().filter(|model| !chosen.iter().any(|c| c.name == model.name));
         let unused: Vec<String> = unused.map(|model| model.name.clone()).collect();
@@ -103,6 +124,7 @@ pub(super) fn draft(config: &Config, found: &[Found], name: &str) -> Draft {
         endpoint: endpoint.clone(),
         served: as_configured(endpoint),
         source: Source::Silent,
+        adapters: Vec::new(),
         parameters: None,
     }));
     rename(&mut lines);
@@ -113,17 +135,17 @@ pub(super) fn draft(config: &Config, found: &[Found], name: &str) -> Draft {
         line.endpoint.tiers = served.iter().map(|s| s.tier.clone()).collect();
         line.served = served;
     }
-    Draft { name: name.to_owned(), lines, lacking, left, useless }
+    Draft { name: name.to_owned(), lines, lacking, left, useless, locked }
 }
 
 fn layer(config: &Config, endpoint: &Endpoint) -> Layer {
     config.origin(&format!("endpoint.{}.url", endpoint.name)).map_or(Layer::BuiltIn, |origin| origin.layer)
 }
 
-/// The models of a server that get an endpoint: those that are loaded or that the configured fleet names.
+/// The models of a server that get an endpoint: those with a role, those that the configured fleet names.
 fn chosen(found: &Found, known: &[(&Endpoint, Layer)]) -> Vec<FoundModel> {
     let named = |model: &&FoundModel| known.iter().any(|(endpoint, _)| is(endpoint, found, model));
-    let mut models: Vec<FoundModel> = offered(found);
+    let mut models: Vec<FoundModel> = picked(found);
     let named: Vec<FoundModel> = found.chat().filter(named).cloned().collect();
     if !named.is_empty() {
         // Chosen by being named: none needs to stand in for those that would be loaded.
@@ -180,10 +202,19 @@ fn line(found: &Found, model: &FoundModel, own: Option<&Endpoint>) -> Line {
         served: own.map(as_configured).unwrap_or_default(),
         source: Source::Found {
             server: format!("{}{version}", found.kind.name()),
-            assumed: (model.slots.is_none() && bare).then(|| assumed_slots(found.kind).1),
+            assumed: (model.slots.is_none() && bare).then(|| match found.readiness {
+                Readiness::WantsKey => "not told without its key",
+                Readiness::Serves | Readiness::Loading => assumed_slots(found.kind).1,
+            }),
             context_told: model.context.is_some_and(|told| told == context_of(model)) || !bare,
+            key: if found.readiness == Readiness::WantsKey && endpoint.key.is_none() {
+                Key::Wanted
+            } else {
+                Key::Settled
+            },
         },
         endpoint,
+        adapters: model.adapters.clone(),
         parameters: model.parameters,
     }
 }

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use toml::Value;
 
-use super::draft::{Draft, Line, Source};
-use crate::domain::fleet::{Api, Endpoint};
+use super::draft::{Draft, Key, Line, Source};
+use crate::domain::fleet::{Api, Endpoint, Work};
+use crate::domain::protocol::EndpointName;
 use crate::domain::text::CleanText;
 
 /// The most names of models that are left out and listed.
@@ -56,6 +57,9 @@ pub(super) fn text(draft: &Draft, date: &str) -> String {
             let _ = writeln!(out, "{}", comment(&format!("#   {server}: {}{more}", names.join(", "))));
         }
     }
+    for locked in &draft.locked {
+        lock(&mut out, locked);
+    }
     for (what, mend) in &draft.useless {
         let _ = writeln!(out, "\n{}", comment(&format!("# {what}: {mend}")));
     }
@@ -65,11 +69,11 @@ pub(super) fn text(draft: &Draft, date: &str) -> String {
 fn endpoint(out: &mut String, line: &Line) {
     let e = &line.endpoint;
     out.push('\n');
-    let (server, assumed, context_told) = match &line.source {
-        Source::Found { server, assumed, context_told } => (server.as_str(), *assumed, *context_told),
+    let (server, assumed, context_told, key) = match &line.source {
+        Source::Found { server, assumed, context_told, key } => (server.as_str(), *assumed, *context_told, *key),
         Source::Silent => {
             let _ = writeln!(out, "# It did not answer; it is kept as it was configured.");
-            ("", None, true)
+            ("", None, true, Key::Settled)
         }
     };
     let _ = writeln!(out, "[[endpoint]]");
@@ -81,10 +85,21 @@ fn endpoint(out: &mut String, line: &Line) {
     for words in &why {
         let _ = writeln!(out, "{}", comment(&format!("# {words}")));
     }
-    line_of(out, "tiers", &value(&e.tiers), "");
+    let work: Vec<&str> = e.tiers.iter().filter_map(Work::of).map(Work::words).collect();
+    line_of(out, "tiers", &value(&e.tiers), &work.join(" · "));
     line_of(out, "protocol", &value(&e.protocol), server);
     line_of(out, "url", &written(&e.url), "");
     line_of(out, "model", &written(&e.model), "as the server knows it");
+    if !line.adapters.is_empty() {
+        let more = line.adapters.len().saturating_sub(LISTED);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        let names: Vec<&str> = line.adapters.iter().take(LISTED).map(String::as_str).collect();
+        let words = format!(
+            "# also serves {}{more}: for one of them, copy this endpoint and change its model",
+            names.join(", ")
+        );
+        let _ = writeln!(out, "{}", comment(&words));
+    }
     line_of(out, "slots", &e.slots.to_string(), assumed.unwrap_or("requests at once"));
     let context = if context_told {
         "tokens of ONE request"
@@ -92,7 +107,42 @@ fn endpoint(out: &mut String, line: &Line) {
         "tokens of ONE request; not told, so small: raise it to what you start it with"
     };
     line_of(out, "context", &e.context.to_string(), context);
+    if key == Key::Wanted {
+        let variable = variable(&e.name);
+        let says = format!("it wants a key: name the variable that holds it, and export {variable}");
+        line_of(out, "# key", &format!("{{ env = {} }}", written(&variable)), &says);
+    }
     rest(out, e);
+}
+
+/// The environment variable that a key might be in, by the endpoint's name.
+fn variable(name: &EndpointName) -> String {
+    let upper = name.as_str().to_ascii_uppercase();
+    let word: String = upper.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let word = if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word };
+    format!("{word}_KEY")
+}
+
+/// An endpoint for a server that lists nothing without a key, in comments.
+fn lock(out: &mut String, e: &Endpoint) {
+    let mut lines = vec![
+        format!(
+            "# It wants a key, and says no more without one: name the variable that holds it, and a model that it has."
+        ),
+        "# [[endpoint]]".to_owned(),
+        format!("# name = {}", written(e.name.as_str())),
+        format!("# tiers = [{}]", written("q4_tools")),
+        format!("# protocol = {}", value(&e.protocol)),
+        format!("# url = {}", written(&e.url)),
+        "# model = \"\"".to_owned(),
+        format!("# slots = {}", e.slots),
+        format!("# context = {}", e.context),
+    ];
+    lines.push(format!("# key = {{ env = {} }}", written(&variable(&e.name))));
+    out.push('\n');
+    for line in lines {
+        let _ = writeln!(out, "{}", comment(&line));
+    }
 }
 
 /// The fields that are given only where there is something to say.

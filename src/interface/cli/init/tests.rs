@@ -78,7 +78,8 @@ fn what_was_left_out_is_listed_in_comments_that_nothing_can_end() {
     let draft = draft(&bare(), &[server("http://127.0.0.1:11434", ServerKind::Ollama, models), locked], "n");
     let text = file::text(&draft, "2026-01-02");
     let fleet = read_back(&text);
-    assert_eq!(fleet.endpoints.len(), 1);
+    // The one that looks as if it had 31 million parameters is for summaries.
+    assert_eq!(fleet.endpoints.len(), 2);
     assert!(
         text.contains("# Also there and not used") && text.contains("# LiteLLM at http://mac:1 wants a key"),
         "{text}"
@@ -202,9 +203,12 @@ fn of_many_models_those_in_memory_and_those_named_get_an_endpoint() {
     let names =
         |found: &[Found]| -> Vec<String> { draft(&bare(), found, "n").endpoints().map(|e| e.model.clone()).collect() };
     let (yes, no) = (Loaded::Yes, Loaded::No);
-    assert_eq!(names(&ollama(&[("a", no), ("b", yes), ("c", yes), ("nomic-embed", yes)])), ["b", "c"]);
+    // Of two for the same work one is used, and what is in memory goes first.
+    assert_eq!(names(&ollama(&[("a", no), ("b", yes), ("c", yes), ("nomic-embed", yes)])), ["b"]);
     assert_eq!(names(&ollama(&[("nomic-embed", yes), ("a", no), ("b", no)])), ["a"]);
-    assert_eq!(names(&ollama(&[("a", no), ("gpt-oss:120b", no)])), ["gpt-oss:120b"]);
+    let mut named = names(&ollama(&[("a", no), ("gpt-oss:120b", no)]));
+    named.retain(|name| name != "a");
+    assert_eq!(named, ["gpt-oss:120b"], "the built-in fleet names it");
     let mlx =
         server("http://127.0.0.1:8080", ServerKind::Mlx, vec![FoundModel::named("p/one"), FoundModel::named("p/two")]);
     assert_eq!(names(&[mlx]), ["default_model"]);
@@ -213,6 +217,124 @@ fn of_many_models_those_in_memory_and_those_named_get_an_endpoint() {
         [1, 2].map(|n| server(&format!("http://mac{n}:8080"), ServerKind::LlamaCpp, vec![model("m")])).to_vec();
     let twins: Vec<String> = draft(&bare(), &twins, "n").endpoints().map(|e| e.name.to_string()).collect();
     assert_eq!(twins, ["m", "m-2"]);
+}
+
+#[test]
+fn four_models_of_one_ollama_share_the_work() {
+    let models = [("qwen3:8b", false), ("gemma3:12b", true), ("qwen2.5-coder:14b", false), ("llama3.2:3b", false)];
+    let models = models.map(|(name, vision)| FoundModel {
+        loaded: Loaded::No,
+        vision: Some(vision),
+        tools: Some(!vision),
+        level: Some(if name.starts_with("qwen3") { LevelSupport::Switch } else { LevelSupport::None }),
+        ..FoundModel::named(name)
+    });
+    // Elsewhere, so that this machine's memory decides nothing.
+    let found = [server("http://mac.local:11434", ServerKind::Ollama, models.to_vec())];
+    let draft = draft(&bare(), &found, "n");
+    let text = file::text(&draft, "2026-01-02");
+    let tiers: Vec<(String, Vec<String>)> = read_back(&text)
+        .endpoints
+        .iter()
+        .map(|e| (e.model.clone(), e.tiers.iter().map(ToString::to_string).collect()))
+        .collect();
+    let is = |model: &str, tiers: &[&str]| (model.to_owned(), tiers.iter().map(|t| (*t).to_owned()).collect());
+    assert_eq!(
+        tiers,
+        [
+            is("qwen3:8b", &["q4_tools", "gptoss_reason"]),
+            is("gemma3:12b", &["vision"]),
+            is("qwen2.5-coder:14b", &["coder"]),
+            is("llama3.2:3b", &["summary"]),
+        ],
+        "{text}"
+    );
+    assert!(draft.lacking.is_empty() && draft.left.is_empty());
+    assert!(text.contains("# any work · reasoning"), "{text}");
+}
+
+#[test]
+fn a_key_that_is_wanted_is_a_comment_to_fill_in() {
+    let locked = |url: &str, kind, models| Found { readiness: Readiness::WantsKey, ..server(url, kind, models) };
+    let found = [
+        locked("http://127.0.0.1:8090", ServerKind::LlamaCpp, vec![FoundModel { slots: None, ..model("llama-70b") }]),
+        locked("http://127.0.0.1:4000", ServerKind::LiteLlm, Vec::new()),
+    ];
+    let text = file::text(&draft(&bare(), &found, "n"), "2026-01-02");
+    let fleet = read_back(&text);
+    assert_eq!((fleet.endpoints.len(), fleet.endpoints[0].slots), (1, 1), "{text}");
+    for words in [
+        "# key = { env = \"LLAMA_70B_KEY\" }",
+        "# not told without its key",
+        "# url = \"http://127.0.0.1:4000\"",
+        "# key = { env = \"LITELLM_4000_KEY\" }",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // With the marks taken off it is a fleet file.
+    let freed = text.replace("# key", "key").replace("# [[", "[[");
+    let fields = ["name", "tiers", "protocol", "url", "model", "slots", "context"];
+    let freed =
+        fields.iter().fold(freed, |text, field| text.replace(&format!("\n# {field} ="), &format!("\n{field} =")));
+    let freed = freed.replace("model = \"\"", "model = \"gpt\"");
+    assert_eq!(read_back(&freed).endpoints.len(), 2, "{freed}");
+    // In a session begun without a file it is not used: it would refuse each request.
+    assert!(crate::interface::cli::offer::offered(&found[0]).is_empty());
+}
+
+#[test]
+fn adapters_are_named() {
+    let model = FoundModel { adapters: vec!["sql".to_owned(), "a\nb".to_owned()], ..model("base") };
+    let text =
+        file::text(&draft(&bare(), &[server("http://gpu:8000", ServerKind::Vllm, vec![model])], "n"), "2026-01-02");
+    assert_eq!(read_back(&text).endpoints.len(), 1);
+    assert!(text.contains("# also serves sql, a b"), "{text}");
+}
+
+#[test]
+fn every_address_that_was_named_has_its_line() {
+    let args = InitArgs {
+        host: ["127.0.0.1:9999", "127.0.0.1:9106", "http://gw.example", "mac.local", "127.0.0.1:9089"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..InitArgs::default()
+    };
+    let config = bare();
+    let addresses = addresses(&args, &config).unwrap();
+    let mut heard = Heard::default();
+    let locked = Found {
+        readiness: Readiness::WantsKey,
+        ..server("http://127.0.0.1:9089", ServerKind::LlamaCpp, vec![model("m")])
+    };
+    for address in &addresses {
+        use crate::engine::providers::Stranger;
+        use crate::interface::cli::choose::Listener as _;
+        let stranger = match address.url.as_str() {
+            "http://127.0.0.1:9106" => {
+                Stranger::Other("answers 404 (it says SimpleHTTP/0.6): it is no model server".into())
+            }
+            "http://127.0.0.1:9089" => continue,
+            "http://mac.local:8000" => Stranger::Other("answers a page".into()),
+            _ => Stranger::Silent("nothing is there: the connection is refused".into()),
+        };
+        heard.stranger(address, &stranger);
+    }
+    let lines = said(&addresses, &named(&args, &config), &[locked], &heard);
+    let ports = config.discovery.ports.len();
+    assert_eq!(
+        lines,
+        [
+            "http://127.0.0.1:9999 nothing is there: the connection is refused",
+            "http://127.0.0.1:9106 answers 404 (it says SimpleHTTP/0.6): it is no model server",
+            "http://gw.example nothing is there: the connection is refused",
+            "http://mac.local:8000 answers a page",
+            "http://127.0.0.1:9089: llama.cpp, it wants a key: `key = { env = \"NAME\" }` in its endpoint",
+            &format!(
+                "mac.local: nothing is there: the connection is refused, on {} of {ports} ports that were asked",
+                ports - 1
+            ),
+        ]
+    );
 }
 
 #[test]

@@ -155,10 +155,11 @@ pub(super) fn answer(task: TaskIx, state: &State, now: Micros) -> Vec<UiEffect> 
         return memory(of.id.goal, state, now);
     }
     let raised = |subject: fn(TaskId) -> Subject| state.attention.get(&subject(of.id.clone()));
-    if of.life == Life::Ended(End::Failed) || raised(Subject::Task).is_some() {
+    let again = [Subject::Task, Subject::Cut].into_iter().any(|subject| raised(subject).is_some());
+    if of.life == Life::Ended(End::Failed) || again {
         return RetryUi::open(task, state, now);
     }
-    for subject in [Subject::Stall, Subject::Loop, Subject::Context] {
+    for subject in [Subject::Stall, Subject::Loop, Subject::Context, Subject::Thinking, Subject::Fit] {
         if let Some(attention) = raised(subject) {
             return open(Layer::Card(odd(task, subject(of.id.clone()), &attention.text, state, now)));
         }

@@ -175,7 +175,7 @@ impl Card {
         let fates = state.find(task).map(|ix| Fates::of(state, ix)).unwrap_or_default();
         body.extend(fates.words(state));
         let stop = |partial| vec![UiEffect::Send(Command::Stop { scope: StopScope::Task(task.clone()), partial })];
-        let written = state.last_attempt(t).is_some_and(|a| a.answer_bytes() > 0);
+        let written = state.last_attempt(t).is_some_and(|a| state.answer_bytes(a) > 0);
         let end = fates.end();
         let keep = match (fates.direct.len(), written) {
             (_, false) => format!("cancel; it has written nothing to keep{end}"),

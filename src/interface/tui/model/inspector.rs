@@ -188,7 +188,7 @@ impl InspectorUi {
 
     /// The section shown: the one chosen, else the output once there is some, else the prompt.
     pub fn section(&self, state: &State) -> Section {
-        let written = || self.attempt(state).and_then(|a| state.attempt(a)).is_some_and(|a| a.answer_bytes() > 0);
+        let written = || self.attempt(state).and_then(|a| state.attempt(a)).is_some_and(|a| state.answer_bytes(a) > 0);
         self.section.unwrap_or_else(|| if written() { Section::Output } else { Section::Prompt })
     }
 

@@ -2,8 +2,8 @@
 //! terminal after which the work goes on without one.
 
 use super::{Console, ConsoleExit, Course, Parted};
-use crate::domain::protocol::{AttemptId, Channel, Command, TaskId};
-use crate::domain::state::{Gear, GoalPhase, Status, TaskIx};
+use crate::domain::protocol::{AttemptId, Channel, Command, TaskId, TurnId};
+use crate::domain::state::{Gear, GoalPhase, State, Status, TaskIx};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, Leaving};
 use crate::interface::tui::effect;
@@ -46,7 +46,9 @@ impl<C: Client, S: Stage> Console<C, S> {
                 }
             },
             UiEffect::CopyText(attempt, channel) => {
-                let text = self.eyes().1.text(attempt, channel);
+                let (state, transcripts, _) = self.eyes();
+                let turns = state.attempt(attempt).map(|a| state.turns_of(a, channel)).unwrap_or_default();
+                let text = transcripts.text(&turns, channel);
                 self.copy(&text)
             }
             UiEffect::CopySelection => self.copy_selection(),
@@ -184,22 +186,24 @@ impl<C: Client, S: Stage> Console<C, S> {
             None => {
                 let words = "the beginning is gone from memory and could not be read back: this is the rest";
                 self.say((CleanText::from_static(words), Tone::Warning));
-                self.eyes().1.text(attempt, Channel::Answer)
+                let (state, transcripts, _) = self.eyes();
+                transcripts.text(&answer_turns(state, attempt), Channel::Answer)
             }
         }
     }
 
     /// The same; none when its beginning can't be read back.
     async fn whole_answer(&mut self, attempt: AttemptId) -> Option<String> {
-        let transcripts = self.eyes().1;
-        let all_there = self.away.moved.is_none() || transcripts.count(attempt) > 0;
-        if transcripts.gone(attempt) == 0 && all_there {
-            return Some(transcripts.text(attempt, Channel::Answer));
+        let (state, transcripts, _) = self.eyes();
+        let turns = answer_turns(state, attempt);
+        let all_there = self.away.moved.is_none() || turns.iter().all(|t| transcripts.count(t.attempt) > 0);
+        if turns.iter().all(|t| transcripts.gone(t.attempt) == 0) && all_there {
+            return Some(transcripts.text(&turns, Channel::Answer));
         }
         self.say((CleanText::from_static("reading the journal"), Tone::Plain));
         // A frame that can't be drawn is met by the next one.
         let _ = self.draw();
-        self.client.text(attempt, Channel::Answer).await
+        self.client.text(turns, Channel::Answer).await
     }
 
     /// Keeps the fleet that was found. A small file on this machine: nothing waits for it but the key that asked.
@@ -398,4 +402,9 @@ impl<C: Client, S: Stage> Console<C, S> {
         };
         self.state.gear == Gear::Running && self.state.tasks().iter().enumerate().any(will)
     }
+}
+
+/// The turns whose answers, joined, are what an attempt answered.
+fn answer_turns(state: &State, attempt: AttemptId) -> Vec<TurnId> {
+    state.attempt(attempt).map(|a| state.turns_of(a, Channel::Answer)).unwrap_or_default()
 }

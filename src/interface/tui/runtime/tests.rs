@@ -257,7 +257,7 @@ async fn a_terminal_that_is_gone_is_parted_from_and_the_work_goes_on_to_its_end(
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_copied_clean() {
-    use crate::domain::protocol::{AttemptOutput, Channel, Outcome, TurnId};
+    use crate::domain::protocol::{AttemptOutput, Channel, Level, Outcome, Recipe, TurnId, TurnStarted};
     let mut console = Harness::new(80, 24);
     console.tell(running()).await;
     let task = TaskId::new(GoalId(1), name("one"));
@@ -265,6 +265,13 @@ async fn an_answer_is_copied_clean() {
     let text = "forty\x1b]0;evil\x07-two".to_owned();
     console
         .tell([
+            Fact::TurnStarted(TurnStarted {
+                turn,
+                slot: 0,
+                level: Level::Low,
+                max_tokens: 9,
+                recipe: Recipe::default(),
+            }),
             Fact::AttemptOutput(AttemptOutput { turn, channel: Channel::Answer, text, tokens: 2 }),
             Fact::TaskCompleted { task: task.clone(), attempt: AttemptId(1) },
             Fact::GoalEnded { goal: GoalId(1), outcome: Outcome::Done, answer: Some(task) },

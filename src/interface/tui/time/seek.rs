@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::domain::protocol::{AttemptId, Micros, Record};
 use crate::domain::state::State;
 use crate::engine::journal::{JournalError, Past};
+use crate::interface::tui::scene::HOT;
 
 /// Records of the list of events that are read with an instant: what one frame of the Events screen goes through.
 pub(crate) const LOG: usize = 4_000;
@@ -156,7 +157,7 @@ fn answer(past: &mut Past, ask: Ask) -> Result<Found, JournalError> {
             let mut attempts: Vec<AttemptId> = state.running().map(|a| a.id).chain(wanted).collect();
             attempts.sort_unstable();
             attempts.dedup();
-            let said = past.said(&state, &attempts)?;
+            let said = past.said(&state, &attempts, HOT)?;
             let log = past.records_before(state.seq, LOG as u64)?;
             Ok(Found::Instant(Box::new(Instant { state, at, said, log })))
         }
@@ -174,7 +175,7 @@ fn answer(past: &mut Past, ask: Ask) -> Result<Found, JournalError> {
         }
         Ask::Texts(seq, attempts) => {
             let state = past.state_at(seq)?;
-            let said = past.said(&state, &attempts)?;
+            let said = past.said(&state, &attempts, HOT)?;
             Ok(Found::Texts(seq, said))
         }
     }

@@ -63,6 +63,9 @@ fn kind(subject: &Subject) -> &'static str {
         Subject::Stall(_) => "silent",
         Subject::Loop(_) => "repeats",
         Subject::Context(_) => "full",
+        Subject::Thinking(_) => "thinks",
+        Subject::Cut(_) => "cut",
+        Subject::Fit(_) => "sees part",
         Subject::Endpoint(_) => "endpoint",
         Subject::Memory(_) => "memory",
         Subject::Server(_) => "server",
@@ -76,7 +79,12 @@ fn sign_of(subject: &Subject) -> (Glyph, Slot) {
         Subject::Task(_) | Subject::Journal => (Glyph::Failed, Slot::Failed),
         Subject::Endpoint(_) | Subject::Server(_) => (Glyph::SlotDown, Slot::Failed),
         Subject::Memory(_) => (Glyph::Held, Slot::Warning),
-        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) => (Glyph::Held, Slot::Warning),
+        Subject::Stall(_)
+        | Subject::Loop(_)
+        | Subject::Context(_)
+        | Subject::Thinking(_)
+        | Subject::Cut(_)
+        | Subject::Fit(_) => (Glyph::Held, Slot::Warning),
         Subject::Review(_) | Subject::Question(_) | Subject::Other(_) => (Glyph::Asking, Slot::Attention),
     }
 }
@@ -196,13 +204,19 @@ fn actions(theme: &Theme, keymap: &Keymap, subject: &Subject, cells: u16) -> Vec
             (Action::Message, "message"),
             (Action::Dismiss, "leave it"),
         ],
+        Subject::Cut(_) => &[
+            (Action::Retry, "run it again"),
+            (Action::Message, "message"),
+            (Action::Enter, "open"),
+            (Action::Dismiss, "leave it"),
+        ],
         Subject::Question(_) => &[
             (Action::Answer, "answer"),
             (Action::Enter, "open"),
             (Action::Stop, "stop"),
             (Action::Dismiss, "leave it"),
         ],
-        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) => &[
+        Subject::Stall(_) | Subject::Loop(_) | Subject::Context(_) | Subject::Thinking(_) | Subject::Fit(_) => &[
             (Action::Message, "message"),
             (Action::Retry, "start over"),
             (Action::Stop, "stop"),

@@ -55,17 +55,28 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
     let mut thinking_at = None;
     match answer_of(state, goal.id) {
         Some(attempt) => {
-            let thinking = done.thinking.rows(theme, scene.transcripts, attempt, Channel::Thinking, inside.width);
+            let thinking =
+                done.thinking.rows(theme, (scene.state, scene.transcripts), attempt, Channel::Thinking, inside.width);
             let head = (!thinking.is_empty()).then_some(lines.len());
             lines.extend(thinking_rows(theme, &thinking, done.fold()));
             thinking_at = head;
             lines.extend_from_slice(&done.answer.rows(
                 theme,
-                scene.transcripts,
+                (scene.state, scene.transcripts),
                 attempt,
                 Channel::Answer,
                 inside.width,
             ));
+            if let Some(cut) = state.attempt(attempt).and_then(|a| state.cut_in(a)) {
+                lines.push(Line::default());
+                lines.extend(page::wrapped(
+                    theme,
+                    Slot::Warning,
+                    &format!("{cut}: its end is missing"),
+                    inside.width,
+                    0,
+                ));
+            }
         }
         None => lines.extend(no_answer(theme, goal, inside.width)),
     }

@@ -14,7 +14,7 @@ use ratatui::text::{Line, Span};
 use super::page::{self, Focus, bytes, dot, duration, facts, frame, padded, paint, plural, sign, thousands, word};
 use super::prose::{Prose, Rows};
 use super::run::words::place;
-use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker, TurnEnd};
+use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker};
 use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::inspector::{Attempts, InspectorUi, Section};
@@ -88,7 +88,7 @@ fn draw(scene: &Scene<'_>, inspector: &InspectorUi, area: Rect, buf: &mut Buffer
     let attempt = inspector.attempt(state).and_then(|a| state.attempt(a));
     let none = || Body::Own(Vec::new());
     let prose = |prose: &Prose, channel| match attempt {
-        Some(a) => Body::Shared(prose.rows(theme, scene.transcripts, a.id, channel, body.width)),
+        Some(a) => Body::Shared(prose.rows(theme, (state, scene.transcripts), a.id, channel, body.width)),
         None => none(),
     };
     let mut shown = match section {
@@ -140,6 +140,9 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
         vec![word(theme, Slot::Strong, task.spec.agent.as_str())],
         vec![word(theme, Slot::Text, format!("level {}", state.level_of(task).word()))],
     ];
+    if let Some(cut) = state.cut_of(task) {
+        says.insert(1, vec![word(theme, Slot::Warning, cut.to_string())]);
+    }
     if cells >= 70 {
         says.push(vec![word(theme, Slot::Dim, task.id.to_string())]);
     }
@@ -245,7 +248,7 @@ fn spoken(scene: &Scene<'_>, task: &Task, message: &Message, cells: u16) -> Vec<
             Part::ResultOf { attempt, cut } => {
                 let of = state.attempt(*attempt);
                 let name = of.map_or("a task", |a| &*state.task(a.task).title).to_owned();
-                let size = of.map_or(0, Attempt::answer_bytes);
+                let size = of.map_or(0, |a| state.answer_bytes(a));
                 let mark = match cut {
                     Cut::Middle { head, tail } if head + tail < size => {
                         let out = size - head - tail;
@@ -333,13 +336,24 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
             dot(theme),
             word(theme, Slot::Text, format!("{}{route}", endpoint_title(state, a))),
         ]));
-        lines.extend(indented(facts(theme, figures(theme, a, scene.now), cells.saturating_sub(4))));
+        lines.extend(indented(facts(theme, figures(theme, state, a, scene.now), cells.saturating_sub(4))));
         if let Some((_, AttemptEnd::Failed(failure))) = &a.ended {
             lines.extend(page::wrapped(theme, Slot::Failed, &failure.message, cells, 4));
         }
-        if a.turns.last().and_then(|t| t.ended.as_ref()).is_some_and(|(_, end)| *end == TurnEnd::Length) {
-            let says = "its answer was cut: the token limit or the context was reached";
-            lines.extend(page::wrapped(theme, Slot::Warning, says, cells, 4));
+        if let Some(cut) = state.cut_in(a).filter(|_| a.ended.is_some()) {
+            lines.extend(page::wrapped(theme, Slot::Warning, &format!("its answer was {cut}"), cells, 4));
+        }
+        if let Some(fit) = state.fit_of(a) {
+            if fit.percent() < 100 {
+                lines.extend(page::wrapped(theme, Slot::Warning, &format!("it sees {}", fit.words()), cells, 4));
+            }
+            if fit.limit < fit.wanted {
+                let slot = if fit.is_limited() { Slot::Warning } else { Slot::Dim };
+                let (limit, wanted) = (thousands(fit.limit.into()), thousands(fit.wanted.into()));
+                let says =
+                    format!("its answer may have {limit} of the {wanted} tokens wanted: the context has no more room");
+                lines.extend(page::wrapped(theme, slot, &says, cells, 4));
+            }
         }
         lines.push(Line::default());
     }
@@ -354,11 +368,11 @@ fn indented(lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
     lines.into_iter().map(|l| Line::from([vec![Span::raw("    ")], l.spans].concat())).collect()
 }
 
-fn figures(theme: &Theme, a: &Attempt, now: Micros) -> Vec<Vec<Span<'static>>> {
+fn figures(theme: &Theme, state: &State, a: &Attempt, now: Micros) -> Vec<Vec<Span<'static>>> {
     let fact = |text: String| vec![word(theme, Slot::Dim, text)];
     if a.by.is_some() {
         let at = format!("at {}", duration(a.started_at.secs_f64()));
-        return vec![fact(at), fact("put in by hand".to_owned()), fact(bytes(a.answer_bytes()))];
+        return vec![fact(at), fact("put in by hand".to_owned()), fact(bytes(state.answer_bytes(a)))];
     }
     let mut says = vec![fact(format!("from {}", duration(a.started_at.secs_f64())))];
     says.push(fact(format!("took {}", duration(a.elapsed(now).secs_f64()))));

@@ -8,19 +8,26 @@ use std::sync::Arc;
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::protocol::{AttemptId, Channel};
+use crate::domain::protocol::{AttemptId, Channel, TurnId};
+use crate::domain::state::State;
 use crate::domain::text::CleanText;
 use crate::domain::text::markdown;
 use crate::interface::tui::scene::Transcripts;
-use crate::interface::tui::theme::{Slot, Theme};
+use crate::interface::tui::theme::{Glyph, Slot, Theme};
+use crate::interface::tui::view::page::{self, bytes};
 use crate::interface::tui::widget::flow::slot;
+
+/// Bytes of a text that are rendered, its end: rows take some four times their text, and each pane keeps its own. It is more
+/// than any answer within its limit has; the text of a task's pane goes further back.
+const MOST: usize = 1 << 20;
 
 /// What a rendered text was made from.
 #[derive(Clone, Debug, PartialEq)]
 struct Key {
-    attempt: AttemptId,
+    turns: Vec<TurnId>,
     channel: Channel,
     pieces: usize,
+    turned: Option<u64>,
     cells: u16,
     theme: Theme,
 }
@@ -46,24 +53,33 @@ impl Prose {
     pub(crate) fn rows(
         &self,
         theme: &Theme,
-        transcripts: &Transcripts,
+        (state, transcripts): (&State, &Transcripts),
         attempt: AttemptId,
         channel: Channel,
         cells: u16,
     ) -> Rows {
-        let key = Key { attempt, channel, pieces: transcripts.count(attempt), cells, theme: theme.clone() };
+        let turns = state.attempt(attempt).map(|a| state.turns_of(a, channel)).unwrap_or_default();
+        let pieces = turns.iter().map(|t| transcripts.count(t.attempt)).sum();
+        let turned = turns.iter().filter_map(|t| transcripts.turned(t.attempt)).max();
+        let key = Key { turns, channel, pieces, turned, cells, theme: theme.clone() };
         let mut kept = self.kept.borrow_mut();
         if let Some((made_from, rows)) = kept.as_deref()
             && *made_from == key
         {
             return Arc::clone(rows);
         }
-        let text = CleanText::new(&transcripts.text(attempt, channel));
-        let rows: Rows = match channel {
+        let (text, before) = transcripts.text_end(&key.turns, channel, MOST);
+        let text = CleanText::new(&text);
+        let mut rows = match channel {
             Channel::Answer => rendered(theme, &text, cells),
-            Channel::Thinking | Channel::ToolCall => super::page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+            Channel::Thinking | Channel::ToolCall => page::wrapped(theme, Slot::Thinking, &text, cells, 0),
+        };
+        if before > 0 {
+            let size = bytes(before + transcripts.gone_bytes(attempt));
+            let words = format!("{} {size} of earlier text are in the journal", theme.glyph(Glyph::Ellipsis));
+            rows.splice(0..0, page::wrapped(theme, Slot::Dim, &words, cells, 0));
         }
-        .into();
+        let rows: Rows = rows.into();
         *kept = Some(Box::new((key, Arc::clone(&rows))));
         rows
     }
@@ -89,7 +105,7 @@ mod tests {
         let answer =
             story.state.goal(GoalId(1)).and_then(|g| story.state.task_by_id(g.answer.as_ref()?)?.result).unwrap();
         let prose = Prose::default();
-        let rows = |theme: &Theme| prose.rows(theme, &story.transcripts, answer, Channel::Answer, 60);
+        let rows = |theme: &Theme| prose.rows(theme, (&story.state, &story.transcripts), answer, Channel::Answer, 60);
         let before = Theme::load_named("midnight");
         assert!(Arc::ptr_eq(&rows(&before), &rows(&before)));
         let kept = rows(&before);

@@ -445,7 +445,8 @@ impl Story {
             CleanText::new("Two sources are GPL, nine MIT. Keep the GPL ones, or drop them from the corpus?");
         let choices = choices.iter().map(|c| CleanText::new(c)).collect();
         self.end_turn(turn, TurnEnd::Stop);
-        self.tell(Event::TaskAsked(TaskAsked { task: task.clone(), turn, question: question.clone(), choices }));
+        let about = crate::domain::protocol::AskedAbout::Work;
+        self.tell(Event::TaskAsked(TaskAsked { task: task.clone(), turn, question: question.clone(), choices, about }));
         self.raise(Subject::Question(task), &question);
     }
 

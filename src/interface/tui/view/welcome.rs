@@ -9,6 +9,7 @@ use ratatui::widgets::Widget;
 
 use super::page::{self, Focus, cell, cell_right, dot, facts, frame, padded, paint, word};
 use crate::domain::fleet::Protocol;
+use crate::domain::memory::{System, wider};
 use crate::domain::protocol::{AgentName, Health, TierName};
 use crate::domain::state::{EndpointState, State};
 use crate::domain::text::CleanText;
@@ -218,7 +219,8 @@ fn fleet(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
         head.extend(page::wrapped(theme, Slot::Warning, says, cells, 0));
     }
     let wide = padded(area).width;
-    let tail = lacking(theme, state, cells);
+    let mut tail = lacking(theme, state, cells);
+    tail.extend(one_slot(theme, state, cells));
     // What was asked gives way to what serves.
     let room = usize::from(area.height).saturating_sub(head.len() + state.endpoints().len() + tail.len() + 3);
     head.extend(told(theme, discovery, welcome.focus(), wide).into_iter().take(room));
@@ -357,6 +359,19 @@ fn lacking(theme: &Theme, state: &State, cells: u16) -> Vec<Line<'static>> {
         lines.extend(page::wrapped(theme, Slot::Warning, &text, cells, 0));
     }
     lines
+}
+
+/// How the first endpoint that answers one at a time could answer more, where no other answers more: the first use of a
+/// console for many at once is one after another otherwise.
+fn one_slot(theme: &Theme, state: &State, cells: u16) -> Vec<Line<'static>> {
+    let up = || state.endpoints().iter().filter(|e| e.health == Health::Up);
+    let serves =
+        |e: &EndpointState| e.reported_slots.filter(|n| *n > 0).map_or(e.config.slots, |n| n.min(e.config.slots));
+    if up().any(|e| serves(e) > 1) {
+        return Vec::new();
+    }
+    let words = up().find_map(|e| wider(&e.config, serves(e), e.context(), e.shape, System::this()));
+    words.map_or_else(Vec::new, |words| page::wrapped(theme, Slot::Dim, &words, cells, 0))
 }
 
 /// Which columns there is room for, and how wide they are.

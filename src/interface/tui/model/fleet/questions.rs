@@ -73,6 +73,7 @@ pub fn idle(state: &State, ix: EndpointIx, now: Micros) -> Option<String> {
         IdleWhy::Paused => "the session is paused; P resumes it".to_owned(),
         IdleWhy::Limit => "the goal runs as many at once as you allow; the next to end frees a place".to_owned(),
         IdleWhy::Down => "it does not answer; ctrl-r probes it now".to_owned(),
+        IdleWhy::Asked => state.standing_words(ix, now).map_or_else(String::new, |words| words.to_string()),
         IdleWhy::Draining => IdleWhy::Draining.sentence().to_owned(),
         IdleWhy::Memory => {
             "what is ready is of a goal whose models do not fit; ! has it, a starts it all the same".to_owned()

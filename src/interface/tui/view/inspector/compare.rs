@@ -67,7 +67,8 @@ impl Compared {
 
 fn compare(scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: u16) -> Vec<Line<'static>> {
     let theme = scene.theme;
-    let text = |a| CleanText::new(&scene.transcripts.text(a, Channel::Answer));
+    let turns = |a| scene.state.attempt(a).map(|a| scene.state.turns_of(a, Channel::Answer)).unwrap_or_default();
+    let text = |a| CleanText::new(&scene.transcripts.text(&turns(a), Channel::Answer));
     let (before, after) = (text(pair.0), text(pair.1));
     let blocks = diff::diff(&before, &after);
     let name = |a: AttemptId| {

@@ -28,7 +28,8 @@ pub(super) fn find(
     for at in strips.texts() {
         let Some(part) = text.parts.get_mut(at) else { continue };
         if part.hits.as_ref().is_none_or(|(needle, _)| *needle != search.text) {
-            part.hits = Some((search.text.clone(), Hits::new(&search.text)));
+            part.hits =
+                Some((search.text.clone(), Hits::new(&search.text, part.text.end() - part.text.source().len())));
         }
         let Some((_, hits)) = &mut part.hits else { continue };
         let source = part.text.source();

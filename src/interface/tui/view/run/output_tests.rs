@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use super::fixture::{NOW, Story, crowd, drawing, name};
 use super::tests::{draw, text, ui};
 use super::{RunCaches, selected};
-use crate::domain::protocol::{AttemptId, Channel, Event, GoalId, TaskAsked, TaskId, TurnId};
+use crate::domain::protocol::{AskedAbout, AttemptId, Channel, Event, GoalId, TaskAsked, TaskId, TurnId};
 use crate::interface::tui::action::Action;
 use crate::interface::tui::model::{Ui, UiEffect};
 use crate::interface::tui::theme::Theme;
@@ -123,7 +123,7 @@ fn asking() -> Story {
     let attempt = story.state.task_by_id(&task).and_then(|task| task.attempts.last().copied()).expect("it runs");
     let question = "Two sources are GPL, nine MIT. Keep the GPL ones?".into();
     let choices = vec!["keep them".into(), "drop them".into()];
-    let asked = TaskAsked { task, turn: TurnId { attempt, turn: 1 }, question, choices };
+    let asked = TaskAsked { task, turn: TurnId { attempt, turn: 1 }, question, choices, about: AskedAbout::Work };
     story.push(NOW, Event::TaskAsked(asked));
     story
 }
@@ -292,4 +292,26 @@ fn a_long_text_is_read_and_searched_in_slices() {
         desk.draw();
     }
     assert_eq!(desk.found().1, 40_000);
+}
+
+#[test]
+fn an_answer_that_was_thinking_folds_and_is_searched_and_copied_as_such() {
+    let mut desk = Desk::new(one("the user wants\na word\n"), (80, 24));
+    desk.press(&[Action::NextPane]);
+    let before = desk.screen();
+    assert!(before.contains("the user wants") && !before.contains("thinking "), "{before}");
+    desk.story.push(NOW, Event::TurnRethought { turn: turn(1) });
+    let turned = desk.screen();
+    // It is what there is, so it stays open until the answer begins.
+    assert!(turned.contains("thinking 5 words") && turned.contains("the user wants"), "{turned}");
+    desk.story.say(NOW, turn(1), Channel::Answer, "The word is yes.", 4);
+    let after = desk.screen();
+    assert!(after.contains("thinking 5 words") && after.contains("The word is yes."), "{after}");
+    assert!(!after.contains("the user wants"), "it is folded: {after}");
+    desk.ui.run.set_find("word");
+    desk.press(&[Action::NextMatch]);
+    assert_eq!(desk.found(), (1, 1), "what is folded is not searched");
+    let text = |channel| desk.story.transcripts.text(AttemptId(1), channel);
+    assert!(text(Channel::Answer).ends_with("The word is yes.") && !text(Channel::Answer).contains("user"));
+    assert!(text(Channel::Thinking).ends_with("the user wants\na word\n"));
 }

@@ -373,7 +373,7 @@ fn marks(scene: &Scene<'_>, stand: &Stand, at: usize, part: &mut Part, row: usiz
     if let Some((selection, from, to)) = &stand.selection
         && selection.unit == Unit::Letters
     {
-        let whole = part.text.source().len();
+        let whole = part.text.end();
         marks.push(Mark { source: select::bytes(*from, *to, at as u32, whole), style: theme.style(Slot::Selected) });
     }
     marks

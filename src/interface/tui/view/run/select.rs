@@ -95,12 +95,12 @@ pub(crate) fn selected(state: &State, ui: &RunUi, caches: &mut RunCaches) -> Opt
         if at < from.part || at > to.part {
             continue;
         }
-        let whole = part.text.source().len();
+        let whole = part.text.end();
         // A fold line stands for the text it folds.
         let range = match selection.unit {
             Unit::Letters => {
                 let mut range = bytes(from, to, at, whole);
-                range.end = part.text.source().ceil_char_boundary(range.end);
+                range.end = part.text.letter_end(range.end);
                 range
             }
             Unit::Rows => {
@@ -115,7 +115,7 @@ pub(crate) fn selected(state: &State, ui: &RunUi, caches: &mut RunCaches) -> Opt
                 if part.text.rows() == 0 { 0..whole } else { part.text.source_of_rows(first, last) }
             }
         };
-        let copied = part.text.source().get(range).unwrap_or_default().trim_end_matches('\n').to_owned();
+        let copied = part.text.slice(range).trim_end_matches('\n').to_owned();
         if !copied.trim().is_empty() {
             parts.push(copied);
         }

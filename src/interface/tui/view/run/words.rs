@@ -2,7 +2,7 @@
 //! the same.
 
 use crate::domain::protocol::Micros;
-use crate::domain::state::{Attempt, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
+use crate::domain::state::{Attempt, CutAt, CutBy, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::theme::{Glyph, Slot};
@@ -122,6 +122,7 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
             Err(Why::Limit { .. }) => (String::new(), "limit".to_owned()),
             Err(Why::Down { endpoint, .. }) => (endpoint.as_str().to_owned(), "down".to_owned()),
             Err(Why::Loading { endpoint, .. }) => (endpoint.as_str().to_owned(), "loading".to_owned()),
+            Err(Why::Asked { endpoint, seconds, .. }) => (endpoint.as_str().to_owned(), format!("in {seconds} s")),
             Err(Why::NoEndpoint { .. }) => (String::new(), "no tier".to_owned()),
             Err(Why::NoAgent) => (String::new(), "no agent".to_owned()),
             Err(Why::Memory { .. }) => (String::new(), "memory".to_owned()),
@@ -137,10 +138,23 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
         Status::Cancelled => (String::new(), "cancelled".to_owned()),
         Status::Skipped => (String::new(), "skipped".to_owned()),
     };
+    let (slot, figure) = match state.cut_of(task) {
+        Some(cut) => (Slot::Warning, cut_words(cut)),
+        None => (slot, figure),
+    };
     if at.is_empty() && tries > 1 {
         at = format!("attempt {tries}");
     }
     Words { glyph, slot, place: at, figure }
+}
+
+/// That a result was cut, in the cells of a row's figure.
+fn cut_words(cut: CutAt) -> String {
+    match (cut.by, cut.tokens) {
+        (CutBy::Limit, n) if n < 10_000 => format!("cut at {n}"),
+        (CutBy::Limit, n) => format!("cut at {}k", n / 1000),
+        (CutBy::Context, _) => "cut: full".to_owned(),
+    }
 }
 
 /// The sentence of the Why box: the state's own, and where the task stands in the queue as it is drawn.

@@ -1,10 +1,13 @@
 //! Which tiers a model serves, by what it tells of itself and by its name, each with the reason.
 //!
 //! A first guess for a file that its owner edits; nothing is asked of any model. Invariant: every tier that an agent needs
-//! is served by somebody where there is an endpoint at all; where that somebody is no match for it, it is said.
+//! is served by somebody where there is an endpoint at all; where that somebody is no match for it, it is said. Of the
+//! models of one server no two are for the same (`roles`).
 
+use super::roles::roles;
 use crate::domain::fleet::{Agent, Endpoint};
 use crate::domain::protocol::{AgentName, LevelSupport, TierName};
+use crate::engine::providers::{Found, FoundModel, Loaded};
 
 /// What a model is best at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,12 @@ pub(super) struct Traits {
     level: Option<LevelSupport>,
     vision: bool,
     tools: bool,
+    /// The base URL of its server: models that share one are chosen among.
+    server: String,
+    /// Bytes of its weights, where told.
+    bytes: Option<u64>,
+    /// Whether it is in memory, as far as is known.
+    pub(super) loaded: Loaded,
 }
 
 impl Traits {
@@ -39,7 +48,31 @@ impl Traits {
     pub(super) fn of(endpoint: &Endpoint, parameters: Option<u64>) -> Self {
         let name = format!("{} {}", endpoint.model, endpoint.title.as_deref().unwrap_or_default()).to_lowercase();
         let parameters = parameters.or_else(|| parameters_in(&name));
-        Self { name, parameters, level: endpoint.level, vision: endpoint.vision, tools: endpoint.tools }
+        Self {
+            name,
+            parameters,
+            level: endpoint.level,
+            vision: endpoint.vision,
+            tools: endpoint.tools,
+            server: endpoint.pool().url,
+            bytes: None,
+            loaded: Loaded::Untold,
+        }
+    }
+
+    /// Of a model of a server, before it is an endpoint.
+    pub(super) fn found(found: &Found, model: &FoundModel) -> Self {
+        let name = model.name.to_lowercase();
+        Self {
+            parameters: model.parameters.or_else(|| parameters_in(&name)),
+            name,
+            level: model.level,
+            vision: model.vision == Some(true),
+            tools: model.tools == Some(true),
+            server: found.url.clone(),
+            bytes: model.bytes,
+            loaded: model.loaded,
+        }
     }
 
     /// The class, and why.
@@ -67,8 +100,20 @@ impl Traits {
     }
 
     /// How able it is, as far as its size tells.
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.parameters.unwrap_or(0)
+    }
+
+    /// Whether it thinks before it answers where that is asked of it.
+    fn thinks(&self) -> bool {
+        matches!(self.level, Some(LevelSupport::Graded | LevelSupport::Switch))
+    }
+
+    /// The memory it takes, in bytes, as far as it is told: its weights, or what so many parameters take in four bits with
+    /// their scales (0.6 bytes each, as in the usual files), and a fifth more for its cache.
+    pub(super) fn needs(&self) -> Option<u64> {
+        let weights = self.bytes.or_else(|| self.parameters.map(|n| n / 10 * 6))?;
+        Some(weights.saturating_add(weights / 5))
     }
 }
 
@@ -135,11 +180,11 @@ pub(super) fn assign(
 ) -> (Vec<Vec<Served>>, Vec<Lacking>) {
     let needed = needed(agents);
     let fixed: Vec<bool> = served.iter().map(|tiers| !tiers.is_empty()).collect();
-    for ((model, tiers), fixed) in models.iter().zip(&mut served).zip(&fixed) {
-        let (class, why) = model.class();
+    let classes = classes(models);
+    for (((class, why), tiers), fixed) in classes.iter().zip(&mut served).zip(&fixed) {
         if !fixed {
-            let of_class = needed.iter().filter(|(tier, _)| class_of(tier) == class);
-            tiers.extend(of_class.map(|(tier, _)| Served { tier: tier.clone(), why: why.to_owned() }));
+            let of_class = needed.iter().filter(|(tier, _)| class_of(tier) == *class);
+            tiers.extend(of_class.map(|(tier, _)| Served { tier: tier.clone(), why: (*why).to_owned() }));
         }
     }
     let mut lacking = Vec::new();
@@ -148,38 +193,63 @@ pub(super) fn assign(
             continue;
         }
         let class = class_of(&tier);
-        let Some((nearest, _)) =
-            models.iter().enumerate().max_by_key(|(i, model)| (rank(class, model), usize::MAX - i))
-        else {
-            continue;
-        };
+        let near = |i: usize| models.get(i).zip(classes.get(i)).map(|(model, (own, _))| rank(class, *own, model));
+        let Some(nearest) = (0..models.len()).max_by_key(|i| (near(*i), usize::MAX - i)) else { continue };
         // The work of words is done by any model, better or worse; images are not.
         let blind = class == Class::Vision;
         let why = if blind { "nothing found reads images: it answers from words alone" } else { nearest_why(class) };
-        if let Some(tiers) = served.get_mut(nearest) {
-            tiers.push(Served { tier: tier.clone(), why: why.to_owned() });
+        // Its equals on other servers do it as well: what two can do need not wait for one.
+        let servers = |i: usize| models.get(i).map(|model| model.server.as_str());
+        for i in (0..models.len()).filter(|i| near(*i) == near(nearest)) {
+            if (i == nearest || servers(i) != servers(nearest))
+                && let Some(tiers) = served.get_mut(i)
+            {
+                tiers.push(Served { tier: tier.clone(), why: why.to_owned() });
+            }
         }
         if blind {
             lacking.push(Lacking { tier, agents, stands_in: nearest });
         }
     }
     // An endpoint that no agent needs is there for the operator's own plans all the same.
-    for (model, tiers) in models.iter().zip(&mut served) {
+    for ((class, why), tiers) in classes.iter().zip(&mut served) {
         if tiers.is_empty() {
-            let (class, why) = model.class();
-            tiers.push(Served { tier: TierName::slug(usual(class)), why: format!("{why}; no agent asks for it") });
+            tiers.push(Served { tier: TierName::slug(usual(*class)), why: format!("{why}; no agent asks for it") });
         }
     }
     (served, lacking)
 }
 
-/// How near a model comes to a class it is not of: the larger the better, for summaries the smaller.
-fn rank(class: Class, model: &Traits) -> (u8, u64) {
-    let (own, _) = model.class();
+/// What each is for: by itself, or as the models of its server share the roles, where it has several.
+fn classes(models: &[Traits]) -> Vec<(Class, &'static str)> {
+    let mut classes: Vec<(Class, &'static str)> = models.iter().map(Traits::class).collect();
+    let mut servers: Vec<&str> = models.iter().map(|model| model.server.as_str()).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    for server in servers {
+        let here = |(_, model): &(usize, &Traits)| model.server == server;
+        let (places, mine): (Vec<usize>, Vec<&Traits>) = models.iter().enumerate().filter(here).unzip();
+        if mine.len() < 2 {
+            continue;
+        }
+        for (place, role) in places.into_iter().zip(roles(&mine, None)) {
+            if let (Some(class), Some(role)) = (classes.get_mut(place), role) {
+                *class = role;
+            }
+        }
+    }
+    classes
+}
+
+/// How near a model that is of the class `own` comes to one it is not of: the larger the better, for summaries the smaller.
+fn rank(class: Class, own: Class, model: &Traits) -> (u8, u64) {
+    let able = u8::from(own != Class::Small);
     let suits = match class {
-        Class::General => u8::from(model.tools) * 2 + u8::from(own != Class::Small),
+        Class::General => u8::from(model.tools) * 2 + able,
         Class::Small => u8::from(own != Class::Vision),
-        Class::Reasoning | Class::Coder | Class::Vision => u8::from(own != Class::Small),
+        // One that thinks when asked to comes nearer than a larger one that can't; one for any work nearer than a coder.
+        Class::Reasoning => u8::from(model.thinks()) * 4 + u8::from(own == Class::General) * 2 + able,
+        Class::Coder | Class::Vision => able,
     };
     let size = model.size();
     (suits, if class == Class::Small { u64::MAX - size } else { size })
@@ -212,7 +282,8 @@ mod tests {
     fn traits(name: &str, vision: bool) -> Traits {
         let name = name.to_lowercase();
         let parameters = parameters_in(&name);
-        Traits { name, parameters, level: None, vision, tools: false }
+        let server = format!("http://{name}");
+        Traits { name, parameters, level: None, vision, tools: false, server, bytes: None, loaded: Loaded::Untold }
     }
 
     #[test]
