@@ -10,7 +10,7 @@ use super::Orchestrator;
 use super::again::Reach;
 use crate::domain::plan::{Budget, OnFailure, PlanEdit, TaskSpec, same_work};
 use crate::domain::protocol::{Author, Event, GoalId, Message, Name, Part, Partial, Subject, TaskId, Work};
-use crate::domain::state::{Attempt, EndpointIx, Life, Task, TaskIx};
+use crate::domain::state::{EndpointIx, Life, Task, TaskIx};
 
 /// The most rounds of a goal: each is a request, and what is in hundreds of digests was never in one answer.
 const MOST: usize = 64;
