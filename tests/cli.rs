@@ -220,8 +220,7 @@ fn a_plan_that_does_not_fit_into_memory_starts_nothing_unless_it_is_forced() {
     home.file("config/baton/baton.toml", "[machine]\nbudget_gb = 50\n");
     let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "sim"]);
     assert_eq!(told.code, Some(3), "{}", told.err);
-    let sum =
-        "g1 waits for memory: it needs 131 GB more: GPT 80 + Qwen 35 + Athene 16; 50 GB are left of 50 (your budget)";
+    let sum = "g1 waits for memory: it lacks 81 GB: needs 131 for GPT 80 + Qwen 35 + Athene 16; 50 GB are left of 50 (your budget)";
     assert!(told.err.contains(sum), "{}", told.err);
     assert!(told.err.contains("--force-memory") && told.err.contains("force g1`"), "{}", told.err);
     let journal = home.journal();
@@ -249,7 +248,10 @@ fn the_small_commands_answer() {
     assert!(home.run(&["survives"]).out.contains("kill -9"));
     assert!(home.run(&["man"]).out.contains(".TH baton"));
     assert_eq!(home.run(&["fleet", "status", "--fleet", "sim"]).code, Some(0));
-    assert_eq!(home.run(&["doctor"]).code, Some(0));
+    // By whether a model server answers on the machine that the tests run on.
+    let doctor = home.run(&["doctor"]);
+    let code = i32::from(doctor.out.contains("no model server answers"));
+    assert_eq!(doctor.code, Some(code), "{}", doctor.out);
     assert_eq!(home.run(&["--version"]).code, Some(0));
 }
 
@@ -276,7 +278,7 @@ fn what_only_the_operator_can_release_exits_with_3() {
         "fleet.toml",
         "[[endpoint]]\nname = \"only\"\ntiers = [\"summary\"]\nprotocol = \"llama.cpp\"\nurl = \"http://127.0.0.1:9\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n",
     );
-    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml"]);
+    let told = home.run(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml", "--patience", "60"]);
     assert_eq!(told.code, Some(3), "{}", told.err);
     assert!(told.err.contains("no endpoint serves the tier"), "{}", told.err);
 }
@@ -484,7 +486,7 @@ fn a_key_is_never_written_anywhere() {
     }
     // No server answers: it is ended when it has tried.
     let mut child = home
-        .baton(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml", "--jsonl"])
+        .baton(&["run", "small.yaml", "--headless", "--fleet", "fleet.toml", "--jsonl", "--patience", "60"])
         .env("PLANTED_KEY", KEY)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -47,6 +47,8 @@ pub struct Origin {
 pub struct Config {
     /// Endpoints and agents.
     pub fleet: Fleet,
+    /// The strongest layer whose files say something of endpoints: whether the fleet is the operator's own.
+    pub fleet_from: Layer,
     /// What the engine runs under.
     pub settings: Settings,
     /// When the operator is told.
@@ -70,6 +72,11 @@ impl Config {
     pub fn origin(&self, path: &str) -> Option<&Origin> {
         self.shown.iter().find(|s| s.path == path).map(|s| &s.origin)
     }
+
+    /// Whether the operator has a fleet file. Baton then never puts another fleet in its place unasked.
+    pub fn has_own_fleet(&self) -> bool {
+        self.fleet_from != Layer::BuiltIn
+    }
 }
 
 /// Reads the configuration of this process: its environment, its folders, and what the flags set.
@@ -89,6 +96,8 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
     let mut errors = Vec::new();
     let layers = layer::read_all(&paths, surroundings, flags, &mut texts, &mut errors);
+    let of_endpoints = |s: &&layer::Source| s.root.get("endpoint").is_some() || s.root.get("replace").is_some();
+    let fleet_from = layers.iter().filter(of_endpoints).map(|s| s.layer).max().unwrap_or(Layer::BuiltIn);
     let merged = merge::merge(layers, &mut errors);
     let read = check::read(&merged, &mut errors);
     let with_text = |error: SourceError| match texts.get(&error.file) {
@@ -100,6 +109,7 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
             shown: show::flatten(&merged, &read),
             warnings: read.warnings.into_iter().map(with_text).collect(),
             fleet: read.fleet,
+            fleet_from,
             settings: read.settings,
             attention: read.attention,
             machine: read.machine,

@@ -131,6 +131,11 @@ impl Endpoint {
         self.memory_gb.map(bytes)
     }
 
+    /// How its server is started, in words, where Baton can.
+    pub fn how_to_start(&self) -> Option<String> {
+        self.launch.as_ref().map(|_| format!("`baton fleet up {}` starts it", self.name))
+    }
+
     /// The pool its slots belong to: two endpoints with the same server and model share one.
     pub fn pool(&self) -> PoolKey {
         PoolKey { url: normalise(&self.url, self.protocol), model: self.model.clone() }

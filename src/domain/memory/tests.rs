@@ -232,7 +232,11 @@ fn it_fits_is_tight_or_does_not_and_pressure_has_a_say() {
         (109.0, None, "fits: 98 of 109 GB"),
         (108.0, None, "is tight: 98 of 108 GB"),
         (98.0, None, "is tight: 98 of 98 GB"),
-        (97.9, None, "does not suffice: needs 98 GB more: gpt 80 + qwen 18; 97.9 GB are left of 97.9 (your budget)"),
+        (
+            97.9,
+            None,
+            "does not suffice: lacks 0.1 GB: needs 98 for gpt 80 + qwen 18; 97.9 GB are left of 97.9 (your budget)",
+        ),
         (
             200.0,
             Some(Critical),

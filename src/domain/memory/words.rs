@@ -70,12 +70,18 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// The sum: `needs 98 GB more: GPT 80 + Qwen 18; 71 GB are left of 239.1 (GPU limit, Metal)`.
+    /// The sum: `needs 98 GB more: GPT 80 + Qwen 18; 171 GB are left of 239.1 (GPU limit, Metal)`; where that does not fit
+    /// `lacks 27 GB: needs 98 for GPT 80 + Qwen 18; 71 GB are left of 239.1 (GPU limit, Metal)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if self.needed > 0 {
             let more: Vec<String> = self.more.iter().map(|(name, n)| format!("{name} {}", amount(*n))).collect();
-            parts.push(format!("needs {} GB more: {}", amount(self.needed), more.join(" + ")));
+            let more = more.join(" + ");
+            // What does not fit is said by what is lacking: that much has to be freed.
+            parts.push(match (self.fit, self.needed.saturating_sub(self.room)) {
+                (Fit::No, lack @ 1..) => format!("lacks {} GB: needs {} for {more}", amount(lack), amount(self.needed)),
+                _ => format!("needs {} GB more: {more}", amount(self.needed)),
+            });
         } else if self.unknown.is_empty() {
             parts.push("loads no model that is not loaded".to_owned());
         }

@@ -56,7 +56,9 @@ impl Orchestrator {
             && report.others.is_none_or(|n| n == e.others)
             && e.queued == report.queued
             && e.shape == report.shape.or(e.shape)
-            && e.residence == report.residence;
+            && e.residence == report.residence
+            && e.mismatch == report.mismatch;
+        let (was, is) = (e.mismatch.is_some(), report.mismatch.clone());
         let up = report.health == Health::Up;
         let (others, shape) = (report.others.unwrap_or(e.others), report.shape.or(e.shape));
         let longest = self.longest_wait(ix);
@@ -85,7 +87,16 @@ impl Orchestrator {
                 queued: report.queued,
                 shape,
                 residence: report.residence,
+                mismatch: report.mismatch,
             })));
+        }
+        match is {
+            Some(is) => {
+                let says = CleanText::one_line(&format!("{name}: {is}"));
+                self.emit_attention(Subject::Endpoint(name.clone()), says);
+            }
+            None if was => self.emit_cleared(Subject::Endpoint(name.clone())),
+            None => {}
         }
         if let Some(now) = report.others.filter(|_| up) {
             match (before, now) {
@@ -150,6 +161,7 @@ impl Orchestrator {
             queued: None,
             shape: e.shape,
             residence: None,
+            mismatch: e.mismatch.clone(),
         };
         self.emit(Event::EndpointChanged(Box::new(changed)));
     }

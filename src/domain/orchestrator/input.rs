@@ -115,6 +115,8 @@ pub struct ProbeReport {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says, in one line.
+    pub mismatch: Option<CleanText>,
     /// What kept it from an answer, where the endpoint is down: nobody listens, no answer came in time, or another.
     pub fault: Option<FailureKind>,
 }
@@ -133,6 +135,7 @@ impl ProbeReport {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
             fault: None,
         }
     }

@@ -1,9 +1,15 @@
 //! A plan and its tasks as they are written. The format is public and changes only with its version.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fleet::OnCut;
 use crate::domain::protocol::{AgentName, Level, Name};
+use crate::domain::text::width::cut_end;
+
+/// The longest title that is made of a prompt, in cells: it names a task in one line beside what is said of it.
+const MADE_TITLE: usize = 60;
 
 /// A goal as a DAG of tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -166,11 +172,11 @@ impl TaskSpec {
         }
     }
 
-    /// The title, or the first line of the prompt.
-    pub fn title(&self) -> &str {
+    /// The title, or the beginning of the prompt's first line: some prompts are one line of many pages.
+    pub fn title(&self) -> Cow<'_, str> {
         match &self.title {
-            Some(title) => title,
-            None => self.prompt.trim().lines().next().unwrap_or("").trim(),
+            Some(title) => Cow::Borrowed(title),
+            None => cut_end(self.prompt.trim().lines().next().unwrap_or("").trim(), MADE_TITLE),
         }
     }
 }

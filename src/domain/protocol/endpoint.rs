@@ -41,6 +41,9 @@ pub struct EndpointChanged {
     /// Whether its model is in memory, where the server tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says: another model, another protocol; in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<CleanText>,
 }
 
 impl EndpointChanged {
@@ -59,6 +62,7 @@ impl EndpointChanged {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
         }
     }
 }

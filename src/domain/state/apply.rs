@@ -551,7 +551,10 @@ impl State {
         attempt.ended = Some((at, end.clone()));
         attempt.rate = 0.0;
         let (endpoint, tokens) = (attempt.endpoint, attempt.output_tokens());
-        self.totals.attempt_us += attempt.worked(at).0;
+        let worked = attempt.worked(at).0;
+        self.totals.attempt_us += worked;
+        let pool = self.endpoints[endpoint.0 as usize].pool;
+        self.pools[pool.0 as usize].worked_us += worked;
         if let Some(i) = self.running.iter().position(|r| *r == id) {
             self.running.remove(i);
         }

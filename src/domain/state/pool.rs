@@ -68,6 +68,9 @@ pub struct Pool {
     /// How its server is seen to work.
     #[serde(default)]
     pub watch: Watch,
+    /// The sum of the times of finished attempts there, in microseconds, what waited in its server's queue included.
+    #[serde(default)]
+    pub worked_us: u64,
     /// For how long nothing is sent to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shut: Option<Shut>,
@@ -254,6 +257,9 @@ pub struct EndpointState {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<crate::domain::text::CleanText>,
     /// Whether the operator lets it run empty.
     pub intake: Intake,
     /// Whether it is trusted with all its slots.
@@ -331,5 +337,6 @@ impl EndpointState {
         self.queued = changed.queued;
         self.shape = changed.shape;
         self.residence = changed.residence;
+        self.mismatch = changed.mismatch.clone();
     }
 }

@@ -1,6 +1,6 @@
 //! Progress: how much is done, and by phase.
 
-use super::{End, Life, State, Status, TaskIx};
+use super::{End, Life, Pool, State, Status, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{GoalId, Micros, Work};
 
@@ -106,10 +106,27 @@ impl State {
         phases
     }
 
-    /// How many times faster than one at a time: the sum of attempt times over the time since the first start.
+    /// How many times faster than one at a time: the time of the work over the time since the first start.
     pub fn speed_up(&self, now: Micros) -> Option<f32> {
+        let wall = self.wall(now)?.0;
+        (wall > 0).then(|| self.one_at_a_time(now).0 as f32 / wall as f32)
+    }
+
+    /// What one at a time would have taken: the sum of attempt times, of each pool no more than the slots that it was seen
+    /// to serve can have worked. What is beyond that waited in its server's queue.
+    pub fn one_at_a_time(&self, now: Micros) -> Micros {
+        let wall = self.wall(now).unwrap_or_default().0;
+        let mut worked: Vec<u64> = self.pools.iter().map(|pool| pool.worked_us).collect();
+        for attempt in self.running() {
+            worked[self.endpoint(attempt.endpoint).pool.0 as usize] += attempt.worked(now).0;
+        }
+        let most = |pool: &Pool| pool.measured.map_or(u64::MAX, |slots| wall.saturating_mul(slots.into()));
+        Micros(self.pools.iter().zip(worked).map(|(pool, worked)| worked.min(most(pool))).sum())
+    }
+
+    /// From the first start to the last end; to `now` while anything runs.
+    fn wall(&self, now: Micros) -> Option<Micros> {
         let first = self.totals.first_start?;
-        let running: u64 = self.running().map(|a| a.worked(now).0).sum();
         let end = if self.running.is_empty() {
             self.attempts
                 .iter()
@@ -120,8 +137,20 @@ impl State {
         } else {
             now
         };
-        let wall = end.since(first).0;
-        (wall > 0).then(|| (self.totals.attempt_us + running) as f32 / wall as f32)
+        Some(end.since(first))
+    }
+
+    /// How many slots there are and how many the fleet file claims, where those are more.
+    pub fn slots_missing(&self) -> Option<(u32, u32)> {
+        let (mut serves, mut claims) = (0, 0);
+        for (ix, pool) in self.pools.iter().enumerate() {
+            let members = || self.endpoints.iter().filter(|e| e.pool.0 as usize == ix);
+            let claimed = members().map(|e| e.config.slots).max().unwrap_or(0);
+            let told = members().filter_map(|e| e.reported_slots).filter(|n| *n > 0).min();
+            serves += claimed.min(told.unwrap_or(u32::MAX)).min(pool.measured.unwrap_or(u32::MAX));
+            claims += claimed;
+        }
+        (serves < claims).then_some((serves, claims))
     }
 
     /// The share of slot time used since the first start, 0..=1.

@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::{End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Shut, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
-use crate::domain::protocol::{AgentName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName};
+use crate::domain::protocol::{
+    AgentName, EndpointName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName,
+};
 use crate::domain::text::CleanText;
 
 /// What a task is given when it starts: all of it or nothing.
@@ -81,7 +83,7 @@ pub enum Why {
         /// The tier.
         tier: TierName,
     },
-    /// Every endpoint of the tier is down or loading.
+    /// Every endpoint of the tier is down.
     Down {
         /// The tier.
         tier: TierName,
@@ -89,6 +91,17 @@ pub enum Why {
         endpoint: CleanText,
         /// Seconds until it is probed again.
         probe_in: Option<u64>,
+        /// The first that Baton can start, where it can.
+        starts: Option<EndpointName>,
+    },
+    /// No endpoint of the tier answers yet, but one loads its model.
+    Loading {
+        /// The tier.
+        tier: TierName,
+        /// Its name.
+        endpoint: CleanText,
+        /// Seconds since it began.
+        seconds: u64,
     },
     /// Nothing is sent yet to the one endpoint with room: its server asked for a wait, or had no room by itself.
     Asked {
@@ -158,12 +171,15 @@ impl fmt::Display for Why {
             }
             Self::Draining { endpoint } => write!(f, "{endpoint} runs empty as you asked; p on it takes tasks again"),
             Self::NoEndpoint { tier } => write!(f, "no endpoint serves the tier {tier}; add one to the fleet file"),
-            Self::Down { tier, endpoint, probe_in: Some(s) } => {
-                write!(f, "no endpoint of {tier} answers; {endpoint} is probed again in {s} s")
+            Self::Down { tier, endpoint, probe_in, starts } => {
+                write!(f, "no endpoint of {tier} answers; ")?;
+                match probe_in {
+                    Some(s) => write!(f, "{endpoint} is probed again in {s} s")?,
+                    None => write!(f, "start {endpoint}, then ctrl-r probes it")?,
+                }
+                starts.as_ref().map_or(Ok(()), |name| write!(f, "; `baton fleet up {name}` starts it"))
             }
-            Self::Down { tier, endpoint, probe_in: None } => {
-                write!(f, "no endpoint of {tier} answers; start {endpoint}, then ctrl-r probes it")
-            }
+            Self::Loading { endpoint, seconds, .. } => write!(f, "{endpoint} is loading its model (for {seconds} s)"),
             Self::Asked { endpoint, asked: Some(asked), seconds, .. } => {
                 write!(f, "{endpoint} asks for a wait of {asked} s; the next request goes there in {seconds} s")
             }
@@ -461,10 +477,18 @@ impl State {
         match (drained, serving().next()) {
             (_, None) => Err(Why::NoEndpoint { tier: tier.clone() }),
             (Some((_, e)), _) => Err(Why::Draining { endpoint: CleanText::from(e.config.short()) }),
+            (None, Some(_)) if let Some((_, e)) = serving().find(|(_, e)| e.health == Health::Loading) => {
+                Err(Why::Loading {
+                    tier: tier.clone(),
+                    endpoint: CleanText::from(e.config.short()),
+                    seconds: now.since(e.since).0 / 1_000_000,
+                })
+            }
             (None, Some((_, e))) => Err(Why::Down {
                 tier: tier.clone(),
                 endpoint: CleanText::from(e.config.short()),
                 probe_in: e.probe_at.map(|at| at.since(now).0.div_ceil(1_000_000)),
+                starts: serving().find(|(_, e)| e.config.launch.is_some()).map(|(_, e)| e.config.name.clone()),
             }),
         }
     }

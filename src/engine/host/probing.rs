@@ -177,6 +177,7 @@ impl Probing {
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
+            mismatch: found.mismatch,
             fault: found.fault,
         };
         Some(Input::Probed { endpoint: endpoint.name, report })
@@ -224,6 +225,7 @@ mod tests {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
             fault: None,
         };
         Looked { endpoint, before, found }

@@ -207,7 +207,7 @@ impl Texts<'_> {
     fn title(&mut self, goal: GoalId, step: &PlanEdit, at: (u64, Micros)) -> ControlFlow<()> {
         let (PlanEdit::Add(spec) | PlanEdit::Replace(spec)) = step else { return ControlFlow::Continue(()) };
         let task = TaskId { goal, name: spec.id.clone() };
-        self.whole(Where::Title { task }, at, spec.title())
+        self.whole(Where::Title { task }, at, &spec.title())
     }
 
     fn continues(&mut self, turn: TurnId, before: Option<TurnId>) {

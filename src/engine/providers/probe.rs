@@ -6,9 +6,11 @@
 //! is not read from a sleeping llama-server, and Ollama is only asked what it has. A server is asked only what its kind
 //! answers, and what stays as it is while it runs only once.
 
+mod listed;
 mod llama;
 mod ollama;
 mod openai;
+mod stranger;
 
 use std::time::Duration;
 
@@ -50,6 +52,8 @@ pub struct Report {
     pub shape: Option<ModelShape>,
     /// Whether its model is in memory, where the server tells.
     pub residence: Option<Residence>,
+    /// Where it answers and is not what the fleet file says: another model, another protocol; in one line.
+    pub mismatch: Option<CleanText>,
     /// What kept it from an answer, where it is down.
     pub fault: Option<FailureKind>,
 }
@@ -86,6 +90,7 @@ impl Report {
             queued: None,
             shape: None,
             residence: None,
+            mismatch: None,
             fault: None,
         }
     }
@@ -107,14 +112,17 @@ pub async fn probe(client: &Client, endpoint: &Endpoint, depth: Depth, traffic: 
             )),
         }
     };
-    let mut report = look.await.unwrap_or_else(|fault| match (fault.kind, traffic) {
-        (FailureKind::Loading, _) => Report::empty(Health::Loading),
-        (FailureKind::Silent, Traffic::Flowing) => Report::empty(Health::Unknown),
-        (kind, _) => {
-            let down = Report::empty(Health::Down { reason: fault.at(endpoint, &client.redactor()).message });
-            Report { fault: Some(kind), ..down }
-        }
-    });
+    let mut report = match look.await {
+        Ok(report) => report,
+        Err(fault) => match (fault.kind, traffic) {
+            (FailureKind::Loading, _) => Report::empty(Health::Loading),
+            (FailureKind::Silent, Traffic::Flowing) => Report::empty(Health::Unknown),
+            (kind, _) => stranger::look(client, endpoint, depth, &fault).await.unwrap_or_else(|| {
+                let reason = fault.at(endpoint, &client.redactor()).message.to_one_line();
+                Report { fault: Some(kind), ..Report::empty(Health::Down { reason }) }
+            }),
+        },
+    };
     match report.health {
         Health::Up | Health::Unknown => {}
         Health::Loading => {

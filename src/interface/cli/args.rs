@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::choose::Unanswered;
 use super::fork::At;
 use crate::config::{Flag, Flags};
 use crate::domain::protocol::SessionId;
@@ -25,12 +26,15 @@ pub(crate) struct Cli {
 }
 
 const EXITS: &str = "\
-Exit codes: 0 all done · 1 a task failed · 2 usage · 3 needs the operator · 4 could not start · 130, 143 on signals.";
+Exit codes: 0 all done · 1 a task failed · 2 usage · 3 needs the operator · 4 could not start · 130, 143 on signals.
+`fleet status` and `doctor`: 0 all well · 1 an endpoint is down, lacks its model or its key, or nothing can run.";
 
 /// Flags that go with every command.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Global {
-    /// The fleet: a fleet file, `sim` for the simulated one, or `auto`: what answers, else the simulated one.
+    /// The fleet: a fleet file, `sim` for the simulated one, or `auto`: your fleet file, without one what answers here.
+    ///
+    /// Only the console, and only where there is no fleet file and nothing answers, takes the simulated one unasked.
     #[arg(long, global = true, value_name = "FILE|sim|auto", env = "BATON_FLEET", default_value = "auto")]
     pub(crate) fleet: FleetWish,
     /// Work without the console; progress goes to stderr.
@@ -57,6 +61,10 @@ pub(crate) struct Global {
     /// The most tasks of one goal at once; as many as there are slots when absent.
     #[arg(long, global = true, value_name = "N")]
     pub(crate) max_parallel: Option<u32>,
+    /// How long a run without the console waits while no server answers it (60 when absent, and then it does not begin
+    /// where none answers at the start). One that loads its model is waited for as long as its `ready_seconds` say.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) patience: Option<u32>,
     /// How hard models are asked to think.
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) level: Option<LevelWord>,
@@ -65,7 +73,7 @@ pub(crate) struct Global {
 /// Which fleet is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FleetWish {
-    /// What answers, else the simulated one.
+    /// The operator's, without one what answers; in the console at last the simulated one.
     #[default]
     Auto,
     /// The simulated one.
@@ -460,6 +468,11 @@ impl Global {
             FleetWish::Auto | FleetWish::Simulated | FleetWish::Configured => None,
         };
         Flags { fleet, set }
+    }
+
+    /// What a command without a console does where no server answers.
+    pub(crate) fn unanswered(&self) -> Unanswered {
+        if self.patience.is_some() { Unanswered::Waits } else { Unanswered::Ends }
     }
 
     /// What goes to stdout.

@@ -48,7 +48,7 @@ pub(crate) fn canary(
             FleetWish::Auto => FleetWish::Configured,
             wish => wish.clone(),
         };
-        let chosen = choose_fleet(&config, &wish, global.seed).await?;
+        let chosen = choose_fleet(&config, &wish, global.seed, global.unanswered()).await?;
         let all = &chosen.fleet.endpoints;
         if let Some(name) = names.iter().find(|name| !all.iter().any(|e| e.name.as_str() == name.as_str())) {
             let known: Vec<&str> = all.iter().map(|e| e.name.as_str()).collect();

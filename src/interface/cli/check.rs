@@ -194,7 +194,9 @@ mod tests {
         assert_eq!(of(256).words, "memory fits: 115 of 217.6 GB; 115 of it are still to be loaded");
         let short = of(120);
         assert_eq!((short.short, short.needed, short.room), (true, 115_000_000_000, 102_000_000_000));
-        assert!(short.words.starts_with("memory does not suffice: needs 115 GB more: GPT 80 + Qwen 35; 102 GB"));
+        assert!(
+            short.words.starts_with("memory does not suffice: lacks 13 GB: needs 115 for GPT 80 + Qwen 35; 102 GB")
+        );
         // Nobody configured it: it is not known to be this machine's.
         assert_eq!(look(&config, &FleetWish::Auto), None);
     }

@@ -4,19 +4,18 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use futures_util::{StreamExt, pin_mut};
 
+use super::answering::{Answer, any_serves, hear, mark_simulated, mismatches, troubles};
 use super::args::FleetWish;
 use super::error::CliError;
 use super::offer::{endpoint_of, look_closer_at_offered, name_by_place, offered, untaken};
 use super::session::SIMULATED;
 use super::tiers::{Traits, assign};
-use crate::config::{Address, Config, Place, place_of};
-use crate::domain::fleet::{Endpoint, Fleet};
-use crate::domain::protocol::Health;
+use crate::config::{Address, Config, Place};
+use crate::domain::fleet::{Endpoint, Fleet, Nature};
 use crate::domain::text::CleanText;
-use crate::engine::providers::{self, Client, Depth, Found, Readiness, Stranger, Traffic, discover, probe};
+use crate::engine::providers::{self, Client, Found, Readiness, Stranger, discover};
 use crate::engine::simulator::{Simulator, SimulatorConfig};
 
 /// The time this machine is given to answer: loopback does in milliseconds, and the console must know its fleet soon.
@@ -66,12 +65,28 @@ impl Listener for Unheard {
     fn asked(&mut self, _: &Address, _: Option<&Found>) {}
 }
 
+/// What becomes of a session while no server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// It does not begin: a script would take whatever came for a model's answer.
+    Ends,
+    /// It begins on the operator's fleet and waits for it, as it was told to.
+    Waits,
+    /// The console: it opens on the operator's fleet; where there is none, the simulated one stands in, and says so.
+    Shows,
+}
+
 /// Decides the fleet: as wished, or by what answers.
 ///
 /// # Errors
-/// When the simulated fleet can't start, or there is no endpoint at all.
-pub(crate) async fn choose_fleet(config: &Config, wish: &FleetWish, seed: u64) -> Result<Chosen, CliError> {
-    choose_fleet_heard(config, wish, seed, &mut Unheard).await
+/// When the simulated fleet can't start, there is no endpoint at all, or none answers and that ends it.
+pub(crate) async fn choose_fleet(
+    config: &Config,
+    wish: &FleetWish,
+    seed: u64,
+    unanswered: Unanswered,
+) -> Result<Chosen, CliError> {
+    choose_fleet_heard(config, wish, seed, unanswered, &mut Unheard).await
 }
 
 /// The same; who follows the search hears of it.
@@ -82,84 +97,63 @@ pub(crate) async fn choose_fleet_heard(
     config: &Config,
     wish: &FleetWish,
     seed: u64,
+    unanswered: Unanswered,
     listener: &mut dyn Listener,
 ) -> Result<Chosen, CliError> {
-    match wish {
-        FleetWish::Simulated => simulated(config, seed, Vec::new()).await,
-        FleetWish::File(_) => configured(config, Vec::new()),
-        FleetWish::Configured => match look_around_heard(config, listener).await? {
-            Around::Found(found) => Ok(improvised(config, found)),
-            Around::Configured { .. } | Around::Nothing(_) => configured(config, Vec::new()),
-        },
-        FleetWish::Auto => match look_around_heard(config, listener).await? {
-            Around::Configured { up, down } => {
-                let mut words = Vec::new();
-                if !down.is_empty() {
-                    let verb = if down.len() == 1 { "does" } else { "do" };
-                    words.push(format!(
-                        "{} of {} endpoints answer; {} {verb} not",
-                        up,
-                        up + down.len(),
-                        down.join(", ")
-                    ));
-                }
-                configured(config, words)
-            }
-            Around::Found(found) => Ok(improvised(config, found)),
-            Around::Nothing(useless) => {
-                let sentence = |(what, mend): (String, &str)| format!("{what}: {mend}");
-                let mut words: Vec<String> = useless.iter().map(|found| sentence(why_useless(found))).collect();
-                let asked = if config.discovery.hosts.is_empty() { "" } else { " or on the hosts of `discovery`" };
-                words.push(format!("no model server answers on this machine{asked}; a simulated fleet stands in"));
-                simulated(config, seed, words).await
-            }
-        },
+    if *wish == FleetWish::Simulated {
+        return simulated(config, seed, Vec::new()).await;
+    }
+    let client = Client::new()?;
+    let endpoints = &config.fleet.endpoints;
+    let answers = hear(&client, config.discovery.remote_ms, endpoints).await;
+    if any_serves(endpoints, &answers) {
+        return configured(config, &answers);
+    }
+    // No other fleet takes the place of the operator's own.
+    if config.has_own_fleet() {
+        return match unanswered {
+            Unanswered::Ends if !endpoints.is_empty() => Err(CliError::NobodyAnswers(troubles(endpoints, &answers))),
+            _ => configured(config, &answers),
+        };
+    }
+    let found = search_closer(&client, config, listener).await;
+    if found.iter().any(|found| !offered(found).is_empty()) {
+        return Ok(improvised(&client, config, found).await);
+    }
+    let useless: Vec<String> = found.iter().map(why_useless).map(|(what, mend)| format!("{what}: {mend}")).collect();
+    match unanswered {
+        Unanswered::Shows if *wish == FleetWish::Configured => configured(config, &answers),
+        Unanswered::Shows => {
+            let asked = if config.discovery.hosts.is_empty() { "" } else { " or on the hosts of `discovery`" };
+            let mut words = useless;
+            words.push(format!("no model server answers on this machine{asked}; a simulated fleet stands in"));
+            simulated(config, seed, words).await
+        }
+        Unanswered::Ends | Unanswered::Waits => {
+            Err(CliError::NothingToRunOn { asked: config.discovery.addresses().len(), useless })
+        }
     }
 }
 
-/// What answers.
-pub(crate) enum Around {
-    /// Endpoints of the configuration.
-    Configured {
-        /// How many answer.
-        up: usize,
-        /// The names of the others.
-        down: Vec<String>,
-    },
-    /// Servers that no endpoint names, at least one of which can be used as it is.
-    Found(Vec<Found>),
-    /// Nothing that can be used; with what answers all the same.
-    Nothing(Vec<Found>),
+/// What answers that no endpoint names, with what it tells of the models that are offered.
+async fn search_closer(client: &Client, config: &Config, listener: &mut dyn Listener) -> Vec<Found> {
+    let mut found = search(client, config, config.discovery.addresses(), listener).await;
+    look_closer_at_offered(client, config, &mut found).await;
+    found
 }
 
-/// Asks the configured endpoints; where none answers, what else is here and on the hosts of `discovery`.
+/// The fleet whose state is asked for: the operator's own or one that answers, else what else does, else the built-in one.
+/// Nothing is started only to say that it answers, unless it is asked for.
 ///
 /// # Errors
-/// When no HTTP client can be made.
-pub(crate) async fn look_around(config: &Config) -> Result<Around, CliError> {
-    look_around_heard(config, &mut Unheard).await
-}
-
-async fn look_around_heard(config: &Config, listener: &mut dyn Listener) -> Result<Around, CliError> {
-    let client = Client::new()?;
-    let answers = join_all(config.fleet.endpoints.iter().map(|endpoint| {
-        let client = &client;
-        let limit = limit(config, place_of(&endpoint.url));
-        async move {
-            let report = tokio::time::timeout(limit, probe(client, endpoint, Depth::Light, Traffic::Quiet)).await;
-            report.is_ok_and(|r| matches!(r.health, Health::Up | Health::Loading))
-        }
-    }))
-    .await;
-    let up = answers.iter().filter(|up| **up).count();
-    if up > 0 {
-        let names = config.fleet.endpoints.iter().zip(&answers).filter(|(_, up)| !**up);
-        return Ok(Around::Configured { up, down: names.map(|(e, _)| e.name.to_string()).collect() });
-    }
-    let mut found = search(&client, config, config.discovery.addresses(), listener).await;
-    look_closer_at_offered(&client, config, &mut found).await;
-    let usable = found.iter().any(|found| !offered(found).is_empty());
-    Ok(if usable { Around::Found(found) } else { Around::Nothing(found) })
+/// As [`choose_fleet`].
+pub(crate) async fn fleet_to_look_at(config: &Config, wish: &FleetWish, seed: u64) -> Result<Chosen, CliError> {
+    let wish = match wish {
+        FleetWish::Simulated => return simulated(config, seed, Vec::new()).await,
+        FleetWish::Auto if !config.has_own_fleet() => FleetWish::Configured,
+        _ => return configured(config, &[]),
+    };
+    choose_fleet(config, &wish, seed, Unanswered::Shows).await
 }
 
 /// What answers at these addresses, in their order. A key is sent only where a configured endpoint has one for that server.
@@ -174,7 +168,7 @@ pub(crate) async fn search(
         let keyed = |e: &&Endpoint| e.key.is_some() && e.pool().url == address.url;
         providers::Address {
             url: address.url.clone(),
-            limit: limit(config, address.place),
+            limit: limit(config.discovery.remote_ms, address.place),
             endpoint: config.fleet.endpoints.iter().find(keyed).cloned().map(Box::new),
         }
     });
@@ -195,10 +189,10 @@ pub(crate) async fn search(
 }
 
 /// The time a server is given to answer.
-pub(crate) fn limit(config: &Config, place: Place) -> Duration {
+pub(crate) fn limit(remote_ms: u64, place: Place) -> Duration {
     match place {
         Place::Here => HERE,
-        Place::Elsewhere => Duration::from_millis(config.discovery.remote_ms),
+        Place::Elsewhere => Duration::from_millis(remote_ms),
     }
 }
 
@@ -214,17 +208,24 @@ pub(crate) fn why_useless(found: &Found) -> (String, &'static str) {
     }
 }
 
-fn configured(config: &Config, words: Vec<String>) -> Result<Chosen, CliError> {
-    if config.fleet.endpoints.is_empty() {
+/// The configured fleet, with what its endpoints answered, where they were asked.
+fn configured(config: &Config, answers: &[Answer]) -> Result<Chosen, CliError> {
+    let mut fleet = config.fleet.clone();
+    if fleet.endpoints.is_empty() {
         return Err(CliError::EmptyFleet(config.paths.config.join("fleet.toml")));
     }
-    Ok(Chosen {
-        fleet: config.fleet.clone(),
-        source: FleetSource::Configured,
-        words,
-        found: Vec::new(),
-        simulator: None,
-    })
+    let all = fleet.endpoints.len();
+    let up = answers.iter().filter(|answer| answer.answers()).count();
+    let mut words = Vec::new();
+    if up < answers.len() {
+        words.push(format!("{up} of {all} endpoints answer"));
+        words.extend(troubles(&fleet.endpoints, answers));
+    }
+    words.extend(mismatches(&fleet.endpoints, answers));
+    if mark_simulated(&mut fleet.endpoints, answers) {
+        words.push(SIMULATED.to_owned());
+    }
+    Ok(Chosen { fleet, source: FleetSource::Configured, words, found: Vec::new(), simulator: None })
 }
 
 /// Starts the simulated twin of the configured fleet.
@@ -239,8 +240,37 @@ async fn simulated(config: &Config, seed: u64, mut words: Vec<String>) -> Result
     Ok(Chosen { fleet, source: FleetSource::Simulated, words, found: Vec::new(), simulator: Some(simulator) })
 }
 
-/// A fleet of what was found: each model serves the tiers it is for, and those that nobody else is nearer to.
-fn improvised(config: &Config, found: Vec<Found>) -> Chosen {
+/// A fleet of what was found. Real and simulated endpoints never mix: where a model answers, the simulated ones are left
+/// out, and else all of it is marked.
+async fn improvised(client: &Client, config: &Config, found: Vec<Found>) -> Chosen {
+    let mut natures = Vec::new();
+    for found in &found {
+        natures.push(nature(client, config, found).await);
+    }
+    let any_real = found.iter().zip(&natures).any(|(f, n)| *n == Nature::Real && !offered(f).is_empty());
+    let nature = if any_real { Nature::Real } else { Nature::Simulated };
+    let found: Vec<Found> = found.into_iter().zip(natures).filter(|(_, n)| *n == nature).map(|(f, _)| f).collect();
+    let mut chosen = of_found(config, found);
+    if nature == Nature::Simulated {
+        for endpoint in &mut chosen.fleet.endpoints {
+            endpoint.nature = nature;
+        }
+        chosen.words.push(SIMULATED.to_owned());
+    }
+    chosen
+}
+
+/// Whether a server that was found is one of `baton sim`: asked as an endpoint is, since not every list tells who made it.
+async fn nature(client: &Client, config: &Config, found: &Found) -> Nature {
+    let Some(model) = offered(found).into_iter().next() else { return Nature::Real };
+    let mut endpoint = [endpoint_of(found, &model, name_by_place(found), Vec::new())];
+    let answers = hear(client, config.discovery.remote_ms, &endpoint).await;
+    mark_simulated(&mut endpoint, &answers);
+    endpoint[0].nature
+}
+
+/// Each model that was found serves the tiers it is for, and those that nobody else is nearer to.
+fn of_found(config: &Config, found: Vec<Found>) -> Chosen {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     let mut traits = Vec::new();
     let mut told = Vec::new();
@@ -268,7 +298,6 @@ fn improvised(config: &Config, found: Vec<Found>) -> Chosen {
 mod tests {
     use super::*;
     use crate::config::{Flags, Surroundings, load_in};
-    use crate::domain::fleet::Nature;
     use crate::engine::providers::{FoundModel, ServerKind};
 
     fn config() -> Config {
@@ -287,7 +316,7 @@ mod tests {
             models: models.iter().map(|m| FoundModel { slots, ..FoundModel::named(m) }).collect(),
             version: None,
         };
-        let chosen = improvised(
+        let chosen = of_found(
             &config(),
             vec![
                 found("http://127.0.0.1:8080", ServerKind::LlamaCpp, Some(3), &["/m/tiny.gguf"]),
@@ -312,8 +341,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_operator_s_fleet_that_is_down_is_shown_as_it_is_in_the_console_and_ends_all_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let text = "[[endpoint]]\nname = \"mine\"\ntiers = [\"summary\"]\nprotocol = \"openai\"\n\
+                    url = \"http://127.0.0.1:1\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n";
+        std::fs::write(&file, text).unwrap();
+        let folder = || folder.path().to_owned();
+        let surroundings =
+            Surroundings { variables: std::collections::BTreeMap::new(), working: folder(), home: folder() };
+        let flags = Flags { fleet: Some(file.clone()), ..Flags::default() };
+        let config = load_in(&surroundings, &flags).unwrap();
+        for wish in [FleetWish::Auto, FleetWish::Configured, FleetWish::File(file)] {
+            for unanswered in [Unanswered::Shows, Unanswered::Waits] {
+                let chosen = choose_fleet(&config, &wish, 1, unanswered).await.unwrap();
+                assert_eq!((chosen.source, chosen.fleet.is_simulated()), (FleetSource::Configured, false));
+                assert!(chosen.words.iter().any(|words| words.starts_with("mine: ")), "{:?}", chosen.words);
+            }
+            let error = choose_fleet(&config, &wish, 1, Unanswered::Ends).await.unwrap_err();
+            assert!(matches!(&error, CliError::NobodyAnswers(lines) if lines.len() == 1), "{error}");
+        }
+    }
+
+    #[tokio::test]
     async fn the_simulated_fleet_is_all_simulated() {
-        let chosen = choose_fleet(&config(), &FleetWish::Simulated, 1).await.unwrap();
+        let chosen = choose_fleet(&config(), &FleetWish::Simulated, 1, Unanswered::Ends).await.unwrap();
         assert_eq!(chosen.source, FleetSource::Simulated);
         assert!(chosen.fleet.endpoints.iter().all(|e| e.nature == Nature::Simulated));
         assert_eq!(chosen.fleet.slots(), 20);

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 
 use super::args::{FleetWish, Form, Global};
-use super::choose::choose_fleet_heard;
+use super::choose::{Unanswered, choose_fleet_heard};
 use super::error::{CliError, Exit, system};
 use super::headless::Go;
 use super::print::Printer;
@@ -212,7 +212,7 @@ fn start(
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
     let (client, ready) = DeferredClient::new();
     let thread = std::thread::Builder::new().name("start".into()).spawn(move || {
-        let chosen = runtime()?.block_on(choose_fleet_heard(&config, &wish, seed, &mut listener))?;
+        let chosen = runtime()?.block_on(choose_fleet_heard(&config, &wish, seed, Unanswered::Shows, &mut listener))?;
         listener.ends(&chosen);
         for words in &chosen.words {
             tracing::info!("{words}");

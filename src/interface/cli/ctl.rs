@@ -250,7 +250,9 @@ pub(super) fn answer(command: &Command, verdict: &Verdict, id: &str, global: &Gl
     };
     if global.form() == Form::Words {
         printer.words(&match reason {
-            Some(reason) => format!("refused: {command}: {reason}"),
+            Some(reason) => {
+                format!("refused: {command}: {reason}{}", how_to_force(command, reason).unwrap_or_default())
+            }
             None => format!("accepted: {command}"),
         });
     } else {
@@ -261,6 +263,23 @@ pub(super) fn answer(command: &Command, verdict: &Verdict, id: &str, global: &Gl
         printer.data_line(&value.to_string());
     }
     exit
+}
+
+/// How what was refused for memory is done all the same.
+fn how_to_force(command: &Command, reason: &str) -> Option<String> {
+    let words = match command {
+        Command::Server { endpoint, verb: ServerVerb::Start, memory: MemoryCheck::Heed } => {
+            format!("`baton ctl server start {endpoint} --force` starts it")
+        }
+        Command::Server { endpoint, verb: ServerVerb::Restart, memory: MemoryCheck::Heed } => {
+            format!("`baton ctl server restart {endpoint} --force` restarts it")
+        }
+        Command::Model { endpoint, verb: ModelVerb::Load, memory: MemoryCheck::Heed } => {
+            format!("`baton ctl model load {endpoint} --force` loads it")
+        }
+        _ => return None,
+    };
+    reason.contains(" GB are left of ").then(|| format!("; {words} all the same"))
 }
 
 fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, CliError> {
@@ -388,12 +407,26 @@ fn tell(state: &Value, printer: &mut Printer) {
     }
     for endpoint in list(&state["endpoints"]) {
         let (busy, slots) = (&endpoint["busy"], &endpoint["slots"]);
-        printer.data_line(&format!("{}  {busy}/{slots} slots", text(&endpoint["name"])));
+        let line = format!("{}  {busy}/{slots} slots  {}", text(&endpoint["name"]), trouble(&endpoint));
+        printer.data_line(line.trim_end());
     }
     for viewer in list(&state["viewers"]) {
         let has = if viewer["viewer"] == state["control"] { ", has control" } else { "" };
         printer.data_line(&format!("{} from {}{has}", text(&viewer["name"]), text(&viewer["origin"])));
     }
+}
+
+/// What is wrong with an endpoint, and what would start it.
+fn trouble(endpoint: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let health = &endpoint["health"];
+    let mut parts = match health.as_str() {
+        Some("loading") => vec!["loading".to_owned()],
+        Some(_) => vec![text(&endpoint["mismatch"])],
+        None => vec![format!("down: {}", text(&health["down"]["reason"])), text(&endpoint["mend"])],
+    };
+    parts.retain(|part| !part.is_empty());
+    parts.join("; ")
 }
 
 #[cfg(test)]

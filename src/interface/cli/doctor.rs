@@ -29,19 +29,36 @@ struct Finding {
     found: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     mend: String,
+    #[serde(skip)]
+    weight: Weight,
+}
+
+/// What a finding says of the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// Nothing: it is well, or only good to know.
+    Light,
+    /// Something that is needed for work is missing.
+    Heavy,
 }
 
 impl Finding {
     fn ok(what: &'static str, found: impl Into<String>) -> Self {
-        Self { ok: true, what, found: found.into(), mend: String::new() }
+        Self { ok: true, what, found: found.into(), mend: String::new(), weight: Weight::Light }
     }
 
     fn warn(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { ok: false, what, found: found.into(), mend: mend.into() }
+        Self { ok: false, what, found: found.into(), mend: mend.into(), weight: Weight::Light }
+    }
+
+    /// Without it work fails.
+    fn wrong(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { weight: Weight::Heavy, ..Self::warn(what, found, mend) }
     }
 }
 
-/// Looks at everything. Trouble is told in words, not by the exit code: a fleet that is off is no fault.
+/// Looks at everything. The exit code says whether work can be done: 1 where the configuration is wrong, no journal can be
+/// kept, an endpoint of the operator's fleet is down or lacks its model, or nothing answers at all.
 ///
 /// # Errors
 /// When not even looking is possible.
@@ -69,16 +86,18 @@ pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
         Err(CliError::Source(errors)) => {
             for error in errors {
                 let place = format!("{}:{}:{}: {}", error.file, error.line, error.column, error.what);
-                findings.push(Finding::warn("configuration", place, error.mend.clone()));
+                findings.push(Finding::wrong("configuration", place, error.mend.clone()));
             }
         }
-        Err(other) => findings.push(Finding::warn("configuration", other.to_string(), "mend the file")),
+        Err(other) => findings.push(Finding::wrong("configuration", other.to_string(), "mend the file")),
     }
     let ports = config.as_ref().map(|c| local_ports(&c.fleet)).unwrap_or_default();
     findings.extend(machine::look(&ports));
+    let heavy = findings.iter().any(|finding| finding.weight == Weight::Heavy);
+    let exit = if heavy { Exit::TaskFailed } else { Exit::Done };
     if global.form() != Form::Words {
         printer.json(&findings);
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     for finding in &findings {
         let mark = if finding.ok { "ok  " } else { "warn" };
@@ -87,7 +106,7 @@ pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
             printer.data_line(&format!("{:<20} mend: {}", "", finding.mend));
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn terminal(color: ColorChoice, findings: &mut Vec<Finding>) {
@@ -131,7 +150,7 @@ fn folders(paths: &Paths, findings: &mut Vec<Finding>) {
         Ok(()) => Finding::ok("journals", paths.sessions.display().to_string()),
         Err(error) => {
             let mend = "make the folder writable for you, or set XDG_STATE_HOME to one that is";
-            Finding::warn("journals", format!("{}: {error}", paths.sessions.display()), mend)
+            Finding::wrong("journals", format!("{}: {error}", paths.sessions.display()), mend)
         }
     });
     let mode = std::fs::metadata(&paths.state).map(|meta| meta.permissions().mode() & 0o777);
@@ -169,8 +188,11 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
         let at = format!("{} at {}", endpoint.name, endpoint.url);
         findings.push(match line.trouble.is_empty() {
             true => Finding::ok("endpoint", format!("{at} answers")),
-            // The sentence has its mend in it.
-            false => Finding::warn("endpoint", format!("{at}: {}", line.trouble), ""),
+            // The sentence has its mend in it. Those that Baton knows by itself are nobody's who has others.
+            false => Finding {
+                weight: if config.has_own_fleet() && !line.sound { Weight::Heavy } else { Weight::Light },
+                ..Finding::warn("endpoint", format!("{at}: {}", line.trouble), "")
+            },
         });
         if let Some(words) = line.wider.as_ref().filter(|_| line.answers) {
             findings.push(Finding::warn("slots", words.as_str(), ""));
@@ -182,6 +204,11 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
     let up = lines.iter().any(|line| line.answers);
     let usable = found.iter().any(|found| !offered(found).is_empty());
     findings.push(match (up, usable) {
+        (false, true) if config.has_own_fleet() => Finding::wrong(
+            "fleet",
+            "no endpoint of your fleet answers; what was found beside it is not used",
+            "start its servers, or let `baton fleet init` write what answers into a fleet file",
+        ),
         (true, false) => Finding::ok("fleet", "the configured fleet is used"),
         (true, true) => Finding::warn(
             "fleet",
@@ -193,11 +220,11 @@ async fn fleet(config: &Config, findings: &mut Vec<Finding>) -> Result<(), CliEr
             "no configured endpoint answers; what was found is used, each model for what it is best at",
             "`baton fleet init` writes it into a fleet file, with tiers, slots and context of its own",
         ),
-        (false, false) => Finding::warn(
+        (false, false) => Finding::wrong(
             "fleet",
             format!("no model server answers ({asked} more addresses asked)"),
             "start a model server, or name other machines with `baton fleet init --host NAME` or in [discovery] of \
-             baton.toml; until then a simulated fleet stands in, marked SIMULATED",
+             baton.toml; until then only the simulated fleet works (`--fleet sim`), marked SIMULATED",
         ),
     });
     Ok(())

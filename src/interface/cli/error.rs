@@ -124,6 +124,25 @@ pub(crate) enum CliError {
     /// The fleet has nothing to run on.
     #[error("the fleet has no endpoint; add one to {}, or try `--fleet sim`", .0.display())]
     EmptyFleet(PathBuf),
+    /// No endpoint of the operator's fleet answers; a line for each.
+    #[error(
+        "no endpoint of the fleet answers, so nothing was started; `--patience SECONDS` waits for them\n  {}",
+        .0.join("\n  ")
+    )]
+    NobodyAnswers(Vec<String>),
+    /// No fleet file, and no server on the known ports.
+    #[error(
+        "no model server answers ({asked} addresses asked), and there is no fleet file that names others{}\n  start one \
+         (llama-server, ollama serve, mlx_lm.server, LM Studio's server), then `baton fleet init` writes a fleet file of \
+         what answers; `--fleet FILE` names one; `--fleet sim` runs on the simulated fleet, whose answers are made up",
+        useless.iter().map(|line| format!("\n  {line}")).collect::<String>()
+    )]
+    NothingToRunOn {
+        /// How many addresses were asked.
+        asked: usize,
+        /// What answers and can't be used, a line each.
+        useless: Vec<String>,
+    },
     /// A fleet file is there already.
     #[error(
         "{} is there already and stays as it is; --force replaces it and keeps it beside as .bak, --output FILE writes \

@@ -3,12 +3,13 @@
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::args::{FleetWish, Form, Global};
-use super::choose::{Around, choose_fleet, look_around};
+use super::answering::says_simulated;
+use super::args::{Form, Global};
+use super::choose::{FleetSource, fleet_to_look_at};
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::servers::control;
-use super::session::{configuration, runtime};
+use super::session::{SIMULATED, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Nature};
 use crate::domain::memory::{System, wider};
@@ -42,6 +43,9 @@ pub(crate) struct Line {
     control: Option<Server>,
     #[serde(skip)]
     pub(crate) answers: bool,
+    /// It answers, or will when it is loaded, and with the model that the fleet file names.
+    #[serde(skip)]
+    pub(crate) sound: bool,
     /// How it could serve more than one at a time, where it serves one.
     #[serde(skip)]
     pub(crate) wider: Option<CleanText>,
@@ -59,22 +63,23 @@ pub(crate) fn status(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
     } else {
         printer.json(&lines);
     }
-    Ok(if lines.iter().any(|line| line.answers) { Exit::Done } else { Exit::NotStarted })
+    // A server that tells of fewer slots or less context than the file is used with those: only said.
+    Ok(if lines.iter().all(|line| line.sound) { Exit::Done } else { Exit::TaskFailed })
 }
 
 async fn look(config: &Config, global: &Global, printer: &mut Printer) -> Result<Vec<Line>, CliError> {
-    // Asking must not start servers only to say that they answer, unless they are asked for.
-    let wish = match &global.fleet {
-        FleetWish::Auto if matches!(look_around(config).await?, Around::Nothing(_)) => FleetWish::Configured,
-        wish => wish.clone(),
-    };
-    let chosen = choose_fleet(config, &wish, global.seed).await?;
-    for sentence in &chosen.words {
+    let chosen = fleet_to_look_at(config, &global.fleet, global.seed).await?;
+    // Of configured endpoints the table says all.
+    for sentence in chosen.words.iter().filter(|_| chosen.source != FleetSource::Configured) {
         printer.words(sentence);
     }
     let lines = ask(&chosen.fleet.endpoints).await;
     drop(chosen.simulator);
     let mut lines = lines?;
+    let simulated = lines.iter().any(|line| line.server.as_deref().is_some_and(says_simulated));
+    if simulated && chosen.source == FleetSource::Configured {
+        printer.words(SIMULATED);
+    }
     controlled(config, &chosen.fleet.endpoints, &mut lines)?;
     Ok(lines)
 }
@@ -86,12 +91,19 @@ fn controlled(config: &Config, endpoints: &[Endpoint], lines: &mut [Line]) -> Re
         let server = servers.look(endpoint).filter(|server| server.state != ServerState::Stopped);
         let said = match &server {
             Some(server) => server.to_string(),
-            None if !line.answers && endpoint.launch.is_some() => {
-                format!("`baton fleet up {}` starts it", endpoint.name)
-            }
+            None if !line.answers => endpoint.how_to_start().unwrap_or_default(),
             None => String::new(),
         };
-        let between = if line.trouble.is_empty() || said.is_empty() { "" } else { "; " };
+        let between = match line.trouble.chars().last() {
+            Some(last) if !said.is_empty() => {
+                if last == '.' {
+                    " "
+                } else {
+                    "; "
+                }
+            }
+            _ => "",
+        };
         line.trouble = format!("{}{between}{said}", line.trouble);
         line.control = server;
     }
@@ -116,7 +128,7 @@ fn line(endpoint: &Endpoint, report: Report) -> Line {
         Health::Up => ("up", mismatch(endpoint, &report)),
         Health::Loading => ("loading", "the model is loading; ask again in a while".to_owned()),
         Health::Unknown => ("unknown", "no answer in time; ask again".to_owned()),
-        Health::Down { reason } => ("down", reason.to_string()),
+        Health::Down { reason } => ("down", reason.to_one_line().to_string()),
     };
     Line {
         name: endpoint.name.to_string(),
@@ -128,10 +140,11 @@ fn line(endpoint: &Endpoint, report: Report) -> Line {
         reported_slots: report.slots,
         busy: report.busy,
         context: report.context.map_or(endpoint.context, |told| told.min(endpoint.context)),
-        server: report.server.map(|s| s.to_string()),
+        server: report.server.map(|s| s.to_one_line().to_string()),
         trouble,
         control: None,
         answers: matches!(report.health, Health::Up | Health::Loading),
+        sound: matches!(report.health, Health::Up | Health::Loading) && report.mismatch.is_none(),
         wider: narrow(endpoint, report.slots, report.context, report.shape),
     }
 }
@@ -150,7 +163,7 @@ fn narrow(
 
 /// Where the server says something else than the fleet file.
 fn mismatch(endpoint: &Endpoint, report: &Report) -> String {
-    let mut said = Vec::new();
+    let mut said: Vec<String> = report.mismatch.iter().map(ToString::to_string).collect();
     if let Some(slots) = report.slots.filter(|told| *told < endpoint.slots) {
         said.push(format!(
             "the server has {slots} slots, the fleet file says {}: start it with more (-np), or lower `slots`",

@@ -11,13 +11,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::args::Form;
 use super::error::{CliError, Exit};
+use super::patience::{Patience, Patient};
 use super::print::Printer;
 use super::progress::{self, Telling};
 use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
 use super::summary::{Summary, result_text};
-use crate::domain::protocol::{Command, CommandId, Event, GoalId, Outcome, Record, Role, Subject};
+use crate::domain::protocol::{Command, CommandId, Event, GoalId, Health, Outcome, Record, Role, Subject};
 use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
@@ -30,8 +31,8 @@ const BATCH: usize = 256;
 /// Between two drawings of the progress line: four a second are read comfortably.
 const BEAT: Duration = Duration::from_millis(250);
 
-/// How long a goal waits for servers while nothing else can run, before the operator is needed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the first probes may take before the goal is given all the same: as long as one question of theirs.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// What becomes of a pause when a session is taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub(crate) struct Headless<'a> {
     form: Form,
     until: Until,
     stuck: Stuck,
+    patience: Patience,
     state: State,
     client: LocalClient,
     /// What gave the goal; none: the goals were given in an earlier life of the session.
@@ -103,44 +105,65 @@ pub(crate) struct Finished {
 }
 
 impl<'a> Headless<'a> {
-    /// Gives the goal to an engine.
+    /// Gives the goal to an engine, once its endpoints were looked at.
     ///
     /// # Errors
     /// [`CliError::Send`].
-    pub(crate) fn begin(
+    pub(crate) async fn begin(
         engine: &Engine,
         command: Command,
         (form, until): (Form, Until),
         printer: &'a mut Printer,
     ) -> Result<Self, CliError> {
-        let client = engine.client(person(), Role::Control);
-        let command = Some(client.send(command)?);
         let telling = match (until, printer.words_on_terminal()) {
             (Until::Ended, false) => Telling::All,
             _ => Telling::Trouble,
         };
-        let stuck = Stuck::Ends;
-        let (goals, reopening) = (Vec::new(), Vec::new());
-        let state = State::default();
-        Ok(Self {
+        let mut watching = Self {
             printer,
             form,
             until,
-            stuck,
-            state,
-            client,
-            command,
-            goals,
-            reopening,
+            stuck: Stuck::Ends,
+            patience: Patience::new(None),
+            state: State::default(),
+            client: engine.client(person(), Role::Control),
+            command: None,
+            goals: Vec::new(),
+            reopening: Vec::new(),
             awaited: Awaited::Nothing,
             refused: None,
             telling,
-        })
+        };
+        watching.first_look().await;
+        watching.command = Some(watching.client.send(command)?);
+        Ok(watching)
+    }
+
+    /// Waits for the first probe of every endpoint, so that nothing is sent to one that is no server of its protocol.
+    async fn first_look(&mut self) {
+        let deadline = Instant::now() + FIRST_LOOK;
+        let is_unknown = |state: &State| {
+            state.endpoints().is_empty() || state.endpoints().iter().any(|e| e.health == Health::Unknown)
+        };
+        let mut batch = Vec::new();
+        while is_unknown(&self.state) {
+            let more = tokio::time::timeout_at(deadline, self.client.recv(&mut batch, BATCH)).await;
+            self.take(&mut batch);
+            if more != Ok(true) {
+                break;
+            }
+        }
     }
 
     /// Says what it does when only the operator can release what is left; it ends when this is not said.
     pub(crate) fn when_stuck(mut self, stuck: Stuck) -> Self {
         self.stuck = stuck;
+        self
+    }
+
+    /// Says how many seconds of silence it bears while it waits for servers.
+    pub(crate) fn with_patience(mut self, seconds: Option<u32>) -> Self {
+        self.patience = Patience::new(seconds);
         self
     }
 
@@ -171,6 +194,7 @@ impl<'a> Headless<'a> {
             form,
             until: Until::Ended,
             stuck: Stuck::Ends,
+            patience: Patience::new(None),
             state: before,
             client,
             command,
@@ -259,7 +283,6 @@ impl<'a> Headless<'a> {
         let mut batch = Vec::new();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut waiting_since: Option<Instant> = None;
         let mut told: Option<Vec<String>> = None;
         loop {
             tokio::select! {
@@ -286,9 +309,10 @@ impl<'a> Headless<'a> {
                         self.printer.bar(&progress::bar(&self.state, &self.goals, now), columns);
                     }
                     match outlook_of(&self.state, &self.goals, now) {
-                        Outlook::Moving => (waiting_since, told) = (None, None),
-                        // With time, a server comes back by itself.
-                        Outlook::Servers(_) if self.stuck == Stuck::Waits => {}
+                        Outlook::Moving => {
+                            self.patience.gets_on();
+                            told = None;
+                        }
                         Outlook::Operator(sentences) if self.stuck == Stuck::Waits => {
                             if told.as_ref() != Some(&sentences) {
                                 self.wait_for_the_operator(&sentences);
@@ -296,14 +320,12 @@ impl<'a> Headless<'a> {
                             }
                         }
                         Outlook::Operator(sentences) => return Watched::Stuck(sentences),
-                        Outlook::Servers(sentences) => {
-                            let since = *waiting_since.get_or_insert_with(|| {
-                                let seconds = PATIENCE.as_secs();
-                                self.printer.words(&format!("waiting up to {seconds} s for a server to answer: {}", sentences.join("; ")));
-                                Instant::now()
-                            });
-                            if since.elapsed() >= PATIENCE {
-                                return Watched::Stuck(sentences);
+                        Outlook::Servers(waits) => {
+                            match self.patience.waits(Instant::now().into(), &self.state, now, &waits) {
+                                Patient::Waits(words) => words.iter().for_each(|words| self.printer.words(words)),
+                                // With time, a server comes back by itself.
+                                Patient::Over if self.stuck == Stuck::Waits => {}
+                                Patient::Over => return Watched::Stuck(waits.sentences),
                             }
                         }
                     }

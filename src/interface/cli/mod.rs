@@ -5,6 +5,7 @@
 
 mod about;
 mod answer;
+mod answering;
 mod args;
 mod attach;
 mod canary;
@@ -22,6 +23,7 @@ mod headless;
 mod init;
 mod logging;
 mod offer;
+pub(crate) mod patience;
 mod plan;
 mod print;
 mod progress;

@@ -181,7 +181,7 @@ const LOOKED_AT: usize = 16;
 /// Asks servers that tell more when asked for a model about those that answer: what each is for is decided by it.
 pub(crate) async fn look_closer_at_offered(client: &Client, config: &Config, found: &mut [Found]) {
     for found in found.iter_mut().filter(|found| found.kind == ServerKind::Ollama) {
-        let limit = limit(config, place_of(&found.url));
+        let limit = limit(config.discovery.remote_ms, place_of(&found.url));
         let mut models = std::mem::take(&mut found.models);
         let there = &*found;
         let answering = models.iter_mut().filter(|model| model.purpose == Purpose::Chat).take(LOOKED_AT);

@@ -1,7 +1,7 @@
 //! `baton plan`: a model plans a goal, and the plan is printed instead of run.
 
 use super::args::{Form, Global};
-use super::choose::{FleetSource, choose_fleet};
+use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
 use super::print::Printer;
@@ -24,12 +24,14 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
     let command = Command::AddGoal { text: goal.to_owned(), plan: PlanSource::Model, options };
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
-        let chosen = choose_fleet(&config, &global.fleet, global.seed).await?;
+        let chosen = choose_fleet(&config, &global.fleet, global.seed, global.unanswered()).await?;
         for sentence in &chosen.words {
             printer.words(sentence);
         }
         let engine = engine(&config, chosen.fleet.clone(), global.seed, None)?;
-        let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)?;
+        let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)
+            .await?
+            .with_patience(global.patience);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         if finished.exit != Exit::Done {
             return Ok(finished.exit);
@@ -47,9 +49,9 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
             printer.words(&format!("mended: {repair}"));
         }
         if global.form() == Form::Words {
-            let mark = match chosen.source {
-                FleetSource::Simulated => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
-                FleetSource::Configured | FleetSource::Found => "",
+            let mark = match chosen.fleet.is_simulated() {
+                true => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
+                false => "",
             };
             printer.data(&format!("{mark}{}", write(&plan)));
         } else {

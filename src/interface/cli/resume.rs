@@ -3,7 +3,9 @@
 //! It runs under the configuration its journal has: its fleet, its limits, whether its agents may ask. Not here: what is
 //! done about what was under way (the orchestrator's recovery).
 
+use super::answering::{any_serves, hear, troubles};
 use super::args::Global;
+use super::choose::Unanswered;
 use super::console::Opening;
 use super::error::{CliError, Exit};
 use super::headless::{Finished, Go, Headless, left_to_do, outcome};
@@ -17,6 +19,7 @@ use crate::domain::protocol::{AttemptEnd, SessionId};
 use crate::domain::state::{Gear, State};
 use crate::engine::host::TakenUp;
 use crate::engine::journal::Sessions;
+use crate::engine::providers::Client;
 
 /// Takes up a session; the one written last when none is named.
 ///
@@ -82,6 +85,13 @@ fn headless(
             return Ok(exit);
         }
         let before = taken.state().clone();
+        if global.unanswered() == Unanswered::Ends && !before.config.fleet.is_simulated() {
+            let endpoints = &before.config.fleet.endpoints;
+            let answers = hear(&Client::new()?, config.discovery.remote_ms, endpoints).await;
+            if !any_serves(endpoints, &answers) {
+                return Err(CliError::NobodyAnswers(troubles(endpoints, &answers)));
+            }
+        }
         let servers = room(config);
         let again = tokio::select! {
             again = take_up(taken, servers.as_ref()) => again?,
@@ -92,7 +102,7 @@ fn headless(
         }
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&again.engine, config);
-        let watching = Headless::again(&again.engine, before, go, form, printer)?;
+        let watching = Headless::again(&again.engine, before, go, form, printer)?.with_patience(global.patience);
         let finished = watching.finish(again.engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;
         Ok(finished.exit)

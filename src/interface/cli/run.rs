@@ -104,7 +104,7 @@ fn headless(
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         let chosen = tokio::select! {
-            chosen = choose_fleet(config, &global.fleet, global.seed) => chosen?,
+            chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) => chosen?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &chosen.words {
@@ -114,7 +114,10 @@ fn headless(
         let journal = engine.journal().to_owned();
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&engine, config);
-        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)?.when_stuck(stuck);
+        let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)
+            .await?
+            .when_stuck(stuck)
+            .with_patience(global.patience);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;
         Ok(finished.exit)

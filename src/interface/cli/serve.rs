@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::args::{Form, Global};
-use super::choose::choose_fleet;
+use super::choose::{Unanswered, choose_fleet};
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::servers::room;
@@ -62,7 +62,8 @@ pub(crate) fn serve(tcp: Option<SocketAddr>, global: &Global, printer: &mut Prin
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         let chosen = tokio::select! {
-            chosen = choose_fleet(&config, &global.fleet, global.seed) => chosen?,
+            // It answers nobody by itself, and starts servers when it is told to: it may begin before they do.
+            chosen = choose_fleet(&config, &global.fleet, global.seed, Unanswered::Waits) => chosen?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &chosen.words {

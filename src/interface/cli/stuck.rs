@@ -2,32 +2,45 @@
 //!
 //! Pure. Not here: why a single task waits ([`State::admit`], asked here for all of them).
 
-use crate::domain::protocol::{GoalId, Micros};
-use crate::domain::state::{GoalPhase, State, Why};
+use crate::domain::protocol::{GoalId, Health, Micros};
+use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, State, Why};
+use crate::domain::text::CleanText;
 
 /// Whether a goal gets on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outlook {
     /// It does, or has ended.
     Moving,
-    /// Nothing runs until a server answers that does not now; the sentences say which.
-    Servers(Vec<String>),
+    /// Nothing runs until a server answers that does not now.
+    Servers(Waits),
     /// Only the operator can release what is left; the sentences say how.
     Operator(Vec<String>),
 }
 
+/// What is waited for where servers are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waits {
+    /// Which tasks wait for what, a sentence for all that wait for the same.
+    pub(crate) sentences: Vec<String>,
+    /// The endpoints that say that they load their models.
+    pub(crate) loading: Vec<EndpointIx>,
+}
+
 /// How some goals stand at `now`: they get on as long as one of them does.
 pub(crate) fn outlook_of(state: &State, goals: &[GoalId], now: Micros) -> Outlook {
-    let (mut operator, mut servers) = (Vec::new(), Vec::new());
+    let (mut operator, mut servers) = (Vec::new(), Waits::default());
     let open = |g: &&GoalId| state.goal(**g).is_some_and(|g| !matches!(g.phase, GoalPhase::Ended(_)));
     for goal in goals.iter().filter(open) {
         match outlook(state, *goal, now) {
             Outlook::Moving => return Outlook::Moving,
-            Outlook::Servers(sentences) => servers.extend(sentences),
+            Outlook::Servers(waits) => {
+                servers.sentences.extend(waits.sentences);
+                servers.loading.extend(waits.loading);
+            }
             Outlook::Operator(sentences) => operator.extend(sentences),
         }
     }
-    match (servers.is_empty(), operator.is_empty()) {
+    match (servers.sentences.is_empty(), operator.is_empty()) {
         (false, _) => Outlook::Servers(servers),
         (true, false) => Outlook::Operator(operator),
         (true, true) => Outlook::Moving,
@@ -41,7 +54,8 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
     if matches!(goal.phase, GoalPhase::Ended(_)) || works {
         return Outlook::Moving;
     }
-    let (mut operator, mut servers) = (Vec::new(), Vec::new());
+    // What keeps tasks, with the first of them and how many more there are.
+    let (mut operator, mut silent): (Vec<String>, Vec<(Why, &CleanText, usize)>) = (Vec::new(), Vec::new());
     if let Some(held) = goal.short_of() {
         operator.push(format!("{} waits for memory: it {}", goal.id, held.reason));
     }
@@ -70,7 +84,10 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             | Why::NoAgent => {
                 operator.push(sentence);
             }
-            Why::Down { .. } => servers.push(sentence),
+            Why::Down { .. } | Why::Loading { .. } => match silent.iter_mut().find(|(other, ..)| *other == why) {
+                Some((.., more)) => *more += 1,
+                None => silent.push((why, &task.title, 0)),
+            },
             // It stands and falls with another task, or was said of the goal.
             Why::Needs { .. } | Why::Limit { .. } | Why::Memory { .. } => {}
             Why::NotWaiting
@@ -83,10 +100,28 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             }
         }
     }
-    match (servers.is_empty(), operator.is_empty()) {
-        (false, _) => Outlook::Servers(servers),
+    match (silent.is_empty(), operator.is_empty()) {
+        (false, _) => Outlook::Servers(waiting(state, silent)),
         (true, false) => Outlook::Operator(operator),
         (true, true) => Outlook::Moving,
+    }
+}
+
+fn waiting(state: &State, silent: Vec<(Why, &CleanText, usize)>) -> Waits {
+    let loading = |(ix, e): (usize, &EndpointState)| {
+        let is = |why: &Why| matches!(why, Why::Loading { tier, .. } if e.serves(tier));
+        let waited_for = e.health == Health::Loading && silent.iter().any(|(why, ..)| is(why));
+        waited_for.then_some(EndpointIx(ix as u32))
+    };
+    Waits {
+        loading: state.endpoints().iter().enumerate().filter_map(loading).collect(),
+        sentences: silent
+            .iter()
+            .map(|(why, title, more)| match more {
+                0 => format!("{title}: {why}"),
+                more => format!("{title} and {more} more: {why}"),
+            })
+            .collect(),
     }
 }
 
@@ -98,7 +133,7 @@ mod tests {
     #[test]
     fn a_goal_that_waits_for_memory_is_told_once_with_its_sum() {
         let story = story::short_of_memory();
-        let sum = "needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)";
+        let sum = "lacks 1.5 GB: needs 4 for Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)";
         let want = Outlook::Operator(vec![format!("g1 waits for memory: it {sum}")]);
         assert_eq!(outlook_of(&story.state, &[GoalId(1)], story.at), want);
     }

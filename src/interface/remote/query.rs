@@ -24,6 +24,7 @@ use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Answer, LocalClient};
+use crate::interface::cli::patience::{Patience, Patient};
 use crate::interface::cli::stuck::{Outlook, outlook};
 use crate::interface::cli::summary::result_text;
 
@@ -35,9 +36,6 @@ const MOST_TASKS: u32 = 64;
 
 /// Between two looks at whether a goal still gets on by itself.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How long a goal may wait for servers while nothing else can run.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Queries of this process, counted so that their commands differ.
 static QUERIES: AtomicU64 = AtomicU64::new(1);
@@ -188,7 +186,7 @@ async fn goal_of(client: &mut LocalClient, id: &Name) -> Option<GoalId> {
 /// Waits for a goal's end.
 async fn wait(house: &Shared, goal: GoalId, waiting: &mut Waiting) -> Result<(), Refusal> {
     let mut changes = house.watched.changes();
-    let mut down_since = None;
+    let mut patience = Patience::new(None);
     loop {
         {
             let state = house.watched.state();
@@ -199,15 +197,16 @@ async fn wait(house: &Shared, goal: GoalId, waiting: &mut Waiting) -> Result<(),
                 waiting.goal = None;
                 return Err(Refusal::over());
             }
-            let stuck = match outlook(&state, goal, house.connector.now()) {
+            let now = house.connector.now();
+            let stuck = match outlook(&state, goal, now) {
                 Outlook::Moving => {
-                    down_since = None;
+                    patience.gets_on();
                     None
                 }
                 Outlook::Operator(sentences) => Some(sentences),
-                Outlook::Servers(sentences) => {
-                    let since = *down_since.get_or_insert_with(tokio::time::Instant::now);
-                    (since.elapsed() >= PATIENCE).then_some(sentences)
+                Outlook::Servers(waits) => {
+                    let over = patience.waits(tokio::time::Instant::now().into(), &state, now, &waits) == Patient::Over;
+                    over.then_some(waits.sentences)
                 }
             };
             // It is left as it is: what is missing can still be given.

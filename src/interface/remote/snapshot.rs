@@ -122,6 +122,12 @@ struct EndpointLine<'a> {
     health: &'a Health,
     busy: u32,
     slots: u32,
+    /// Where it answers and is not what the fleet file says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mismatch: Option<&'a CleanText>,
+    /// How Baton starts its server, where it is down and Baton can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -160,7 +166,14 @@ impl<'a> Snapshot<'a> {
                 .iter()
                 .map(|e| {
                     let pool = state.pool(e.pool);
-                    EndpointLine { name: &e.config.name, health: &e.health, busy: pool.busy(), slots: pool.ceiling }
+                    EndpointLine {
+                        name: &e.config.name,
+                        health: &e.health,
+                        busy: pool.busy(),
+                        slots: pool.ceiling,
+                        mismatch: e.mismatch.as_ref(),
+                        mend: e.config.how_to_start().filter(|_| matches!(e.health, Health::Down { .. })),
+                    }
                 })
                 .collect(),
             attention: state

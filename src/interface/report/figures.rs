@@ -24,6 +24,19 @@ pub struct Metrics {
     pub utilisation: f64,
     /// Tokens generated.
     pub output_tokens: u64,
+    /// How many slots there are and how many were claimed, where those are more.
+    #[serde(skip)]
+    pub slots: Option<(u32, u32)>,
+}
+
+/// How a speed-up is said: its figure, and whether that is faster or slower; none where nothing ran.
+pub fn pace_words(times: f64) -> Option<(String, &'static str)> {
+    match times {
+        times if times <= 0.0 => None,
+        // What is printed has one decimal.
+        times if times < 0.95 => Some((format!("{:.1}", 1.0 / times), "slower")),
+        times => Some((format!("{times:.1}"), "faster")),
+    }
 }
 
 impl Metrics {
@@ -33,20 +46,27 @@ impl Metrics {
         let first = state.totals.first_start.unwrap_or(end);
         Self {
             seconds: rounded(end.since(first).secs_f64()),
-            sequential_seconds: rounded(Micros(state.totals.attempt_us).secs_f64()),
+            sequential_seconds: rounded(state.one_at_a_time(end).secs_f64()),
             speed_up: rounded(f64::from(state.speed_up(end).unwrap_or(0.0))),
             widest: state.totals.widest,
             utilisation: rounded(f64::from(state.utilisation(end).unwrap_or(0.0))),
             output_tokens: state.totals.output_tokens,
+            slots: state.slots_missing(),
         }
     }
 
     /// One line for people.
     pub fn words(&self) -> String {
+        // Attempts that brought nothing were no work.
+        let pace = pace_words(self.speed_up).filter(|_| self.output_tokens > 0);
+        let pace = pace.map_or_else(String::new, |(times, how)| format!(" · ×{times} {how} than one at a time"));
+        let slots = match self.slots {
+            Some((serves, claims)) => format!("the {serves} slots that there are ({claims} were claimed)"),
+            None => "slots".to_owned(),
+        };
         format!(
-            "{:.1} s · ×{:.1} faster than one at a time · {} wide · {:.0} % of slots used · {} tokens",
+            "{:.1} s{pace} · {} wide · {:.0} % of {slots} used · {} tokens",
             self.seconds,
-            self.speed_up,
             self.widest,
             self.utilisation * 100.0,
             self.output_tokens
@@ -190,4 +210,29 @@ pub(super) fn success_rate<'a>(ends: impl Iterator<Item = &'a AttemptEnd>) -> Op
         }
     }
     (well + badly > 0).then(|| rounded(f64::from(well) / f64::from(well + badly)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_faster_or_slower_and_slots_are_those_that_there_are() {
+        let told = |times| pace_words(times).map(|(times, how)| format!("{times} {how}"));
+        assert_eq!(
+            [0.0, 0.8, 1.0, 5.7].map(told),
+            [None, Some("1.2 slower".to_owned()), Some("1.0 faster".to_owned()), Some("5.7 faster".to_owned())]
+        );
+        let slower = Metrics {
+            speed_up: 0.5,
+            widest: 8,
+            utilisation: 1.0,
+            output_tokens: 9,
+            slots: Some((4, 8)),
+            ..Metrics::default()
+        };
+        let says = "0.0 s · ×2.0 slower than one at a time · 8 wide · 100 % of the 4 slots that there are (8 were claimed) used · 9 tokens";
+        assert_eq!(slower.words(), says);
+        assert!(!Metrics::default().words().contains('×'));
+    }
 }

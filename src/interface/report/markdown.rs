@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{EndpointLine, GoalLine, Report};
+use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
 
 /// Writes a report as Markdown.
 pub fn markdown(report: &Report) -> String {
@@ -36,6 +36,14 @@ fn clock(seconds: f64) -> String {
     let whole = seconds as u64;
     let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60);
     if h > 0 { format!("{h}:{m:02}:{s:02}") } else { format!("{m:02}:{s:02}") }
+}
+
+/// What was saved against one at a time, and how many times faster that is.
+fn saved(m: &Overall) -> String {
+    match pace_words(m.work.speed_up) {
+        Some((times, how)) => format!("{}, ×{times} {how}", percent(m.saved)),
+        None => percent(m.saved),
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -182,7 +190,7 @@ impl Page {
             ["Time from the first attempt's start to the last one's end".to_owned(), span(m.work.seconds)],
             ["Time the session was open".to_owned(), span(m.open_seconds)],
             ["One at a time (estimate: the sum of the attempts' times)".to_owned(), span(m.work.sequential_seconds)],
-            ["Saved against that estimate".to_owned(), format!("{}, ×{:.1} faster", percent(m.saved), m.work.speed_up)],
+            ["Saved against that estimate".to_owned(), saved(m)],
             [
                 "Best possible with these times (lower bound)".to_owned(),
                 format!(

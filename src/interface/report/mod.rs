@@ -14,7 +14,7 @@ mod tests;
 mod transcript;
 mod when;
 
-pub use figures::{Bound, Metrics, Overall};
+pub use figures::{Bound, Metrics, Overall, pace_words};
 pub use fits::FitLine;
 pub(crate) use fits::shortage;
 pub use lines::{

@@ -72,6 +72,9 @@ fn a_server_that_claims_more_slots_than_it_has_is_found_and_named_within_a_few_t
             assert_eq!(world.state().measured(EndpointIx(0)), Some(serves));
             let used = world.state().utilisation(world.now).unwrap();
             assert!((0.0..=1.0).contains(&used), "{used} of what it has: those that waited inside took no slot");
+            let faster = world.state().speed_up(world.now).unwrap();
+            assert!(faster <= serves as f32 + 0.01, "×{faster} on {serves} slots: what waited inside was no work");
+            assert_eq!(world.state().slots_missing(), Some((serves, claims)));
             let words = world.state().standing_words(EndpointIx(0), world.now).unwrap();
             assert!(words.contains(&format!("claims {claims} slots and serves {serves} at once")), "{words}");
         }

@@ -95,7 +95,7 @@ fn a_goal_that_does_not_fit_starts_no_request_and_says_the_sum() {
     assert_eq!((held.needed, held.room), (115 * GB, 102 * GB));
     assert_eq!(
         held.reason.as_str(),
-        "needs 115 GB more: gpt 80 + qwen 35; 102 GB are left of 102 (120 less 18 kept free)"
+        "lacks 13 GB: needs 115 for gpt 80 + qwen 35; 102 GB are left of 102 (120 less 18 kept free)"
     );
     let attention = &world.state().attention[&Subject::Memory(G1)];
     assert!(attention.text.ends_with("a starts it all the same"), "{}", attention.text);
@@ -218,7 +218,16 @@ fn it_goes_on_when_what_it_needs_fits() {
     let loaded = ProbeReport { resident: Some(82 * GB), ..ProbeReport::of(Health::Up) };
     world.input(Input::Probed { endpoint: name("gpt"), report: loaded });
     assert!(is_short(&world, G1));
-    assert!(world.state().goal(G1).unwrap().short_of().unwrap().reason.starts_with("needs 35 GB more: qwen 35; 3 GB"));
+    assert!(
+        world
+            .state()
+            .goal(G1)
+            .unwrap()
+            .short_of()
+            .unwrap()
+            .reason
+            .starts_with("lacks 32 GB: needs 35 for qwen 35; 3 GB")
+    );
 
     // The operator says that it takes less.
     let edit = EndpointEdit { memory_gb: Some(2.5), ..EndpointEdit::default() };
@@ -319,7 +328,7 @@ fn a_server_or_a_model_is_not_started_where_it_does_not_fit() {
     let start = |memory| Command::Server { endpoint: name("coder"), verb: ServerVerb::Start, memory };
     let load = |memory| Command::Model { endpoint: name("gpt"), verb: ModelVerb::Load, memory };
     let said = world.command(start(MemoryCheck::Heed)).unwrap_err();
-    assert_eq!(said, "it needs 35 GB more: coder 35; 34 GB are left of 34 (40 less 6 kept free)");
+    assert_eq!(said, "it lacks 1 GB: needs 35 for coder 35; 34 GB are left of 34 (40 less 6 kept free)");
     assert!(world.command(load(MemoryCheck::Heed)).is_err());
     world.command(start(MemoryCheck::Force)).unwrap();
     world.command(load(MemoryCheck::Force)).unwrap();

@@ -169,7 +169,7 @@ fn one_that_is_restarted_is_used_again_when_it_is_ready() {
     world.add(plan(vec![task("t", &[], 400)])).unwrap();
     world.command(server("a", V::Restart)).unwrap();
     let why = world.state().admit(crate::domain::state::TaskIx(0), world.now).unwrap_err();
-    assert!(matches!(why, Why::Down { .. }), "{why}");
+    assert!(matches!(why, Why::Down { starts: Some(_), .. }), "{why}");
     for standing in [S::Stopped, S::Starting] {
         world.down = vec!["a".into()];
         tell(&mut world, "a", standing, Some(Lifetime::Session));
@@ -235,9 +235,27 @@ fn what_does_not_fit_into_memory_is_not_started_unless_it_is_forced() {
     world.command(Command::Probe(None)).unwrap();
     world.command(server("a", V::Start)).unwrap();
     let reason = world.command(server("b", V::Start)).unwrap_err();
-    assert!(reason.contains("needs 60 GB more: b 60") && reason.contains("40 GB are left of 100"), "{reason}");
+    assert!(reason.contains("lacks 20 GB: needs 60 for b 60") && reason.contains("40 GB are left of 100"), "{reason}");
     let forced = Command::Server { endpoint: name("b"), verb: V::Start, memory: MemoryCheck::Force };
     world.command(forced).unwrap();
     assert_eq!(stands(world.state(), "b"), Some(S::Starting));
+    world.assert_fold();
+}
+
+#[test]
+fn a_server_that_is_not_what_the_file_says_needs_the_operator_until_it_is() {
+    let mut world = World::new(launched());
+    let says =
+        |mismatch: Option<&str>| ProbeReport { mismatch: mismatch.map(Into::into), ..ProbeReport::of(Health::Up) };
+    let probed =
+        |world: &mut World, mismatch| world.input(Input::Probed { endpoint: name("a"), report: says(mismatch) });
+    probed(&mut world, Some("the server has no model m; it has x"));
+    let about = Subject::Endpoint(name("a"));
+    let text = &world.state().attention[&about].text;
+    assert_eq!(text.as_str(), "a: the server has no model m; it has x");
+    world.add(plan(vec![task("t", &[], 400)])).unwrap();
+    assert_eq!(world.live.len(), 1, "it is used all the same");
+    probed(&mut world, None);
+    assert!(!world.state().attention.contains_key(&about) && world.state().endpoints()[0].mismatch.is_none());
     world.assert_fold();
 }

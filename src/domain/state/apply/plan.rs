@@ -107,7 +107,7 @@ impl State {
         self.tasks.push(Task {
             id,
             work,
-            title: CleanText::one_line(spec.title()),
+            title: CleanText::one_line(&spec.title()),
             spec: Arc::new(spec.clone()),
             version: 1,
             life: Life::NotStarted,
@@ -182,7 +182,7 @@ impl State {
 }
 
 fn take_form(task: &mut Task, spec: &TaskSpec) {
-    task.title = CleanText::one_line(spec.title());
+    task.title = CleanText::one_line(&spec.title());
     task.spec = Arc::new(spec.clone());
     task.version += 1;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Client, Depth, LIMIT, Model, Models, Report, Slashes, escaped, good, json};
+use super::{Client, Depth, LIMIT, Model, Models, Report, Slashes, escaped, good, json, lenient, listed};
 use crate::domain::fleet::Endpoint;
 use crate::domain::protocol::{Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
@@ -26,6 +26,8 @@ pub(in super::super) struct Props {
     endpoint_slots: Option<bool>,
     endpoint_metrics: Option<bool>,
     model_path: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    model_alias: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,8 +104,16 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
     } else {
         None
     };
+    let models = if router { router_models(client, endpoint).await.ok() } else { None };
+    let mismatch = match &models {
+        Some(models) => router_misses(endpoint, models),
+        None => {
+            let names = [server.model_alias.as_deref(), server.model_path.as_deref()];
+            listed::another(&endpoint.model, names.into_iter().flatten()).filter(|_| !router)
+        }
+    };
     // Until it is loaded the router tells what it will be started with.
-    let listed = if router { router_lists(client, endpoint).await.ok().flatten() } else { None };
+    let listed = models.and_then(|models| own(endpoint, models));
     let loaded = !router || model.is_some();
     let words = listed.as_ref().and_then(|listed| listed.status.as_ref()?.args.as_ref());
     let words: Vec<&str> = words.map_or_else(Vec::new, |words| words.iter().map(String::as_str).collect());
@@ -138,6 +148,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         queued,
         shape,
         residence,
+        mismatch,
         fault: None,
     })
 }
@@ -175,13 +186,25 @@ async fn shape(client: &Client, endpoint: &Endpoint, props: &Props, listed: Opti
 
 /// How a router lists the endpoint's model; none where it does not know it.
 pub(in super::super) async fn router_lists(client: &Client, endpoint: &Endpoint) -> Result<Option<Model>, Fault> {
+    Ok(own(endpoint, router_models(client, endpoint).await?))
+}
+
+async fn router_models(client: &Client, endpoint: &Endpoint) -> Result<Models, Fault> {
     let state = client.state(endpoint, "/models", None, LIMIT).await?;
-    let models: Models = json(endpoint, &state)?;
-    let is_it = |model: &Model| {
-        let aliases = model.aliases.iter().flatten();
-        model.id == endpoint.model || aliases.into_iter().any(|alias| *alias == endpoint.model)
-    };
-    Ok(models.data.into_iter().find(is_it))
+    json(endpoint, &state)
+}
+
+/// The endpoint's model in a router's list.
+fn own(endpoint: &Endpoint, models: Models) -> Option<Model> {
+    models.data.into_iter().find(|model| model.is_called(&endpoint.model))
+}
+
+/// A router takes no other names than those it lists.
+fn router_misses(endpoint: &Endpoint, models: &Models) -> Option<CleanText> {
+    if models.data.iter().any(|model| model.is_called(&endpoint.model)) {
+        return None;
+    }
+    listed::missing(&endpoint.model, models.data.iter().map(|model| model.id.as_str()))
 }
 
 /// Whether a model that a router lists is in memory.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Client, LIMIT, Report, json};
+use super::{Client, LIMIT, Report, json, listed};
 use crate::domain::fleet::{Endpoint, Fact, ModelFacts};
-use crate::domain::protocol::{Health, LevelSupport, Residence};
+use crate::domain::protocol::{FailureKind, Health, LevelSupport, Residence};
 use crate::domain::text::CleanText;
 use crate::engine::providers::fault::Fault;
 use crate::engine::providers::shape::{Learnt, facts_of_file};
@@ -88,7 +88,12 @@ pub(in super::super) struct RunningModel {
 }
 
 /// The endpoint's model in one of Ollama's lists.
-async fn listed(client: &Client, endpoint: &Endpoint, path: &str) -> Result<Option<RunningModel>, Fault> {
+async fn own(client: &Client, endpoint: &Endpoint, path: &str) -> Result<Option<RunningModel>, Fault> {
+    let models = list(client, endpoint, path).await?;
+    Ok(models.into_iter().find(|model| is_same_model(&model.name, &endpoint.model)))
+}
+
+async fn list(client: &Client, endpoint: &Endpoint, path: &str) -> Result<Vec<RunningModel>, Fault> {
     #[derive(Deserialize)]
     struct List {
         #[serde(default)]
@@ -96,12 +101,12 @@ async fn listed(client: &Client, endpoint: &Endpoint, path: &str) -> Result<Opti
     }
     let state = client.state(endpoint, path, None, LIMIT).await?;
     let list: List = json(endpoint, &state)?;
-    Ok(list.models.into_iter().find(|model| is_same_model(&model.name, &endpoint.model)))
+    Ok(list.models)
 }
 
 /// The endpoint's model as it is in memory; none where it is not.
 pub(in super::super) async fn running(client: &Client, endpoint: &Endpoint) -> Result<Option<RunningModel>, Fault> {
-    listed(client, endpoint, "/api/ps").await
+    own(client, endpoint, "/api/ps").await
 }
 
 /// Looks at an Ollama.
@@ -118,7 +123,10 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint) -> Result<Report,
     );
     let (version, shown) = (version?, shown?);
     let version: Version = json(endpoint, &version)?;
-    let shown: Shown = json(endpoint, &shown)?;
+    let shown: Shown = match json(endpoint, &shown) {
+        Err(fault) if fault.kind == FailureKind::NoModel => return Err(with_list(client, endpoint, fault).await),
+        shown => shown?,
+    };
     // What is in memory is told beside the rest; without it the endpoint is as well.
     let residence = running.as_ref().ok().map(|it| if it.is_some() { Residence::Loaded } else { Residence::Unloaded });
     let running = running.ok().flatten();
@@ -137,8 +145,18 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint) -> Result<Report,
         queued: None,
         shape: learnt.shape(endpoint),
         residence,
+        mismatch: None,
         fault: None,
     })
+}
+
+/// That it does not have the model, with those that it has.
+async fn with_list(client: &Client, endpoint: &Endpoint, fault: Fault) -> Fault {
+    let Ok(models) = list(client, endpoint, "/api/tags").await else { return fault };
+    match listed::missing(&endpoint.model, models.iter().map(|model| model.name.as_str())) {
+        Some(words) => Fault { came: words.to_string(), ..fault },
+        None => fault,
+    }
 }
 
 /// The size of the weights, and where lists are left out of what was shown, the file's own words: asked once.
@@ -152,7 +170,7 @@ async fn learn(client: &Client, endpoint: &Endpoint, shown: &Shown) -> Learnt {
         _ => None,
     };
     let mut learnt = Learnt { file, facts, ..Learnt::default() };
-    if let Ok(on_disk) = listed(client, endpoint, "/api/tags").await {
+    if let Ok(on_disk) = own(client, endpoint, "/api/tags").await {
         learnt.weights = on_disk.and_then(|model| model.size);
         client.known.put(endpoint, learnt.clone());
     }

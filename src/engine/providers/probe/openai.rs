@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Client, Depth, LIMIT, Report, good, json, lenient};
+use super::{Client, Depth, LIMIT, Report, good, json, lenient, listed};
 use crate::domain::fleet::Endpoint;
 use crate::domain::protocol::{Health, Residence};
 use crate::domain::text::CleanText;
@@ -67,6 +67,11 @@ pub(in super::super) struct Status {
 }
 
 impl Model {
+    /// Whether it answers to `name`.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.aliases.iter().flatten().any(|alias| alias == name)
+    }
+
     /// The context of one request.
     pub(in super::super) fn context(&self) -> Option<u32> {
         self.max_model_len.or(self.context_length)
@@ -106,6 +111,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
     let mut report = Report {
         // An adapter's is its model's.
         context: model.and_then(Model::context).or_else(|| parent.and_then(Model::context)),
+        mismatch: misses(endpoint, brand, &models),
         server: server.map(CleanText::from),
         ..Report::empty(Health::Up)
     };
@@ -125,6 +131,7 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
         Brand::LlamaSwap => report.residence = swap_residence(client, endpoint).await.ok(),
         Brand::LmStudio => {
             if let Ok(Some(model)) = instances(client, endpoint).await {
+                report.mismatch = None;
                 let instance = model.named(&endpoint.model).next();
                 report.residence = Some(if instance.is_some() { Residence::Loaded } else { Residence::Unloaded });
                 report.slots = instance.and_then(|instance| instance.config.parallel).filter(|n| *n > 0);
@@ -144,6 +151,25 @@ pub(super) async fn look(client: &Client, endpoint: &Endpoint, depth: Depth) -> 
     Ok(report)
 }
 
+/// Where it does not have the endpoint's model, by its list.
+fn misses(endpoint: &Endpoint, brand: Brand, models: &Models) -> Option<CleanText> {
+    let asked = endpoint.model.as_str();
+    if models.data.iter().any(|model| model.is_called(asked)) {
+        return None;
+    }
+    let listed = models.data.iter().map(|model| model.id.as_str());
+    let is_llama = |model: &Model| model.owned_by.as_deref() == Some("llamacpp");
+    match (brand, models.data.as_slice()) {
+        // It lists what its hub has, and runs what it was started with, by any path or by this name.
+        (Brand::Mlx, _) if asked == "default_model" || asked.starts_with(['/', '.', '~']) => None,
+        // It takes aliases that it does not list.
+        (Brand::LlamaSwap, _) => None,
+        // It answers to any name.
+        (_, [only]) if is_llama(only) => listed::another(asked, listed),
+        _ => listed::missing(asked, listed),
+    }
+}
+
 /// What answers at `endpoint`.
 pub(in super::super) async fn brand(client: &Client, endpoint: &Endpoint) -> Result<Brand, Fault> {
     let (state, models) = list(client, endpoint).await?;
@@ -155,6 +181,11 @@ async fn list(client: &Client, endpoint: &Endpoint) -> Result<(State, Models), F
     good(endpoint, &state)?;
     // mlx answers with an empty body where its model cache does not exist; and a name that is not listed may still be
     // an alias, so the list decides nothing about health.
+    // What is no JSON at all is a page of something else.
+    if !state.body.is_empty() {
+        let any: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(&state.body);
+        any.map_err(|error| Fault::garbage(format!("its list of models can't be read: {error}")))?;
+    }
     let models = serde_json::from_slice(&state.body).unwrap_or_default();
     Ok((state, models))
 }

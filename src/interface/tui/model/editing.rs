@@ -339,7 +339,7 @@ impl Layer {
 fn name_of(edits: &[PlanEdit], state: &State, goal: GoalId) -> CleanText {
     match edits.first() {
         Some(PlanEdit::Add(spec) | PlanEdit::Replace(spec) | PlanEdit::Restore(spec)) => {
-            CleanText::one_line(spec.title())
+            CleanText::one_line(&spec.title())
         }
         Some(PlanEdit::Remove(name)) => {
             state.task_by_id(&TaskId::new(goal, name.clone())).map(|t| t.title.clone()).unwrap_or_default()

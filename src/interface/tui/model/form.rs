@@ -108,7 +108,7 @@ impl FormUi {
     /// What stands on its frame.
     pub fn title(&self) -> CleanText {
         match self.kind {
-            FormKind::Existing => format!("Task {}: {}", self.base.id, CleanText::one_line(self.base.title())).into(),
+            FormKind::Existing => format!("Task {}: {}", self.base.id, CleanText::one_line(&self.base.title())).into(),
             FormKind::New => CleanText::from_static("A new task"),
         }
     }
@@ -280,7 +280,7 @@ impl FormUi {
                     let id = spec.id.as_str().to_lowercase();
                     let open = spec.id != self.base.id && !listed.contains(&spec.id.as_str());
                     if open && (id.contains(&lower) || spec.title().to_lowercase().contains(&lower)) {
-                        found.push((!id.starts_with(&lower), spec.id.clone(), CleanText::one_line(spec.title())));
+                        found.push((!id.starts_with(&lower), spec.id.clone(), CleanText::one_line(&spec.title())));
                     }
                 }
             }

@@ -118,7 +118,7 @@ impl PreviewUi {
             _ => None,
         });
         let old = || state.task_by_id(&TaskId::new(self.goal, name.clone())).map(|t| t.title.clone());
-        new.map(|spec| CleanText::one_line(spec.title())).or_else(old).unwrap_or_else(|| name.to_string().into())
+        new.map(|spec| CleanText::one_line(&spec.title())).or_else(old).unwrap_or_else(|| name.to_string().into())
     }
 
     /// What runs because of the edit as chosen, and the seconds that takes.

@@ -12,6 +12,7 @@ use super::page::{self, Focus, duration, facts, frame, padded, paint, plural, si
 use crate::domain::protocol::{AttemptId, Channel, GoalId, Micros, Outcome};
 use crate::domain::state::{Attempt, Goal, GoalPhase, State};
 use crate::domain::text::CleanText;
+use crate::interface::report::pace_words;
 use crate::interface::tui::model::Screen;
 use crate::interface::tui::model::done::{DoneUi, Fold, answer_of, failed};
 use crate::interface::tui::model::spots::Spot;
@@ -175,9 +176,9 @@ fn summary(theme: &Theme, goal: &Goal, figures: &Figures, cells: u16) -> Vec<Lin
         word(theme, slot, format!(" {says}")),
         word(theme, Slot::Text, format!(" in {}", duration(figures.wall))),
     ]];
-    if let Some(times) = figures.times() {
-        let mut fact = vec![word(theme, Slot::Strong, format!("{}{times:.1}", theme.glyph(Glyph::Times)))];
-        fact.push(word(theme, Slot::Text, " faster than one at a time"));
+    if let Some((times, how)) = figures.times().and_then(pace_words) {
+        let mut fact = vec![word(theme, Slot::Strong, format!("{}{times}", theme.glyph(Glyph::Times)))];
+        fact.push(word(theme, Slot::Text, format!(" {how} than one at a time")));
         first.push(fact);
     }
     if figures.widest > 0 {

@@ -223,7 +223,7 @@ mod tests {
         let tight =
             "Memory is tight: 146 of 153 GB; needs 4 GB more: Phi 4; 11 GB are left of 153 (180 less 27 kept free).";
         assert_eq!(words(story::forty_on(180)), tight);
-        let short = "Memory does not suffice: needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free); \
+        let short = "Memory does not suffice: lacks 1.5 GB: needs 4 for Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free); \
                      it waits for memory until you force it.";
         assert_eq!(words(story::forty_on(170)), short);
     }

@@ -124,11 +124,25 @@ fn totals(scene: &Scene<'_>, goal: &Goal, forecast: &Forecast, cells: u16) -> Ve
         Some(Fit::Unknown) | None => Slot::Dim,
     };
     lines.extend(page::wrapped(theme, slot, &forecast.memory_words(), cells, 0));
+    for says in mismatches(scene, goal) {
+        lines.extend(page::wrapped(theme, Slot::Warning, &says, cells, 0));
+    }
     if forecast.stuck > 0 {
         let says = format!("{} can't start on this fleet as it is; the rows say why.", plural(forecast.stuck, "task"));
         lines.extend(page::wrapped(theme, Slot::Warning, &says, cells, 0));
     }
     lines
+}
+
+/// What is wrong with the endpoints that the goal would use: another model answers, or another protocol.
+fn mismatches(scene: &Scene<'_>, goal: &Goal) -> Vec<String> {
+    let all = scene.state.endpoints();
+    if all.iter().all(|e| e.mismatch.is_none()) {
+        return Vec::new();
+    }
+    let used = scene.state.endpoints_of(goal.id);
+    let told = all.iter().filter(|e| used.contains(&e.config.name)).filter_map(|e| Some((e, e.mismatch.as_ref()?)));
+    told.map(|(e, mismatch)| format!("{}: {mismatch}", e.config.name)).collect()
 }
 
 fn repairs(scene: &Scene<'_>, goal: &Goal, cells: u16) -> Vec<Line<'static>> {

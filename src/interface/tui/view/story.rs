@@ -272,7 +272,8 @@ pub(crate) fn forty_on(total_gb: u64) -> Story {
 /// It was approved there and is held for memory.
 pub(crate) fn short_of_memory() -> Story {
     let mut story = forty_on(170);
-    let (goal, reason) = (GoalId(1), "needs 4 GB more: Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)");
+    let (goal, reason) =
+        (GoalId(1), "lacks 1.5 GB: needs 4 for Phi 4; 2.5 GB are left of 144.5 (170 less 25.5 kept free)");
     story.tell(Event::GoalApproved { goal });
     let (needed, room) = (4_000_000_000, 2_500_000_000);
     story.tell(Event::GoalHeld(GoalHeld { goal, needed, room, reason: CleanText::from(reason) }));

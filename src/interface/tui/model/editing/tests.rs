@@ -331,7 +331,7 @@ fn a_new_task_needs_the_one_it_comes_after() {
     assert!(form(&desk).problem(Field::Prompt).is_some());
     desk.keys("Are they right?<ctrl-s>");
     let [PlanEdit::Add(spec)] = &edits(&desk)[..] else { panic!("{}", desk.notice()) };
-    assert_eq!((spec.id.as_str(), spec.title()), ("check-the-dates", "Check the dates"));
+    assert_eq!((spec.id.as_str(), &*spec.title()), ("check-the-dates", "Check the dates"));
     assert_eq!(spec.needs, [Name::slug("sources")]);
     accepted(&mut desk, 2);
     desk.keys("cCheck the dates");

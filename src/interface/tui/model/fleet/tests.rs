@@ -87,7 +87,7 @@ fn a_start_that_does_not_fit_is_asked_for_with_its_sum_and_may_be_forced() {
     assert_eq!(press(&mut ui, &tight, Action::StartServer), []);
     let card = card(&ui);
     let body = card.body.iter().map(|l| l.as_str()).collect::<Vec<_>>().join(" ");
-    assert!(body.contains("needs 80 GB more"), "{body}");
+    assert!(body.contains("needs 80 for"), "{body}");
     assert_eq!(card.choices[0].effects, []);
     assert_eq!(card.choices[1].effects, [UiEffect::Send(server("down", ServerVerb::Start, MemoryCheck::Force))]);
 }

@@ -180,6 +180,9 @@ fn about(scene: &Scene<'_>, ix: EndpointIx, cells: u16) -> Vec<Line<'static>> {
         all.push(fact("says it is", CleanText::one_line(server).to_string()));
     }
     out.extend(facts(theme, all, cells));
+    if let Some(mismatch) = &e.mismatch {
+        out.extend(page::wrapped(theme, Slot::Warning, mismatch, cells, 0));
+    }
     match state.servers.get(&e.config.name) {
         Some(server) => {
             let who = match server.lifetime {

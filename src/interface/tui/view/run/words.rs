@@ -121,6 +121,7 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
             Err(Why::Review(_)) => (String::new(), "review".to_owned()),
             Err(Why::Limit { .. }) => (String::new(), "limit".to_owned()),
             Err(Why::Down { endpoint, .. }) => (endpoint.as_str().to_owned(), "down".to_owned()),
+            Err(Why::Loading { endpoint, .. }) => (endpoint.as_str().to_owned(), "loading".to_owned()),
             Err(Why::Asked { endpoint, seconds, .. }) => (endpoint.as_str().to_owned(), format!("in {seconds} s")),
             Err(Why::NoEndpoint { .. }) => (String::new(), "no tier".to_owned()),
             Err(Why::NoAgent) => (String::new(), "no agent".to_owned()),
