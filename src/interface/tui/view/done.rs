@@ -68,7 +68,13 @@ fn draw(scene: &Scene<'_>, goal: GoalId, done: &DoneUi, area: Rect, buf: &mut Bu
             ));
             if let Some(cut) = state.attempt(attempt).and_then(|a| state.cut_in(a)) {
                 lines.push(Line::default());
-                lines.extend(page::wrapped(theme, Slot::Warning, &format!("{cut}: its end is missing"), inside.width, 0));
+                lines.extend(page::wrapped(
+                    theme,
+                    Slot::Warning,
+                    &format!("{cut}: its end is missing"),
+                    inside.width,
+                    0,
+                ));
             }
         }
         None => lines.extend(no_answer(theme, goal, inside.width)),
