@@ -143,7 +143,7 @@ impl Orchestrator {
             return self.again_after(ix, FailureCount::Counted, task.route, Micros(0), &words);
         }
         let over = "not tried again: the same request would come to the same";
-        self.to_fallback_or_over(ix, failure, over);
+        self.fall_back_or_end(ix, failure, over);
     }
 
     /// A failure that costs a try: again on its tier, then on the fallback tier, then it has failed.
@@ -159,7 +159,7 @@ impl Orchestrator {
                 1 => "over after one try".to_owned(),
                 n => format!("over after {n} tries"),
             };
-            return self.to_fallback_or_over(ix, failure, &over);
+            return self.fall_back_or_end(ix, failure, &over);
         }
         let down = self.goes_to_fallback_now(task);
         let elsewhere = down || endpoint.is_some_and(|e| self.elsewhere(task, &[e]) > 0);
@@ -196,7 +196,7 @@ impl Orchestrator {
     }
 
     /// On its own tier nothing more is tried.
-    fn to_fallback_or_over(&mut self, ix: TaskIx, failure: &Failure, over: &str) {
+    fn fall_back_or_end(&mut self, ix: TaskIx, failure: &Failure, over: &str) {
         let task = self.state.task(ix);
         let said = words_of(failure);
         match self.fallback_left(task) {
