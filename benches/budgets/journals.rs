@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use baton::domain::protocol::{AttemptId, Channel, Micros, Name, Record};
+use baton::domain::protocol::{AttemptId, Channel, Micros, Name, Record, TurnId};
 use baton::domain::state::State;
 use baton::engine::journal::{HOT_BYTES, Past, Reader, Sessions, TextStore, Writer, text_of};
 use baton::interface::tui::scene::Transcripts;
@@ -133,8 +133,8 @@ pub(crate) fn seek(report: &mut Report) {
     line("seek in a journal of 1 GB: record of a time, worst of 200", &mut times);
     let mut times: Vec<f64> = (0..200)
         .map(|_| {
-            let attempt = AttemptId(next(10_000) + 1);
-            timed(&mut || assert!(!text_of(&written.journal, attempt, Channel::Answer).unwrap().is_empty()))
+            let turn = TurnId { attempt: AttemptId(next(10_000) + 1), turn: 1 };
+            timed(&mut || assert!(!text_of(&written.journal, &[turn], Channel::Answer).unwrap().is_empty()))
         })
         .collect();
     line("seek in a journal of 1 GB: the text of an attempt, worst of 200", &mut times);
