@@ -240,21 +240,18 @@ fn group_of(setting: &str) -> Option<&'static str> {
 
 /// Every setting with its group.
 fn settings() -> Vec<(&'static str, String)> {
-    let keys = |value: serde_json::Result<serde_json::Value>| match value {
-        Ok(serde_json::Value::Object(map)) => map.keys().cloned().collect(),
-        _ => Vec::new(),
+    use crate::domain::fleet::{AttentionSettings, MachineSettings, Settings};
+    // Of the schema, which names also what is not written where it is as it ships.
+    let group = |name: &'static str, schema: schemars::Schema| {
+        let keys = schema.get("properties").and_then(serde_json::Value::as_object);
+        let keys: Vec<String> = keys.into_iter().flat_map(serde_json::Map::keys).cloned().collect();
+        keys.into_iter().map(move |key| (name, key))
     };
-    let session = keys(serde_json::to_value(crate::domain::fleet::Settings::default()));
-    let attention = keys(serde_json::to_value(crate::domain::fleet::AttentionSettings::default()));
-    let console = keys(serde_json::to_value(super::ConsoleSettings::default()));
-    let group = |name: &'static str, keys: Vec<String>| keys.into_iter().map(move |key| (name, key));
-    let machine = keys(serde_json::to_value(crate::domain::fleet::MachineSettings::default()));
-    let discovery = keys(serde_json::to_value(super::DiscoverySettings::default()));
-    group("session", session)
-        .chain(group("attention", attention))
-        .chain(group("machine", machine))
-        .chain(group("discovery", discovery))
-        .chain(group("console", console))
+    group("session", schemars::schema_for!(Settings))
+        .chain(group("attention", schemars::schema_for!(AttentionSettings)))
+        .chain(group("machine", schemars::schema_for!(MachineSettings)))
+        .chain(group("discovery", schemars::schema_for!(super::DiscoverySettings)))
+        .chain(group("console", schemars::schema_for!(super::ConsoleSettings)))
         .collect()
 }
 

@@ -64,8 +64,10 @@ pub struct Settings {
     pub silence_seconds: u64,
     /// How long servers may fail a task in a row (refused, loading, busy, broken) before it has failed. Such failures
     /// cost it no try.
+    #[serde(skip_serializing_if = "is_usual_outage")]
     pub outage_seconds: u64,
     /// What becomes of an answer that was cut at its limit.
+    #[serde(skip_serializing_if = "is_usual_cut")]
     pub on_cut: OnCut,
     /// A ready task that waited this long counts one priority higher; again after each such time.
     pub ageing_seconds: u64,
@@ -147,12 +149,23 @@ impl Default for Settings {
             backoff_max_ms: 30_000,
             context_percent: 60,
             silence_seconds: 300,
-            outage_seconds: 600,
+            outage_seconds: OUTAGE_SECONDS,
             on_cut: OnCut::GoOn,
             ageing_seconds: 60,
             questions: true,
         }
     }
+}
+
+/// Ten minutes: a machine that starts again, and the model that it loads then.
+const OUTAGE_SECONDS: u64 = 600;
+
+fn is_usual_outage(seconds: &u64) -> bool {
+    *seconds == OUTAGE_SECONDS
+}
+
+fn is_usual_cut(on_cut: &OnCut) -> bool {
+    *on_cut == OnCut::default()
 }
 
 /// What is as it ships is not written: a session from before there was such a thing reads and is written as it was.

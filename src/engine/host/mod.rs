@@ -170,7 +170,7 @@ impl Engine {
         let folder = Sessions::new(&sessions).create(&session)?;
         let writer = Writer::create(folder, env!("CARGO_PKG_VERSION"))?;
         let texts = TextStore::new(writer.path(), HOT_BYTES);
-        let beginning = run::Beginning::New(SessionStarted { session: session.clone(), config });
+        let beginning = run::Beginning::New(Box::new(SessionStarted { session: session.clone(), config }));
         let life = Life { session, number: 1, at: Micros(0), viewers: 0 };
         Self::launch(life, writer, texts, beginning, (host, servers))
     }

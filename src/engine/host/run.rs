@@ -56,7 +56,7 @@ struct Live {
 /// Where a session begins in this process.
 pub(super) enum Beginning {
     /// It is new.
-    New(SessionStarted),
+    New(Box<SessionStarted>),
     /// It was another process's before.
     Again { state: Box<State>, moved: Vec<(EndpointName, String)>, torn: Option<(Name, CleanText)> },
 }
@@ -134,7 +134,7 @@ impl Host {
     ) -> Result<Ended, EngineError> {
         let opened = self.opened();
         let (mut orchestrator, first) = match beginning {
-            Beginning::New(started) => Orchestrator::start(started, opened),
+            Beginning::New(started) => Orchestrator::start(*started, opened),
             Beginning::Again { state, moved, torn } => Orchestrator::resume(*state, Reopening { opened, moved, torn }),
         };
         // A process that ended while its journal failed left the session halted; it is written again now.
