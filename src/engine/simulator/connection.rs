@@ -8,6 +8,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,31 +34,37 @@ const DRAINING: Duration = Duration::from_millis(500);
 /// After a connection that could not be accepted: most often there are no descriptors left, and some get free.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves whoever connects, for ever.
-pub(super) async fn accept(listener: TcpListener, router: Router) -> Infallible {
+/// Serves whoever connects, for ever. A request that comes over a kept connection when this life is `over` finds it closed.
+pub(super) async fn accept(
+    listener: TcpListener,
+    router: Router,
+    over: impl Fn() -> bool + Clone + Send + Sync + 'static,
+) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Each write is one piece of an answer: it must not wait for the next one.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(serve(stream, router.clone()));
+                tokio::spawn(serve(stream, router.clone(), over.clone()));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, router: Router, over: impl Fn() -> bool + Send + Sync) {
     let closes = Arc::new(AtomicBool::new(false));
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request| {
-        let (answer, closes) = (router.call(request), Arc::clone(&closes));
+        let answer = (!over()).then(|| router.call(request));
+        let closes = Arc::clone(&closes);
         Box::pin(async move {
-            let response = answer.await;
-            if response.as_ref().is_ok_and(|response| response.extensions().get::<Closes>().is_some()) {
+            let Some(answer) = answer else { return Err(io::Error::from(io::ErrorKind::ConnectionAborted)) };
+            let Ok(response) = answer.await;
+            if response.extensions().get::<Closes>().is_some() {
                 closes.store(true, Ordering::Relaxed);
             }
-            response
+            Ok(response)
         })
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

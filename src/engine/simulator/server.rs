@@ -302,7 +302,9 @@ fn serve(
     let end = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         others::start(state);
-        let serving = connection::accept(listener, routes::router(Arc::clone(state)));
+        let (ours, life) = (Arc::clone(state), state.life());
+        let over = move || ours.life() != life;
+        let serving = connection::accept(listener, routes::router(Arc::clone(state)), over);
         let by_itself = tokio::select! {
             never = serving => match never {},
             end = wanted.wait_for(|wanted| *wanted != Wanted::Alive) => {
