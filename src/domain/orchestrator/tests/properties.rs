@@ -303,12 +303,17 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
     }
 }
 
-/// Answers every question there is. True: there was one.
+/// Answers every question there is. True: there was one. Whoever is asked about the same answer again and again keeps it:
+/// each of their own words begins another, which may be cut as well.
 fn answer_all(world: &mut World) -> bool {
-    let asking: Vec<TaskId> =
-        world.state().tasks().iter().filter(|t| t.asking.is_some()).map(|t| t.id.clone()).collect();
-    for task in &asking {
-        world.command(Command::Answer { task: task.clone(), text: "that one".into() }).unwrap();
+    let asks = |t: &Task| {
+        let turns = world.state().last_attempt(t).map_or(0, |a| a.turns.len());
+        let last = t.asking.as_ref()?.choices.last().filter(|_| turns > 2).map(ToString::to_string);
+        Some((t.id.clone(), last.unwrap_or_else(|| "that one".to_owned())))
+    };
+    let asking: Vec<(TaskId, String)> = world.state().tasks().iter().filter_map(asks).collect();
+    for (task, text) in &asking {
+        world.command(Command::Answer { task: task.clone(), text: text.clone() }).unwrap();
     }
     !asking.is_empty()
 }

@@ -275,7 +275,10 @@ impl World {
         }
         self.records.extend(decision.records);
         self.check();
-        for effect in decision.effects {
+        // A probe's answer never comes before the rest of its decision is acted on.
+        let (probes, others): (Vec<Effect>, Vec<Effect>) =
+            decision.effects.into_iter().partition(|effect| matches!(effect, Effect::Probe(..)));
+        for effect in others.into_iter().chain(probes) {
             match effect {
                 Effect::TurnAway { .. } => {}
                 Effect::StartTurn(start) if self.servers.contains_key(start.endpoint.as_str()) => {
