@@ -277,8 +277,9 @@ impl Orchestrator {
         let answers = self.state.endpoint(ix).answers();
         match failure.kind {
             FailureKind::Unreachable => {
-                if answers {
-                    self.endpoint_is(ix, Health::Down { reason: failure.message.clone() });
+                // Where nothing listens, no endpoint of that server is there.
+                for of_it in self.of_the_same_server(ix) {
+                    self.endpoint_is(of_it, Health::Down { reason: failure.message.clone() });
                 }
                 self.takes_no_connections(ix);
             }
@@ -292,6 +293,13 @@ impl Orchestrator {
             }
             _ => {}
         }
+    }
+
+    /// The endpoints that answer, as far as is known, at the address of one of them.
+    fn of_the_same_server(&self, ix: EndpointIx) -> Vec<EndpointIx> {
+        let url = self.state.endpoint(ix).config.pool().url;
+        let all = self.state.endpoints().iter().enumerate();
+        all.filter(|(_, e)| e.answers() && e.config.pool().url == url).map(|(i, _)| EndpointIx(i as u32)).collect()
     }
 
     /// A server turned a request away: with others of ours there it takes no more than those at once. Where in the end none

@@ -81,6 +81,7 @@ impl Turn {
             first: None,
             phase: self.phase.clone(),
             left: most_bytes(self.max_tokens),
+            words: Words::None,
         };
         let mut called: Option<CleanText> = None;
         let mut next_progress = sent.plus(FIRST_PROGRESS);
@@ -113,7 +114,11 @@ impl Turn {
                 Some(Err(failure)) => break Err(failure),
                 Some(Ok(Chunk::End { end, usage })) => {
                     // No tool is ever offered yet, so nothing waits for its result.
-                    let end = called.as_ref().map_or(end, |name| TurnEnd::Failed(tools_only(name)));
+                    let end = match &called {
+                        Some(name) => TurnEnd::Failed(tools_only(name)),
+                        None if text.words == Words::Blank => TurnEnd::Failed(blank()),
+                        None => end,
+                    };
                     break Ok((end, usage, SlotAfter::Free));
                 }
                 Some(Ok(Chunk::Accepted)) => {
@@ -186,6 +191,19 @@ struct Text {
     phase: PhaseCell,
     /// The bytes of thinking and answer that may still come.
     left: usize,
+    /// What of the answer there is.
+    words: Words,
+}
+
+/// Whether an answer says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    /// Nothing of it has come.
+    None,
+    /// White space alone has.
+    Blank,
+    /// A word has.
+    Some,
 }
 
 impl Text {
@@ -196,6 +214,9 @@ impl Text {
         }
         // The decoder bounds calls.
         let piece = if channel == Channel::ToolCall { piece } else { self.room_for(piece) };
+        if channel == Channel::Answer && self.words != Words::Some {
+            self.words = if piece.trim().is_empty() { Words::Blank } else { Words::Some };
+        }
         if let Some(answer) = &mut self.answer
             && channel == Channel::Answer
         {
@@ -227,6 +248,7 @@ impl Text {
     /// What was said so far was thinking: it goes first, so that the turnover follows all that it turns over.
     async fn rethought(&mut self) -> Result<(), ()> {
         self.answer = (self.want_answer != WantAnswer::No).then(String::new);
+        self.words = Words::None;
         self.flush().await?;
         self.inputs.send(Input::Rethought { turn: self.id }).await.map_err(|_| ())
     }
@@ -282,6 +304,11 @@ fn tools_only(tool: &CleanText) -> Failure {
          or use another model"
     );
     Failure::new(FailureKind::ToolsOnly, Remedy::RetryHere, CleanText::one_line(&words))
+}
+
+fn blank() -> Failure {
+    let words = "the model answered with white space and no word";
+    Failure::new(FailureKind::Empty, Remedy::RetryHere, CleanText::from_static(words))
 }
 
 fn timed_out(seconds: u64) -> Failure {
