@@ -125,7 +125,7 @@ mod tests {
     fn a_speed_that_goes_to_and_fro_is_said_ever_less_and_a_lasting_change_at_once() {
         let wavers = (0..400).map(|i| if i < 10 || i % 6 < 3 { 300.0 } else { 120.0 });
         assert!(said(wavers).len() <= 4);
-        let slows = (0..60).map(|i| if i < 10 || i > 40 { 300.0 } else { 60.0 });
+        let slows = (0..60).map(|i| if (10..=40).contains(&i) { 60.0 } else { 300.0 });
         assert!(matches!(said(slows)[..], [Finding::Slowed { .. }, Finding::Quickened { .. }]));
     }
 }

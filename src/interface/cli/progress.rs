@@ -3,7 +3,7 @@
 //! Pure: text from state and records. Not here: printing.
 
 use crate::domain::memory::{Fit, MemoryPlan};
-use crate::domain::protocol::{AttemptEnd, Event, GoalId, Health, Micros, Record, Release, Work};
+use crate::domain::protocol::{AttemptEnd, Event, FailureCount, GoalId, Health, Micros, Record, Release, Work};
 use crate::domain::state::{State, TaskIx, Why};
 use crate::domain::text::CleanText;
 
@@ -65,7 +65,11 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             Some(format!("{how} {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
         }
         Event::TaskFailed { task, reason } => Some(format!("failed     {} · {reason}", title(task))),
-        Event::TaskRetried(retried) => Some(format!("retried    {} · {}", title(&retried.task), retried.reason)),
+        Event::TaskRetried(retried) => {
+            // What cost the task no try is no retry.
+            let what = if retried.count == FailureCount::Unchanged { "put back " } else { "retried  " };
+            Some(format!("{what}  {} · {}", title(&retried.task), retried.reason))
+        }
         Event::TaskSkipped { task, reason } => Some(format!("skipped    {} · {reason}", title(task))),
         Event::TaskCancelled { task, .. } if all => Some(format!("cancelled  {}", title(task))),
         Event::AttemptEnded { attempt, end: AttemptEnd::Moved } => {
