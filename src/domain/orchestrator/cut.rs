@@ -144,6 +144,12 @@ impl Orchestrator {
             (CutBy::Limit, _) => {
                 format!("r writes it again; max_tokens of {} in the fleet file is its limit", task.spec.agent)
             }
+            (CutBy::Server, _) => {
+                "its server has a limit of its own: raise that there (-n, max_tokens), then r".to_owned()
+            }
+            (CutBy::Overrun, _) => {
+                "its server keeps no limit: look what model and flags it runs with, then r".to_owned()
+            }
             (CutBy::Context, _) => "fewer or shorter results, or an endpoint with more context help, then r".to_owned(),
         };
         let text = format!("“{}” was {cut}: its end is missing.{} {mend}", task.title, thought.unwrap_or_default());
@@ -189,6 +195,7 @@ pub(super) fn all_thinking(turn: &Turn) -> Failure {
 pub(super) fn mark(cut: CutAt) -> String {
     match cut.by {
         CutBy::Limit => format!("\n\n[This result stops here: its limit of {} tokens was reached.]", cut.tokens),
+        CutBy::Server | CutBy::Overrun => format!("\n\n[This result stops here, after {} tokens.]", cut.tokens),
         CutBy::Context => format!("\n\n[This result stops here: the context of {} tokens was full.]", cut.tokens),
     }
 }

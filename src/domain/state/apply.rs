@@ -15,8 +15,8 @@ use super::{
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
-    LevelScope, Micros, OutputCount, Partial, Record, Release, Remedy, SlotAfter, Subject, TaskId, TaskRetried,
-    TurnEnd, TurnEnded, TurnId, TurnStarted,
+    LevelScope, Micros, OutputCount, Partial, Record, Release, SlotAfter, Subject, TaskId, TaskRetried, TurnEnd,
+    TurnEnded, TurnId, TurnStarted,
 };
 use crate::domain::text::CleanText;
 
@@ -323,9 +323,8 @@ impl State {
         let was = self.task_by_id(&retried.task).map(|t| t.life);
         let Some(ix) = self.set_life(&retried.task, at, Life::NotStarted) else { return };
         let avoid = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
-            Some((_, AttemptEnd::Failed(failure))) if failure.remedy != Remedy::RetryHere => {
-                Some(self.endpoint(a.endpoint).config.name.clone())
-            }
+            // Whatever it was: where there is another endpoint, that one may not have it.
+            Some((_, AttemptEnd::Failed(_))) => Some(self.endpoint(a.endpoint).config.name.clone()),
             _ => None,
         });
         // Of a failure that costs no try only the first word counts: what is found out of it later says no new one.

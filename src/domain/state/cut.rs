@@ -26,14 +26,18 @@ pub enum CutBy {
     Limit,
     /// The context was full.
     Context,
+    /// Its server, before either: it has a limit of its own.
+    Server,
+    /// Baton: it was far beyond what it was allowed.
+    Overrun,
 }
 
 /// Where a result was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CutAt {
-    /// The tokens its turns were allowed, or those of the context.
+    /// The tokens its turns were allowed, those of the context, or as many as came.
     pub tokens: u64,
-    /// By which of the two.
+    /// By what.
     pub by: CutBy,
 }
 
@@ -43,6 +47,8 @@ impl fmt::Display for CutAt {
         match self.by {
             CutBy::Limit => write!(f, "cut at {} tokens", self.tokens),
             CutBy::Context => write!(f, "cut by the context of {} tokens", self.tokens),
+            CutBy::Server => write!(f, "cut by its server at {} tokens", self.tokens),
+            CutBy::Overrun => write!(f, "ended after {} tokens, far beyond its limit", self.tokens),
         }
     }
 }
@@ -69,6 +75,11 @@ impl Turn {
     /// Whether it is an answer that was cut at its limit.
     pub fn is_cut(&self) -> bool {
         matches!(self.ended, Some((_, TurnEnd::Length))) && !self.asked && self.answer.bytes > 0
+    }
+
+    /// Whether it said far more than it was allowed: no honest server lets it, and Baton hung up.
+    fn overran(&self) -> bool {
+        self.output_tokens() > u64::from(self.max_tokens) * 2
     }
 
     /// Tokens of its prompt, as far as they are known.
@@ -129,12 +140,17 @@ impl State {
         let last = *turns.last()?;
         let turn = self.turn(last).filter(|t| t.is_cut())?;
         let context = self.context_of(last.attempt);
-        // One that ended before its limit ran into the end of the context, as far as servers tell; they count a few more
-        // or less than they were allowed.
-        let told = turn.usage.output_tokens;
-        let short = told > 0 && told + 8 < u64::from(turn.max_tokens);
-        if short || room_after(turn, context).is_none() {
+        let said = || turns.iter().filter_map(|id| self.turn(*id)).map(Turn::output_tokens).sum();
+        if turn.overran() {
+            return Some(CutAt { tokens: said(), by: CutBy::Overrun });
+        }
+        if room_after(turn, context).is_none() {
             return Some(CutAt { tokens: context, by: CutBy::Context });
+        }
+        // Servers count a few more or less than they were allowed.
+        let told = turn.usage.output_tokens;
+        if told > 0 && told + 8 < u64::from(turn.max_tokens) {
+            return Some(CutAt { tokens: said(), by: CutBy::Server });
         }
         let tokens = turns.iter().filter_map(|id| self.turn(*id)).map(|t| u64::from(t.max_tokens)).sum();
         Some(CutAt { tokens, by: CutBy::Limit })
@@ -151,6 +167,7 @@ impl State {
         let turn = attempt.turn().filter(|t| t.is_cut())?;
         let task = self.task(attempt.task);
         let can_go_on = turn.continues.is_none()
+            && !turn.overran()
             && task.work != Work::Planning
             && room_after(turn, self.context_of(attempt.id)).is_some();
         let larger = || self.larger(attempt);

@@ -103,6 +103,13 @@ pub enum Why {
         /// Seconds since it began.
         seconds: u64,
     },
+    /// Every endpoint of the tier is down, but one that answers and whose requests failed: it is tried again by itself.
+    Resting {
+        /// Its name.
+        endpoint: CleanText,
+        /// Seconds until it is tried.
+        seconds: u64,
+    },
     /// Nothing is sent yet to the one endpoint with room: its server asked for a wait, or had no room by itself.
     Asked {
         /// The endpoint's name.
@@ -180,6 +187,9 @@ impl fmt::Display for Why {
                 starts.as_ref().map_or(Ok(()), |name| write!(f, "; `baton fleet up {name}` starts it"))
             }
             Self::Loading { endpoint, seconds, .. } => write!(f, "{endpoint} is loading its model (for {seconds} s)"),
+            Self::Resting { endpoint, seconds } => {
+                write!(f, "{endpoint} answers, but request after request failed there; one tries it in {seconds} s")
+            }
             Self::Asked { endpoint, asked: Some(asked), seconds, .. } => {
                 write!(f, "{endpoint} asks for a wait of {asked} s; the next request goes there in {seconds} s")
             }
@@ -484,6 +494,10 @@ impl State {
                     seconds: now.since(e.since).0 / 1_000_000,
                 })
             }
+            (None, Some(_)) if let Some((_, e)) = serving().find(|(_, e)| e.rests > 0) => Err(Why::Resting {
+                endpoint: CleanText::from(e.config.short()),
+                seconds: e.probe_at.map_or(0, |at| at.since(now).0.div_ceil(1_000_000)),
+            }),
             (None, Some((_, e))) => Err(Why::Down {
                 tier: tier.clone(),
                 endpoint: CleanText::from(e.config.short()),

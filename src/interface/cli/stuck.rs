@@ -92,6 +92,7 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
             Why::Needs { .. } | Why::Limit { .. } | Why::Memory { .. } => {}
             Why::NotWaiting
             | Why::Backoff { .. }
+            | Why::Resting { .. }
             | Why::Asked { .. }
             | Why::Slot { .. }
             | Why::Throttled { .. }

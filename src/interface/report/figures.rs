@@ -58,7 +58,9 @@ impl Metrics {
     /// One line for people.
     pub fn words(&self) -> String {
         // Attempts that brought nothing were no work.
-        let pace = pace_words(self.speed_up).filter(|_| self.output_tokens > 0);
+        // One task at a time is no slower for having waited.
+        let compared = |(_, how): &(String, &str)| self.output_tokens > 0 && (self.widest > 1 || *how == "faster");
+        let pace = pace_words(self.speed_up).filter(compared);
         let pace = pace.map_or_else(String::new, |(times, how)| format!(" · ×{times} {how} than one at a time"));
         let slots = match self.slots {
             Some((serves, claims)) => format!("the {serves} slots that there are ({claims} were claimed)"),

@@ -33,14 +33,21 @@ struct Choice<'a> {
     /// In place of a delta on `/v1/completions`.
     text: Option<String>,
     finish_reason: Option<String>,
+    /// Some gateways say here that what stands behind them broke.
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Delta<'a> {
     content: Option<String>,
+    /// A refusal has a field of its own where a server keeps to OpenAI's form: it is what the model says.
+    refusal: Option<String>,
     reasoning_content: Option<String>,
     reasoning: Option<String>,
     thinking: Option<String>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Fragment<'a>>>,
     /// The older form of a tool call.
@@ -89,14 +96,19 @@ pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Re
         if choice.message.is_some() {
             turn.written = Written::Whole;
         }
-        if let Some(delta) = choice.delta.or(choice.message) {
+        let delta = choice.delta.or(choice.message);
+        let errors = [choice.error, delta.as_ref().and_then(|delta| delta.error)];
+        if let Some(error) = errors.into_iter().flatten().find(|error| lenient::tells_json(error.get())) {
+            return Ok(Said::ErrorWithin(error.get().to_owned()));
+        }
+        if let Some(delta) = delta {
             for thinking in [delta.reasoning_content, delta.reasoning, delta.thinking].into_iter().flatten() {
                 if !thinking.is_empty() {
                     turn.thinking(thinking, out);
                     break; // servers between two names send the same text under both
                 }
             }
-            if let Some(content) = delta.content {
+            for content in [delta.content, delta.refusal].into_iter().flatten() {
                 turn.content(content, out);
             }
             for fragment in delta.tool_calls.into_iter().flatten().chain(delta.function_call.map(Fragment::of)) {

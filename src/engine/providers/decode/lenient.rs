@@ -40,6 +40,11 @@ pub(super) fn is_error(text: &str) -> bool {
     object(text, 0).is_some_and(|map| is_error_object(&map))
 }
 
+/// Whether the value of an `error` says that there is one.
+pub(super) fn tells_json(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|value: Value| tells(&value))
+}
+
 /// The object that `text` is: bare, alone in a list, or as text in a string.
 fn object(text: &str, depth: u8) -> Option<Map<String, Value>> {
     match serde_json::from_str(text).ok()? {

@@ -98,6 +98,8 @@ enum Said {
     End,
     /// That it has failed.
     Error,
+    /// The same, said in a part of it: the value of that `error`.
+    ErrorWithin(String),
 }
 
 /// What has been understood of the answer so far.
@@ -375,6 +377,7 @@ impl Decoder {
             Said::More => Ok(()),
             Said::End => self.end(out),
             Said::Error => Err(Fault::of_stream(self.protocol, text)),
+            Said::ErrorWithin(error) => Err(Fault::of_stream(self.protocol, &error)),
         }
     }
 

@@ -521,3 +521,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_error_inside_a_choice_is_the_servers_too() {
+    let words = json!({"message": "upstream died", "code": 502});
+    let told = |choice: Value| format!("{}data: {}\n\ndata: [DONE]\n\n", text("Hal"), json!({"choices": [choice]}));
+    for body in [
+        told(json!({"index": 0, "delta": {}, "error": words, "finish_reason": null})),
+        told(json!({"index": 0, "delta": {}, "error": words, "finish_reason": "stop"})),
+        told(json!({"index": 0, "delta": {"error": "upstream died"}})),
+        told(json!({"index": 0, "delta": {}, "error": words, "finish_reason": "error"})),
+    ] {
+        let read = read(CHAT, &body);
+        let said = read.fault.as_ref().is_some_and(|fault| fault.came.contains("upstream died"));
+        assert!(said && read.answer == "Hal", "{body}: {read:?}");
+    }
+    let body = told(json!({"index": 0, "delta": {"content": "f."}, "error": null, "finish_reason": "stop"}));
+    assert!(read(CHAT, &body).is_good("Half."));
+    let body =
+        format!("data: {}\n\n{}", json!({"choices": [{"delta": {"content": null, "refusal": "I can't."}}]}), stop());
+    assert!(read(CHAT, &body).is_good("I can't."), "a refusal is what the model says");
+}

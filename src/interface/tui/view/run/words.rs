@@ -122,7 +122,9 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
             Err(Why::Limit { .. }) => (String::new(), "limit".to_owned()),
             Err(Why::Down { endpoint, .. }) => (endpoint.as_str().to_owned(), "down".to_owned()),
             Err(Why::Loading { endpoint, .. }) => (endpoint.as_str().to_owned(), "loading".to_owned()),
-            Err(Why::Asked { endpoint, seconds, .. }) => (endpoint.as_str().to_owned(), format!("in {seconds} s")),
+            Err(Why::Resting { endpoint, seconds } | Why::Asked { endpoint, seconds, .. }) => {
+                (endpoint.as_str().to_owned(), format!("in {seconds} s"))
+            }
             Err(Why::NoEndpoint { .. }) => (String::new(), "no tier".to_owned()),
             Err(Why::NoAgent) => (String::new(), "no agent".to_owned()),
             Err(Why::Memory { .. }) => (String::new(), "memory".to_owned()),
@@ -154,6 +156,8 @@ fn cut_words(cut: CutAt) -> String {
         (CutBy::Limit, n) if n < 10_000 => format!("cut at {n}"),
         (CutBy::Limit, n) => format!("cut at {}k", n / 1000),
         (CutBy::Context, _) => "cut: full".to_owned(),
+        (CutBy::Server, n) => format!("cut at {n}"),
+        (CutBy::Overrun, _) => "overran".to_owned(),
     }
 }
 
