@@ -44,7 +44,11 @@ pub(super) fn expand(turn: TurnId, recipe: &Recipe, state: &State, texts: &TextS
                     }
                     text.push_str(cut_text(&whole, *cut).trim());
                 }
-                Part::AnswerOf { turn, cut } => text.push_str(texts.cut(*turn, Channel::Answer, *cut)?.trim()),
+                Part::AnswerOf { turn, cut } => {
+                    let said = texts.cut(*turn, Channel::Answer, *cut)?;
+                    // What is to be continued ends where it was cut: a line end or a space there is part of it.
+                    text.push_str(if recipe.continues().is_some() { &said } else { said.trim() });
+                }
             }
         }
         digest.update(speaker(message.role).as_bytes());
@@ -97,7 +101,7 @@ mod tests {
                 "endpoint": "e", "route": "primary"}),
             ),
             ("turn.started", turn("a1.1")),
-            ("attempt.output", said("a1.1", "0123456")),
+            ("attempt.output", said("a1.1", "0123456 \n")),
             ("turn.ended", ended("a1.1", "length")),
             ("turn.started", turn("a1.2")),
             ("attempt.output", said("a1.2", "789")),
@@ -116,7 +120,17 @@ mod tests {
             let of = TurnId { attempt: AttemptId(2), turn: 1 };
             expand(of, &recipe, &state, &texts).unwrap().messages[0].1.clone()
         };
-        assert_eq!(expanded(Cut::Whole), "0123456789.");
-        assert_eq!(expanded(Cut::Middle { head: 2, tail: 4 }), "01\n[… 4 bytes left out …]\n6789.");
+        let answer = || Message {
+            role: Speaker::Assistant,
+            parts: vec![Part::AnswerOf { turn: TurnId { attempt: AttemptId(1), turn: 1 }, cut: Cut::Whole }],
+        };
+        let word = |words| Message { role: Speaker::User, parts: vec![Part::Literal(CleanText::from(words))] };
+        for (words, sent) in [(Part::GO_ON, "0123456 \n"), ("Thanks.", "0123456")] {
+            let of = TurnId { attempt: AttemptId(1), turn: 2 };
+            let prompt = expand(of, &Recipe::from(vec![answer(), word(words)]), &state, &texts).unwrap();
+            assert_eq!(prompt.messages[0].1, sent, "what is continued is sent as it is");
+        }
+        assert_eq!(expanded(Cut::Whole), "0123456 \n789.");
+        assert_eq!(expanded(Cut::Middle { head: 2, tail: 4 }), "01\n[… 6 bytes left out …]\n\n789.");
     }
 }

@@ -407,6 +407,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_says_nothing_for_ever_is_ended_too() {
+        let white = "data: {\"choices\":[{\"delta\":{\"content\":\"\\n\\n\\n\\n\\n\\n\\n\\n\"}}]}\n\n";
+        for before in ["", "data: {\"choices\":[{\"delta\":{\"reasoning\":\"Hm.\"}}]}\n\n"] {
+            let (texts, ..) = told(before, white, 1).await;
+            let all: usize = texts.iter().map(String::len).sum();
+            assert!((1024..=64 * 1024).contains(&all), "{all}");
+        }
+        let comments = Box::leak(format!(": {}\n", "x".repeat(60_000)).into_boxed_str());
+        let (_, end, _) = told("", comments, 1).await;
+        let TurnEnd::Failed(failure) = end else { panic!("{end:?}") };
+        assert_eq!(failure.kind, FailureKind::Garbage);
+        assert!(failure.message.contains("without an end"), "{failure:?}");
+    }
+
+    #[tokio::test]
     async fn a_tool_call_is_a_failure_that_names_the_tool_and_keeps_the_text() {
         let call = concat!(
             "data: {\"choices\":[{\"delta\":{\"content\":\"Let me look.\",\"tool_calls\":[{\"index\":0,\"id\":\"c1\",",

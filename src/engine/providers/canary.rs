@@ -15,6 +15,9 @@ use super::request::{AnswerFormat, Request};
 use crate::domain::fleet::Endpoint;
 use crate::domain::protocol::{Level, LevelSupport, Speaker};
 
+/// The answers of a width that must say whose they are before it counts as clean: one alone can't be mixed up.
+const JUDGED: u32 = 2;
+
 /// Words to repeat: none is in another, and none is likely in an answer that was not asked for it.
 const WORDS: [&str; 16] = [
     "maple", "harbor", "velvet", "copper", "lantern", "orchid", "granite", "saffron", "thimble", "walnut", "juniper",
@@ -41,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Canary {
     /// Requests at once that were tried first.
     pub width: u32,
-    /// The most at once at which no answer was another's; none where no answer could be judged.
+    /// The most at once at which no answer was another's; none where no width could be judged.
     pub clean: Option<u32>,
     /// Answers in all.
     pub answers: u32,
@@ -77,23 +80,25 @@ pub async fn canary(client: &Client, endpoint: &Endpoint, width: u32) -> Canary 
     let width = width.clamp(1, MOST);
     let mut found = Canary { width, ..Canary::default() };
     // One alone can't be mixed up; between the widest that is clean and the narrowest that is not the half is tried.
-    let (mut clean, mut mixed) = (1, width + 1);
+    // One whose answers did not come, or do not say whose they are, is not known to be clean.
+    let (mut clean, mut unclean) = (1, width + 1);
     let mut next = width;
-    while next > clean && next < mixed {
+    while next > clean && next < unclean {
         if round(client, endpoint, next, &mut found).await {
             clean = next;
+            found.clean = Some(clean);
         } else {
-            mixed = next;
+            unclean = next;
         }
         if found.judged() == 0 {
             return found;
         }
-        next = clean + (mixed - clean) / 2;
+        next = clean + (unclean - clean) / 2;
     }
-    if width == 1 {
-        round(client, endpoint, 1, &mut found).await;
+    if found.clean.is_none() && (!found.mixed.is_empty() || width == 1 && round(client, endpoint, 1, &mut found).await)
+    {
+        found.clean = Some(1);
     }
-    found.clean = (found.judged() > 0).then_some(clean);
     found
 }
 
@@ -104,8 +109,9 @@ impl Canary {
     }
 }
 
-/// Whether so many at once got their own answers, in all tries.
+/// Whether so many at once got their own answers, in all tries: all came, and at least [`JUDGED`] say whose they are.
 async fn round(client: &Client, endpoint: &Endpoint, width: u32, found: &mut Canary) -> bool {
+    let (judged, failed) = (found.judged(), found.failed.len());
     for _ in 0..TRIES {
         let words = WORDS.iter().take(width as usize);
         let answers = join_all(words.map(|word| ask(client, endpoint, word))).await;
@@ -132,7 +138,7 @@ async fn round(client: &Client, endpoint: &Endpoint, width: u32, found: &mut Can
             return false;
         }
     }
-    true
+    found.failed.len() == failed && found.judged() >= judged + JUDGED
 }
 
 async fn ask(client: &Client, endpoint: &Endpoint, word: &str) -> Result<String, String> {
@@ -240,6 +246,31 @@ mod tests {
         let gone = tried(&format!("http://{nobody}"), 2).await;
         assert_eq!((gone.clean, gone.answers), (None, 0));
         assert!(!gone.failed.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_width_is_clean_only_where_all_came_and_two_were_judged() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (i, socket) in listener.incoming().enumerate() {
+                let mut socket = socket.unwrap();
+                let mut bytes = [0u8; 8192];
+                let n = socket.read(&mut bytes).unwrap();
+                let asked = String::from_utf8_lossy(&bytes[..n]).into_owned();
+                let word = asked.rsplit("nothing else: ").next().unwrap_or_default();
+                let word = word.chars().take_while(char::is_ascii_alphabetic).collect::<String>();
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+                // Every second request is never answered.
+                if i % 2 == 0 {
+                    let event = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{word}\"}}}}]}}");
+                    socket.write_all(format!("{head}{event}\n\ndata: [DONE]\n\n").as_bytes()).unwrap();
+                }
+            }
+        });
+        let half = tried(&url, 4).await;
+        assert_eq!((half.clean, half.mixed.len()), (None, 0), "{half:?}");
+        assert!(half.answers > 0 && !half.failed.is_empty(), "{half:?}");
     }
 
     #[test]

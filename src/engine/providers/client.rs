@@ -50,6 +50,14 @@ const STATE_BODY: usize = 16 * 1024 * 1024;
 /// 16 addresses are asked at once.
 const LOOK_BODY: usize = 2 * 1024 * 1024;
 
+/// The bytes of an answer's body that may come without an end of the answer, whatever is in them: signs of life while a long
+/// prompt is read, and events with nothing in them. A comment each second has 30 bytes, so this is 25 days of them; progress of
+/// half a KiB ten times a second is hours of it. What never ends takes minutes to come to it, and ends then.
+const MOST_BODY: u64 = 64 * 1024 * 1024;
+
+/// And so many for each token that was asked for: events of one token have 200 to 500 bytes.
+const MOST_OF_TOKEN: u64 = 4 * 1024;
+
 /// The client can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -154,6 +162,7 @@ impl Client {
         let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api).for_format(&request.format);
         let written = written(&request);
         let silence = request.silence;
+        let left = MOST_BODY.saturating_add(MOST_OF_TOKEN.saturating_mul(request.max_tokens.into()));
         // The conversation is in the body now; only the endpoint is needed on.
         let endpoint = Arc::new(request.endpoint);
         let (client, there) = (self.clone(), Arc::clone(&endpoint));
@@ -167,6 +176,7 @@ impl Client {
             fault: None,
             endpoint,
             silence,
+            left,
         }
     }
 
@@ -400,6 +410,8 @@ pub struct AnswerStream {
     fault: Option<Fault>,
     endpoint: Arc<Endpoint>,
     silence: Duration,
+    /// The bytes of the body that may still come.
+    left: u64,
 }
 
 impl std::fmt::Debug for AnswerStream {
@@ -445,7 +457,15 @@ impl AnswerStream {
                         Err(_) => Err(Fault::silent(self.silence, self.decoder.unsaid())),
                         Ok(Ok(Some(bytes))) => {
                             *deadline = Instant::now() + self.silence;
-                            self.decoder.feed(&bytes, &mut self.raw)
+                            match self.left.checked_sub(bytes.len() as u64) {
+                                Some(left) => {
+                                    self.left = left;
+                                    self.decoder.feed(&bytes, &mut self.raw)
+                                }
+                                None => Err(Fault::garbage(
+                                    "more than 64 MiB came, and 4 KiB for each token asked for, without an end of the answer",
+                                )),
+                            }
                         }
                         Ok(Ok(None)) => self.decoder.finish(&mut self.raw),
                         // The end may have come all the same: only the terminator tells.

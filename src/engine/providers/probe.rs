@@ -15,8 +15,10 @@ mod stranger;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::client::{Client, State};
+use super::decode::tidied;
 use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
 use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
@@ -138,9 +140,16 @@ pub async fn probe(client: &Client, endpoint: &Endpoint, depth: Depth, traffic: 
 }
 
 /// The answer's JSON; an error answer is a fault.
-pub(super) fn json<'a, T: Deserialize<'a>>(endpoint: &Endpoint, state: &'a State) -> Result<T, Fault> {
+pub(super) fn json<T: DeserializeOwned>(endpoint: &Endpoint, state: &State) -> Result<T, Fault> {
     good(endpoint, state)?;
-    serde_json::from_slice(&state.body).map_err(|error| Fault::garbage(format!("its state can't be read: {error}")))
+    read(&state.body).map_err(|error| Fault::garbage(format!("its state can't be read: {error}")))
+}
+
+/// JSON as servers write it: a byte order mark before it is no part of it, and what JSON has no word for (`NaN`) is not told.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice(body)
+        .or_else(|error| serde_json::from_str(&tidied(&String::from_utf8_lossy(body))).map_err(|_| error))
 }
 
 pub(super) fn good(endpoint: &Endpoint, state: &State) -> Result<(), Fault> {

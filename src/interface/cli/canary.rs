@@ -83,7 +83,7 @@ pub(crate) fn canary(
     }
     Ok(if told.iter().any(|told| told.mixed > 0) {
         Exit::TaskFailed
-    } else if !told.is_empty() && told.iter().all(|told| told.answers == 0) {
+    } else if told.iter().any(|told| told.clean.is_none()) {
         Exit::NotStarted
     } else {
         Exit::Done
@@ -118,6 +118,11 @@ fn words(endpoint: &Endpoint, found: &Canary) -> String {
     };
     match (found.clean, found.mixed.first()) {
         _ if found.answers == 0 => format!("no answer came{failed}"),
+        (None, _) if found.judged() > 0 => format!(
+            "nothing is known: of {} answers {} say whose they are, and at no width all came with two that do{failed}",
+            found.answers,
+            found.judged()
+        ),
         (None, _) => {
             format!("{} answers say nothing: none holds a word that was to be repeated{failed}", found.answers)
         }

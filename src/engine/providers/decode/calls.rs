@@ -85,7 +85,9 @@ impl Calls {
         }
         let mut call = Call { id: fragment.id.unwrap_or_default(), ..Call::default() };
         self.bytes += call.id.len() + call.take_in(fragment.function);
-        self.calls.push(call);
+        if call.is_one() {
+            self.calls.push(call);
+        }
     }
 
     /// A call begins that is written into the text (harmony).
@@ -113,12 +115,12 @@ impl Calls {
 
     /// Whether there is any.
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        !self.calls.iter().any(Call::is_one)
     }
 
     /// The calls as JSON `{id, name, arguments}`, and none are left.
     pub(super) fn take(&mut self) -> impl Iterator<Item = String> {
-        std::mem::take(&mut self.calls).into_iter().map(|call| call.json())
+        std::mem::take(&mut self.calls).into_iter().filter(Call::is_one).map(|call| call.json())
     }
 }
 
@@ -133,6 +135,11 @@ fn push_arguments(to: &mut String, arguments: &RawValue) {
 }
 
 impl Call {
+    /// Whether anything is called: servers send the fields of a call with nothing in them beside an answer.
+    fn is_one(&self) -> bool {
+        !(self.name.is_empty() && self.arguments.is_empty())
+    }
+
     /// Takes in what a fragment has of it; how many bytes that were.
     fn take_in(&mut self, function: Option<Function<'_>>) -> usize {
         let Some(function) = function else { return 0 };
@@ -213,6 +220,20 @@ mod tests {
             calls.go_on(&"a".repeat(100_000));
         }
         assert!(calls.are_too_many() && calls.calls[0].arguments.len() < super::MOST_TEXT + 100_000);
+    }
+
+    #[test]
+    fn what_calls_nothing_is_no_call() {
+        for nothing in [r#"{}"#, r#"{"index":0,"id":"a"}"#, r#"{"function":{"name":"","arguments":""}}"#] {
+            assert_eq!(assembled(&[nothing]), [""; 0], "{nothing}");
+            let mut calls = Calls::default();
+            for _ in 0..1000 {
+                calls.push_whole(serde_json::from_str(nothing).unwrap());
+            }
+            assert!(calls.is_empty() && !calls.are_too_many());
+        }
+        let begun = [r#"{"index":0,"id":"a"}"#, r#"{"index":0,"function":{"name":"f"}}"#];
+        assert_eq!(assembled(&begun), [r#"{"id":"a","name":"f","arguments":{}}"#]);
     }
 
     #[test]

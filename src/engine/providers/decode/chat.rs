@@ -118,8 +118,8 @@ pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Re
         if let Some(text) = choice.text {
             turn.content(text, out);
         }
-        if let Some(reason) = choice.finish_reason {
-            turn.named(Ending::of(&reason));
+        if let Some(ending) = choice.finish_reason.as_deref().and_then(Ending::of) {
+            turn.named(ending);
         }
     }
     Ok(Said::More)

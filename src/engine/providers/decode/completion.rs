@@ -45,9 +45,9 @@ pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Re
     }
     take_tokens(&mut turn.usage.prompt_tokens, event.tokens_evaluated);
     take_tokens(&mut turn.usage.output_tokens, event.tokens_predicted);
-    turn.named(match event.stop_type.as_deref() {
-        Some("word") => Ending::Stop,
-        Some(reason) => Ending::of(reason),
+    let told = event.stop_type.as_deref();
+    turn.named(match told.and_then(|reason| if reason == "word" { Some(Ending::Stop) } else { Ending::of(reason) }) {
+        Some(ending) => ending,
         None if event.stopped_limit == Some(true) => Ending::Length,
         None => Ending::Stop,
     });

@@ -23,15 +23,17 @@ pub(super) enum Ending {
 
 impl Ending {
     /// What a reason means: OpenAI's words, those of TGI (`eos_token`), Anthropic (`end_turn`), Mistral (`model_length`),
-    /// Cohere (`complete`, `max_tokens`) and llama.cpp's own form (`eos`, `limit`), in any case.
-    pub(super) fn of(reason: &str) -> Self {
-        match reason.trim().to_ascii_lowercase().as_str() {
+    /// Cohere (`complete`, `max_tokens`) and llama.cpp's own form (`eos`, `limit`), in any case. None for the names of
+    /// nothing, which some servers write as words.
+    pub(super) fn of(reason: &str) -> Option<Self> {
+        Some(match reason.trim().to_ascii_lowercase().as_str() {
+            "null" | "none" => return None,
             "" => Self::Unnamed,
             "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "complete" | "completed" => Self::Stop,
             "length" | "max_tokens" | "limit" | "max_length" | "model_length" | "max_output_tokens" => Self::Length,
             "tool_calls" | "tool_call" | "tool_use" | "function_call" => Self::ToolCalls,
             // Known words have 20 letters.
             _ => Self::Bad(CleanText::one_line(&reason.chars().take(60).collect::<String>()).to_string()),
-        }
+        })
     }
 }

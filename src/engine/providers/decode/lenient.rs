@@ -65,13 +65,19 @@ fn is_error_object(map: &Map<String, Value>) -> bool {
     }
     let is_event = ["choices", "content", "response", "delta"].iter().any(told)
         || map.get("message").is_some_and(Value::is_object);
-    let named =
-        |key: &&str| map.get(*key).and_then(Value::as_str).is_some_and(|what| what.eq_ignore_ascii_case("error"));
-    let worded = map.get("message").is_some_and(Value::is_string);
-    !is_event
-        && (["object", "type", "status"].iter().any(named)
-            || told(&"detail")
-            || worded && ["code", "status", "status_code", "type"].iter().any(told))
+    let word = |key: &&str| map.get(*key).and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let kinds: Vec<String> = ["object", "type", "status", "code"].iter().filter_map(word).collect();
+    let named = kinds.iter().any(|kind| ["error", "exception", "fail"].iter().any(|sign| kind.contains(sign)));
+    // From 400 on HTTP's statuses are errors; other tables of codes begin higher.
+    let is_bad = |value: &Value| match value {
+        Value::Number(code) => code.as_u64().is_some_and(|code| code >= 400),
+        Value::String(code) => code.trim().parse::<u64>().is_ok_and(|code| code >= 400),
+        _ => false,
+    };
+    let coded = ["code", "status", "status_code"].iter().any(|key| map.get(*key).is_some_and(is_bad));
+    let worded = ["message", "detail", "msg"].iter().any(|key| map.get(*key).is_some_and(Value::is_string));
+    // How a server stands (`"status":"processing"`) is said with a message, too.
+    !is_event && (named || coded && worded || told(&"detail") && kinds.is_empty())
 }
 
 fn chat(mut map: Map<String, Value>) -> Map<String, Value> {
@@ -195,9 +201,11 @@ fn ollama(mut map: Map<String, Value>) -> Map<String, Value> {
     }
     insert(&mut line, "done_reason", map.get("done_reason").and_then(reason_of));
     line.insert("done".to_owned(), map.get("done").is_some_and(is_yes).into());
+    // A string alone may be of anything, as of how the server stands.
+    let is_answer = ["done", "model"].iter().any(|key| map.contains_key(*key));
     match map.remove("message") {
         Some(Value::Object(fields)) => line.insert("message".to_owned(), said(fields).into()),
-        Some(Value::String(text)) => line.insert("message".to_owned(), json!({ "content": text })),
+        Some(Value::String(text)) if is_answer => line.insert("message".to_owned(), json!({ "content": text })),
         _ => None,
     };
     line
@@ -288,7 +296,7 @@ fn parts(value: &Value, which: Part) -> Option<String> {
 
 /// JSON as some servers write it made JSON: control characters in strings, halves of surrogate pairs (a server that cuts a
 /// character in two), and numbers that there are none of (`NaN`, `Infinity`, 10^400).
-fn tidied(text: &str) -> String {
+pub(in crate::engine::providers) fn tidied(text: &str) -> String {
     let (mut tidy, mut rest, mut place) = (String::with_capacity(text.len()), text, Place::Outside);
     while let Some(c) = rest.chars().next() {
         let taken = match (place, c) {

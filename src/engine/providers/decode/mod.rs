@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use calls::Calls;
 use end::Ending;
 use lenient::Mended;
+pub(super) use lenient::tidied;
 use lines::{LONGEST, Lines};
 use serde::de::IgnoredAny;
 use split::{Piece, Splitter};

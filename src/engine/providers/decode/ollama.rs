@@ -77,6 +77,6 @@ pub(super) fn read(text: &str, turn: &mut Turn, out: &mut VecDeque<Chunk>) -> Re
     let worked = [line.load_duration, line.prompt_eval_duration, line.eval_duration];
     let worked = worked.into_iter().flatten().fold(0, u64::saturating_add);
     take_time(&mut usage.queue_us, line.total_duration.map(|ns| ns.saturating_sub(worked) / 1000));
-    turn.named(line.done_reason.map_or(Ending::Stop, |reason| Ending::of(&reason)));
+    turn.named(line.done_reason.as_deref().and_then(Ending::of).unwrap_or(Ending::Stop));
     Ok(Said::End)
 }

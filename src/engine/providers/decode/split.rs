@@ -2,8 +2,8 @@
 //! start ([`PAIRS`]), harmony channels (`<|channel|>analysis<|message|>…`), and a closing mark alone, whose opening one the
 //! model's template wrote into the prompt.
 //!
-//! Not here: thinking that has a field of its own. Invariant: what is held back is at most a mark's length or a harmony
-//! header ([`LONGEST_HEADER`]).
+//! Not here: thinking that has a field of its own. Invariants: what is held back is at most a mark's length, white
+//! space ([`MOST_WHITE`]) or a harmony header ([`LONGEST_HEADER`]); the time taken grows with the text and no faster.
 //!
 //! A lone closing mark turns all of the answer so far into thinking, which is a loss where the answer only speaks of the mark.
 //! So it counts once, and not where thinking was seen before, where the answer has an opening mark in it, inside of code, or
@@ -12,6 +12,10 @@
 
 /// A header longer than this is no header but text.
 const LONGEST_HEADER: usize = 1024;
+
+/// Bytes of white space that may part thinking from what is before and after it, and are no part of the answer then. Templates
+/// write a few line ends; more than this is what the model says, if only to go on for ever.
+const MOST_WHITE: usize = 64;
 
 /// What opens and closes thinking. Sources: the chat templates of Qwen and DeepSeek (`think`), Gemma and Hermes (`thought`),
 /// Seed-OSS, Granite and others (`reasoning`), Mistral, Cohere, Kimi, OpenThinker, Gemma 4. Letters count in any case.
@@ -166,6 +170,8 @@ pub(super) struct Splitter {
     /// Thinking was seen, here or in a field of its own: a lone closing mark is then the model's own words, and white space
     /// before the answer is no part of it.
     thought: bool,
+    /// Bytes of white space before the answer that were passed on, for they were more than [`MOST_WHITE`].
+    white: usize,
 }
 
 impl Splitter {
@@ -211,6 +217,7 @@ impl Splitter {
         let held = std::mem::take(&mut self.held);
         let what = match std::mem::replace(&mut self.place, Place::Plain) {
             Place::Header | Place::Between => return,
+            Place::Start if self.thought => return send(held.trim_start(), emit, What::Answer),
             Place::Inside(what, _) | Place::Body(what) => what,
             Place::Start | Place::Watched(_) | Place::Plain => What::Answer,
         };
@@ -220,7 +227,7 @@ impl Splitter {
     /// One step through `text`: what is left to look at, or nothing (the rest is held).
     fn step<'a>(&mut self, text: &'a str, emit: &mut impl FnMut(Piece)) -> Option<&'a str> {
         match &mut self.place {
-            Place::Start => self.start(text),
+            Place::Start => self.start(text, emit),
             Place::Inside(what, close) => {
                 let (what, close) = (*what, *close);
                 let Some(at) = find(text, close) else { return self.send_certain(text, &[close], emit, what) };
@@ -234,19 +241,20 @@ impl Splitter {
                 None
             }
             Place::Header => match text.split_once(MESSAGE) {
-                Some((header, body)) => {
+                // The same wherever the text was cut into pieces.
+                Some((header, body)) if header.len() + MESSAGE.len() <= LONGEST_HEADER + 1 => {
                     self.place = Place::Body(body_of(header, emit));
                     Some(body)
                 }
-                None if text.len() > LONGEST_HEADER => {
+                _ if text.len() > LONGEST_HEADER => {
                     self.place = Place::Plain;
                     Some(text)
                 }
-                None => self.hold(text),
+                _ => self.hold(text),
             },
             Place::Body(what) => {
                 let what = *what;
-                let end = BODY_ENDS.iter().filter_map(|tag| Some((text.find(tag)?, *tag))).min();
+                let end = first(text, BODY_ENDS.into_iter(), |text, tag| text.starts_with(tag));
                 let Some((at, tag)) = end else { return self.send_certain(text, &BODY_ENDS, emit, what) };
                 send(&text[..at], emit, what);
                 if tag == START || tag == CHANNEL {
@@ -272,11 +280,16 @@ impl Splitter {
         }
     }
 
-    fn start<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+    fn start<'a>(&mut self, mut text: &'a str, emit: &mut impl FnMut(Piece)) -> Option<&'a str> {
         let bare = text.trim_start();
+        let white = text.len() - bare.len();
+        if white > 0 && self.white + white > MOST_WHITE {
+            send(&text[..white], emit, What::Answer);
+            (self.white, text) = (self.white.saturating_add(white), bare);
+        }
         for (pairs, what) in [(&PAIRS[..], What::Thinking), (&ANSWERS[..], What::Answer)] {
             if let Some((open, close)) = pairs.iter().find(|(open, _)| begins(bare, open)) {
-                self.thought = true;
+                (self.thought, self.white) = (true, 0);
                 self.place = Place::Inside(what, close);
                 return Some(&bare[open.len()..]);
             }
@@ -292,11 +305,11 @@ impl Splitter {
         }
         let marks = PAIRS.iter().chain(&ANSWERS).flat_map(|(open, close)| [*open, *close]);
         let mut marks = marks.chain([CHANNEL, START]).chain(BARE);
+        if marks.any(|mark| bare.len() < mark.len() && begins(mark, bare)) {
+            return self.hold(text);
+        }
         // White space after thinking parts it from the answer, and is no part of either.
         let left = if self.thought { bare } else { text };
-        if marks.any(|mark| bare.len() < mark.len() && begins(mark, bare)) {
-            return self.hold(left);
-        }
         let is_bare = BARE.iter().any(|name| bare.starts_with(name));
         self.place = match self.thought {
             true => Place::Plain,
@@ -311,8 +324,7 @@ impl Splitter {
             let of_pairs = PAIRS.iter().flat_map(|(open, close)| [*open, *close]);
             of_pairs.chain((watch.bare == Bare::Yes).then_some(BARE_FINAL))
         };
-        let Some((at, mark)) = marks().filter_map(|mark| Some((find(text, mark)?, mark))).min_by_key(|(at, _)| *at)
-        else {
+        let Some((at, mark)) = first(text, marks(), begins) else {
             let certain = text.len() - marks().map(|mark| overlap(text, mark)).max().unwrap_or(0);
             watch.pass(&text[..certain]);
             send(&text[..certain], emit, What::Answer);
@@ -376,6 +388,19 @@ fn find(text: &str, mark: &str) -> Option<usize> {
     let first = *mark.as_bytes().first()?;
     // Only the bare names begin with a letter, and they count as they are.
     memchr::memchr_iter(first, text.as_bytes()).find(|at| begins(&text[*at..], mark))
+}
+
+/// The first of `marks` in `text`, and where: in one pass, for to search each to the end again behind every mark would take
+/// time that grows by the square.
+fn first<'m>(
+    text: &str,
+    marks: impl Iterator<Item = &'m str> + Clone,
+    is: impl Fn(&str, &str) -> bool,
+) -> Option<(usize, &'m str)> {
+    // What marks begin with; the last is the first byte of `◁`.
+    let places = text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'<' | b'[' | b'a' | 0xe2));
+    let mut found = places.filter_map(|(at, _)| Some((at, marks.clone().find(|mark| is(&text[at..], mark))?)));
+    found.next()
 }
 
 /// Analysis is thinking; commentary to a function is its call, other commentary (a preamble) is thinking; the rest is
@@ -510,6 +535,41 @@ mod tests {
             other => panic!("{other:?}"),
         });
         assert_eq!(sent, text.len());
+    }
+
+    #[test]
+    fn white_space_before_the_answer_is_not_held_without_end() {
+        let white = " \n".repeat(100);
+        everywhere(&white, "", &white, &[]);
+        everywhere(&format!("{white}Hello."), "", &format!("{white}Hello."), &[]);
+        everywhere(&format!("{white}<think>a</think>\n\nb"), "a", &format!("{white}b"), &[]);
+        everywhere(&format!("<think>a</think>{white}b"), "a", &format!("{white}b"), &[]);
+        for before in ["", "<think>a</think>"] {
+            let (mut splitter, mut sent) = (Splitter::default(), 0);
+            for piece in std::iter::once(before).chain(std::iter::repeat_n("\n", 10_000)) {
+                splitter.push(piece.to_owned(), &mut |piece| match piece {
+                    Piece::Answer(text) => sent += text.len(),
+                    other => assert_eq!(other, Piece::Thinking("a".to_owned())),
+                });
+                assert!(splitter.held.len() <= super::MOST_WHITE);
+            }
+            assert_eq!(sent, 10_000);
+        }
+    }
+
+    /// To look for every mark in all of the text behind each one would take hours.
+    #[test]
+    fn marks_by_the_thousand_take_time_by_their_number() {
+        let quoted = "Say \"</think>\". ".repeat(50_000);
+        assert_eq!(split(&[&quoted]), (String::new(), quoted, Vec::new()));
+        let spoken = "<|channel|>final<|message|>Yes.".repeat(50_000);
+        assert_eq!(split(&[&spoken]).1, "Yes.".repeat(50_000));
+    }
+
+    #[test]
+    fn a_header_is_too_long_wherever_it_is_cut() {
+        let text = format!("<|channel|>final{}<|message|>x", "y".repeat(super::LONGEST_HEADER));
+        everywhere(&text, "", &text, &[]);
     }
 
     #[test]

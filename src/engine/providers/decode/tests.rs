@@ -138,6 +138,7 @@ fn the_other_forms_have_their_own_ends() {
         (json!({"stop": true, "stop_type": "eos"}), Some(TurnEnd::Stop)),
         (json!({"stop": true, "stop_type": "word"}), Some(TurnEnd::Stop)),
         (json!({"stop": true, "stop_type": "limit"}), Some(TurnEnd::Length)),
+        (json!({"stop": true, "stop_type": "none"}), Some(TurnEnd::Stop)),
         (json!({"stop": true}), Some(TurnEnd::Stop)),
         (json!({"stop": true, "stopped_limit": true}), Some(TurnEnd::Length)),
         (json!({"stop": "true", "stop_type": "eos"}), Some(TurnEnd::Stop)),
@@ -152,6 +153,7 @@ fn the_other_forms_have_their_own_ends() {
     for (done, good) in [
         (json!({"done": true, "done_reason": "stop"}), Some(TurnEnd::Stop)),
         (json!({"done": true, "done_reason": "length"}), Some(TurnEnd::Length)),
+        (json!({"done": true, "done_reason": "null"}), Some(TurnEnd::Stop)),
         (json!({"done": true}), Some(TurnEnd::Stop)),
         (json!({"done": true, "done_reason": null, "eval_count": -3, "total_duration": 1.5}), Some(TurnEnd::Stop)),
         (json!({"done": true, "done_reason": "load"}), None),
@@ -197,6 +199,9 @@ fn an_error_of_any_shape_is_a_failure_in_the_servers_words() {
         "data: {\"type\":\"error\",\"message\":\"out of memory\"}\n\n",
         "data: {\"detail\":\"out of memory\"}\n\n",
         "data: {\"message\":\"out of memory\",\"code\":500}\n\n",
+        "data: {\"message\":\"out of memory\",\"status\":\"500\"}\n\n",
+        "data: {\"message\":\"out of memory\",\"type\":\"RuntimeError\"}\n\n",
+        "data: {\"message\":\"out of memory\",\"status\":\"failed\"}\n\n",
         "data: \"{\\\"error\\\":\\\"out of memory\\\"}\"\n\n",
         "data: [{\"error\":{\"message\":\"out of memory\"}}]\n\n",
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"error\":{\"message\":\"out of memory\"}}\n\n",
@@ -260,15 +265,37 @@ fn a_good_answer_is_not_lost_to_an_odd_event() {
         "data: {\"choices\":[{\"delta\":{\"tool_calls\":null}}]}\n\n",
         "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"},\"finish_reason\":\"\"}]}\n\n",
         "data: {\"usage\":\"none\"}\n\n",
+        "data: {\"type\":\"status\",\"message\":\"model is warm\"}\n\n",
+        "data: {\"status\":\"processing\",\"message\":\"queued\"}\n\n",
+        "data: {\"status\":\"processing\",\"detail\":\"queued\"}\n\n",
+        "data: {\"code\":200,\"message\":\"ok\"}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"\",\"arguments\":\"\"}}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{}]}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\"}]}}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"null\"}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"None\"}]}\n\n",
         "data: {\"prompt_progress\":{\"total\":-1}}\n\n",
     ];
     for odd in odd {
         for body in [odd.to_owned() + &text("Hel") + &text("lo.") + &stop(), text("Hel") + odd + &text("lo.") + &stop()]
         {
-            assert!(read(CHAT, &body).is_good("Hello."), "{body}");
+            let read = read(CHAT, &body);
+            assert!(read.is_good("Hello.") && read.calls.is_empty(), "{body}: {read:?}");
+            assert_eq!(read.end.map(|(end, _)| end), Some(TurnEnd::Stop), "{body}");
         }
     }
-    for odd in ["ping\n", ": comment\n", "{}\n", "null\n", "{\"status\":\"loading\"}\n", "{half\n", "\n"] {
+    for odd in [
+        "{\"status\":\"processing\",\"message\":\"queued\"}\n",
+        "{\"message\":{\"tool_calls\":[{}]},\"done\":false}\n",
+        "{\"message\":{},\"done\":false,\"done_reason\":\"none\"}\n",
+        "ping\n",
+        ": comment\n",
+        "{}\n",
+        "null\n",
+        "{\"status\":\"loading\"}\n",
+        "{half\n",
+        "\n",
+    ] {
         let body = format!("{odd}{{\"message\":{{\"content\":\"Hello.\"}},\"done\":false}}\n{odd}{{\"done\":true}}\n");
         assert!(read(OLLAMA, &body).is_good("Hello."), "{body}");
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Client, Depth, LIMIT, Report, good, json, lenient, listed};
+use super::{Client, Depth, LIMIT, Report, good, json, lenient, listed, read};
 use crate::domain::fleet::Endpoint;
 use crate::domain::protocol::{Health, Residence};
 use crate::domain::text::CleanText;
@@ -181,13 +181,18 @@ async fn list(client: &Client, endpoint: &Endpoint) -> Result<(State, Models), F
     good(endpoint, &state)?;
     // mlx answers with an empty body where its model cache does not exist; and a name that is not listed may still be
     // an alias, so the list decides nothing about health.
-    // What is no JSON at all is a page of something else.
-    if !state.body.is_empty() {
-        let any: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(&state.body);
-        any.map_err(|error| Fault::garbage(format!("its list of models can't be read: {error}")))?;
-    }
-    let models = serde_json::from_slice(&state.body).unwrap_or_default();
+    let models = models_of(&state.body)?;
     Ok((state, models))
+}
+
+/// What a list says; nothing where it can't be read, for it says nothing of health then. A page is of something else.
+fn models_of(body: &[u8]) -> Result<Models, Fault> {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    if text.starts_with(b"<") {
+        // Its head has the words.
+        return Err(Fault::of_page(&String::from_utf8_lossy(&text[..text.len().min(4096)])));
+    }
+    Ok(read(body).unwrap_or_default())
 }
 
 /// By its list; whether one of no known maker is LM Studio it is asked once.
@@ -260,7 +265,7 @@ async fn older_list(client: &Client, endpoint: &Endpoint, report: &mut Report) {
 const INSTANCES: &str = "/api/v1/models";
 
 fn has_instances(state: &State) -> bool {
-    let list = || serde_json::from_slice::<serde_json::Value>(&state.body).ok();
+    let list = || read::<serde_json::Value>(&state.body).ok();
     state.status == 200
         && list().is_some_and(|list| {
             list.get("models")
@@ -346,4 +351,29 @@ pub(in super::super) async fn swap_residence(client: &Client, endpoint: &Endpoin
 /// mlx_lm.server is Python's plain HTTP server, and says so.
 pub(in super::super) fn is_mlx(server: &str) -> bool {
     server.starts_with("BaseHTTP/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::models_of;
+
+    #[test]
+    fn a_list_that_is_written_oddly_is_a_list_and_a_page_is_none() {
+        let names = |body: &str| {
+            models_of(body.as_bytes()).map(|models| models.data.into_iter().map(|m| m.id).collect::<Vec<_>>())
+        };
+        for odd in [
+            "{\"data\":[{\"id\":\"m\"}]}",
+            "\u{feff}{\"data\":[{\"id\":\"m\"}]}",
+            "{\"data\":[{\"id\":\"m\",\"load\":NaN}],\"created\":Infinity}",
+        ] {
+            assert_eq!(names(odd).unwrap(), ["m"], "{odd}");
+        }
+        for nothing in ["", "[]", "\u{feff}", "ok"] {
+            assert_eq!(names(nothing).unwrap(), [""; 0], "{nothing}");
+        }
+        for page in ["<html><title>Router</title></html>", "\u{feff}\n<!doctype html><title>Router</title>"] {
+            assert!(names(page).unwrap_err().came.contains("Router"), "{page}");
+        }
+    }
 }
