@@ -113,7 +113,7 @@ impl Orchestrator {
             e.serves(tier)
                 && e.is_usable()
                 && e.pool != pool
-                && task.avoid.as_ref() != Some(&e.config.name)
+                && !task.avoids(&e.config.name)
                 && self.state.pool(e.pool).free_slot().is_some()
                 && self.state.pool(e.pool).shut(self.now).is_none()
                 && !self.state.is_stuck(e.pool, self.now)

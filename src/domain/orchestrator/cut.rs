@@ -80,10 +80,12 @@ impl Orchestrator {
     /// The operator has said what becomes of a cut answer. Other words than those offered go to the agent, as ever.
     pub(super) fn settle_cut(&mut self, ix: TaskIx) {
         let task = self.state.task(ix);
-        if task.unsent().next().is_some() {
-            return;
-        }
-        if let Some(attempt) = self.state.open_attempt(task).map(|a| a.id) {
+        let Some(open) = self.state.open_attempt(task) else { return };
+        let (attempt, says) = (open.id, task.unsent().next().is_some());
+        let goes_on = says || self.state.after_cut(open) == Some(AfterCut::GoOn);
+        if goes_on && task.held {
+            self.set_down(ix, attempt);
+        } else if !says {
             self.conclude(ix, attempt, "");
         }
     }

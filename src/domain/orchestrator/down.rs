@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use super::index::Timer;
 use super::{Effect, Look, Orchestrator, ProbeReport};
 use crate::domain::protocol::{
-    AttemptEnd, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy, ServerStanding, SlotAfter, TurnEnd,
-    TurnEnded, TurnId, Usage,
+    AttemptEnd, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy, ServerStanding, SlotAfter, Told,
+    TurnEnd, TurnEnded, TurnId, Unmade, Usage,
 };
 use crate::domain::state::{EndpointIx, Life, PermitPhase, PoolIx, TaskIx};
 use crate::domain::text::CleanText;
@@ -135,12 +135,15 @@ impl Orchestrator {
 
     /// What a probe found, beyond the endpoint's health: who is lost, and who is to blame for a stream that broke.
     pub(super) fn heed_the_find(&mut self, ix: EndpointIx, report: &ProbeReport) {
-        let refuses = report.fault == Some(FailureKind::Unreachable);
+        let refuses = report.fault.as_ref().is_some_and(Failure::is_refused_connection);
         match report.health {
             Health::Down { .. } if refuses => self.takes_no_connections(ix),
             Health::Down { .. } => {
+                self.index.hush.refuses(ix, false);
                 let since = self.state.endpoint(ix).since;
-                if report.fault == Some(FailureKind::Silent) && self.now.since(since) >= NO_ANSWER {
+                if report.fault.as_ref().is_some_and(|f| f.kind == FailureKind::Silent)
+                    && self.now.since(since) >= NO_ANSWER
+                {
                     self.end_lost(ix, Lost::Unbegun);
                 }
             }
@@ -190,9 +193,9 @@ impl Orchestrator {
             })
             .collect();
         for (turn, _, begun, heard) in lost {
-            let why = match which {
-                Lost::Silent => "nothing listens there any more",
-                Lost::Unbegun => "it gives no answer any more",
+            let (why, unmade) = match which {
+                Lost::Silent => ("nothing listens there any more", Unmade::Refused),
+                Lost::Unbegun => ("it gives no answer any more", Unmade::Failed),
             };
             let what = match begun {
                 true => format!("its stream had said nothing for {} s", self.now.since(heard).0 / 1_000_000),
@@ -200,6 +203,7 @@ impl Orchestrator {
             };
             let words = format!("Request to {name} was given up: {why}, and {what}. Mend: see the server's log");
             let failure = Failure::new(FailureKind::Unreachable, Remedy::Elsewhere, CleanText::one_line(&words));
+            let failure = Failure { told: Told { unmade: Some(unmade), ..Told::default() }, ..failure };
             self.lose_turn(turn, failure);
         }
         let permits = &self.state.pool(pool).permits;

@@ -2,7 +2,7 @@
 
 use super::{Effect, Look, Orchestrator, ProbeReport};
 use crate::domain::fleet::local_port;
-use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Subject};
+use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Residence, Subject};
 use crate::domain::state::{EndpointIx, Gear};
 use crate::domain::text::CleanText;
 
@@ -35,6 +35,9 @@ impl Orchestrator {
         let Some(ix) = self.state.find_endpoint(name) else { return };
         self.index.look_is_back(self.state.endpoint(ix).pool);
         let report = ProbeReport { health: self.heed_the_end(name, report.health.clone()), ..report };
+        // What a request met says nothing of that: so it is told apart in the record who said that it loads.
+        let residence = if report.health == Health::Loading { Some(Residence::Loading) } else { report.residence };
+        let report = ProbeReport { residence, ..report };
         if report.health == Health::Unknown {
             // No answer while Baton's own requests may hold every thread of the server: that says nothing.
             self.index.probe_at(name, self.now.plus(UP_BUSY));

@@ -12,7 +12,7 @@ use super::{Effect, Look, Orchestrator};
 use crate::domain::plan::Backoff;
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, Blame, Event, Failure, FailureCount, FailureKind, Finding, Health, Micros, Remedy, Route,
-    Subject, TaskRetried, TierName, Work,
+    Subject, TaskRetried, TierName, Unmade, Work,
 };
 use crate::domain::state::{EndpointIx, Task, TaskIx};
 use crate::domain::text::CleanText;
@@ -20,6 +20,9 @@ use crate::domain::text::CleanText;
 /// A stream that broke is looked into before anybody is blamed: so long its task waits for what a probe finds. A probe is
 /// back within 2 s.
 const LOOKED_INTO: Micros = Micros::from_secs(3);
+/// The longest wait that one without room asks for, in milliseconds: gateways before servers that take a few at once say 1
+/// or 2 s. A limit on how much somebody may ask for in a time names a longer one, and says nothing of slots.
+const ROOM_SOON_MS: u64 = 5_000;
 
 impl Orchestrator {
     /// Decides what follows a failed attempt: its task goes on elsewhere, is tried again, or has failed.
@@ -66,6 +69,9 @@ impl Orchestrator {
     fn goes_to_fallback_now(&self, task: &Task) -> bool {
         self.state.config.fleet.agent(&task.spec.agent).is_some_and(|agent| {
             let fallback = agent.fallback.as_ref().filter(|f| **f != agent.tier);
+            // What failed there is not sent there again at once.
+            let on_its_own = self.state.last_attempt(task).is_none_or(|a| a.route == Route::Primary);
+            let fallback = fallback.filter(|_| on_its_own && task.route == Route::Primary);
             fallback.is_some_and(|f| self.state.tier_is_down(&agent.tier) && !self.state.tier_is_down(f))
         })
     }
@@ -83,7 +89,7 @@ impl Orchestrator {
         }
         let limit = Micros::from_secs(self.state.config.settings.outage_seconds);
         let lasted = since.map_or(Micros(0), |since| self.now.since(since));
-        if failure.kind != FailureKind::Loading && lasted > limit {
+        if lasted > limit {
             let fallback = self.fallback_left(task);
             let told = format!(
                 "its servers failed it for {}, {setbacks} times in a row; the last one said: {}",
@@ -109,7 +115,10 @@ impl Orchestrator {
         let (wait, words) = if looks {
             (LOOKED_INTO, "its server is looked at first".to_owned())
         } else if setbacks as usize <= others || fallback {
-            (Micros(0), "goes elsewhere; no try is used".to_owned())
+            // It avoids one that said so, and can't go where nobody answers; one that is only full may have room next.
+            let elsewhere = failure.is_told() || !e.answers() || pool.shut(self.now).is_some();
+            let words = if elsewhere { "goes elsewhere" } else { "goes where there is room" };
+            (Micros(0), format!("{words}; no try is used"))
         } else if waits_there && failure.kind != FailureKind::Loading {
             (Micros(0), "waits for its server; no try is used".to_owned())
         } else {
@@ -126,17 +135,9 @@ impl Orchestrator {
     /// A request that is refused: it goes where it was not refused yet, and is not repeated where nothing has changed.
     fn request_failed(&mut self, ix: TaskIx, failure: &Failure) {
         let task = self.state.task(ix);
-        let refused: Vec<EndpointIx> = task
-            .attempts
-            .iter()
-            .rev()
-            // Those since its count began: an operator who has it tried again may have mended something.
-            .take((task.failures + task.setbacks + 1) as usize)
-            .filter_map(|id| self.state.attempt(*id))
-            .filter(|a| a.version == task.version)
-            .filter(|a| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind.blame() == Blame::Request))
-            .map(|a| a.endpoint)
-            .collect();
+        let before = task.refused_by.iter().filter_map(|name| self.state.find_endpoint(name));
+        let refused: Vec<EndpointIx> =
+            before.chain(self.state.last_attempt(task).map(|attempt| attempt.endpoint)).collect();
         let tries = self.tries(task);
         if self.elsewhere(task, &refused) > 0 && task.failures < tries {
             let words = format!("{}; goes to another endpoint", words_of(failure));
@@ -155,7 +156,7 @@ impl Orchestrator {
         let max = self.tries(task);
         let most = if task.route == Route::Fallback { max.saturating_mul(2).saturating_add(1) } else { max };
         if failures > most || !self.is_tried_once_more(task, failure) {
-            let over = match task.attempts.len() {
+            let over = match failures {
                 1 => "over after one try".to_owned(),
                 n => format!("over after {n} tries"),
             };
@@ -268,7 +269,7 @@ impl Orchestrator {
         self.emit_attention(Subject::Task(task.id.clone()), text);
     }
 
-    /// A server that can't be reached is down at once, one that loads is loading, one that has no room has fewer slots; one
+    /// A server to which no connection is made is down at once, one that loads is loading, one that has no room has fewer slots; one
     /// that broke is looked at.
     pub(super) fn blame_endpoint(&mut self, attempt: AttemptId, failure: &Failure) {
         let Some(ix) = self.state.attempt(attempt).map(|a| a.endpoint) else { return };
@@ -276,15 +277,23 @@ impl Orchestrator {
         self.rest_if_failing(ix, failure);
         let answers = self.state.endpoint(ix).answers();
         match failure.kind {
-            FailureKind::Unreachable => {
-                // Where nothing listens, no endpoint of that server is there.
-                for of_it in self.of_the_same_server(ix) {
-                    self.endpoint_is(of_it, Health::Down { reason: failure.message.clone() });
+            FailureKind::Unreachable => match failure.told.unmade {
+                Some(Unmade::Refused) => {
+                    // Where nothing listens, no endpoint of that server is there.
+                    for of_it in self.of_the_same_server(ix) {
+                        self.endpoint_is(of_it, Health::Down { reason: failure.message.clone() });
+                    }
+                    self.takes_no_connections(ix);
                 }
-                self.takes_no_connections(ix);
-            }
+                Some(Unmade::Failed) if answers => {
+                    self.endpoint_is(ix, Health::Down { reason: failure.message.clone() });
+                }
+                Some(Unmade::Failed) => {}
+                // A gateway is there, and others behind it may be.
+                None => self.effect(Effect::Probe(name, Look::Light)),
+            },
             FailureKind::Loading if answers => self.endpoint_is(ix, Health::Loading),
-            FailureKind::Busy => self.has_no_room(ix),
+            FailureKind::Busy if failure.told.wait_ms.is_none_or(|ms| ms <= ROOM_SOON_MS) => self.has_no_room(ix),
             FailureKind::Cut | FailureKind::Silent | FailureKind::Server => {
                 self.effect(Effect::Probe(name, Look::Light));
             }

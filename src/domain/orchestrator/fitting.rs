@@ -7,7 +7,8 @@
 use super::Orchestrator;
 use super::share::{Load, Share, cut_to};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, Cut, Event, Failure, FailureCount, FailureKind, Message, Part, Speaker, Subject, TaskRetried,
+    AttemptEnd, AttemptId, Cut, Event, Failure, FailureCount, FailureKind, Message, Part, Remedy, Speaker, Subject,
+    TaskRetried, TurnEnd,
 };
 use crate::domain::state::{Attempt, Density, EndpointIx, Fit, Task, TaskIx};
 use crate::domain::text::CleanText;
@@ -23,6 +24,12 @@ struct Overflow {
     density: Option<Density>,
     /// The most bytes of results and conversation that it is sent now.
     most: u64,
+}
+
+/// Whether a prompt was refused as longer than the context. Requests that share one context fill it together; that says
+/// nothing of any one of them.
+fn is_too_long(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Context && failure.remedy != Remedy::RetryHere
 }
 
 impl Orchestrator {
@@ -132,10 +139,13 @@ impl Orchestrator {
         let version = task.version;
         let tries = task.attempts.iter().rev().filter_map(|id| self.state.attempt(*id));
         let here = tries.filter(move |a| a.endpoint == endpoint && a.version == version && a.by.is_none());
-        // The try that is just about to be sent says nothing yet.
-        let sent = here.skip_while(|a| a.ended.is_none() && a.turns.is_empty());
-        sent.map_while(|a| match &a.ended {
-            Some((_, AttemptEnd::Failed(failure))) if failure.kind == FailureKind::Context => Some((a, failure)),
+        // One that was answered was sent whole. What was interrupted, or broke otherwise, says nothing.
+        let answered = |a: &Attempt| {
+            let end = a.turn().and_then(|t| t.ended.as_ref());
+            matches!(end, Some((_, TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls)))
+        };
+        here.take_while(move |a| !answered(a)).filter_map(|a| match &a.ended {
+            Some((_, AttemptEnd::Failed(failure))) if is_too_long(failure) => Some((a, failure)),
             _ => None,
         })
     }
@@ -162,7 +172,7 @@ impl Orchestrator {
     /// Whether a prompt that was refused as too long is worth sending once more, shorter. Once for each endpoint.
     pub(super) fn fits_if_cut(&self, ix: TaskIx, failure: &Failure) -> bool {
         let task = self.state.task(ix);
-        let Some(attempt) = self.state.last_attempt(task).filter(|_| failure.kind == FailureKind::Context) else {
+        let Some(attempt) = self.state.last_attempt(task).filter(|_| is_too_long(failure)) else {
             return false;
         };
         let Some(sent) = attempt.turn().filter(|_| self.refused(task, attempt.endpoint).count() == 1) else {

@@ -1,9 +1,9 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, CommandId, EndpointName, FailureKind, Health, Level, LevelSupport, MachineSampled,
-    Micros, ModelMoved, ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId,
-    TurnEnd, TurnId, Usage, Viewer, ViewerId,
+    Channel, CommandEnvelope, CommandId, EndpointName, Failure, Health, Level, LevelSupport, MachineSampled, Micros,
+    ModelMoved, ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId, TurnEnd,
+    TurnId, Usage, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -118,7 +118,7 @@ pub struct ProbeReport {
     /// Where it answers and is not what the fleet file says, in one line.
     pub mismatch: Option<CleanText>,
     /// What kept it from an answer, where the endpoint is down: nobody listens, no answer came in time, or another.
-    pub fault: Option<FailureKind>,
+    pub fault: Option<Failure>,
 }
 
 impl ProbeReport {

@@ -5,8 +5,8 @@
 
 use super::{Effect, Orchestrator};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review, SessionOpened,
-    SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
+    AskedAbout, AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review,
+    SessionOpened, SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
 };
 use crate::domain::state::{AfterCut, Attempt, End, GoalPhase, Life, PermitPhase, TaskIx, Turn};
 use crate::domain::text::CleanText;
@@ -149,13 +149,14 @@ impl Orchestrator {
                     if t.ended.is_none() {
                         self.end_turn(turn, TurnEnd::Stop, holder);
                     }
-                    if self.state.task(ix).held {
+                    let task = self.state.task(ix);
+                    if task.held && task.asking.as_ref().is_some_and(|q| q.about == AskedAbout::Work) {
                         self.set_down(ix, id);
                     }
                     continue;
                 }
                 // Its turn had ended and it goes on, or is held, instead of being done.
-                Some(t) if well(t) && task.held => {
+                Some(t) if well(t) && task.held && !self.is_asked_about(attempt) => {
                     self.set_down(ix, id);
                     continue;
                 }
@@ -215,8 +216,8 @@ impl Orchestrator {
             }
             let (id, planning) = (task.id.clone(), task.work == Work::Planning);
             let (count, route) = (FailureCount::Unchanged, task.route);
-            // One of a smaller limit than the task has now was cut, and had its say: the next one was about to begin.
-            let of_now = |a: &&Attempt| a.turn().zip(task.limit).is_none_or(|(t, limit)| t.max_tokens >= limit);
+            // The one that was cut had its say: the next one was about to begin.
+            let of_now = |a: &&Attempt| task.cut_attempt != Some(a.id);
             let last = self.state.last_attempt(task).filter(of_now);
             let last = last.map(|a| (a.id, a.ended.clone().map(|(_, e)| e)));
             match last {

@@ -10,7 +10,7 @@ use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptId, Author, Event, FailureCount, MessageSent, Route, Subject, TaskId, TaskRetried,
     TurnEnd, Work,
 };
-use crate::domain::state::{AfterCut, GoalPhase, Life, Task, TaskIx};
+use crate::domain::state::{AfterCut, Attempt, GoalPhase, Life, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// How a model asks: this goes with the system prompt of a task that may.
@@ -109,7 +109,9 @@ impl Orchestrator {
         if task.work == Work::Planning {
             return false;
         }
-        if task.held {
+        // What becomes of a cut answer is asked all the same: nothing runs while it is.
+        let asks = || self.state.attempt(attempt).is_some_and(|a| self.is_asked_about(a));
+        if task.held && !asks() {
             self.set_down(ix, attempt);
             return true;
         }
@@ -119,13 +121,13 @@ impl Orchestrator {
     /// Tells the operator that a task asks; one that is held is set down instead.
     pub(super) fn tell_question(&mut self, ix: TaskIx) {
         let task = self.state.task(ix);
-        if task.held {
+        let Some(question) = &task.asking else { return };
+        if task.held && question.about == AskedAbout::Work {
             if let Some(open) = self.state.open_attempt(task).map(|a| a.id) {
                 self.set_down(ix, open);
             }
             return;
         }
-        let Some(question) = &task.asking else { return };
         let text = CleanText::one_line(&format!("“{}” asks: {}; a answers", task.title, question.text));
         self.emit_attention(Subject::Question(task.id.clone()), text);
     }
@@ -136,9 +138,16 @@ impl Orchestrator {
         self.emit(Event::TaskHeld { task: id });
         let task = self.state.task(ix);
         let idle = self.state.open_attempt(task).filter(|a| a.turn().is_none_or(|t| t.ended.is_some()));
+        let idle = idle.filter(|a| !self.is_asked_about(a));
         if let Some(attempt) = idle.map(|a| a.id) {
             self.set_down(ix, attempt);
         }
+    }
+
+    /// Whether the operator says what becomes of what an attempt answered: it was cut, and nothing waits to be said to it.
+    pub(super) fn is_asked_about(&self, attempt: &Attempt) -> bool {
+        let waits = self.state.task(attempt.task).unsent().next().is_some();
+        !waits && matches!(self.state.after_cut(attempt), Some(AfterCut::Ask { .. }))
     }
 
     /// Ends the attempt of a held task and keeps what it said.

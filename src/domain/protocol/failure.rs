@@ -26,9 +26,25 @@ impl Failure {
 
     /// Whether it speaks against the endpoint as such, so that a few in a row give it a rest. Not where the server says
     /// itself when it will do, and not a prompt that is too long for it.
+    /// Nor what a model answered: a filter, an answer without a word.
     pub fn is_against_endpoint(&self) -> bool {
         let says_when = matches!(self.kind, FailureKind::Busy | FailureKind::Loading);
-        self.remedy == Remedy::Elsewhere && self.kind.blame() != Blame::Request && !says_when
+        let answered = matches!(self.kind, FailureKind::Aborted | FailureKind::Empty | FailureKind::ToolsOnly);
+        self.remedy == Remedy::Elsewhere && self.kind.blame() != Blame::Request && !says_when && !answered
+    }
+
+    /// Whether somebody answered that it failed: the server, or a gateway before it. The endpoint is there then.
+    pub fn is_told(&self) -> bool {
+        match self.kind {
+            FailureKind::Server => true,
+            FailureKind::Unreachable => self.told.unmade.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether nobody listens at the endpoint's own address, so that nobody works there at anything.
+    pub fn is_refused_connection(&self) -> bool {
+        self.kind == FailureKind::Unreachable && self.told.unmade == Some(Unmade::Refused)
     }
 }
 
@@ -45,6 +61,19 @@ pub struct Told {
     /// The tokens one request may have there, prompt and answer together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
+    /// Why no connection was made to the endpoint's own address; none: one was, and what answered there told the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmade: Option<Unmade>,
+}
+
+/// Why no connection was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unmade {
+    /// It was refused: nobody listens there.
+    Refused,
+    /// Another reason: no way there, no host of that name, none in time, no agreement on TLS.
+    Failed,
 }
 
 impl Told {

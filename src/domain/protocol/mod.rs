@@ -30,7 +30,7 @@ pub use endpoint::{
     EndpointChanged, EndpointEdit, EndpointFound, Finding, Health, Intake, ModelMoved, ModelShape, ModelVerb, Residence,
 };
 pub use event::*;
-pub use failure::{Blame, Failure, FailureKind, Remedy, Told};
+pub use failure::{Blame, Failure, FailureKind, Remedy, Told, Unmade};
 pub use filter::{Facts, FilterError, KEYS as FILTER_KEYS, RecordFilter};
 pub use id::{
     AgentName, AttemptId, CommandId, EndpointName, GoalId, IdError, Micros, Name, SessionId, TaskId, TierName, TurnId,

@@ -333,7 +333,16 @@ impl State {
                 if was == Some(Life::Running)
                     && (failure.kind.blame() == Blame::Server || failure.kind == FailureKind::Silent) =>
             {
-                Some((*at, failure.kind, self.endpoint(a.endpoint).config.name.clone()))
+                // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
+                let avoid = failure.is_told().then(|| self.endpoint(a.endpoint).config.name.clone());
+                Some((*at, avoid))
+            }
+            _ => None,
+        });
+        let version = self.task(ix).version;
+        let refused = self.last_attempt(self.task(ix)).filter(|a| a.version == version).and_then(|a| match &a.ended {
+            Some((_, AttemptEnd::Failed(failure))) if failure.kind.blame() == Blame::Request => {
+                Some(self.endpoint(a.endpoint).config.name.clone())
             }
             _ => None,
         });
@@ -348,7 +357,8 @@ impl State {
                 task.failures = 0;
                 task.avoid = None;
                 task.is_out_of_trouble();
-                (task.limit, task.cut_choice) = (None, None);
+                (task.limit, task.cut_choice, task.cut_attempt) = (None, None, None);
+                task.refused_by.clear();
                 // From the beginning, unless it broke in the middle of a conversation.
                 if was != Some(Life::Ended(End::Failed)) {
                     task.thread.clear();
@@ -357,20 +367,19 @@ impl State {
             FailureCount::Counted => {
                 task.failures += 1;
                 task.avoid = avoid;
+                task.refused_by.extend(refused.filter(|name| !task.refused_by.contains(name)));
                 task.is_out_of_trouble();
             }
             FailureCount::Unchanged => {
-                if let Some((since, kind, endpoint)) = setback {
+                if let Some((since, avoid)) = setback {
                     task.setbacks += 1;
                     task.troubled_since.get_or_insert(since);
-                    // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
-                    if kind == FailureKind::Server {
-                        task.avoid = Some(endpoint);
-                    }
+                    task.avoid = avoid.or_else(|| task.avoid.take());
                 }
             }
             FailureCount::Larger(limit) => {
                 (task.limit, task.cut_choice) = (Some(limit), None);
+                task.cut_attempt = last.map(|turn| turn.attempt);
                 if let Some(cut) = last {
                     task.take_back(cut);
                 }

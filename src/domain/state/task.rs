@@ -117,11 +117,14 @@ pub struct Task {
     /// Failures in a row that say something of its servers and nothing of it. They cost it no try.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub setbacks: u32,
-    /// Since the first of them, moved on by the time for which its server said that it loads.
+    /// Since the first of them, moved on by the time for which its server was away or said that it loads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub troubled_since: Option<Micros>,
     /// The endpoint its last try failed on, avoided when there is another.
     pub avoid: Option<EndpointName>,
+    /// The endpoints that refused it in its form of now. It goes to one that did not, where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_by: Vec<EndpointName>,
     /// No start before this time (wait for a retry).
     pub not_before: Micros,
     /// A level set while running; it goes before the form's.
@@ -129,6 +132,9 @@ pub struct Task {
     /// The limit of tokens it is asked anew with, for an answer was cut at the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+    /// The attempt that was cut there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_attempt: Option<AttemptId>,
     /// What the operator wants done about the answer that was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_choice: Option<OnCut>,
@@ -150,6 +156,11 @@ impl Task {
     /// Its servers serve it again, or what was held against them is held against it.
     pub(super) fn is_out_of_trouble(&mut self) {
         (self.setbacks, self.troubled_since) = (0, None);
+    }
+
+    /// Whether it goes to another endpoint than this, where there is one: it failed there last, or was refused.
+    pub fn avoids(&self, endpoint: &EndpointName) -> bool {
+        self.avoid.as_ref() == Some(endpoint) || self.refused_by.contains(endpoint)
     }
 
     /// Whether it has ended, well or not.

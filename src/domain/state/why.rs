@@ -387,14 +387,14 @@ impl State {
 
     /// The endpoint that the operator chose for a task, while it is usable and did not just fail it.
     pub fn placed(&self, task: &Task) -> Option<EndpointIx> {
-        let name = task.place.as_ref().filter(|name| task.avoid.as_ref() != Some(name))?;
+        let name = task.place.as_ref().filter(|name| !task.avoids(name))?;
         self.find_endpoint(name).filter(|ix| self.endpoint(*ix).is_usable())
     }
 
     /// The best slot for a task that may start: one of the endpoint it is placed on while that is usable, else of the
     /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. One that is stuck
-    /// ([`State::is_stuck`]) comes last, and one it
-    /// failed on is taken only when the tier has no other that is usable. A next turn goes where the one before was, if
+    /// ([`State::is_stuck`]) comes last, and one it failed on, or that refused it before, is taken only when the tier has
+    /// no other that is usable. A next turn goes where the one before was, if
     /// there is room.
     ///
     /// # Errors
@@ -423,7 +423,14 @@ impl State {
             self.endpoints.iter().enumerate().filter(|(_, e)| e.serves(tier)).map(|(i, e)| (EndpointIx(i as u32), e))
         };
         let usable = || serving().filter(|(_, e)| e.is_usable());
-        let others = task.avoid.is_some() && usable().any(|(_, e)| Some(&e.config.name) != task.avoid.as_ref());
+        // What failed it last may serve it again; what refused it does not.
+        let failed = |e: &EndpointState| task.avoids(&e.config.name);
+        let refused = |e: &EndpointState| task.refused_by.contains(&e.config.name);
+        let passed_over: &dyn Fn(&EndpointState) -> bool = match () {
+            () if usable().any(|(_, e)| !failed(e)) => &failed,
+            () if usable().any(|(_, e)| !refused(e)) => &refused,
+            () => &|_| false,
+        };
         let own = self.between_turns(task).map(|a| a.endpoint);
         if let Some((endpoint, e)) = own.and_then(|own| usable().find(|(i, _)| *i == own))
             && let Some(slot) = self.pool(e.pool).free_slot()
@@ -438,7 +445,7 @@ impl State {
         let mut throttled = None;
         let mut shut: Option<(Shut, &EndpointState)> = None;
         for (endpoint, e) in usable() {
-            if others && Some(&e.config.name) == task.avoid.as_ref() {
+            if passed_over(e) {
                 continue;
             }
             let pool = self.pool(e.pool);

@@ -21,7 +21,7 @@ pub(super) use self::words::tells;
 use self::words::{Words, one_line, page};
 use super::secret::Redactor;
 use crate::domain::fleet::{Endpoint, Protocol};
-use crate::domain::protocol::{Blame, Failure, FailureKind, Remedy, Told};
+use crate::domain::protocol::{Blame, Failure, FailureKind, Remedy, Told, Unmade};
 use crate::domain::text::CleanText;
 
 /// A request's failure, ready for the journal.
@@ -62,6 +62,12 @@ pub struct Fault {
 impl Fault {
     pub(super) fn new(kind: FailureKind, remedy: Remedy, came: impl Into<String>, mend: &'static str) -> Self {
         Self { kind, remedy, came: came.into(), mend: Cow::Borrowed(mend), told: Told::default() }
+    }
+
+    /// No connection was made.
+    fn unmade(remedy: Remedy, why: Unmade, came: String, mend: &'static str) -> Self {
+        let told = Told { unmade: Some(why), ..Told::default() };
+        Self { told, ..Self::new(FailureKind::Unreachable, remedy, came, mend) }
     }
 
     /// The connection ended before the answer did.
@@ -181,9 +187,9 @@ impl Fault {
             return fault;
         }
         if words.contains("lookup address") || words.contains("dns error") {
-            return Self::new(
-                FailureKind::Unreachable,
+            return Self::unmade(
                 Remedy::Elsewhere,
+                Unmade::Failed,
                 format!("there is no host of that name: {words}"),
                 "mend the host in the endpoint's url; a Mac in the same network is NAME.local",
             );
@@ -198,9 +204,9 @@ impl Fault {
             );
         }
         if error.is_connect() || error.is_timeout() {
-            return Self::new(
-                FailureKind::Unreachable,
+            return Self::unmade(
                 Remedy::Elsewhere,
+                if is_refused(error) { Unmade::Refused } else { Unmade::Failed },
                 format!("no connection: {words}"),
                 "start the server, or mend the endpoint's url in fleet.toml",
             );
@@ -210,7 +216,7 @@ impl Fault {
 
     /// What went wrong with TLS, in rustls's words.
     fn of_tls(words: &str) -> Option<Self> {
-        let is = |came: String, mend| Some(Self::new(FailureKind::Unreachable, Remedy::Operator, came, mend));
+        let is = |came: String, mend| Some(Self::unmade(Remedy::Operator, Unmade::Failed, came, mend));
         let low = words.to_ascii_lowercase();
         if words.contains("InvalidContentType") || low.contains("corrupt message") {
             return is(
@@ -265,6 +271,18 @@ fn without_password(url: &str) -> Cow<'_, str> {
         Some(at) => Cow::Owned(format!("{scheme}://{}", &rest[at + 1..])),
         None => Cow::Borrowed(url),
     }
+}
+
+/// Whether nobody listens at the address.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// The last cause of an error says most ("Connection refused"); the first says on what.

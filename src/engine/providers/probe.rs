@@ -21,7 +21,7 @@ use super::client::{Client, State};
 use super::decode::tidied;
 use super::fault::Fault;
 use crate::domain::fleet::{Endpoint, Protocol};
-use crate::domain::protocol::{FailureKind, Health, LevelSupport, ModelShape, Residence};
+use crate::domain::protocol::{Failure, FailureKind, Health, LevelSupport, ModelShape, Residence};
 use crate::domain::text::CleanText;
 pub(super) use llama::{Arguments, Props, busy_slots, of_model, residence_of, router_lists};
 pub(super) use ollama::running;
@@ -57,7 +57,7 @@ pub struct Report {
     /// Where it answers and is not what the fleet file says: another model, another protocol; in one line.
     pub mismatch: Option<CleanText>,
     /// What kept it from an answer, where it is down.
-    pub fault: Option<FailureKind>,
+    pub fault: Option<Failure>,
 }
 
 /// How deep a probe looks.
@@ -119,9 +119,10 @@ pub async fn probe(client: &Client, endpoint: &Endpoint, depth: Depth, traffic: 
         Err(fault) => match (fault.kind, traffic) {
             (FailureKind::Loading, _) => Report::empty(Health::Loading),
             (FailureKind::Silent, Traffic::Flowing) => Report::empty(Health::Unknown),
-            (kind, _) => stranger::look(client, endpoint, depth, &fault).await.unwrap_or_else(|| {
-                let reason = fault.at(endpoint, &client.redactor()).message.to_one_line();
-                Report { fault: Some(kind), ..Report::empty(Health::Down { reason }) }
+            _ => stranger::look(client, endpoint, depth, &fault).await.unwrap_or_else(|| {
+                let failure = fault.at(endpoint, &client.redactor());
+                let reason = failure.message.to_one_line();
+                Report { fault: Some(failure), ..Report::empty(Health::Down { reason }) }
             }),
         },
     };

@@ -45,7 +45,10 @@ fn literals(messages: &[Message]) -> String {
 }
 
 fn too_long(prompt_tokens: Option<u64>, context: Option<u64>) -> Failure {
-    Failure { told: Told { prompt_tokens, context, wait_ms: None }, ..failure(FailureKind::Context, Remedy::Elsewhere) }
+    Failure {
+        told: Told { prompt_tokens, context, ..Told::default() },
+        ..failure(FailureKind::Context, Remedy::Elsewhere)
+    }
 }
 
 #[test]
@@ -230,4 +233,34 @@ fn what_was_sent_is_not_cut_anew_when_the_conversation_goes_on() {
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|s| *s == sent[0]), "{sent:?}");
     world.assert_fold();
+}
+
+#[test]
+fn a_shared_context_that_is_full_cuts_no_prompt() {
+    let mut world = world(8192, [16_700; 2], None);
+    world.fate = Box::new(|t, tries| match (t.task.name.as_str(), tries) {
+        ("both", 1) => Err(failure(FailureKind::Context, Remedy::RetryHere)),
+        _ => Ok(()),
+    });
+    world.run(1_000);
+    let fits = fits(&world);
+    assert_eq!(fits.len(), 2);
+    assert_eq!(fits[0].given, fits[1].given);
+    assert!(world.state().task_by_id(&both()).unwrap().is_done());
+}
+
+#[test]
+fn a_prompt_is_cut_and_sent_again_once_whatever_breaks_in_between() {
+    let mut world = world(8192, [16_700; 2], None);
+    world.fate = Box::new(|t, tries| match (t.task.name.as_str(), tries) {
+        ("both", 2) => Err(failure(FailureKind::Server, Remedy::Elsewhere)),
+        ("both", _) => Err(too_long(None, None)),
+        _ => Ok(()),
+    });
+    world.run(1_000);
+    let task = world.state().task_by_id(&both()).unwrap();
+    assert_eq!(task.life, Life::Ended(End::Failed));
+    let fits = fits(&world);
+    assert_eq!(fits.len(), 3, "{fits:?}");
+    assert!(fits[2].given <= fits[0].given / 2, "what was too long is sent whole again: {fits:?}");
 }

@@ -383,3 +383,26 @@ fn one_that_thinks_for_most_of_its_limit_is_said_once_with_the_figure() {
     assert!(world.state().attention.is_empty());
     world.assert_fold();
 }
+
+#[test]
+fn one_that_was_held_meanwhile_is_asked_about_all_the_same() {
+    for answer in ["go on", "keep it"] {
+        let mut world = cut(OnCut::Ask, once);
+        world.command(Command::Hold(id("g1/a"))).unwrap();
+        world.run(100);
+        assert!(world.state().attention.contains_key(&Subject::Question(id("g1/a"))), "nobody is asked");
+        for resumed in [false, true] {
+            let mut world = if resumed { World::resume(&world.records) } else { continue };
+            assert!(world.state().attention.contains_key(&Subject::Question(id("g1/a"))));
+            world.run(100);
+        }
+        world.command(Command::Release(id("g1/a"))).unwrap();
+        world.run(100);
+        assert!(!task_of(world.state(), "g1/a").has_ended(), "it is done with half an answer");
+        world.command(Command::Answer { task: id("g1/a"), text: answer.into() }).unwrap();
+        world.run(100);
+        let turns = turns(world.state(), "g1/a");
+        assert_eq!(turns.len(), if answer == "go on" { 2 } else { 1 }, "{answer}");
+        world.assert_fold();
+    }
+}

@@ -424,3 +424,124 @@ fn findings_of_a_server_that_turns_away_are_said() {
         .any(|r| matches!(&r.event, Event::EndpointFound(f) if f.finding == Finding::Serves { slots: 2, claims: 4 }));
     assert!(found);
 }
+
+#[test]
+fn a_gateway_that_misses_one_server_behind_it_loses_nothing_of_the_others() {
+    let mut config = fleet(&[("a", 2), ("b", 2)], None);
+    config.fleet.endpoints[1].url = config.fleet.endpoints[0].url.clone();
+    config.fleet.endpoints[1].model = "n".into();
+    let mut world = World::new(config);
+    world.fate = Box::new(|t, _| match t.endpoint.as_str() {
+        "a" => Err(failure(FailureKind::Unreachable, Remedy::Elsewhere)),
+        _ => Ok(()),
+    });
+    world.add(plan(tasks(6, 4.0))).unwrap();
+    world.run(10_000);
+    all_done(&world);
+    no_try_used(&world);
+    let down_b = world.records.iter().any(|r| match &r.event {
+        Event::EndpointChanged(c) => c.endpoint.as_str() == "b" && matches!(c.health, Health::Down { .. }),
+        _ => false,
+    });
+    assert!(!down_b, "a server that answers is taken for down");
+    let ended = world.records.iter().any(|r| serde_json::to_string(&r.event).unwrap().contains("nothing listens"));
+    assert!(!ended, "turns were ended that went on");
+}
+
+#[test]
+fn a_server_that_turns_all_away_as_loading_while_it_is_up_is_not_waited_for_without_end() {
+    let mut config = fleet(&[("a", 4)], None);
+    config.settings.outage_seconds = 20;
+    let mut world = World::new(config);
+    world.fate = Box::new(|_, _| Err(failure(FailureKind::Loading, Remedy::RetryHere)));
+    world.add(plan(tasks(1, 0.1))).unwrap();
+    world.run_until(at(120));
+    assert_eq!(the_task(&world).life, Life::Ended(End::Failed), "{}", the_task(&world).reason);
+}
+
+#[test]
+fn a_request_that_is_refused_by_some_is_served_by_the_one_that_was_not_asked_yet() {
+    let mut config = fleet(&[("a", 4), ("b", 4), ("c", 4)], None);
+    for (endpoint, speed) in config.fleet.endpoints.iter_mut().zip([90.0, 70.0, 50.0]) {
+        endpoint.tokens_per_second = Some(speed);
+    }
+    let mut world = World::new(config);
+    world.fate = Box::new(|t, _| match t.endpoint.as_str() {
+        "c" => Ok(()),
+        _ => Err(failure(FailureKind::NoModel, Remedy::Operator)),
+    });
+    world.add(plan(tasks(1, 1.0))).unwrap();
+    world.run(1_000);
+    all_done(&world);
+    assert_eq!(the_task(&world).attempts.len(), 3);
+}
+
+#[test]
+fn a_limit_on_requests_in_a_time_is_not_taken_for_slots() {
+    let mut world = world(&[("a", 4)]);
+    let takes = |now: Micros| if now < at(20) { 2 } else { 4 };
+    world.rooms.insert("a".into(), Room { takes: Box::new(takes), refusal: busy(Some(20_000)) });
+    world.add(plan(tasks(4, 30.0))).unwrap();
+    world.run_until(at(1));
+    assert_eq!(world.state().measured(EndpointIx(0)), None);
+    world.run(10_000);
+    all_done(&world);
+    no_try_used(&world);
+}
+
+#[test]
+fn a_server_that_was_off_for_hours_has_all_the_time_it_may_fail_its_tasks() {
+    let mut world = world(&[("a", 4)]);
+    world.add(plan(tasks(4, 20.0))).unwrap();
+    world.run_until(at(5));
+    world.kill("a");
+    world.run_until(at(7 * 3600));
+    world.down.clear();
+    world.run_until(at(7 * 3600 + 40));
+    assert!(!world.live.is_empty());
+    world.kill("a");
+    world.run_until(at(7 * 3600 + 60));
+    world.down.clear();
+    world.run(10_000);
+    all_done(&world);
+    no_try_used(&world);
+}
+
+#[test]
+fn a_fallback_tier_that_fails_is_not_asked_again_without_a_pause() {
+    let mut config = fleet(&[("a", 4)], Some("spare"));
+    config.settings.outage_seconds = 60;
+    let mut world = World::new(config);
+    world.down = vec!["a".into()];
+    world.fate = Box::new(|_, _| Err(failure(FailureKind::Cut, Remedy::RetryHere)));
+    world.add(plan(tasks(1, 0.02))).unwrap();
+    world.run_until(at(5));
+    let mut busy = World::new(fleet(&[("a", 4)], Some("spare")));
+    busy.down = vec!["a".into()];
+    busy.fate = Box::new(|_, _| Err(failure(FailureKind::Server, Remedy::RetryHere)));
+    busy.add(plan(tasks(1, 0.02))).unwrap();
+    busy.run_until(at(10));
+    for world in [&world, &busy] {
+        let task = the_task(world);
+        assert!(task.attempts.len() < 12, "{} tries: {}", task.attempts.len(), task.reason);
+    }
+    assert!(!the_task(&busy).reason.contains("elsewhere"), "{}", the_task(&busy).reason);
+}
+
+#[test]
+fn what_a_model_answers_is_not_held_against_its_endpoint() {
+    for kind in [FailureKind::Aborted, FailureKind::Empty, FailureKind::ToolsOnly] {
+        let mut world = world(&[("a", 4)]);
+        world.fate = Box::new(move |t, _| match t.task.name.as_str() {
+            "t0" | "t1" | "t2" | "t3" => Err(failure(kind, Remedy::Elsewhere)),
+            _ => Ok(()),
+        });
+        world.add(plan(tasks(8, 1.0))).unwrap();
+        world.run(10_000);
+        let rest = world
+            .records
+            .iter()
+            .any(|r| matches!(&r.event, Event::EndpointFound(f) if matches!(f.finding, Finding::Failing { .. })));
+        assert!(!rest, "{kind:?}");
+    }
+}

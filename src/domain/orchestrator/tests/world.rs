@@ -12,7 +12,7 @@ use crate::domain::orchestrator::{
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
     Author, Channel, Command, CommandEnvelope, Event, Failure, FailureKind, GoalOptions, Health, Micros, Name,
-    PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, TurnEnd, TurnId, Usage,
+    PlanSource, Record, Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Told, TurnEnd, TurnId, Unmade, Usage,
 };
 use crate::domain::state::{EndpointState, PermitPhase, State, TaskIx, Why};
 use crate::domain::text::CleanText;
@@ -157,6 +157,12 @@ pub(super) struct World {
 
 pub(super) fn failure(kind: FailureKind, remedy: Remedy) -> Failure {
     Failure::new(kind, remedy, CleanText::from("it broke"))
+}
+
+/// Nobody listens.
+pub(super) fn refused() -> Failure {
+    let told = Told { unmade: Some(Unmade::Refused), ..Told::default() };
+    Failure { told, ..failure(FailureKind::Unreachable, Remedy::Elsewhere) }
 }
 
 impl World {
@@ -325,7 +331,7 @@ impl World {
                         Health::Up
                     };
                     let slots = self.reported.get(endpoint.as_str()).copied().filter(|_| health == Health::Up);
-                    let fault = down.then_some(FailureKind::Unreachable);
+                    let fault = down.then(refused);
                     let mut report = ProbeReport { slots, fault, ..ProbeReport::of(health) };
                     if look == Look::Slots {
                         self.looks.push((self.now, endpoint.to_string()));
@@ -406,7 +412,7 @@ impl World {
                     && self.down.iter().any(|d| *d == start.endpoint.as_str());
                 let loading = self.loading.iter().any(|l| *l == start.endpoint.as_str());
                 let fate = if dead {
-                    Err(failure(FailureKind::Unreachable, Remedy::Elsewhere))
+                    Err(refused())
                 } else if loading {
                     Err(failure(FailureKind::Loading, Remedy::RetryHere))
                 } else {

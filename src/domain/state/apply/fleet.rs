@@ -14,6 +14,9 @@ use crate::domain::state::{
 /// A context below this is a misread figure: no server serves a chat with it.
 const LEAST_CONTEXT: u32 = 64;
 
+/// The longest rest that an endpoint is given, as the orchestrator gives them.
+const LONGEST_REST: Micros = Micros::from_secs(30);
+
 impl State {
     pub(super) fn session_started(&mut self, started: &SessionStarted) {
         self.session = Some(started.session.clone());
@@ -117,7 +120,15 @@ impl State {
         let Some(ix) = self.find_endpoint(&changed.endpoint) else { return };
         let endpoint = &mut self.endpoints[ix.0 as usize];
         let (was, since, others) = (endpoint.answers(), endpoint.since, endpoint.others);
-        let loaded = endpoint.health == Health::Loading && changed.health != Health::Loading;
+        let away = match (&endpoint.health, &changed.health) {
+            // Where a probe says it. That a request was turned away with such words may go on for ever.
+            (Health::Loading, Health::Loading) => None,
+            (Health::Loading, _) => Some(since).filter(|_| endpoint.residence == Some(Residence::Loading)),
+            // One that is given a rest is there, and what fails there goes on failing.
+            (Health::Down { .. }, Health::Up | Health::Loading) if endpoint.rests > 0 => Some(since.plus(LONGEST_REST)),
+            (Health::Down { .. }, Health::Up | Health::Loading) => Some(since),
+            _ => None,
+        };
         endpoint.learn(at, changed);
         let (pool, is) = (endpoint.pool, endpoint.answers());
         let watch = &mut self.pools[pool.0 as usize].watch;
@@ -133,14 +144,15 @@ impl State {
                 self.proves_itself(pool);
             }
         }
-        if loaded {
-            self.has_loaded(at, since, pool);
+        if let Some(since) = away {
+            self.was_away(at, since, pool);
         }
         self.resize_pool(pool);
     }
 
-    /// A server that says that it loads is no trouble: the time it took is taken off what its tasks had.
-    fn has_loaded(&mut self, at: Micros, since: Micros, pool: PoolIx) {
+    /// A server that says that it loads is no trouble, and where one is down nothing is tried: the time it took is taken off
+    /// what its tasks had.
+    fn was_away(&mut self, at: Micros, since: Micros, pool: PoolIx) {
         for i in 0..self.tasks.len() {
             let task = &self.tasks[i];
             let Some(troubled) = task.troubled_since.filter(|_| !task.has_ended()) else { continue };

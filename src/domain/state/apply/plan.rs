@@ -128,9 +128,11 @@ impl State {
             setbacks: 0,
             troubled_since: None,
             avoid: None,
+            refused_by: Vec::new(),
             not_before: Micros(0),
             level: None,
             limit: None,
+            cut_attempt: None,
             cut_choice: None,
             reason: CleanText::default(),
             added_at: at,
@@ -185,4 +187,5 @@ fn take_form(task: &mut Task, spec: &TaskSpec) {
     task.title = CleanText::one_line(&spec.title());
     task.spec = Arc::new(spec.clone());
     task.version += 1;
+    task.refused_by.clear();
 }

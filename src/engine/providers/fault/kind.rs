@@ -236,8 +236,10 @@ fn of_status(protocol: Protocol, status: u16) -> Meaning {
         }
         404 | 405 => (K::Refused, R::Operator, "the server has no such path: check url and protocol in fleet.toml"),
         501 => (K::Refused, R::Operator, "the server was started without this: see its flags"),
-        // Taken up later: in conflict with what is under way, locked, too early, too many, without room.
-        409 | 423 | 425 | 429 | 503 | 529 => (K::Busy, R::RetryHere, BUSY),
+        // Taken up later, and nothing of room: in conflict with what is under way, locked, too early.
+        409 | 423 | 425 => (K::Server, R::RetryHere, "see the server's log for what it was at"),
+        // Too many, without room.
+        429 | 503 | 529 => (K::Busy, R::RetryHere, BUSY),
         // The time was over, of the server or of a gateway before it.
         408 | 504 | 524 => (K::Server, R::Elsewhere, SLOW),
         // A gateway without the server behind it; from 520 on as Cloudflare says it.

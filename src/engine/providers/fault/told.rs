@@ -170,7 +170,7 @@ pub(super) fn context_in(low: &str) -> Told {
             "prompt has ",
         ])
     });
-    Told { prompt_tokens: prompt, context, wait_ms: None }
+    Told { prompt_tokens: prompt, context, ..Told::default() }
 }
 
 /// The number that `text` begins with, after what parts it from its name.
