@@ -793,6 +793,26 @@ mod live {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_answer_whose_end_was_told_is_over_though_its_connection_stays_open() {
+        let url = serve(|mut socket| async move {
+            heard(&mut socket).await;
+            say(&mut socket, SSE).await;
+            say_chunk(&mut socket, TOKEN).await;
+            say_chunk(&mut socket, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n")
+                .await;
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                say_chunk(&mut socket, ": ping\n\n").await;
+            }
+        })
+        .await;
+        let begun = Instant::now();
+        let (chunks, failure) = all(&Client::new().unwrap(), request(&url)).await;
+        assert!(failure.is_none() && begun.elapsed() < Duration::from_secs(5), "{failure:?}");
+        assert!(matches!(chunks.last(), Some(Chunk::End { end: TurnEnd::Stop, .. })), "{chunks:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn silence_is_given_up_wherever_it_comes_and_any_byte_ends_it() {
         for (head, text, words) in [
             ("", "", "not even the head"),

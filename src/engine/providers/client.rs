@@ -37,6 +37,10 @@ const IDLE: Duration = Duration::from_secs(4);
 /// needed 1.0 s (its backlog is 5).
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long figures and the terminator may take after the server has said why the answer ended: they come with it, and
+/// some servers keep the connection open after them, or for good.
+const AFTER_END: Duration = Duration::from_secs(3);
+
 /// The time an error's body may take.
 const ERROR_LIMIT: Duration = Duration::from_secs(3);
 
@@ -177,6 +181,7 @@ impl Client {
             endpoint,
             silence,
             left,
+            last: None,
         }
     }
 
@@ -412,6 +417,8 @@ pub struct AnswerStream {
     silence: Duration,
     /// The bytes of the body that may still come.
     left: u64,
+    /// When it is over at the latest, once its server has said why it ended.
+    last: Option<Instant>,
 }
 
 impl std::fmt::Debug for AnswerStream {
@@ -453,7 +460,13 @@ impl AnswerStream {
                     }
                 },
                 Stage::Reading { response, deadline } => {
+                    if self.decoder.is_told() {
+                        // Signs of life put it off no more.
+                        let last = *self.last.get_or_insert_with(|| Instant::now() + AFTER_END);
+                        *deadline = last.min(*deadline);
+                    }
                     let fed = match timeout_at(*deadline, response.chunk()).await {
+                        Err(_) if self.last.is_some() => self.decoder.finish(&mut self.raw),
                         Err(_) => Err(Fault::silent(self.silence, self.decoder.unsaid())),
                         Ok(Ok(Some(bytes))) => {
                             *deadline = Instant::now() + self.silence;

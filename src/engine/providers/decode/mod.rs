@@ -221,6 +221,11 @@ impl Decoder {
         self.turn.over
     }
 
+    /// Whether the server has said why the answer ended, so that only figures and the terminator are still to come.
+    pub(super) fn is_told(&self) -> bool {
+        self.turn.end.as_ref().is_some_and(|end| *end > Ending::Unnamed)
+    }
+
     /// What has not been said yet, for the words about a silence.
     pub(super) fn unsaid(&self) -> Unsaid {
         if self.turn.text == Text::None { Unsaid::Answer } else { Unsaid::Rest }
