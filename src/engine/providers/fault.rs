@@ -298,10 +298,22 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Fault;
+    use super::{Fault, Unmade};
     use crate::domain::fleet::Protocol::{LlamaCpp, Ollama, OpenAi};
     use crate::domain::protocol::FailureKind as K;
     use crate::domain::protocol::Remedy as R;
+
+    #[tokio::test]
+    async fn that_nobody_listens_is_told_from_a_gateways_word_for_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        drop(listener);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let refused = Fault::of_transport(&client.get(url).send().await.unwrap_err());
+        assert_eq!((refused.kind, refused.told.unmade), (K::Unreachable, Some(Unmade::Refused)), "{refused:?}");
+        let gateway = Fault::of_answer(OpenAi, 502, br#"{"error":{"message":"connection refused"}}"#);
+        assert_eq!((gateway.kind, gateway.told.unmade), (K::Unreachable, None));
+    }
 
     #[test]
     fn answers_are_told_apart() {
