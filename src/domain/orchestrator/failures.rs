@@ -83,8 +83,10 @@ impl Orchestrator {
         let e = self.state.endpoint(endpoint);
         let pool = self.state.pool(e.pool);
         let (since, setbacks) = (task.troubled_since, task.setbacks + 1);
-        // Its pool served another one well meanwhile: the server is well, so it is this request that breaks it.
-        if failure.kind == FailureKind::Server && since.is_some_and(|s| pool.served_at.is_some_and(|at| at > s)) {
+        // Its pool served another one well meanwhile: the server is well, so it is this request that breaks it. Not where it
+        // says that it takes the same one later.
+        let breaks = failure.kind == FailureKind::Server && failure.remedy != Remedy::RetryHere;
+        if breaks && since.is_some_and(|s| pool.served_at.is_some_and(|at| at > s)) {
             return self.count_failure(ix, failure);
         }
         let limit = Micros::from_secs(self.state.config.settings.outage_seconds);
