@@ -5,7 +5,7 @@
 use super::Orchestrator;
 use super::goals::ended_word;
 use crate::domain::plan::planning_prompt;
-use crate::domain::protocol::{AttemptEnd, Cut, FailureKind, Message, Part, Recipe, Speaker, TurnId, Work};
+use crate::domain::protocol::{AttemptEnd, AttemptId, Cut, FailureKind, Message, Part, Recipe, Speaker, TurnId, Work};
 use crate::domain::state::{EndpointIx, Said, Task, TaskIx};
 use crate::domain::text::CleanText;
 
@@ -78,6 +78,7 @@ impl Orchestrator {
                     parts.push(literal(&format!("## Result of “{}”\n\n", need.title)));
                     parts.push(Part::ResultOf { attempt, cut: Cut::Whole });
                     parts.extend(self.state.cut_of(need).map(|cut| literal(&super::cut::mark(cut))));
+                    parts.extend(self.unread(attempt).map(|words| literal(&words)));
                     parts.push(literal(Part::BETWEEN));
                 }
                 None => {
@@ -109,6 +110,13 @@ impl Orchestrator {
         }
         say(&mut messages, task.unsent());
         messages
+    }
+
+    /// Says of a round's answer that not all it stands for was read for it.
+    fn unread(&self, round: AttemptId) -> Option<String> {
+        let (there, read) = self.state.attempt(round).and_then(|a| self.state.read_by_round(a))?;
+        let percent = (u128::from(read) * 100).checked_div(u128::from(there)).filter(|_| read < there)?;
+        Some(format!("\n\n[This was made of {percent} % of what it condenses; the rest was read by nobody.]"))
     }
 
     /// Whether the task's last failure was an answer of nothing but calls of tools.

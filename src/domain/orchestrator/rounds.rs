@@ -8,6 +8,8 @@
 
 use super::Orchestrator;
 use super::again::Reach;
+use crate::domain::fleet::OnCut;
+use crate::domain::hash::{IdMap, id_map};
 use crate::domain::plan::{Budget, OnFailure, PlanEdit, TaskSpec, same_work};
 use crate::domain::protocol::{Author, Event, GoalId, Message, Name, Part, Partial, Subject, TaskId, Work};
 use crate::domain::state::{EndpointIx, Life, Task, TaskIx};
@@ -18,14 +20,14 @@ const MOST: usize = 64;
 const MOST_FIRST: usize = 52;
 /// The most levels: each makes the text some four times shorter, so that this is a book.
 const LEVELS: u32 = 4;
-/// The least and the most words asked of a round. Powers of two, so that one result more leaves most rounds as they were.
-const WORDS: (u64, u64) = (128, 1024);
+/// The least and the most tokens of a round's answer: in less there is no sentence with a figure and its source.
+const TOKENS: (u64, u64) = (64, 2048);
 /// Tokens that a word takes, at most, with what models add to what they were asked.
 const TOKENS_OF_WORD: u64 = 2;
-/// The least tokens of a round's answer: some models think before they write.
-const LEAST_TOKENS: u64 = 1024;
 /// Bytes around a result: its heading, less the title.
 const HEADING: u64 = 30;
+/// Bytes around a digest: its heading with a title of Baton's own.
+const DIGEST_HEADING: u64 = 60;
 
 /// What a round is asked.
 fn prompt(words: u64) -> String {
@@ -44,6 +46,26 @@ struct Item {
     /// The numbers of the first and the last result in it, from 1.
     from: usize,
     to: usize,
+}
+
+/// Results, or digests, that stand together; and what becomes of them.
+struct Group<'a> {
+    items: &'a [Item],
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// A round condenses them.
+    Condensed,
+    /// They are no longer than what a round would say of them, and go on as they are.
+    PassedOn,
+}
+
+impl Group<'_> {
+    fn bytes(&self) -> u64 {
+        self.items.iter().map(|i| i.bytes).sum()
+    }
 }
 
 impl Orchestrator {
@@ -79,7 +101,9 @@ impl Orchestrator {
             return None;
         }
         let sources = self.state.sources_of(task);
-        let place = |name: &Name| sources.iter().position(|s| s == name).map_or(0, |i| i + 1);
+        let mut numbers: IdMap<&Name, usize> = id_map(sources.len());
+        numbers.extend(sources.iter().enumerate().rev().map(|(i, name)| (name, i + 1)));
+        let place = |name: &Name| numbers.get(name).copied().unwrap_or(0);
         let (mut items, mut stay) = (Vec::new(), Vec::new());
         for need in task.needs.iter().map(|n| self.state.task(*n)) {
             let name = need.id.name.clone();
@@ -87,53 +111,69 @@ impl Orchestrator {
                 stay.push(name);
                 continue;
             };
-            let of = self.state.sources_of(need);
-            let places = || if need.work == Work::Round { of.iter().map(place).collect() } else { vec![place(&name)] };
+            let places: Vec<usize> = match need.work {
+                Work::Round => self.state.sources_of(need).iter().map(place).collect(),
+                _ => vec![place(&name)],
+            };
             items.push(Item {
                 bytes: self.state.attempt(result).map_or(0, |a| self.state.answer_bytes(a))
                     + HEADING
                     + need.title.len() as u64,
-                from: places().into_iter().min().unwrap_or(0),
-                to: places().into_iter().max().unwrap_or(0),
+                from: places.iter().copied().min().unwrap_or(0),
+                to: places.iter().copied().max().unwrap_or(0),
                 name,
             });
         }
         let live = self.state.rounds_of(task).len();
         let most = if live == 0 { MOST_FIRST } else { MOST.saturating_sub(live) };
         // Both the synthesis and a round: whichever has more words of its own.
-        let words = prompt(WORDS.1).len().max(task.spec.prompt.len());
+        let words = prompt(TOKENS.1).len().max(task.spec.prompt.len());
         let room = self.room_for_results(task, words, endpoint);
-        let groups = grouped(&items, room, most)?;
+        let mut rest = items.as_slice();
+        let mut groups = Vec::new();
+        for n in grouped(&items, room, most)? {
+            let (items, after) = rest.split_at(n.min(rest.len()));
+            rest = after;
+            groups.push(Group { items, fate: Fate::Condensed });
+        }
         let density = self.state.endpoint(endpoint).density();
-        let words = density.tokens(room) * 3 / 4 / groups.len() as u64 / TOKENS_OF_WORD;
-        let words = (1 << words.max(1).ilog2()).clamp(WORDS.0, WORDS.1);
+        // A quarter stays free: English has more bytes to a token than is counted with.
+        let limit = divide(&mut groups, room * 3 / 4, |bytes| density.tokens(bytes), |t| density.bytes(t))?;
+        let after = |g: &Group<'_>| match g.fate {
+            Fate::Condensed => density.bytes(limit) + DIGEST_HEADING,
+            Fate::PassedOn => g.bytes(),
+        };
         let all: u64 = items.iter().map(|i| i.bytes).sum();
-        // Digests as long as what they are made of bring nobody nearer.
-        if groups.len() as u64 * density.bytes(words * TOKENS_OF_WORD) > all - all / 4 {
+        // Digests about as long as what they are made of bring nobody nearer.
+        if groups.iter().map(after).sum::<u64>() > all - all / 4 {
             return None;
         }
-        Some(self.as_edits(task, &items, &groups, words, stay))
+        Some(self.as_edits(task, &groups, limit, stay))
     }
 
     /// The edits that put rounds between results and a synthesis. Rounds that were taken out come back: those of the same
     /// form with what they said.
-    fn as_edits(&self, task: &Task, items: &[Item], groups: &[usize], words: u64, stay: Vec<Name>) -> Vec<PlanEdit> {
+    fn as_edits(&self, task: &Task, groups: &[Group<'_>], limit: u64, stay: Vec<Name>) -> Vec<PlanEdit> {
         let goal = task.id.goal;
         let mut out = self.rounds_taken_out(goal);
         let mut taken: usize = 0;
         let (mut edits, mut needs) = (Vec::new(), Vec::new());
-        let mut rest = items;
-        for n in groups {
-            let (group, after) = rest.split_at((*n).min(rest.len()));
-            rest = after;
-            let mut spec = TaskSpec::new(Name::slug("round"), task.spec.agent.clone(), prompt(words));
+        for Group { items: group, fate } in groups {
+            if *fate == Fate::PassedOn {
+                needs.extend(group.iter().map(|i| i.name.clone()));
+                continue;
+            }
+            let words = prompt(limit / TOKENS_OF_WORD);
+            let mut spec = TaskSpec::new(Name::slug("round"), task.spec.agent.clone(), words);
             spec.title = Some(match (group.first().map_or(0, |i| i.from), group.last().map_or(0, |i| i.to)) {
                 (from, to) if from == to => format!("Condense result {from}"),
                 (from, to) => format!("Condense results {from} to {to}"),
             });
             spec.needs = group.iter().map(|i| i.name.clone()).collect();
             spec.on_dependency_failure = OnFailure::Tell;
-            let wanted = self.wanted(task).min((words * TOKENS_OF_WORD).max(LEAST_TOKENS));
+            // More than its share would push out what other rounds say.
+            spec.on_cut = Some(OnCut::Keep);
+            let wanted = self.wanted(task).min(limit);
             spec.budget = Budget { tokens: u32::try_from(wanted).ok(), ..Budget::default() };
             let same = out.iter().position(|round| {
                 let form = &self.state.task(*round).spec;
@@ -231,6 +271,29 @@ fn grouped(items: &[Item], room: u64, most: usize) -> Option<Vec<usize>> {
     Some(groups)
 }
 
+/// The tokens that each round may answer with: its share of `room` bytes; and which groups need none, for they are no
+/// longer than that. None where no group needs a round.
+fn divide(groups: &mut [Group<'_>], room: u64, tokens: impl Fn(u64) -> u64, bytes: impl Fn(u64) -> u64) -> Option<u64> {
+    loop {
+        let passed: u64 = groups.iter().filter(|g| g.fate == Fate::PassedOn).map(Group::bytes).sum();
+        let rounds = groups.iter().filter(|g| g.fate == Fate::Condensed).count() as u64;
+        let share = room.saturating_sub(passed).checked_div(rounds)?.saturating_sub(DIGEST_HEADING);
+        // In steps of half a power of two, so that one result more leaves most rounds as they were.
+        let share = tokens(share).max(2);
+        let half = 1 << (share.ilog2() - 1);
+        let limit = (share / half * half).clamp(TOKENS.0, TOKENS.1);
+        let most = bytes(limit) + DIGEST_HEADING;
+        let mut short = 0;
+        for group in groups.iter_mut().filter(|g| g.fate == Fate::Condensed && g.bytes() <= most) {
+            group.fate = Fate::PassedOn;
+            short += 1;
+        }
+        if short == 0 {
+            return Some(limit);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +318,16 @@ mod tests {
             (grouped(&[], 25, 9), grouped(&items(&[1]), 25, 0), grouped(&items(&[1]), 0, 9)),
             (None, None, None)
         );
+    }
+
+    #[test]
+    fn what_is_no_longer_than_a_digest_is_passed_on_and_leaves_its_room_to_the_others() {
+        let items = items(&[100, 6_000, 200, 6_000]);
+        let mut groups: Vec<Group<'_>> = items.chunks(1).map(|items| Group { items, fate: Fate::Condensed }).collect();
+        let limit = divide(&mut groups, 4_000, |bytes| bytes.div_ceil(3), |tokens| tokens * 3);
+        let passed: Vec<bool> = groups.iter().map(|g| g.fate == Fate::PassedOn).collect();
+        assert_eq!((limit, passed), (Some(512), vec![true, false, true, false]));
+        let mut short = [Group { items: &items[..1], fate: Fate::Condensed }];
+        assert_eq!(divide(&mut short, 4_000, |bytes| bytes, |tokens| tokens), None);
     }
 }

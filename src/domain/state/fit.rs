@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attempt, State, Turn};
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AgentName, Cut, Part, Recipe, TurnEnd, TurnEnded};
+use crate::domain::protocol::{AgentName, Cut, Part, Recipe, TurnEnd, TurnEnded, Work};
 
 /// How many bytes of text a token stands for, in bytes of a hundred tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,6 +113,11 @@ impl Fit {
     }
 }
 
+/// `given` parts in `whole` of so many bytes.
+fn part_of(bytes: u64, given: u64, whole: u64) -> u64 {
+    if given >= whole { bytes } else { (u128::from(bytes) * u128::from(given) / u128::from(whole.max(1))) as u64 }
+}
+
 /// Bytes of how an agent may ask the operator; the orchestrator's tests hold it to the words.
 pub(crate) const MAY_ASK: u64 = 218;
 
@@ -164,12 +169,40 @@ impl State {
             own_limit: form.budget.tokens.is_some(),
         };
         for part in turn.recipe.messages.iter().flat_map(|m| &m.parts) {
-            if let Part::ResultOf { attempt, .. } = part {
-                fit.there += self.attempt(*attempt).map_or(0, |a| self.answer_bytes(a));
-                fit.given += self.part_bytes(part, form);
+            if let Part::ResultOf { attempt: result, .. } = part {
+                let whole = self.attempt(*result).map_or(0, |a| self.answer_bytes(a));
+                let given = self.part_bytes(part, form);
+                // What a round did not read is lost to the answer too.
+                let through = self.task(attempt.task).work == Work::Synthesis;
+                let read = self.attempt(*result).filter(|_| through).and_then(|round| self.read_by_round(round));
+                let (there, read) = read.unwrap_or((whole, whole));
+                fit.there += there;
+                fit.given += part_of(read, given, whole);
             }
         }
         fit
+    }
+
+    /// Of a round's answer: the bytes of the results that it stands for, through other rounds, and of them those that were
+    /// read for it. None where an attempt is no round's, or asked nothing.
+    pub(crate) fn read_by_round(&self, attempt: &Attempt) -> Option<(u64, u64)> {
+        if self.task(attempt.task).work != Work::Round {
+            return None;
+        }
+        let turn = attempt.turns.iter().rfind(|t| !t.recipe.messages.is_empty())?;
+        let (mut there, mut read) = (0, 0);
+        for part in turn.recipe.messages.iter().flat_map(|m| &m.parts) {
+            if let Part::ResultOf { attempt: result, .. } = part
+                // A round is made of earlier attempts; a record from elsewhere that says otherwise ends here.
+                && let Some(of) = self.attempt(*result).filter(|of| of.id < attempt.id)
+            {
+                let whole = self.answer_bytes(of);
+                let (all, seen) = self.read_by_round(of).unwrap_or((whole, whole));
+                there += all;
+                read += part_of(seen, self.part_bytes(part, &attempt.spec), whole);
+            }
+        }
+        Some((there, read))
     }
 
     /// How the last turn of an attempt fits; none where nothing was asked.
@@ -192,6 +225,57 @@ impl State {
                 Density::of(Some(bytes()).filter(|b| believable.contains(b))?, tokens)
             }
         }
+    }
+}
+
+/// How large what a task is asked is, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    fixed: u64,
+    results: u64,
+}
+
+/// How much of the results a task needs an endpoint has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// All of them.
+    Whole,
+    /// Some.
+    Part,
+    /// None, and another endpoint has more room.
+    Nothing,
+}
+
+impl Size {
+    /// The room an endpoint has for it where the largest context is `most`; a quarter is kept for the answer.
+    pub(super) fn room(self, e: &super::EndpointState, percent: u32, most: u32) -> Room {
+        let context = u64::from(e.context());
+        let open = (context * 3 / 4).saturating_sub((context / 16).clamp(32, 256) + e.density().tokens(self.fixed));
+        let needed = e.density().tokens(self.results);
+        match open.min(context * u64::from(percent.min(95)) / 100) {
+            room if room >= needed => Room::Whole,
+            // What is left of a result under so few tokens is the mark of what is missing.
+            0..32 if e.context() < most => Room::Nothing,
+            _ => Room::Part,
+        }
+    }
+}
+
+impl State {
+    /// How large what a task is asked is.
+    pub(super) fn size_of(&self, task: &super::Task) -> Size {
+        /// Bytes of a heading less the title, and of the words between goal, results and prompt.
+        const HEADING: u64 = 30;
+        const FRAME: u64 = 128;
+        let own = [Part::AgentPrompt(task.spec.agent.clone()), Part::Goal(task.id.goal)];
+        let own: u64 = own.iter().map(|part| self.part_bytes(part, &task.spec)).sum();
+        let mut size = Size { fixed: own + task.spec.prompt.len() as u64 + FRAME, results: 0 };
+        for need in self.told_of(task).into_iter().map(|n| self.task(n)) {
+            size.fixed += HEADING + need.title.len() as u64;
+            let result = need.result.filter(|_| need.has_result()).and_then(|id| self.attempt(id));
+            size.results += result.map_or(0, |a| self.answer_bytes(a));
+        }
+        size
     }
 }
 

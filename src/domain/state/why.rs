@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fit::Room;
 use super::{End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Shut, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{
@@ -393,7 +394,7 @@ impl State {
 
     /// The best slot for a task that may start: one of the endpoint it is placed on while that is usable, else of the
     /// fastest usable endpoint of its tier with a free slot; among equals the one with the most free. One that is stuck
-    /// ([`State::is_stuck`]) comes last, and one it failed on, or that refused it before, is taken only when the tier has
+    /// ([`State::is_stuck`]) comes last, where contexts differ those that hold what it needs come first, and one it failed on, or that refused it before, is taken only when the tier has
     /// no other that is usable. A next turn goes where the one before was, if
     /// there is room.
     ///
@@ -439,7 +440,11 @@ impl State {
         {
             return Ok(Grant { endpoint, slot, route });
         }
-        let mut best: Option<(Grant, bool, f32, u32)> = None;
+        let contexts = || usable().filter(|(_, e)| !passed_over(e)).map(|(_, e)| e.context());
+        // Where all are alike there is nothing to choose, and nothing is counted.
+        let most = contexts().max().filter(|most| contexts().any(|c| c < *most));
+        let size = most.map(|most| (most, self.size_of(task)));
+        let mut best: Option<(Grant, bool, u32, f32, u32)> = None;
         let (mut busy, mut draining, mut name) = (0, 0, None);
         let mut full: Vec<EndpointIx> = Vec::new();
         let mut throttled = None;
@@ -455,6 +460,22 @@ impl State {
                 }
                 continue;
             }
+            let room = match size {
+                Some((most, size)) => size.room(e, self.config.settings.context_percent, most),
+                None => Room::Whole,
+            };
+            // It could read nothing of what it is for there: it waits for a larger one that is at work and so comes free.
+            let comes_free = |larger: &EndpointState| {
+                let pool = self.pool(larger.pool);
+                pool.ceiling > 0 && (pool.free_slot().is_some() || pool.busy() > 0) && pool.shut(now).is_none()
+            };
+            if room == Room::Nothing
+                && usable().any(|(_, l)| {
+                    !passed_over(l) && Some(l.context()) == most && comes_free(l) && self.throttled(task, l).is_none()
+                })
+            {
+                continue;
+            }
             busy += pool.busy();
             draining += pool.draining();
             name.get_or_insert(e);
@@ -467,11 +488,13 @@ impl State {
                 continue;
             }
             let (open, speed, free) = (!self.is_stuck(e.pool, now), e.speed(), pool.free());
-            let better = best.is_none_or(|(_, o, s, f)| {
-                (open && !o) || (open == o && (speed > s * 1.1 || (speed > s * 0.9 && free > f)))
+            let room = if room == Room::Whole { u32::MAX } else { e.context() };
+            let better = best.is_none_or(|(_, o, r, s, f)| {
+                (open && !o)
+                    || (open == o && (room > r || (room == r && (speed > s * 1.1 || (speed > s * 0.9 && free > f)))))
             });
             if better {
-                best = Some((Grant { endpoint, slot, route }, open, speed, free));
+                best = Some((Grant { endpoint, slot, route }, open, room, speed, free));
             }
         }
         if let Some((grant, ..)) = best {

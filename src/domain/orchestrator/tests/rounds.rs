@@ -259,6 +259,77 @@ fn an_edit_in_between_makes_other_rounds_and_keeps_those_that_stay_as_they_are()
     }
 }
 
+#[test]
+fn rounds_that_fill_their_limit_shrink_what_there_is_at_each_level_and_what_is_lost_is_told() {
+    // Results, bytes of each, context, the most rounds.
+    for (n, size, context, most) in [(12, 3_000, 4096, 8), (8, 1_200, 2048, 8), (20, 16_000, 4096, 24)] {
+        let mut world = World::new(fleet(context));
+        world.says = Box::new(move |t| {
+            let own = t.task.name.as_str().starts_with('.');
+            Some("x".repeat(if own { t.max_tokens as usize * 3 } else { size }))
+        });
+        world.add(many(n)).unwrap();
+        world.run(5_000);
+        let state = world.state();
+        let at = format!("{n} × {size} at {context}");
+        let rounds = rounds(state);
+        assert!(!rounds.is_empty() && rounds.len() <= most, "{} rounds of {at}", rounds.len());
+        let bytes = |t: &Task| state.answer_bytes(state.attempt(t.result.unwrap()).unwrap());
+        for round in &rounds {
+            let read: u64 = round.needs.iter().map(|n| bytes(state.task(*n))).sum();
+            assert!(bytes(round) * 4 <= read * 3, "{at}: {} of {read} bytes", bytes(round));
+            assert_eq!(state.last_attempt(round).unwrap().turns.len(), 1, "{at}: no round goes on");
+        }
+        let answer = state.own_task(GOAL, Work::Synthesis).unwrap();
+        let sent = state.last_attempt(answer).unwrap();
+        let fit = state.fit_of(sent).unwrap();
+        assert_eq!(fit.there, (n * size) as u64, "{at}");
+        let parts = || sent.turn().unwrap().recipe.messages.iter().flat_map(|m| &m.parts);
+        let cut = parts().filter(|p| matches!(p, Part::ResultOf { cut: Cut::Middle { .. }, .. })).count();
+        assert_eq!(cut, 0, "{at}: digests are there whole");
+        let marks = parts().filter(|p| matches!(p, Part::Literal(t) if t.contains("of what it condenses"))).count();
+        // Only results that are longer than a whole round lose anything.
+        let loses = size > 10_000;
+        assert_eq!((marks > 0, fit.percent() < 100), (loses, loses), "{at}: {}", fit.words());
+        assert_eq!(state.attention.contains_key(&Subject::Fit(answer.id.clone())), fit.is_short(), "{at}");
+        world.assert_fold();
+    }
+}
+
+#[test]
+fn short_results_are_passed_on_beside_rounds_of_long_ones() {
+    let mut world = World::new(fleet(4096));
+    world.says = Box::new(|t| {
+        let long = t.task.name.as_str() == "t0" || t.task.name.as_str() == "t2";
+        Some("x".repeat(if long { 7_250 } else { 300 }))
+    });
+    world.add(many(3)).unwrap();
+    world.run(5_000);
+    let answer = world.state().own_task(GOAL, Work::Synthesis).unwrap();
+    let needs: Vec<&str> = answer.spec.needs.iter().map(|n| n.as_str()).collect();
+    assert_eq!(needs, [".digest-1", "t1", ".digest-2"]);
+    assert!(rounds(world.state()).iter().all(|t| t.spec.needs.len() == 1));
+}
+
+#[test]
+fn rounds_go_where_there_is_room_for_what_they_condense() {
+    let mut config = fleet(512);
+    let mut large = config.fleet.endpoints[2].clone();
+    large.name = name("large");
+    large.context = 2048;
+    config.fleet.endpoints.push(large);
+    let mut world = World::new(config);
+    says(&mut world, 2_000);
+    world.add(many(4)).unwrap();
+    world.run(5_000);
+    let state = world.state();
+    assert!(!rounds(state).is_empty());
+    for task in state.tasks().iter().filter(|t| t.work == Work::Round || t.work == Work::Synthesis) {
+        let fit = state.fit_of(state.last_attempt(task).unwrap()).unwrap();
+        assert!(fit.percent() > 0, "{}: {}", task.title, fit.words());
+    }
+}
+
 /// Results of up to some kilobytes.
 fn long(seed: u64) -> Says {
     Box::new(move |t| {

@@ -604,8 +604,13 @@ impl World {
                 }
             };
             if free && state.eligible(ix, self.now).is_ok() {
-                assert!(matches!(why, Why::Throttled { .. }), "{} waits beside a free slot: {why}", task.id);
-                assert!(state.throttle.is_some());
+                // Or it is too large for the one that is free, and another comes free.
+                let tier = state.tier_of(task);
+                let serving = || state.endpoints().iter().filter(|e| tier.is_some_and(|t| e.serves(t)));
+                let differ = serving().any(|e| serving().any(|f| f.context() != e.context()));
+                let larger = differ && matches!(why, Why::Slot { busy, .. } if busy > 0);
+                let throttled = matches!(why, Why::Throttled { .. }) && state.throttle.is_some();
+                assert!(larger || throttled, "{} waits beside a free slot: {why}", task.id);
             }
         }
         let dirty: Vec<bool> = state.tasks().iter().map(|t| t.dirty).collect();
