@@ -59,9 +59,9 @@ impl Ours {
 #[derive(Debug)]
 pub(super) enum Step {
     /// It came back.
-    Back(Looked),
+    Back(Box<Looked>),
     /// Its second look is due.
-    Due(Endpoint),
+    Due(Box<Endpoint>),
 }
 
 impl Step {
@@ -120,7 +120,7 @@ impl Probing {
         let (client, endpoint, name) = (client.clone(), endpoint.clone(), endpoint.name.clone());
         let task = self.tasks.spawn(async move {
             let found = probe(&client, &endpoint, depth, traffic).await;
-            Step::Back(Looked { endpoint, before, found })
+            Step::Back(Box::new(Looked { endpoint, before, found }))
         });
         self.under_way.insert(name, task);
     }
@@ -139,7 +139,7 @@ impl Probing {
     /// Takes a step, `ours` being what this session has there now: says what a probe found, or goes on with it.
     pub(super) fn step(&mut self, client: &Client, step: Step, ours: Ours) -> Option<Input> {
         let Looked { endpoint, before, found } = match step {
-            Step::Back(looked) => looked,
+            Step::Back(looked) => *looked,
             Step::Due(endpoint) => {
                 self.begin(client, &endpoint, Look::Slots, ours);
                 return None;
@@ -154,7 +154,7 @@ impl Probing {
                 let name = endpoint.name.clone();
                 let task = self.tasks.spawn(async move {
                     tokio::time::sleep(AGAIN).await;
-                    Step::Due(endpoint)
+                    Step::Due(Box::new(endpoint))
                 });
                 self.under_way.insert(name, task);
                 return None;
@@ -258,11 +258,12 @@ mod tests {
         let client = Client::new().unwrap();
         let mut probing = Probing::default();
         let quiet = ours(0, 0, 0);
-        let mut told = |busy, before, after| match probing.step(&client, Step::Back(look(busy, 4, before)), after) {
-            Some(Input::Probed { report, .. }) => Some(report.others),
-            Some(other) => panic!("{other:?}"),
-            None => None,
-        };
+        let mut told =
+            |busy, before, after| match probing.step(&client, Step::Back(Box::new(look(busy, 4, before))), after) {
+                Some(Input::Probed { report, .. }) => Some(report.others),
+                Some(other) => panic!("{other:?}"),
+                None => None,
+            };
         assert_eq!(told(Some(0), quiet, quiet), Some(Some(0)));
         assert_eq!(told(Some(3), quiet, quiet), None, "one look may be a moment between two clocks");
         assert_eq!(told(Some(2), quiet, quiet), Some(Some(2)), "the second");
@@ -282,7 +283,7 @@ mod tests {
         let mut probing = Probing::default();
         let looked = look(Some(2), 4, Ours::default());
         let endpoint = looked.endpoint.clone();
-        assert_eq!(probing.step(&client, Step::Back(looked), Ours::default()), None);
+        assert_eq!(probing.step(&client, Step::Back(Box::new(looked)), Ours::default()), None);
         probing.begin(&client, &endpoint, Look::Light, Ours::default());
         assert_eq!(probing.tasks.len(), 1);
         probing.begin(&client, &endpoint, Look::Slots, Ours::default());
@@ -306,7 +307,7 @@ mod tests {
         probing.begin(&client, &endpoint, Look::Slots, Ours::default());
         probing.tasks.abort_all();
         while probing.tasks.join_next().await.is_some() {}
-        assert!(probing.step(&client, Step::Back(looked), Ours::default()).is_some());
+        assert!(probing.step(&client, Step::Back(Box::new(looked)), Ours::default()).is_some());
         assert_eq!(probing.tasks.len(), 1, "the look at its slots");
     }
 }
