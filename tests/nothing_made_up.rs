@@ -220,6 +220,13 @@ fn a_run_whose_servers_are_down_invents_nothing_and_says_what_each_needs() {
         // A project's fleet file starts nothing.
         let mine = if place.starts_with(".baton") { mine.concat().replace(launch, "") } else { mine.concat() };
         home.file(place, &format!("replace = true\n{mine}{AGENT}"));
+        if place.starts_with(".baton") {
+            // What a project names is used once it was approved.
+            let left_out = home.run(&["fleet", "status"]);
+            assert!(left_out.err.contains("left out of") && left_out.err.contains("baton trust"), "{}", left_out.err);
+            assert_eq!(home.run(&["trust"]).code, Some(3), "nobody is there to say yes");
+            assert_eq!(home.run(&["trust", "--yes"]).code, Some(0));
+        }
         let named: &[&str] = if place == "named.toml" { &["--fleet", "named.toml"] } else { &[] };
         for args in [&["run", "plan.yaml", "--headless"][..], &["run", "plan.yaml", "--json"], &["plan", "a goal"]] {
             let told = home.run(&[args, named].concat());

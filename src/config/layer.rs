@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::trust::{Links, open_regular};
 use super::{ConfigError, Paths, ProjectFolder};
 use crate::domain::source::{Entry, Node, Place, SourceError, Value, nearest, read_toml};
 
@@ -131,13 +132,14 @@ pub(super) fn read_all(
     for (layer, folder) in folders {
         for (file, groups) in FILES {
             let path = folder.join(file);
-            if let Some(text) = read_file(&path, Missing::Fine, errors) {
+            let links = if layer == Layer::Project { Links::Refused } else { Links::Followed };
+            if let Some(text) = read_file(&path, (Missing::Fine, links), errors) {
                 sources.extend(source(layer, &path.display().to_string(), text, groups, texts, errors));
             }
         }
     }
     if let Some(path) = &flags.fleet
-        && let Some(text) = read_file(path, Missing::Wrong, errors)
+        && let Some(text) = read_given(path, errors)
     {
         sources.extend(source(Layer::FleetFile, &path.display().to_string(), text, FILES[0].1, texts, errors));
     }
@@ -159,12 +161,27 @@ enum Missing {
     Wrong,
 }
 
-fn read_file(path: &Path, missing: Missing, errors: &mut Vec<ConfigError>) -> Option<String> {
+/// A file of one of the configuration's folders.
+fn read_file(path: &Path, (missing, links): (Missing, Links), errors: &mut Vec<ConfigError>) -> Option<String> {
+    read_text(path, open_regular(path, links), missing, errors)
+}
+
+/// A file named on the command line: it may be a pipe, as in `--fleet <(…)`.
+fn read_given(path: &Path, errors: &mut Vec<ConfigError>) -> Option<String> {
+    read_text(path, std::fs::File::open(path), Missing::Wrong, errors)
+}
+
+fn read_text(
+    path: &Path,
+    file: std::io::Result<std::fs::File>,
+    missing: Missing,
+    errors: &mut Vec<ConfigError>,
+) -> Option<String> {
     use std::io::Read as _;
     let name = path.display().to_string();
     let mut text = String::new();
     // Bounded while reading: a length asked for before says nothing of a pipe or a device.
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    let read = file.and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {
         Ok(_) if text.len() as u64 > MAX_BYTES => {
             let what = format!("the file has more than {MAX_BYTES} bytes");

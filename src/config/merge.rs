@@ -1,8 +1,10 @@
 //! Layers into one tree: maps value by value, endpoints and agents by name.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::layer::{Layer, Source};
+use super::trust::{self, Trust, Wish};
 use super::{ConfigError, Origin};
 use crate::domain::source::{Entry, Node, Place, SourceError, SourceName, Value};
 
@@ -21,7 +23,7 @@ impl Merged {
     }
 }
 
-pub(super) fn merge(sources: Vec<Source>, errors: &mut Vec<ConfigError>) -> Merged {
+pub(super) fn merge(sources: Vec<Source>, consent: &mut Consent<'_>, errors: &mut Vec<ConfigError>) -> Merged {
     let root = Node { place: Place::START, source: SourceName::from("configuration"), value: Value::Map(Vec::new()) };
     let mut merged = Merged { root, layers: BTreeMap::new(), tiers: Vec::new() };
     for Source { layer, mut root } in sources {
@@ -33,6 +35,7 @@ pub(super) fn merge(sources: Vec<Source>, errors: &mut Vec<ConfigError>) -> Merg
         }
         if layer == Layer::Project {
             super::discovery::refuse(&mut root, errors);
+            consent.leave_out(&mut root, &merged.root);
         }
         let replaces = layer == Layer::FleetFile || root.get("replace").is_some_and(|n| n.value == Value::Bool(true));
         let Value::Map(entries) = root.value else { continue };
@@ -49,6 +52,46 @@ pub(super) fn merge(sources: Vec<Source>, errors: &mut Vec<ConfigError>) -> Merg
         }
     }
     merged
+}
+
+/// What the operator said to a project's wishes.
+pub(super) struct Consent<'a> {
+    /// The project's folder.
+    pub(super) folder: &'a Path,
+    pub(super) trust: &'a Trust,
+    /// What it wants, approved or not.
+    pub(super) wishes: Vec<Wish>,
+}
+
+impl Consent<'_> {
+    /// Takes out of a project's file the endpoints whose addresses are nobody's but the project's, unless they were
+    /// approved; a fleet that would replace the operator's and lacks one of them replaces nothing.
+    fn leave_out(&mut self, root: &mut Node, below: &Node) {
+        let text = |node: &Node, key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        let known: Vec<(Option<String>, Option<String>)> = below
+            .get("endpoint")
+            .into_iter()
+            .flat_map(Node::items)
+            .map(|node| (text(node, "name"), text(node, "url")))
+            .collect();
+        let mut missing = false;
+        let Value::Map(entries) = &mut root.value else { return };
+        for entry in entries.iter_mut().filter(|e| e.key == "endpoint") {
+            let Value::List(items) = &mut entry.node.value else { continue };
+            items.retain(|item| {
+                let (name, url) = (text(item, "name"), text(item, "url"));
+                let Some(address) = url.clone().filter(|_| !known.contains(&(name.clone(), url))) else { return true };
+                let wish = trust::address(self.folder, name.as_deref().unwrap_or("without a name"), &address);
+                let may = self.trust.has(&wish);
+                missing |= !may;
+                self.wishes.push(wish);
+                may
+            });
+        }
+        if missing {
+            entries.retain(|e| e.key != "replace");
+        }
+    }
 }
 
 fn list_of<'a>(root: &'a mut Node, key: &str) -> &'a mut [Node] {

@@ -3,7 +3,8 @@
 //! Beside the domain: reads files and the environment, and hands the engine and the console plain values. Not here: what
 //! the values do. Invariants: no secret is ever read or kept, only where one is to be had; a project's files can neither
 //! name a secret nor redirect an endpoint that has one nor name a command to launch nor say where servers are looked for
-//! (a cloned folder is not trusted with keys, and starts nothing).
+//! (a cloned folder is not trusted with keys, and starts nothing); an address that a project names is used only once the
+//! operator approved it (`baton trust`); a project's folder that others may write is not read.
 
 mod check;
 mod console;
@@ -14,6 +15,7 @@ mod merge;
 mod paths;
 mod schema;
 mod show;
+mod trust;
 
 pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
 pub use discovery::{Address, AddressError, DiscoverySettings, Place, THIS_MACHINE, addresses_of, place_of};
@@ -21,11 +23,14 @@ pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};
 pub use show::{PathLine, Shown, show_paths};
+pub use trust::{Trust, Wish, WishKind, wishes_of};
 
 use std::collections::BTreeMap;
 
 use crate::domain::fleet::{AttentionSettings, Fleet, MachineSettings, Settings};
 use crate::domain::source::SourceError;
+use crate::domain::text::CleanText;
+use merge::Consent;
 
 /// One error in the configuration: its file, line and column, what is wrong, how to mend it.
 pub type ConfigError = SourceError;
@@ -61,6 +66,10 @@ pub struct Config {
     pub console: ConsoleSettings,
     /// The folders.
     pub paths: Paths,
+    /// What the project's files want, approved or not.
+    pub wishes: Vec<Wish>,
+    /// What was approved.
+    pub trust: Trust,
     /// What is odd and yet no error, such as an agent whose tier no endpoint serves.
     pub warnings: Vec<ConfigError>,
     /// Every value with its origin, by its path, as in `session.level` or `endpoint.athene.slots`, in order.
@@ -68,6 +77,30 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the project wants that is left out, since nobody approved it.
+    pub fn left_out(&self) -> impl Iterator<Item = &Wish> {
+        self.wishes.iter().filter(|wish| !self.trust.has(wish))
+    }
+
+    /// What is to be said of the project's folder before anything is done, a sentence each.
+    pub fn cautions(&self) -> Vec<CleanText> {
+        let mut cautions = Vec::new();
+        if let ProjectFolder::Foreign(path) = &self.paths.project {
+            let path = path.display();
+            cautions.push(format!(
+                "{path} is not read: it is not yours alone to write; if it is meant for you, `chmod go-w {path}`, or copy it"
+            ));
+        }
+        for wish in self.left_out() {
+            cautions.push(format!(
+                "left out of {}: it {}; `baton trust` shows what it wants and approves it",
+                wish.folder.display(),
+                wish.words()
+            ));
+        }
+        cautions.iter().map(|words| CleanText::one_line(words)).collect()
+    }
+
     /// Where the value of that path came from, as in `session.level`.
     pub fn origin(&self, path: &str) -> Option<&Origin> {
         self.shown.iter().find(|s| s.path == path).map(|s| &s.origin)
@@ -97,8 +130,15 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
     let mut errors = Vec::new();
     let layers = layer::read_all(&paths, surroundings, flags, &mut texts, &mut errors);
     let of_endpoints = |s: &&layer::Source| s.root.get("endpoint").is_some() || s.root.get("replace").is_some();
-    let fleet_from = layers.iter().filter(of_endpoints).map(|s| s.layer).max().unwrap_or(Layer::BuiltIn);
-    let merged = merge::merge(layers, &mut errors);
+    let naming: Vec<Layer> = layers.iter().filter(of_endpoints).map(|s| s.layer).collect();
+    let trust = Trust::read(&paths.state);
+    let mut consent = Consent { folder: paths.project.path(), trust: &trust, wishes: Vec::new() };
+    let merged = merge::merge(layers, &mut consent, &mut errors);
+    let wishes = consent.wishes;
+    // A project whose addresses are left out says nothing of the fleet.
+    let left_out = wishes.iter().any(|wish| !trust.has(wish));
+    let counts = |layer: &Layer| !(left_out && *layer == Layer::Project);
+    let fleet_from = naming.into_iter().filter(counts).max().unwrap_or(Layer::BuiltIn);
     let read = check::read(&merged, &mut errors);
     let with_text = |error: SourceError| match texts.get(&error.file) {
         Some(text) => error.with_public_snippet(text),
@@ -115,6 +155,8 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
             machine: read.machine,
             discovery: read.discovery,
             console: read.console,
+            wishes,
+            trust,
             paths,
         }),
         _ => {

@@ -28,6 +28,8 @@ pub struct Paths {
 pub enum ProjectFolder {
     /// This folder.
     Found(PathBuf),
+    /// One that others may write, or that is not this user's: it is not read.
+    Foreign(PathBuf),
     /// None; it would be looked for here first.
     Absent(PathBuf),
 }
@@ -36,7 +38,7 @@ impl ProjectFolder {
     /// The folder, there or not.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Found(path) | Self::Absent(path) => path,
+            Self::Found(path) | Self::Foreign(path) | Self::Absent(path) => path,
         }
     }
 }
@@ -69,8 +71,11 @@ impl Paths {
 fn project(working: &Path, home: &Path) -> ProjectFolder {
     for folder in working.ancestors() {
         let candidate = folder.join(".baton");
-        if candidate.is_dir() {
-            return ProjectFolder::Found(candidate);
+        if let Ok(meta) = std::fs::metadata(&candidate)
+            && meta.is_dir()
+        {
+            let ours = super::trust::is_ours_alone(&meta);
+            return if ours { ProjectFolder::Found(candidate) } else { ProjectFolder::Foreign(candidate) };
         }
         if folder == home || folder.join(".git").exists() {
             break;

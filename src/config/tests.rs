@@ -317,6 +317,72 @@ fn a_fleet_file_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn an_address_that_a_project_names_is_used_once_it_was_approved_as_it_stands() {
+    let endpoint = |url: &str| {
+        format!(
+            "replace = true\n[[endpoint]]\nname = \"box\"\ntiers = [\"coder\"]\nprotocol = \"openai\"\nurl = \"{url}\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n"
+        )
+    };
+    let world = World::new().project("fleet.toml", &endpoint("http://evil.example:1"));
+    let names = |config: &Config| config.fleet.endpoints.iter().map(|e| e.name.to_string()).collect::<Vec<_>>();
+    let own = names(&World::new().load().unwrap());
+    let mut config = world.load().unwrap();
+    assert_eq!(names(&config), own, "it replaces nothing either");
+    let cautions = config.cautions();
+    assert!(cautions[0].contains("http://evil.example:1") && cautions[0].contains("baton trust"), "{cautions:?}");
+    config.trust.give(&config.wishes).unwrap();
+    let config = world.load().unwrap();
+    assert_eq!(names(&config), ["box"]);
+    assert!(config.cautions().is_empty());
+    // Another address is another wish.
+    let world = world.project("fleet.toml", &endpoint("http://evil.example:2"));
+    assert_eq!(names(&world.load().unwrap()), own);
+}
+
+#[test]
+fn a_projects_folder_that_others_may_write_is_not_read_and_a_link_or_fifo_in_it_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new().project("baton.toml", "[session]\nmax_tasks = 3\n");
+    let folder = world.folder.path().join("home/work/.baton");
+    let mode = |mode| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(world.load().unwrap().settings.max_tasks, 3);
+    mode(0o775);
+    let config = world.load().unwrap();
+    assert_ne!(config.settings.max_tasks, 3);
+    assert!(config.cautions()[0].contains("not yours alone"), "{:?}", config.cautions());
+    mode(0o755);
+    std::fs::remove_file(folder.join("baton.toml")).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(folder.join("baton.toml")).status().unwrap();
+    assert!(fifo.success() && world.errors().contains("no regular file"));
+    std::fs::remove_file(folder.join("baton.toml")).unwrap();
+    std::os::unix::fs::symlink(world.folder.path().join("my.toml"), folder.join("baton.toml")).unwrap();
+    assert!(world.load().is_err(), "where a link leads is nobody's business");
+}
+
+#[test]
+fn what_a_session_of_before_wants_is_told_from_what_is_the_operators_own() {
+    let fleet = |text: &str| World::new().fleet_file(text).load().unwrap().fleet;
+    let endpoint = |url: &str, more: &str| {
+        format!(
+            "[[endpoint]]\nname = \"box\"\ntiers = [\"coder\"]\nprotocol = \"openai\"\nurl = \"{url}\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n{more}\n"
+        )
+    };
+    let far = "http://far.example:1";
+    let sessions = std::path::Path::new("/sessions");
+    let own = fleet(&endpoint(far, "key = { env = \"K\" }"));
+    let kinds =
+        |text: &str| wishes_of(&fleet(text), &own, sessions).into_iter().map(|wish| wish.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&endpoint(far, "key = { env = \"K\" }")), []);
+    assert_eq!(kinds(&endpoint("http://127.0.0.1:1", "")), [], "it stays on this machine");
+    assert_eq!(kinds(&endpoint(far, "key = { env = \"OTHER\" }")), [WishKind::Key]);
+    assert_eq!(kinds(&endpoint(far, "key = { command = \"touch x\" }")), [WishKind::Key]);
+    let elsewhere = kinds(&endpoint("http://evil.example:1", "key = { env = \"K\" }"));
+    assert_eq!(elsewhere, [WishKind::Address, WishKind::Key], "the same key to another address");
+    let launch = endpoint("http://127.0.0.1:8083", "[endpoint.launch]\ncommand = \"touch\"\nargs = [\"x\"]");
+    assert_eq!(kinds(&launch), [WishKind::Launch]);
+}
+
+#[test]
 fn folders_follow_xdg_where_it_is_absolute() {
     let world = World::new();
     let home = world.folder.path().join("home");

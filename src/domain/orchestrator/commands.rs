@@ -3,14 +3,31 @@
 use super::again::Reach;
 use super::{Effect, EndReason, Look, Orchestrator};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, EditKind, Event, GoalAdded, GoalId, GoalOptions, Intake, LevelScope, Partial,
-    PlanSource, RetryScope, Role, StopScope, Subject, TaskId, Work,
+    Author, Command, CommandEnvelope, EditKind, Event, GoalAdded, GoalId, GoalOptions, Intake, LevelScope,
+    MOST_DECIDED, Partial, PlanSource, RetryScope, Role, StopScope, Subject, TaskId, Work, recorded_bytes,
 };
 use crate::domain::state::{End, Gear, GoalPhase, Life, TaskIx};
 use crate::domain::text::CleanText;
 
 /// Why not, in words.
 pub(super) type Refusal = String;
+
+/// A record that decides is kept whole or not made: what would be longer than one may be is refused while nothing came
+/// of it yet.
+fn check_size(command: &Command) -> Result<(), Refusal> {
+    let bytes = match command {
+        Command::AddGoal { text, plan: PlanSource::Model, .. } => recorded_bytes(text),
+        Command::AddGoal { plan: PlanSource::Given(plan), .. } => recorded_bytes(plan),
+        Command::EditPlan { edits, .. } => recorded_bytes(edits),
+        _ => return Ok(()),
+    };
+    if bytes <= MOST_DECIDED {
+        return Ok(());
+    }
+    Err(format!(
+        "it is {bytes} bytes long in the journal, and the most is {MOST_DECIDED}; shorten its texts, or split it"
+    ))
+}
 
 impl Orchestrator {
     /// Takes a command. The same id twice acts once.
@@ -68,6 +85,7 @@ impl Orchestrator {
 
     /// Whether a command can be done now.
     fn check(&self, author: &Author, command: &Command) -> Result<(), Refusal> {
+        check_size(command)?;
         match command {
             Command::AddGoal { text, plan, options } => {
                 if text.trim().is_empty() {

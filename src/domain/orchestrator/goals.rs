@@ -5,7 +5,8 @@ use crate::domain::plan::{
     self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
 };
 use crate::domain::protocol::{
-    Author, EditKind, Event, GoalId, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
+    Author, EditKind, Event, GoalId, MOST_DECIDED, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
+    recorded_bytes,
 };
 use crate::domain::state::{End, GoalPhase, Life, SYNTHESIS, Task, TaskIx, VOICE};
 use crate::domain::text::CleanText;
@@ -50,6 +51,11 @@ impl Orchestrator {
         let Some(goal) = self.state.goal(task.goal) else { return };
         let text = goal.text.to_string();
         let found = read_answer(answer, &text, &self.state.config.fleet.agents, self.max_tasks(task.goal));
+        let bytes = recorded_bytes(&found.plan);
+        if bytes > MOST_DECIDED {
+            let reason = format!("its plan is {bytes} bytes long, and the most is {MOST_DECIDED}");
+            return self.plan_built_in(task, &CleanText::one_line(&reason));
+        }
         let cut = self.state.task_by_id(task).and_then(|t| self.state.cut_of(t));
         let cut = cut.map(|cut| {
             format!("the plan was {cut}, also when it was asked for with more: what came after that is missing from it")

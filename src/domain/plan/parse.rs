@@ -6,7 +6,7 @@
 use super::validate::{check_agents, check_tasks};
 use super::{PLAN_VERSION, Plan, Problem, TaskSpec};
 use crate::domain::fleet::Agent;
-use crate::domain::protocol::Name;
+use crate::domain::protocol::{MOST_DECIDED, Name, recorded_bytes};
 use crate::domain::source::{Node, Place, SourceError, SourceName, Value, decode, read_yaml};
 
 /// One error in a plan file.
@@ -54,6 +54,20 @@ fn read(source: &str, file: &str, agents: Option<&[Agent]>) -> Result<Plan, Vec<
     errors.sort_by_key(|e| (e.line, e.column));
     errors.dedup();
     errors.truncate(MOST_ERRORS);
+    if let Some(plan) = plan.as_ref().filter(|_| errors.is_empty()) {
+        // A few aliases make much of little.
+        let bytes = recorded_bytes(plan);
+        if bytes > MOST_DECIDED {
+            let what =
+                format!("the plan has {bytes} bytes once its aliases are written out, and the most is {MOST_DECIDED}");
+            errors.push(SourceError::new(
+                file,
+                Place::START,
+                what,
+                "use fewer or shorter texts, or split the plan in two",
+            ));
+        }
+    }
     match plan {
         Some(plan) if errors.is_empty() => Ok(plan),
         _ => Err(errors.into_iter().map(|e| e.with_snippet(source)).collect()),

@@ -17,6 +17,7 @@ mod machine;
 mod recipe;
 mod record;
 mod server;
+mod size;
 mod subject;
 mod turn;
 mod viewer;
@@ -43,6 +44,7 @@ pub use machine::{
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError, Rethought};
 pub use server::{MemoryCheck, ServerChanged, ServerStanding, ServerVerb};
+pub use size::{MOST_DECIDED, recorded_bytes};
 pub use subject::Subject;
 pub use turn::{SlotAfter, TurnEnd, TurnEnded, TurnStarted, Usage};
 pub use viewer::{Forked, Viewer};

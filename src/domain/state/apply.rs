@@ -178,8 +178,12 @@ impl State {
                 self.strain.follow(at, sample, &self.config.machine);
                 self.machine_history.add(at, sample);
             }
-            Event::CommandAccepted { id, .. } | Event::CommandRefused { id, .. } => {
+            Event::CommandAccepted { id, .. } => {
                 self.commands.insert(id.clone());
+            }
+            Event::CommandRefused { id, reason, .. } => {
+                self.commands.insert(id.clone());
+                self.refusals.insert(id.clone(), reason.clone());
             }
             Event::AttentionRaised { subject, text } => {
                 self.attention.insert(subject.clone(), Attention { since: at, text: text.clone() });

@@ -168,6 +168,9 @@ pub struct State {
     /// Whose past this session has, if it is a fork.
     pub parent: Option<Forked>,
     commands: std::collections::BTreeSet<CommandId>,
+    /// Why those of them that were refused were: the same id asked again is answered the same.
+    #[serde(default)]
+    refusals: BTreeMap<CommandId, CleanText>,
 }
 
 impl State {
@@ -260,6 +263,11 @@ impl State {
     /// Whether a command of that id was seen.
     pub fn saw_command(&self, id: &CommandId) -> bool {
         self.commands.contains(id)
+    }
+
+    /// Why a command of that id was refused, if it was.
+    pub fn refusal_of(&self, id: &CommandId) -> Option<&CleanText> {
+        self.refusals.get(id)
     }
 
     /// The reasoning level a task's next request would run with: task → agent → session.

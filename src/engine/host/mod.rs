@@ -66,7 +66,8 @@ pub enum Answer {
     Accepted,
     /// It is not, for this reason.
     Refused(CleanText),
-    /// A command of that id was given before: it acts once, and its answer is in the records.
+    /// A command of that id was accepted before, or waits for its answer: it acts once. One that was refused is refused
+    /// again.
     Repeated,
 }
 

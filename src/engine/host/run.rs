@@ -150,7 +150,8 @@ impl Host {
         // costs a good part of what the loop does.
         let mut alarm = pin!(tokio::time::sleep_until(Instant::now()));
         let never = Instant::now() + NEVER;
-        while !self.ended {
+        // A record that was refused ends the session then and there: what came after it could not be kept either.
+        while !self.ended && self.writer.lost().is_none() {
             let wake = self.wake.and_then(|at| self.clock.instant(at)).map(Instant::from_std);
             let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
             watch.ask(self.clock.now(), pace, || local_ports(&orchestrator.state().config.fleet));
@@ -317,8 +318,9 @@ impl Host {
             Asked::Command(envelope, answer) => {
                 if let Some(answer) = answer {
                     if state.saw_command(&envelope.id) || self.answers.contains_key(&envelope.id) {
+                        let refused = state.refusal_of(&envelope.id).cloned().map(Answer::Refused);
                         // Whoever asked may be gone.
-                        let _ = answer.send(Answer::Repeated);
+                        let _ = answer.send(refused.unwrap_or(Answer::Repeated));
                         return None;
                     }
                     self.answers.insert(envelope.id.clone(), answer);

@@ -55,6 +55,11 @@ impl TakenUp {
         Ok(Self { session, writer, state, texts, torn, unknown })
     }
 
+    /// The session.
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
     /// What is true at the journal's end, before anything is done about it.
     pub fn state(&self) -> &State {
         &self.state

@@ -5,14 +5,14 @@
 //! it were not there. Not here: when one is made ([`super::Past`]).
 
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
-use super::{Digest, parts};
+use super::{Digest, own, parts};
 use crate::domain::state::{Frozen, State};
 
 /// Goes up when the meaning of what State has changes, so that no older checkpoint is taken for a newer one.
@@ -97,7 +97,8 @@ fn read(named: &Named) -> Option<(Guard, String)> {
     if named.bytes > MAX_BYTES {
         return None;
     }
-    let mut text = std::fs::read_to_string(&named.path).ok()?;
+    let mut text = String::new();
+    own::read(&named.path).ok()?.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
     let end = text.find('\n')?;
     let guard: Guard = serde_json::from_str(&text[..end]).ok()?;
     text.drain(..=end);

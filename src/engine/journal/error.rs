@@ -102,8 +102,10 @@ pub enum JournalError {
         /// The journal.
         path: PathBuf,
     },
-    /// A record is longer than a reader takes.
-    #[error("record {seq} is {bytes} bytes long, more than the {max} a journal line may have; lower the answer limits")]
+    /// A record is longer than a reader takes: neither it nor anything after it is kept.
+    #[error(
+        "record {seq} is {bytes} bytes long, more than the {max} a line of the journal may have, so it and all that came after it was not kept; this is a fault of Baton's, please report it; `baton resume` goes on from what was kept"
+    )]
     TooLong {
         /// The record.
         seq: u64,

@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{JournalError, parts};
+use super::{JournalError, own, parts};
 use crate::domain::protocol::{Header, SessionId};
 
 /// The folder all sessions live in.
@@ -99,7 +99,9 @@ impl Sessions {
     /// [`JournalError::Missing`], [`JournalError::Locked`], [`JournalError::Name`], or what the system refused.
     pub fn open(&self, id: &SessionId) -> Result<SessionFolder, JournalError> {
         let path = self.path(id)?;
-        if !path.join(JOURNAL).is_file() {
+        // A link in its place leads to files that are no session of this folder's.
+        let is_folder = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+        if !is_folder || !path.join(JOURNAL).is_file() {
             return Err(JournalError::Missing { id: id.to_string(), root: self.root.clone() });
         }
         SessionFolder::lock(id.clone(), path)
@@ -134,16 +136,11 @@ impl Sessions {
 }
 
 impl SessionFolder {
-    fn lock(id: SessionId, path: PathBuf) -> Result<Self, JournalError> {
+    pub(super) fn lock(id: SessionId, path: PathBuf) -> Result<Self, JournalError> {
         let lock_path = path.join("lock");
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(|e| JournalError::io("open", &lock_path, e))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut lock = own::write(&lock_path, &mut options).map_err(|e| JournalError::io("open", &lock_path, e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -5,9 +5,10 @@
 //! also while another process writes it; a fork is whole and durable, or not there.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::folder::sync_folder;
-use super::{JournalError, Reader, Sessions, Writer};
+use super::{JournalError, Reader, SessionFolder, Sessions, Writer};
 use crate::domain::protocol::{Event, Forked, Micros, Record, SessionId};
 use crate::domain::state::State;
 
@@ -53,6 +54,7 @@ pub fn fork(
         return Err(JournalError::Exists { id: new.to_string(), root });
     }
     let workshop = Sessions::new(root.join(WORKSHOP));
+    sweep(&workshop);
     let made = workshop.path(new)?;
     let state = copy(&workshop, &from, &Forked { session: new.clone(), parent: parent.clone(), seq }, begins);
     let done = state.and_then(|state| {
@@ -68,6 +70,24 @@ pub fn fork(
     // Stays while another fork is made.
     let _ = std::fs::remove_dir(root.join(WORKSHOP));
     done
+}
+
+/// A copy younger than this is not swept away: its process may be about to lock it.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// Removes the copies of processes that were killed while they made a fork: those that nobody holds.
+fn sweep(workshop: &Sessions) {
+    for entry in std::fs::read_dir(workshop.root()).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
+        let id: Option<SessionId> = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let (Some(id), true) = (id, age.is_some_and(|age| age > YOUNG)) else { continue };
+        if let Ok(held) = SessionFolder::lock(id, path.clone()) {
+            // What can't be removed is tried again with the next fork.
+            let _ = std::fs::remove_dir_all(&path);
+            drop(held);
+        }
+    }
 }
 
 /// Writes the fork's journal into a folder that nobody looks into.

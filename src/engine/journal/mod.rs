@@ -19,6 +19,7 @@ mod checkpoint;
 mod error;
 mod folder;
 mod fork;
+mod own;
 mod pages;
 mod parts;
 mod past;

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::JournalError;
 use super::reader::{BLOCK, LineEnd, fill, time_of};
+use super::{JournalError, own};
 use crate::domain::protocol::{FORMAT, Header, Micros};
 
 /// The next part's name until it is complete.
@@ -105,7 +105,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, JournalError> {
     struct Format {
         baton_journal: u32,
     }
-    let file = File::open(path).map_err(|e| JournalError::io("open", path, e))?;
+    let file = own::read(path).map_err(|e| JournalError::io("open", path, e))?;
     let mut file = BufReader::with_capacity(BLOCK, file);
     let mut line = Vec::new();
     let end = fill(&mut file, &mut line).map_err(|e| JournalError::io("read", path, e))?;
@@ -192,7 +192,7 @@ pub(super) fn switch(journal: &Path) -> io::Result<()> {
 /// has been here, and writing on would bury them.
 pub(super) fn tidy(journal: &Path, head: &PartHeader) -> Result<(), JournalError> {
     let folder = folder_of(journal);
-    let open = File::open(journal).map_err(|e| JournalError::io("open", journal, e))?;
+    let open = own::read(journal).map_err(|e| JournalError::io("open", journal, e))?;
     for part in closed_before(folder, u64::MAX)?.into_iter().filter(|part| part.start >= head.start) {
         if !is_still(&part.path, &open) {
             let why = format!("{} stands after the open part, or in its place", part.path.display());

@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::JournalError;
 use super::parts::{self, Closed, Opened, PartHeader};
+use super::{JournalError, own};
 use crate::domain::protocol::{Counted, Header, Micros, Record, RecordError};
 
 /// The longest line a journal may have, in bytes: a plan answer reaches the journal whole but capped far below this.
@@ -409,7 +409,7 @@ pub(super) fn time_of(line: &[u8]) -> Option<Micros> {
 
 /// The number of the line that begins at `offset`, from 1; 0 when the file can't be read any more.
 fn line_at(path: &Path, offset: u64) -> u64 {
-    let Ok(file) = File::open(path) else { return 0 };
+    let Ok(file) = own::read(path) else { return 0 };
     let mut file = BufReader::with_capacity(BLOCK, file.take(offset));
     let mut line = 1;
     while let Ok(n @ 1..) = file.skip_until(b'\n') {

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::JournalError;
+use super::{JournalError, own};
 
 /// A torn last line that was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Torn {
 /// leaves a copy too many.
 pub(super) fn cut_torn(folder: &Path, journal: &Path) -> Result<Option<Torn>, JournalError> {
     let fail = |what| move |e| JournalError::io(what, journal, e);
-    let mut file = OpenOptions::new().read(true).write(true).open(journal).map_err(fail("open"))?;
+    let mut file = own::write(journal, OpenOptions::new().read(true).write(true)).map_err(fail("open"))?;
     let len = file.metadata().map_err(fail("look at"))?.len();
     let whole = last_line_end(&mut file, len).map_err(fail("read"))?;
     if whole == 0 {

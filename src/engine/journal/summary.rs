@@ -6,7 +6,7 @@
 //! Invariants: a session with a summary that counts is listed without a look into its journal; a summary is never newer
 //! than its journal; asking whether a session runs takes nothing from whoever runs it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -16,13 +16,16 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JournalError, Past, Reader, SessionFolder, Sessions};
+use super::{JournalError, Past, Reader, SessionFolder, Sessions, own};
 use crate::domain::protocol::{Forked, Micros, Outcome, SessionId};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 
 /// The file's name.
 const FILE: &str = "summary.json";
+
+/// The most of it that is read: a session of a thousand goals has a tenth of this.
+const MOST_BYTES: u64 = 4 << 20;
 /// The file's version: another one is not read.
 const FORMAT: u32 = 1;
 /// The most bytes of a goal's text that are kept.
@@ -351,7 +354,8 @@ fn fold(journal: &Path, state: &mut State, halt: &Halt) -> Result<Folded, Journa
 }
 
 fn kept(folder: &Path) -> Option<Kept> {
-    let text = std::fs::read(folder.join(FILE)).ok()?;
+    let mut text = Vec::new();
+    own::read(&folder.join(FILE)).ok()?.take(MOST_BYTES).read_to_end(&mut text).ok()?;
     let kept: Kept = serde_json::from_slice(&text).ok()?;
     (kept.baton_summary == FORMAT && kept.program == env!("CARGO_PKG_VERSION")).then_some(kept)
 }
@@ -362,7 +366,7 @@ fn keep(folder: &Path, stamp: Stamp, summary: &SessionSummary) {
     let kept = Kept { baton_summary: FORMAT, program, stamp, summary: summary.clone() };
     let Ok(text) = serde_json::to_vec(&kept) else { return };
     let beside = folder.join(format!("{FILE}.{}", std::process::id()));
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+    let file = own::write(&beside, OpenOptions::new().write(true).create(true).truncate(true).mode(0o600));
     let written = file.and_then(|mut f| f.write_all(&text)).and_then(|()| std::fs::rename(&beside, folder.join(FILE)));
     if let Err(error) = written {
         tracing::debug!(%error, folder = %folder.display(), "a session's summary could not be kept");
@@ -380,7 +384,7 @@ fn bytes_of(folder: &Path) -> u64 {
 /// touched; else it is tried as readers share it, for no longer than a call takes, so that nobody who means to write
 /// finds it taken.
 fn runner(folder: &Path) -> Option<Runner> {
-    let mut lock = File::open(folder.join("lock")).ok()?;
+    let mut lock = own::read(&folder.join("lock")).ok()?;
     let mut text = String::new();
     // The text only names the process; the lock itself is the kernel's.
     let _ = (&mut lock).take(32).read_to_string(&mut text);

@@ -304,6 +304,42 @@ fn what_waits_is_bounded_and_after_a_refused_record_none_follows() {
     let long = writer.append(&output(1, 1, &"x".repeat(MAX_LINE)));
     assert!(matches!(long, Err(JournalError::TooLong { seq: 1, .. })));
     assert_eq!(writer.pending_bytes(), 0);
+    assert!(matches!(writer.append(&output(2, 1, "small")), Err(JournalError::TooLong { seq: 1, .. })));
+    // Nobody may take the end of such a journal for a good one.
+    assert!(matches!(writer.sync_now(), Err(JournalError::TooLong { seq: 1, .. })));
+}
+
+#[test]
+fn a_journal_that_something_else_cuts_is_noticed_at_the_next_sync() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Sessions::new(root.path()).create(&"s".parse().unwrap()).unwrap();
+    let mut writer = Writer::create(folder, "0").unwrap();
+    writer.append(&output(1, 1, &"x".repeat(1_000))).unwrap();
+    writer.sync_now().unwrap();
+    std::fs::OpenOptions::new().write(true).open(writer.path()).unwrap().set_len(500).unwrap();
+    writer.append(&output(2, 1, "y")).unwrap();
+    let error = writer.sync_now().unwrap_err();
+    assert!(error.to_string().contains("something else cut it"), "{error}");
+}
+
+#[test]
+fn nothing_is_written_through_a_link_in_a_sessions_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let (sessions, id): (_, crate::domain::protocol::SessionId) = (Sessions::new(root.path()), "s".parse().unwrap());
+    drop(Writer::create(sessions.create(&id).unwrap(), "0").unwrap());
+    let notes = root.path().join("notes");
+    std::fs::write(&notes, "mine").unwrap();
+    let lock = sessions.path(&id).unwrap().join("lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&notes, &lock).unwrap();
+    assert!(sessions.open(&id).unwrap_err().to_string().contains("a link"));
+    std::fs::remove_file(&lock).unwrap();
+    let journal = sessions.journal(&id).unwrap();
+    std::fs::rename(&journal, root.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(root.path().join("elsewhere"), &journal).unwrap();
+    let refused = Writer::resume(sessions.open(&id).unwrap()).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(refused.contains("a link"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
 }
 
 #[tokio::test]

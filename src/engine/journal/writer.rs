@@ -10,14 +10,14 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::error::mend;
 use super::folder::sync_folder;
 use super::parts::{self, PartHeader};
 use super::recovery::{Torn, cut_torn};
 use super::sync::{SyncFn, Syncer};
-use super::{JournalError, MAX_LINE, SessionFolder};
+use super::{JournalError, MAX_LINE, SessionFolder, own};
 use crate::domain::protocol::{FORMAT, Header, Record};
 
 /// The most bytes that wait for a disk that takes nothing: minutes of a busy session (20 streams write about 100 KB/s),
@@ -44,45 +44,57 @@ pub(super) trait Disk: Send {
 struct RealDisk {
     path: PathBuf,
     file: Arc<File>,
+    /// How many bytes the open part has, by what was written.
+    written: Arc<AtomicU64>,
     /// Whether the folder knows of the open file, durably: after a rotation that is left to the next sync.
     entered: Arc<AtomicBool>,
 }
 
 impl RealDisk {
-    fn over(path: &Path, file: File) -> Self {
-        Self { path: path.to_path_buf(), file: Arc::new(file), entered: Arc::new(AtomicBool::new(true)) }
+    /// Over the open part, of which `written` bytes are there.
+    fn over(path: &Path, file: File, written: u64) -> Self {
+        let (written, entered) = (Arc::new(AtomicU64::new(written)), Arc::new(AtomicBool::new(true)));
+        Self { path: path.to_path_buf(), file: Arc::new(file), written, entered }
     }
 }
 
 impl Disk for RealDisk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.file).write(bytes)
+        let n = (&*self.file).write(bytes)?;
+        self.written.fetch_add(n as u64, Ordering::Release);
+        Ok(n)
     }
 
     fn reopen(&mut self, len: u64) -> io::Result<()> {
-        let file = OpenOptions::new().append(true).open(&self.path)?;
+        let file = own::write(&self.path, OpenOptions::new().append(true))?;
         let found = file.metadata()?.len();
         if found < len {
-            let text = format!("the file has {found} bytes, but {len} were written: something else cut it");
-            return Err(io::Error::new(ErrorKind::InvalidData, text));
+            return Err(was_cut(found, len));
         }
         if found > len {
             // A write that reported an error but left bytes behind.
             file.set_len(len)?;
         }
         self.file = Arc::new(file);
+        self.written = Arc::new(AtomicU64::new(len));
         Ok(())
     }
 
     fn sync(&self) -> SyncFn {
         let file = Arc::clone(&self.file);
-        let entered = Arc::clone(&self.entered);
+        let (written, entered) = (Arc::clone(&self.written), Arc::clone(&self.entered));
         let folder = parts::folder_of(&self.path).to_path_buf();
         Arc::new(move || {
+            let least = written.load(Ordering::Acquire);
             file.sync_data()?;
-            // Writing to a removed file succeeds; only its link count tells that nobody will ever read it.
-            if file.metadata()?.nlink() == 0 {
+            // Writing to a removed file succeeds; only its link count tells that nobody will ever read it. So does
+            // writing on after the end was cut off, which leaves a hole in the story.
+            let meta = file.metadata()?;
+            if meta.nlink() == 0 {
                 return Err(io::Error::new(ErrorKind::NotFound, "the file was removed while it was written"));
+            }
+            if meta.len() < least {
+                return Err(was_cut(meta.len(), least));
             }
             if !entered.load(Ordering::Acquire) {
                 File::open(&folder)?.sync_all()?;
@@ -97,8 +109,14 @@ impl Disk for RealDisk {
         parts::link(&self.path, &self.file, &self.path.with_file_name(closed))?;
         parts::switch(&self.path)?;
         (self.file, self.entered) = (Arc::new(next), Arc::default());
+        self.written = Arc::new(AtomicU64::new(header.len() as u64));
         Ok(())
     }
+}
+
+fn was_cut(found: u64, written: u64) -> io::Error {
+    let text = format!("the file has {found} bytes, but {written} were written: something else cut it");
+    io::Error::new(ErrorKind::InvalidData, text)
 }
 
 /// The one writer of a session's journal. Dropping it commits what waits, syncs, and frees the session's lock.
@@ -120,8 +138,8 @@ pub struct Writer {
     last_seq: u64,
     /// The last write failed; the next one opens the file anew.
     broken: bool,
-    /// The first record that was not kept.
-    refused: Option<u64>,
+    /// The first record that was not kept, and its length where that was why.
+    refused: Option<(u64, Option<usize>)>,
     syncer: Syncer,
     /// Last, so that the lock is freed after the thread has ended.
     _folder: Option<SessionFolder>,
@@ -152,7 +170,7 @@ impl Writer {
             .map_err(|e| JournalError::io("make", &path, e))?;
         let header = Header { baton_journal: FORMAT, program: program.into(), session: folder.id().clone() };
         let at = folder.path().to_path_buf();
-        let disk = RealDisk::over(&path, file);
+        let disk = RealDisk::over(&path, file, 0);
         let mut writer = Self::over(path, Box::new(disk), 0, Some(folder))?;
         writer.line(&header)?;
         writer.header = Some(header);
@@ -172,12 +190,12 @@ impl Writer {
         let head = parts::open(&path)?.head;
         parts::tidy(&path, &head)?;
         let torn = cut_torn(folder.path(), &path)?;
-        let file =
-            OpenOptions::new().append(true).open(&path).map_err(|e| JournalError::io("open for writing", &path, e))?;
+        let file = own::write(&path, OpenOptions::new().append(true))
+            .map_err(|e| JournalError::io("open for writing", &path, e))?;
         let len = file.metadata().map_err(|e| JournalError::io("look at", &path, e))?.len();
         // A rotation that a crash broke off may have left the folder as it was before it.
         sync_folder(folder.path())?;
-        let disk = RealDisk::over(&path, file);
+        let disk = RealDisk::over(&path, file, len);
         let mut writer = Self::over(path, Box::new(disk), head.start + len, Some(folder))?;
         (writer.base, writer.first_seq) = (head.start, head.first_seq);
         writer = writer.with_part_bytes(PART_BYTES);
@@ -237,19 +255,22 @@ impl Writer {
             // Whether it failed shows in what is still pending; its error comes again at the next commit.
             let _ = self.commit();
         }
-        if self.refused.is_some() || self.pending.len() >= MAX_PENDING {
-            return Err(self.refuse(record.seq));
+        if self.refused.is_none() && self.pending.len() >= MAX_PENDING {
+            self.refused = Some((record.seq, None));
+        }
+        if let Some(lost) = self.lost() {
+            return Err(lost);
         }
         let start = self.pending.len();
         let written = self.line(record);
         if written.is_err() {
-            self.refused = Some(record.seq);
+            self.refused = Some((record.seq, None));
         }
         written?;
         let bytes = self.pending.len() - start;
         if bytes > MAX_LINE {
             self.pending.truncate(start);
-            self.refused = Some(record.seq);
+            self.refused = Some((record.seq, Some(bytes)));
             return Err(JournalError::TooLong { seq: record.seq, bytes, max: MAX_LINE });
         }
         self.last_seq = record.seq;
@@ -266,10 +287,16 @@ impl Writer {
         Ok(())
     }
 
-    fn refuse(&mut self, seq: u64) -> JournalError {
-        let seq = *self.refused.get_or_insert(seq);
-        let mend = "free space on that disk, then resume the session";
-        JournalError::Refused { path: self.path.clone(), seq, bytes: self.pending.len(), mend }
+    /// Why records are not kept any more, if so: it stays.
+    pub fn lost(&self) -> Option<JournalError> {
+        let (seq, long) = self.refused?;
+        Some(match long {
+            Some(bytes) => JournalError::TooLong { seq, bytes, max: MAX_LINE },
+            None => {
+                let mend = "free space on that disk, then resume the session";
+                JournalError::Refused { path: self.path.clone(), seq, bytes: self.pending.len(), mend }
+            }
+        })
     }
 
     /// Hands all that waits to the kernel, with one write where the kernel takes it whole. To be called before any effect.
@@ -375,11 +402,12 @@ impl Writer {
     /// Commits and waits, on this thread, until all of it is on disk: for ends and tests.
     ///
     /// # Errors
-    /// As [`Writer::commit`].
+    /// As [`Writer::commit`]; and where a record was refused, that: what came after it is not there.
     pub fn sync_now(&mut self) -> Result<(), JournalError> {
         self.commit()?;
         self.syncer.sync_here();
-        self.commit()
+        self.commit()?;
+        self.lost().map_or(Ok(()), Err)
     }
 
     /// The journal's path.

@@ -205,6 +205,8 @@ pub(crate) enum Sub {
         #[command(subcommand)]
         command: ConfigSub,
     },
+    /// See what this folder's files want (a server for your prompts), and approve it or take that back.
+    Trust(super::trust::TrustArgs),
     /// Look at everything Baton needs, and say how to mend what is wrong.
     Doctor,
     /// Say what is left after kill -9, a power cut, a full disk, a vanished folder.

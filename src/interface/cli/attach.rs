@@ -9,6 +9,7 @@ use super::print::Printer;
 use super::session::{Ends, configuration, runtime};
 use crate::config::Config;
 use crate::domain::protocol::SessionId;
+use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::interface::remote::{AttachClient, Attachment, Call, CallError, Given, Place, SessionInfo};
 
@@ -70,24 +71,43 @@ pub(crate) fn given(global: &Global) -> Given {
     if global.read_only { Given::Nothing } else { Given::Key }
 }
 
-/// The sessions that answer, latest first; the one wished for alone, where one is.
+/// The sessions that answer, latest first; the one wished for alone, where one is. Each is asked with its key, so that
+/// nobody without one takes the answer's place.
 ///
 /// # Errors
-/// The one wished for does not answer, or its name is none.
+/// The one wished for does not answer, or its name is none; or none answers, though one is there.
 pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<SessionInfo>, CliError> {
+    let ask = async |place: Place| {
+        // A key that can't be read is the session's affair: it is asked without.
+        let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
+        match tokio::time::timeout(PATIENCE, call.session()).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let why = CleanText::one_line(&format!("nothing came in {} s", PATIENCE.as_secs()));
+                Err(CallError::Mute { session: place.session().to_string(), why })
+            }
+        }
+    };
     if let Some(wish) = wish {
         let session: SessionId = wish.parse().map_err(|error| {
             CliError::Usage(format!("{wish:?} is no session's name: {error}; `baton attach` alone takes the latest"))
         })?;
-        let place = Place::of(&session, &config.paths.run)?;
-        return Ok(vec![Call::new(place, Given::Nothing)?.session().await?]);
+        return Ok(vec![ask(Place::of(&session, &config.paths.run)?).await?]);
     }
-    let asked = Place::all(&config.paths.run).into_iter().map(|place| async move {
-        let call = Call::new(place, Given::Nothing).ok()?;
-        // One that hangs is none that can be attached to.
-        tokio::time::timeout(PATIENCE, call.session()).await.ok()?.ok()
-    });
-    Ok(futures_util::future::join_all(asked).await.into_iter().flatten().collect())
+    let asked = futures_util::future::join_all(Place::all(&config.paths.run).into_iter().map(ask)).await;
+    let (mut found, mut mute) = (Vec::new(), None);
+    for answer in asked {
+        match answer {
+            Ok(info) => found.push(info),
+            Err(error @ CallError::Mute { .. }) => mute = mute.or(Some(error)),
+            // What died left its socket.
+            Err(_) => {}
+        }
+    }
+    match mute {
+        Some(mute) if found.is_empty() => Err(mute.into()),
+        _ => Ok(found),
+    }
 }
 
 /// A way to the one session that a command is for.

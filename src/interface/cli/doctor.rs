@@ -77,6 +77,9 @@ pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
             let agents = config.fleet.agents.len();
             let endpoints = config.fleet.endpoints.len();
             findings.push(Finding::ok("configuration", format!("{endpoints} endpoints, {agents} agents")));
+            for caution in config.cautions() {
+                findings.push(Finding::warn("project", caution.to_string(), "`baton trust` shows what it wants"));
+            }
             for warning in &config.warnings {
                 let place = format!("{}:{}: {}", warning.file, warning.line, warning.what);
                 findings.push(Finding::warn("configuration", place, warning.mend.clone()));

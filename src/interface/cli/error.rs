@@ -109,6 +109,14 @@ pub(crate) enum CliError {
         /// Who, as far as its lock tells.
         holder: String,
     },
+    /// A session that wants what nobody approved.
+    #[error("{session} is not taken up: {}; if it is yours, `baton trust --session {session}` shows that and approves it", words.join("; "))]
+    Unapproved {
+        /// The session.
+        session: SessionId,
+        /// What it wants, a sentence each.
+        words: Vec<String>,
+    },
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -203,6 +211,7 @@ impl CliError {
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
             Self::Call(CallError::Refused(_)) => Exit::TaskFailed,
+            Self::Unapproved { .. } => Exit::Operator,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

@@ -9,7 +9,7 @@ use super::choose::{FleetSource, fleet_to_look_at};
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::servers::control;
-use super::session::{SIMULATED, configuration, runtime};
+use super::session::{SIMULATED, caution, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Nature};
 use crate::domain::memory::{System, wider};
@@ -69,6 +69,7 @@ pub(crate) fn status(global: &Global, printer: &mut Printer) -> Result<Exit, Cli
 
 async fn look(config: &Config, global: &Global, printer: &mut Printer) -> Result<Vec<Line>, CliError> {
     let chosen = fleet_to_look_at(config, &global.fleet, global.seed).await?;
+    caution(config, printer);
     // Of configured endpoints the table says all.
     for sentence in chosen.words.iter().filter(|_| chosen.source != FleetSource::Configured) {
         printer.words(sentence);

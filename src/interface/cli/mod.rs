@@ -42,6 +42,7 @@ pub(crate) mod stuck;
 pub(crate) mod summary;
 mod survives;
 mod tiers;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -151,6 +152,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Report(args)) => report::report(args, global, printer),
         Some(Sub::Export(args)) => export::export(args, global, printer),
         Some(Sub::Config { command }) => config::config(*command, global, printer),
+        Some(Sub::Trust(args)) => trust::trust(args, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
         Some(Sub::Survives) => Ok(survives::survives(printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),

@@ -94,7 +94,7 @@ fn headless(
         }
         let servers = room(config);
         let again = tokio::select! {
-            again = take_up(taken, servers.as_ref()) => again?,
+            again = take_up(taken, config, servers.as_ref()) => again?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &again.words {

@@ -10,7 +10,7 @@ use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
-use super::session::{Ends, configuration, engine, runtime};
+use super::session::{Ends, caution, configuration, engine, runtime};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
@@ -103,6 +103,7 @@ fn headless(
     let form = global.form();
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
+        caution(config, printer);
         let chosen = tokio::select! {
             chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) => chosen?,
             number = ends.next() => return Ok(Exit::Signal(number)),

@@ -9,7 +9,7 @@ use super::choose::{Unanswered, choose_fleet};
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::servers::room;
-use super::session::{Ends, configuration, engine, person, runtime, user};
+use super::session::{Ends, caution, configuration, engine, person, runtime, user};
 use crate::config::Config;
 use crate::domain::protocol::{Command, Role};
 use crate::engine::client::Client;
@@ -66,6 +66,7 @@ pub(crate) fn serve(tcp: Option<SocketAddr>, global: &Global, printer: &mut Prin
             chosen = choose_fleet(&config, &global.fleet, global.seed, Unanswered::Waits) => chosen?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
+        caution(&config, printer);
         for sentence in &chosen.words {
             printer.words(sentence);
         }

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::Global;
 use super::error::{CliError, system};
+use super::print::Printer;
 use crate::config::Config;
 use crate::domain::fleet::{Fleet, SessionConfig};
 use crate::domain::protocol::{Author, EndpointName, Name, SessionId};
@@ -24,6 +25,13 @@ pub(crate) fn configuration(global: &Global) -> Result<Config, CliError> {
     crate::config::load(&global.flags()).map_err(CliError::Source)
 }
 
+/// Says what of the project's folder is left out, and why.
+pub(crate) fn caution(config: &Config, printer: &mut Printer) {
+    for words in config.cautions() {
+        printer.words(&words);
+    }
+}
+
 /// An engine for a new session on a fleet.
 ///
 /// # Errors
@@ -36,6 +44,9 @@ pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64, servers: Option<&
         machine: config.machine.clone(),
         seed,
     };
+    if let Err(error) = super::trust::own_session(config, &config_of.fleet) {
+        tracing::warn!(%error, "that this session's fleet is the operator's own could not be noted");
+    }
     let stamp = stamp();
     let options = |session: SessionId| EngineOptions {
         session,
@@ -101,8 +112,13 @@ pub(crate) struct Again {
 /// Starts an engine over a session that was taken up. A simulated fleet went with its process: a new one takes its place.
 ///
 /// # Errors
-/// [`CliError::Simulator`], [`CliError::Engine`].
-pub(crate) async fn take_up(taken: TakenUp, servers: Option<&Room>) -> Result<Again, CliError> {
+/// [`CliError::Unapproved`], [`CliError::Simulator`], [`CliError::Engine`].
+pub(crate) async fn take_up(taken: TakenUp, config: &Config, servers: Option<&Room>) -> Result<Again, CliError> {
+    let wishes = super::trust::unapproved(taken.state(), config);
+    if !wishes.is_empty() {
+        let words = wishes.iter().map(|wish| format!("it {}", wish.words())).collect();
+        return Err(CliError::Unapproved { session: taken.session().clone(), words });
+    }
     let mut words = Vec::new();
     let simulator = simulator_for(taken.state()).await?;
     let mut moved = Vec::new();

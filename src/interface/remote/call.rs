@@ -23,6 +23,16 @@ pub enum CallError {
     /// Nobody is there.
     #[error("the session {0} is not running; `baton resume {0}` takes it up again")]
     Gone(String),
+    /// Somebody is there and does not answer: stopped, flooded, or too busy.
+    #[error(
+        "the session {session} is there but does not answer ({why}); try again, or see whether its process is stopped"
+    )]
+    Mute {
+        /// The session.
+        session: String,
+        /// What came in place of an answer.
+        why: CleanText,
+    },
     /// It said no.
     #[error("{0}")]
     Refused(CleanText),
@@ -146,7 +156,7 @@ impl Call {
             }
             Said { reason, error, .. } => {
                 let words = reason.or(error).unwrap_or_else(|| format!("the session answered {status}"));
-                Err(CallError::Refused(CleanText::one_line(&words)))
+                Err(self.refusal(status, &words))
             }
         }
     }
@@ -182,12 +192,26 @@ impl Call {
         }
         let said: Option<Said> = response.json().await.ok();
         let words = said.and_then(|s| s.error.or(s.reason)).unwrap_or_else(|| format!("the session answered {status}"));
-        Err(CallError::Refused(CleanText::one_line(&words)))
+        Err(self.refusal(status, &words))
+    }
+
+    /// What an answer that is none means: one that has no room now is there all the same.
+    fn refusal(&self, status: StatusCode, words: &str) -> CallError {
+        let words = CleanText::one_line(words);
+        let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE, StatusCode::REQUEST_TIMEOUT];
+        if busy.contains(&status) { self.mute(words) } else { CallError::Refused(words) }
+    }
+
+    fn mute(&self, why: CleanText) -> CallError {
+        CallError::Mute { session: self.place.session().to_string(), why }
     }
 
     fn lost(&self, error: &reqwest::Error) -> CallError {
         if error.is_connect() {
             return CallError::Gone(self.place.session().to_string());
+        }
+        if error.is_timeout() {
+            return self.mute(CleanText::from_static("nothing came in time"));
         }
         CallError::Garbled(error.to_string())
     }

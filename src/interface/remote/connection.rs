@@ -28,7 +28,17 @@ const MOST_HEAD: usize = 16 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end, or until it is cut.
-pub(super) async fn serve<S>(mut io: S, router: Router, cut: Arc<Notify>)
+pub(super) async fn serve<S>(io: S, router: Router, cut: Arc<Notify>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::select! {
+        () = answer(io, router) => {}
+        () = cut.notified() => {}
+    }
+}
+
+async fn answer<S>(mut io: S, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -43,16 +53,13 @@ where
         }
     };
     let io = TokioIo::new(Rewound { head: Bytes::from(head), io });
-    let served = hyper::server::conn::http1::Builder::new()
+    // How a client goes away is its own affair.
+    let _ = hyper::server::conn::http1::Builder::new()
         .keep_alive(false)
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(io, TowerToHyperService::new(router));
-    tokio::select! {
-        // How a client goes away is its own affair.
-        _ = served => {}
-        () = cut.notified() => {}
-    }
+        .serve_connection(io, TowerToHyperService::new(router))
+        .await;
 }
 
 /// Reads a body of at most that many bytes.
@@ -191,7 +198,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
 mod tests {
     use super::*;
 
-    async fn answer(bytes: &[u8]) -> String {
+    async fn answered(bytes: &[u8]) -> String {
         let (mut here, there) = tokio::io::duplex(1 << 20);
         let router = Router::new().fallback(|| async { "served" });
         let served = tokio::spawn(serve(there, router, Arc::default()));
@@ -213,11 +220,11 @@ mod tests {
             (b"GET / HTTP/1.1\r\nHost: x\r\n", "408", "not whole"),
             (b"G", "408", "not whole"),
         ] {
-            let answer = answer(bytes).await;
+            let answer = answered(bytes).await;
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(words), "{answer}");
         }
         let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000));
-        assert!(answer(long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+        assert!(answered(long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
     }
 
     #[tokio::test(start_paused = true)]

@@ -94,11 +94,24 @@ pub(super) fn host(headers: &HeaderMap) -> Result<(), Refusal> {
     ))
 }
 
-/// How many requests are taken, for those with the key and those without apart.
+/// How many requests are taken: by door, for those with the key and those without apart. So nobody who comes over
+/// loopback, key or none, makes the owner wait at the socket.
 #[derive(Debug)]
 pub(super) struct Rates {
+    socket: Door,
+    tcp: Door,
+}
+
+#[derive(Debug)]
+struct Door {
     looking: Mutex<Bucket>,
     acting: Mutex<Bucket>,
+}
+
+impl Door {
+    fn new(now: Instant) -> Self {
+        Self { looking: Mutex::new(Bucket::full(now)), acting: Mutex::new(Bucket::full(now)) }
+    }
 }
 
 #[derive(Debug)]
@@ -126,13 +139,17 @@ impl Bucket {
 
 impl Rates {
     pub(super) fn new(now: Instant) -> Self {
-        Self { looking: Mutex::new(Bucket::full(now)), acting: Mutex::new(Bucket::full(now)) }
+        Self { socket: Door::new(now), tcp: Door::new(now) }
     }
 
-    pub(super) fn take(&self, role: Role, now: Instant) -> Result<(), Refusal> {
+    pub(super) fn take(&self, way: Way, role: Role, now: Instant) -> Result<(), Refusal> {
+        let door = match way {
+            Way::Socket => &self.socket,
+            Way::Tcp => &self.tcp,
+        };
         let bucket = match role {
-            Role::Control => &self.acting,
-            Role::Viewer => &self.looking,
+            Role::Control => &door.acting,
+            Role::Viewer => &door.looking,
         };
         if bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
             return Ok(());
@@ -192,12 +209,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_flood_is_told_to_wait_and_those_with_the_key_get_through() {
         let rates = Rates::new(Instant::now());
-        let taken = (0..1_000).filter(|_| rates.take(Role::Viewer, Instant::now()).is_ok()).count();
+        let taken = (0..1_000).filter(|_| rates.take(Way::Tcp, Role::Viewer, Instant::now()).is_ok()).count();
         assert_eq!(taken, 200);
-        assert_eq!(rates.take(Role::Viewer, Instant::now()).map_err(|r| r.retry_after), Err(Some(1)));
-        assert_eq!(rates.take(Role::Control, Instant::now()), Ok(()));
+        assert_eq!(rates.take(Way::Tcp, Role::Viewer, Instant::now()).map_err(|r| r.retry_after), Err(Some(1)));
+        assert_eq!(rates.take(Way::Tcp, Role::Control, Instant::now()), Ok(()));
+        assert_eq!(rates.take(Way::Socket, Role::Viewer, Instant::now()), Ok(()), "another door");
         tokio::time::advance(Duration::from_secs(1)).await;
-        let taken = (0..1_000).filter(|_| rates.take(Role::Viewer, Instant::now()).is_ok()).count();
+        let taken = (0..1_000).filter(|_| rates.take(Way::Tcp, Role::Viewer, Instant::now()).is_ok()).count();
         assert_eq!(taken, 100);
     }
 }

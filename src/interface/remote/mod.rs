@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | `place` | the private folder, the socket, the key: where a running session is found |
 //! | `server` | the listening thread; `connection`: one connection, its head read within its time |
-//! | `guard` | who may come in: host, key, rate |
+//! | `guard`, `doors` | who may come in: host, key, rate; how many, by door |
 //! | `routes` | the table of what can be asked; `records`, `commands`, `query`, `metrics`, `snapshot` answer |
 //! | `call` | one question from the other side; `client` is a console's whole client |
 
@@ -17,6 +17,7 @@ mod call;
 mod client;
 mod commands;
 mod connection;
+mod doors;
 mod guard;
 mod metrics;
 mod place;

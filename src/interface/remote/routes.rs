@@ -13,6 +13,7 @@ use axum::{Extension, Json, Router};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::doors::{Doors, Taking};
 use super::guard::{Key, Rates, Way, host, role};
 use super::refusal::Refusal;
 use super::snapshot::{SessionInfo, Snapshot};
@@ -32,6 +33,8 @@ pub(super) struct Peer {
     pub way: Way,
     /// Closes the connection, whatever waits in it.
     pub cut: Arc<Notify>,
+    /// The connection's place.
+    pub taking: Arc<Taking>,
 }
 
 /// A console that watches over a stream of records.
@@ -60,6 +63,7 @@ pub(super) struct House {
     pub watched: Arc<Watched>,
     pub counts: Counts,
     pub began: Instant,
+    pub doors: Arc<Doors>,
     rates: Rates,
     /// By the secret that was handed out on the console's own stream.
     consoles: Mutex<BTreeMap<String, Console>>,
@@ -73,7 +77,8 @@ impl House {
         let began = Instant::now();
         let watched = Arc::new(Watched::new());
         let rates = Rates::new(began);
-        Self { connector, key, user, watched, counts: Counts::default(), began, rates, consoles: Mutex::default() }
+        let (counts, doors, consoles) = (Counts::default(), Arc::default(), Mutex::default());
+        Self { connector, key, user, watched, counts, began, doors, rates, consoles }
     }
 
     /// The consoles that watch now.
@@ -123,8 +128,11 @@ async fn enter(
     house.counts.requests.fetch_add(1, Ordering::Relaxed);
     let role = host(request.headers()).and_then(|()| role(peer.way, request.headers(), &house.key));
     // Whoever guesses is counted with those who only look.
-    let rate = house.rates.take(role.as_ref().copied().unwrap_or(Role::Viewer), Instant::now());
-    let may = role.and_then(|role| rate.map(|()| role));
+    let rate = house.rates.take(peer.way, role.as_ref().copied().unwrap_or(Role::Viewer), Instant::now());
+    let may = role.and_then(|role| rate.map(|()| role)).and_then(|role| match role {
+        Role::Control => peer.taking.has_key().map(|()| role),
+        Role::Viewer => Ok(role),
+    });
     match may {
         Ok(role) => {
             request.extensions_mut().insert(role);

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::connection::{raw, serve};
+use super::doors::Taking;
 use super::guard::{Key, Way};
 use super::place::{Place, PlaceError, Seat, own_uid};
 use super::refusal::Refusal;
@@ -25,9 +26,6 @@ use super::routes::{House, Peer, router};
 use crate::domain::protocol::{Author, Role};
 use crate::domain::text::CleanText;
 use crate::engine::host::Connector;
-
-/// Connections at once: the consoles a session takes, and some for questions.
-const MOST_CONNECTIONS: usize = 64;
 
 /// How long consoles have at the end to get what is left.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -88,7 +86,7 @@ pub struct Server {
 }
 
 /// What is listened on.
-struct Doors {
+struct Listeners {
     socket: UnixListener,
     tcp: Option<TcpListener>,
 }
@@ -113,16 +111,16 @@ impl Server {
         let (socket, seat) = place.listen(&key)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("start a runtime"))?;
-        let doors = {
+        let listeners = {
             let _inside = runtime.enter();
             let socket = UnixListener::from_std(socket).map_err(system("listen on the socket"))?;
             let tcp = tcp.map(TcpListener::from_std).transpose().map_err(system("listen on loopback"))?;
-            Doors { socket, tcp }
+            Listeners { socket, tcp }
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("remote".into()).spawn(move || {
             let house = Arc::new(House::new(connector, key, options.user));
-            runtime.block_on(listen(doors, seat, house, stopped));
+            runtime.block_on(listen(listeners, seat, house, stopped));
         });
         let thread = Some(thread.map_err(system("start a thread"))?);
         Ok(Self { thread, stop: Some(stop), place, tcp: address })
@@ -158,7 +156,7 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
     move |source| ServerError::System { what, source }
 }
 
-async fn listen(mut doors: Doors, mut seat: Seat, house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
+async fn listen(mut listeners: Listeners, mut seat: Seat, house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
     let watcher = house.connector.client(Author::Baton, Role::Viewer);
     let following = tokio::spawn(Arc::clone(&house.watched).follow(watcher));
     let router = router(Arc::clone(&house));
@@ -171,15 +169,15 @@ async fn listen(mut doors: Doors, mut seat: Seat, house: Arc<House>, mut stopped
             biased;
             // Also when the server's handle is gone.
             _ = &mut stopped => break,
-            accepted = doors.socket.accept() => accepted.map(|(io, _)| Came::Socket(io)),
-            accepted = accept(doors.tcp.as_ref()) => accepted.map(Came::Tcp),
+            accepted = listeners.socket.accept() => accepted.map(|(io, _)| Came::Socket(io)),
+            accepted = accept(listeners.tcp.as_ref()) => accepted.map(Came::Tcp),
             _ = look.tick() => {
                 // A system clears the run folder when its user has left, and makes it anew when they come again.
                 if seat.is_lost() {
                     let again = seat.take_again(&house.key).map_err(ServerError::from);
                     let again = again.and_then(|l| UnixListener::from_std(l).map_err(system("listen on the socket")));
                     match again {
-                        Ok(socket) => doors.socket = socket,
+                        Ok(socket) => listeners.socket = socket,
                         Err(error) => tracing::debug!(%error, "the socket is gone and can't be had again yet"),
                     }
                 }
@@ -194,7 +192,7 @@ async fn listen(mut doors: Doors, mut seat: Seat, house: Arc<House>, mut stopped
             }
         }
     }
-    drop((doors, seat));
+    drop((listeners, seat));
     let drained = async { while connections.join_next().await.is_some() {} };
     // Whoever does not read any more gets nothing more.
     let _ = tokio::time::timeout(FAREWELL, drained).await;
@@ -221,33 +219,35 @@ enum Came {
 
 impl Came {
     fn serve(self, house: &Arc<House>, router: &Router, connections: &mut JoinSet<()>) {
-        if connections.len() >= MOST_CONNECTIONS {
-            house.counts.turned_away.fetch_add(1, Ordering::Relaxed);
-            let words = format!("{MOST_CONNECTIONS} connections are open, and no more are taken; close one, or wait");
-            self.send_away(&Refusal::new(StatusCode::SERVICE_UNAVAILABLE, words));
-            return;
-        }
         let cut = Arc::new(Notify::new());
+        let way = match &self {
+            Self::Socket(_) => Way::Socket,
+            Self::Tcp(_) => Way::Tcp,
+        };
+        let user = self.user(house);
+        let taking = user.and_then(|user| house.doors.take(way, &cut).map(|taking| (user, taking)));
+        let (user, taking): (CleanText, Taking) = match taking {
+            Ok(taking) => taking,
+            Err(refusal) => {
+                house.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+                return self.send_away(&refusal);
+            }
+        };
+        let peer = Peer { user, way, cut: Arc::clone(&cut), taking: Arc::new(taking) };
+        let router = router.clone().layer(Extension(peer));
         match self {
-            Self::Socket(io) => {
-                let uid = io.peer_cred().map(|c| c.uid());
-                let user = match uid {
-                    Ok(uid) if uid == own_uid() => house.user.clone(),
-                    Ok(0) => CleanText::from_static("root"),
-                    _ => {
-                        house.counts.turned_away.fetch_add(1, Ordering::Relaxed);
-                        let words = "this session belongs to another user of this machine";
-                        Self::Socket(io).send_away(&Refusal::new(StatusCode::FORBIDDEN, words));
-                        return;
-                    }
-                };
-                let peer = Peer { user, way: Way::Socket, cut: Arc::clone(&cut) };
-                connections.spawn(serve(io, router.clone().layer(Extension(peer)), cut));
-            }
-            Self::Tcp(io) => {
-                let peer = Peer { user: house.user.clone(), way: Way::Tcp, cut: Arc::clone(&cut) };
-                connections.spawn(serve(io, router.clone().layer(Extension(peer)), cut));
-            }
+            Self::Socket(io) => connections.spawn(serve(io, router, cut)),
+            Self::Tcp(io) => connections.spawn(serve(io, router, cut)),
+        };
+    }
+
+    /// Who is at the other end.
+    fn user(&self, house: &House) -> Result<CleanText, Refusal> {
+        let Self::Socket(io) = self else { return Ok(house.user.clone()) };
+        match io.peer_cred().map(|c| c.uid()) {
+            Ok(uid) if uid == own_uid() => Ok(house.user.clone()),
+            Ok(0) => Ok(CleanText::from_static("root")),
+            _ => Err(Refusal::new(StatusCode::FORBIDDEN, "this session belongs to another user of this machine")),
         }
     }
 

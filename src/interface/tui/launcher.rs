@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::signal::{Signalled, Signals};
+use super::terminal::restore_for_another;
 
 /// Marks the child: `PARENT:FD`, where FD is the pipe on which it says that it detached.
 const MARK: &str = "BATON_LAUNCHED_BY";
@@ -62,6 +63,7 @@ async fn lead() -> Option<u8> {
     let (mut reader, writer) = rustix::pipe::pipe().ok().map(|(r, w)| (std::fs::File::from(r), w))?;
     rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC).ok()?;
     let mut signals = Signals::listen().ok()?;
+    let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
     let mut child = tokio::process::Command::new(std::env::current_exe().ok()?)
         .args(std::env::args_os().skip(1))
         .env(MARK, format!("{}:{}", std::process::id(), writer.as_raw_fd()))
@@ -80,7 +82,13 @@ async fn lead() -> Option<u8> {
     let mut listening = true;
     loop {
         tokio::select! {
-            status = child.wait() => return Some(status.map_or(1, code)),
+            status = child.wait() => {
+                if let Some(before) = before.as_ref().filter(|_| status.as_ref().is_ok_and(was_killed)) {
+                    // A terminal that takes nothing is beyond help.
+                    let _ = restore_for_another(before, &mut std::io::stdout());
+                }
+                return Some(status.map_or(1, code));
+            }
             word = &mut detached, if listening => match word {
                 Ok(()) => return Some(0),
                 Err(_) => listening = false,
@@ -99,6 +107,12 @@ async fn lead() -> Option<u8> {
             }
         }
     }
+}
+
+/// Whether a child ended by a signal: it had no chance to give its terminal back.
+fn was_killed(status: &ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().is_some()
 }
 
 /// The exit code of a child: its own, or 128 and the signal's number.

@@ -178,6 +178,16 @@ fn write_leave(out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
+/// Gives a terminal back that a console took over which can't do it any more: it was killed. `before` is how the terminal
+/// was when that console was started.
+pub(super) fn restore_for_another(before: &rustix::termios::Termios, out: &mut impl Write) -> io::Result<()> {
+    let input = std::io::stdin();
+    // What was typed for the console is not meant for the shell.
+    let set = rustix::termios::tcsetattr(&input, rustix::termios::OptionalActions::Flush, before);
+    write_leave(out)?;
+    set.map_err(io::Error::from)
+}
+
 /// Gives the terminal back from anywhere, once.
 fn restore(out: &mut impl Write) -> io::Result<()> {
     if ENTERED.swap(false, Ordering::SeqCst) {

@@ -18,7 +18,7 @@ fn viewer(number: u64, role: Role) -> Viewer {
 /// The state without who watches, who asked for what, and how many records that took.
 fn work_of(state: &State) -> serde_json::Value {
     let mut value = serde_json::to_value(state).unwrap();
-    for field in ["seq", "at", "commands", "viewers", "control", "asking_control", "viewers_seen"] {
+    for field in ["seq", "at", "commands", "refusals", "viewers", "control", "asking_control", "viewers_seen"] {
         value.as_object_mut().unwrap().remove(field).unwrap();
     }
     value

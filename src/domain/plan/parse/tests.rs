@@ -34,6 +34,15 @@ fn the_smallest_plan_is_read_as_yaml_and_as_json() {
 }
 
 #[test]
+fn a_plan_is_measured_once_its_aliases_are_written_out() {
+    let begin = format!("{HEAD}  - {{id: a, agent: coder, prompt: &p {}}}\n", "x ".repeat(100_000));
+    let more = |n: usize| (0..n).map(|i| format!("  - {{id: b{i}, agent: coder, prompt: *p}}\n")).collect::<String>();
+    assert!(parse_for(&format!("{begin}{}", more(10)), "plan.yaml", &agents()).is_ok());
+    let errors = errors(&format!("{begin}{}", more(60)));
+    assert!(errors[0].contains("once its aliases are written out") && errors.len() == 1, "{}", &errors[0][..200]);
+}
+
+#[test]
 fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
     let table: &[(&str, &str, &[&str])] = &[
         ("an empty file", "", &["1:1 the file is empty", "baton plan"]),

@@ -37,7 +37,7 @@ fn start(
             tracing::info!("{words}");
         }
         let paused = taken.state().gear == Gear::Paused;
-        let again = runtime()?.block_on(take_up(taken, servers.as_ref()))?;
+        let again = runtime()?.block_on(take_up(taken, &config, servers.as_ref()))?;
         let client = again.engine.connector().viewer(user(), origin(), Role::Control)?;
         if paused && go == Go::Resumed {
             client.send(Command::Resume)?;

@@ -174,6 +174,9 @@ fn a_cloned_folder_gets_nothing_into_the_operator_s_file() {
         OWN.replace("key = { env = \"FRONT_KEY\" }", "").split("[endpoint.launch]").next().unwrap(),
     )
     .unwrap();
+    let mut config = load(home.path(), "").unwrap();
+    assert!(config.fleet.endpoints.iter().all(|e| e.name.as_str() != "front"), "nobody approved it");
+    config.trust.give(&config.wishes).unwrap();
     let config = load(home.path(), "").unwrap();
     assert!(config.fleet.endpoints.iter().any(|e| e.name.as_str() == "front"), "the project is read");
     let found = [server("http://127.0.0.1:8084", ServerKind::LlamaCpp, vec![model("old-name")])];

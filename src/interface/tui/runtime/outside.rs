@@ -313,7 +313,9 @@ impl<C: Client, S: Stage> Console<C, S> {
     /// Opens a text in the operator's editor; meanwhile the terminal is the editor's, and the work goes on.
     async fn edit_outside(&mut self, name: &str, text: &str) -> std::io::Result<()> {
         let path = self.options.state_folder.join(format!("edit-{}-{name}", std::process::id()));
-        let written = std::fs::create_dir_all(&self.options.state_folder).and_then(|()| std::fs::write(&path, text));
+        // One that a crash left, of a process that had the same number.
+        let _ = std::fs::remove_file(&path);
+        let written = std::fs::create_dir_all(&self.options.state_folder).and_then(|()| write_private(&path, text));
         if let Err(error) = written {
             self.say((format!("{} could not be written: {error}", path.display()).into(), Tone::Warning));
             return Ok(());
@@ -402,6 +404,14 @@ impl<C: Client, S: Stage> Console<C, S> {
         };
         self.state.gear == Gear::Running && self.state.tasks().iter().enumerate().any(will)
     }
+}
+
+/// Writes a file that is for this user alone; never through a link, or over what is there.
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The turns whose answers, joined, are what an attempt answered.
