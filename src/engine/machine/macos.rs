@@ -282,11 +282,10 @@ fn swap_usage() -> Result<Swap, String> {
 }
 
 /// By which fraction the kernel's units of absolute time are nanoseconds: 125/3 on Apple's chips, 1 on Intel's.
+#[expect(deprecated, reason = "libc points to another crate for this one call")]
 fn timebase() -> Option<(u32, u32)> {
-    #[expect(deprecated, reason = "libc points to another crate for this one call")]
     let mut base = libc::mach_timebase_info { numer: 0, denom: 0 };
     // SAFETY: the pointer is to a struct of two numbers, which lives through the call.
-    #[expect(deprecated, reason = "libc points to another crate for this one call")]
     let code = unsafe { libc::mach_timebase_info(&raw mut base) };
     (code == libc::KERN_SUCCESS).then_some((base.numer, base.denom))
 }
