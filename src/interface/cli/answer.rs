@@ -54,7 +54,7 @@ pub(crate) fn answer(args: &AnswerArgs, global: &Global, printer: &mut Printer) 
     let config = configuration(global)?;
     runtime()?.block_on(async {
         let given = if args.text.is_some() { given(global) } else { Given::Nothing };
-        let (call, info) = the_one(&config, args.session.as_deref(), given).await?;
+        let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
         let asking: Asking = call.get("/v1/state").await?;
         let open: Vec<Task> = asking.goals.into_iter().flat_map(|g| g.tasks).filter(|t| t.question.is_some()).collect();
         let Some(text) = &args.text else {

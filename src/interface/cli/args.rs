@@ -9,7 +9,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::choose::Unanswered;
 use super::fork::At;
 use crate::config::{Flag, Flags};
-use crate::domain::protocol::SessionId;
 
 /// A terminal control console for a fleet of language models on your own machine.
 ///
@@ -135,7 +134,8 @@ pub(crate) enum Sub {
     },
     /// Show a running session, in the console or, with --jsonl, as lines of JSON. Leaving it ends nothing.
     Attach {
-        /// The session; the latest that runs when absent.
+        /// The session, by any unique part of its name or words of its goal; the latest that runs when absent.
+        #[arg(allow_negative_numbers = true)]
         session: Option<String>,
     },
     /// Give a running session a command.
@@ -153,18 +153,27 @@ pub(crate) enum Sub {
     /// It runs under the configuration it was begun with: its fleet, its limits, whether its agents may ask (those of
     /// `run --headless` may not). A simulated fleet is started anew.
     Resume {
-        /// The session; the one written last when absent.
-        session: Option<SessionId>,
+        /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1
+        /// for the one before the latest; the one written last when absent.
+        #[arg(allow_negative_numbers = true)]
+        session: Option<String>,
         /// Let a paused session go on.
         #[arg(long)]
         go: bool,
+        /// Try anew what failed, and what was skipped because of it.
+        #[arg(long)]
+        failed: bool,
+        /// Without the console: stay, to be attached to, when only the operator can release what is left.
+        #[arg(long)]
+        wait: bool,
     },
     /// Make a new session with another one's past, up to a record, and print its name.
     ///
     /// The other session is only read, and may be running. The fork is held until it is resumed.
     Fork {
-        /// The session whose past it has.
-        session: SessionId,
+        /// The session whose past it has: its name, or a part of that as `resume` takes it.
+        #[arg(allow_negative_numbers = true)]
+        session: String,
         /// Where: a record (120), a share of its time (50%), or a time (02:10).
         #[arg(long, value_name = "SEQ|50%|02:10", default_value = "100%")]
         at: At,
@@ -236,7 +245,9 @@ pub(crate) struct SessionsArgs {
 /// What `baton report` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The session; the latest when absent.
+    /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
+    /// the one before the latest; the latest when absent.
+    #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
@@ -246,7 +257,9 @@ pub(crate) struct ReportArgs {
 /// What `baton export` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The session; the latest when absent.
+    /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
+    /// the one before the latest; the latest when absent.
+    #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Goals, plans, prompts, answers and conversations, as Markdown.
     #[arg(long, conflicts_with_all = ["json", "jsonl"])]
@@ -279,8 +292,8 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 /// What `baton replay` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The session's name, or the path of a journal; the latest session when absent.
-    #[arg(value_name = "SESSION")]
+    /// The session, as `report` takes it, or the path of a journal; the latest session when absent.
+    #[arg(value_name = "SESSION", allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Do what this script says, without a terminal: the same frames every time (see README, Scripts).
     #[arg(long, value_name = "FILE", conflicts_with = "speed")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::args::{Form, Global};
 use super::console::{self, Opening};
 use super::error::{CliError, Exit};
+use super::names::{self, Candidate, Meant};
 use super::print::Printer;
 use super::session::{Ends, configuration, runtime};
 use crate::config::Config;
@@ -25,7 +26,7 @@ const BATCH: usize = 256;
 /// [`CliError`].
 pub(crate) fn attach(wish: Option<&str>, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
-    let running = runtime()?.block_on(running(&config, wish))?;
+    let running = runtime()?.block_on(running(&config, wish, printer))?;
     let Some((info, others)) = running.split_first() else { return Err(CliError::NoneRuns) };
     if !others.is_empty() {
         printer.words(&format!("{} sessions run; this is the latest, {}. The others:", running.len(), info.session));
@@ -76,7 +77,11 @@ pub(crate) fn given(global: &Global) -> Given {
 ///
 /// # Errors
 /// The one wished for does not answer, or its name is none; or none answers, though one is there.
-pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<SessionInfo>, CliError> {
+pub(crate) async fn running(
+    config: &Config,
+    wish: Option<&str>,
+    printer: &mut Printer,
+) -> Result<Vec<SessionInfo>, CliError> {
     let ask = async |place: Place| {
         // A key that can't be read is the session's affair: it is asked without.
         let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
@@ -88,11 +93,12 @@ pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<S
             }
         }
     };
-    if let Some(wish) = wish {
-        let session: SessionId = wish.parse().map_err(|error| {
-            CliError::Usage(format!("{wish:?} is no session's name: {error}; `baton attach` alone takes the latest"))
-        })?;
-        return Ok(vec![ask(Place::of(&session, &config.paths.run)?).await?]);
+    // A name in full asks nobody else.
+    if let Some(session) = wish.and_then(|wish| wish.parse::<SessionId>().ok()) {
+        let place = Place::of(&session, &config.paths.run)?;
+        if place.socket().exists() {
+            return Ok(vec![ask(place).await?]);
+        }
     }
     let asked = futures_util::future::join_all(Place::all(&config.paths.run).into_iter().map(ask)).await;
     let (mut found, mut mute) = (Vec::new(), None);
@@ -104,9 +110,26 @@ pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<S
             Err(_) => {}
         }
     }
-    match mute {
-        Some(mute) if found.is_empty() => Err(mute.into()),
-        _ => Ok(found),
+    let Some(wish) = wish else {
+        return match mute {
+            Some(mute) if found.is_empty() => Err(mute.into()),
+            _ => Ok(found),
+        };
+    };
+    let candidate = |info: &SessionInfo| {
+        let goals: Vec<&str> = info.goals.iter().map(CleanText::as_str).collect();
+        Candidate { id: info.session.clone(), goal: goals.join("\n") }
+    };
+    let all: Vec<Candidate> = found.iter().map(candidate).collect();
+    let listed = names::last_list(&config.paths.state);
+    let session = match names::meant(wish, &all, &listed) {
+        // One of before, perhaps, whose name says what can be done about it.
+        Meant::Nothing => names::stored(config, wish, printer)?,
+        answer => names::one(wish, answer, &all, printer)?,
+    };
+    match found.into_iter().find(|info| info.session == session) {
+        Some(info) => Ok(vec![info]),
+        None => Ok(vec![ask(Place::of(&session, &config.paths.run)?).await?]),
     }
 }
 
@@ -118,8 +141,9 @@ pub(crate) async fn the_one(
     config: &Config,
     wish: Option<&str>,
     given: Given,
+    printer: &mut Printer,
 ) -> Result<(Call, SessionInfo), CliError> {
-    let mut running = running(config, wish).await?;
+    let mut running = running(config, wish, printer).await?;
     if running.len() > 1 {
         let lines: Vec<String> = running.iter().map(line).collect();
         return Err(CliError::Usage(format!("several sessions run; name one:\n{}", lines.join("\n"))));

@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use super::args::{FleetWish, Form, Global};
 use super::choose::{Unanswered, choose_fleet_heard};
 use super::error::{CliError, Exit, system};
-use super::headless::Go;
+use super::headless::Again;
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
@@ -72,12 +72,21 @@ pub(crate) fn is_wanted(global: &Global) -> bool {
 pub(crate) enum Opening {
     /// A new session; the command is given to it as soon as there is one.
     New(FleetWish, Option<Box<Command>>),
-    /// A session taken up again, and what becomes of a pause.
-    Resume(SessionId, Go),
-    /// A session's past, played so fast.
-    Replay(SessionId, Speed),
+    /// A session taken up again, and how.
+    Resume(SessionId, Again),
+    /// A past, played so fast.
+    Replay(Past, Speed),
     /// A running session of another process.
     Attach(SessionId),
+}
+
+/// Whose past is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Past {
+    /// A session's.
+    Session(SessionId),
+    /// What this journal tells, wherever it lies.
+    Journal(PathBuf),
 }
 
 /// How a console was left.
@@ -112,17 +121,17 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     loop {
         let left = match opening {
             Opening::New(wish, first) => hosted(&config, wish, first, global, servers.clone())?,
-            Opening::Resume(session, go) => resumed::resumed(&config, &session, go, servers.clone())?,
+            Opening::Resume(session, again) => resumed::resumed(&config, &session, again, servers.clone())?,
             Opening::Attach(session) => attached::attached(&config, &session, global)?,
-            Opening::Replay(session, speed) => replayed::replayed(&config, &session, speed)?,
+            Opening::Replay(past, speed) => replayed::replayed(&config, &past, speed)?,
         };
         opening = match left.exit {
             ConsoleExit::Next(next) => match next {
                 Next::Fleet(FleetChoice::Simulated) => Opening::New(FleetWish::Simulated, None),
                 Next::Fleet(FleetChoice::Configured) => Opening::New(configured(global), None),
                 Next::New => Opening::New(global.fleet.clone(), None),
-                Next::Resume(session) => Opening::Resume(session, Go::AsItWas),
-                Next::Replay(session) => Opening::Replay(session, Speed::default()),
+                Next::Resume(session) => Opening::Resume(session, Again::AS_IT_WAS),
+                Next::Replay(session) => Opening::Replay(Past::Session(session), Speed::default()),
                 Next::Attach(session) => Opening::Attach(session),
             },
             ConsoleExit::Left(_) | ConsoleExit::Terminated | ConsoleExit::Detached => {

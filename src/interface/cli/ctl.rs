@@ -19,8 +19,8 @@ use crate::interface::remote::{Given, SessionInfo, Verdict};
 /// What `baton ctl` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CtlArgs {
-    /// The session; the one that runs when absent.
-    #[arg(long, global = true, value_name = "SESSION")]
+    /// The session, by any unique part of its name or words of its goal; the one that runs when absent.
+    #[arg(long, global = true, value_name = "SESSION", allow_negative_numbers = true)]
     session: Option<String>,
     #[command(subcommand)]
     what: What,
@@ -226,7 +226,7 @@ pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Res
     let config = configuration(global)?;
     runtime()?.block_on(async {
         let given = if matches!(args.what, What::State) { Given::Nothing } else { super::attach::given(global) };
-        let (call, info) = the_one(&config, args.session.as_deref(), given).await?;
+        let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
         if let What::State = args.what {
             let state: Value = call.get("/v1/state").await?;
             match global.form() {

@@ -21,11 +21,11 @@ const BLOCK: usize = 64 * 1024;
 pub(crate) fn export(args: &ExportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     if args.cast {
-        let journal = super::replay::journal_of(&config, args.session.as_deref())?;
+        let journal = super::replay::journal_of(&config, args.session.as_deref(), printer)?;
         return super::scripted::film(&journal, args, printer);
     }
-    let sessions = Sessions::new(config.paths.sessions);
-    let id = chosen(&sessions, args.session.as_deref())?;
+    let id = chosen(&config, args.session.as_deref(), printer)?;
+    let sessions = Sessions::new(&config.paths.sessions);
     let journal = sessions.journal(&id)?;
     match (args.markdown, global.form()) {
         (true, _) => {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::args::Global;
 use super::error::{CliError, Exit};
-use super::headless::Go;
+use super::headless::Again;
 use super::print::Printer;
 use super::session::{configuration, mistaken, stamp};
 use crate::domain::protocol::{Micros, Name, SessionId};
@@ -64,13 +64,14 @@ struct Made<'a> {
 /// # Errors
 /// [`CliError`].
 pub(crate) fn fork(
-    parent: &SessionId,
+    parent: &str,
     at: At,
     begins: Begins,
     global: &Global,
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    let parent = &super::names::stored(&config, parent, printer)?;
     let sessions = Sessions::new(&config.paths.sessions);
     let seq = place(&sessions, parent, at).map_err(mistaken(&sessions, parent))?;
     let named = |name: &str| journal::fork(&sessions, parent, seq, &Name::slug(name), begins);
@@ -96,7 +97,7 @@ pub(crate) fn fork(
             printer.words(&format!("it is held: `baton resume {id}` shows it and P lets it go on; without a console: `baton resume {id} --go --headless`"));
             Ok(Exit::Done)
         }
-        Begins::Going => super::resume::go_on(config, id.clone(), Go::AsItWas, global, printer),
+        Begins::Going => super::resume::go_on(config, id.clone(), Again::AS_IT_WAS, super::run::Stuck::Ends, global, printer),
     }
 }
 

@@ -18,8 +18,10 @@ use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
 use super::summary::{Summary, result_text};
-use crate::domain::protocol::{Command, CommandId, Event, GoalId, Health, Outcome, Record, Role, Subject};
-use crate::domain::state::{Gear, Goal, GoalPhase, State, Task};
+use crate::domain::protocol::{
+    Command, CommandId, Event, GoalId, Health, Outcome, Record, RetryScope, Role, Subject, Work,
+};
+use crate::domain::state::{End, Gear, Goal, GoalPhase, Life, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
@@ -41,6 +43,44 @@ pub(crate) enum Go {
     AsItWas,
     /// It is over.
     Resumed,
+}
+
+/// What is tried anew when a session is taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tries {
+    /// Nothing that has ended.
+    Nothing,
+    /// What failed, and what was skipped because of it.
+    Failed,
+}
+
+/// How a session is taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// What becomes of a pause.
+    pub(crate) go: Go,
+    /// What is tried anew.
+    pub(crate) tries: Tries,
+}
+
+impl Again {
+    /// As it was set down.
+    pub(crate) const AS_IT_WAS: Self = Self { go: Go::AsItWas, tries: Tries::Nothing };
+
+    /// The commands that make it so, in order.
+    pub(crate) fn commands(self, before: &State) -> Vec<Command> {
+        let retry = self.tries == Tries::Failed && !failed_goals(before).is_empty();
+        let resume = self.go == Go::Resumed && before.gear == Gear::Paused;
+        let retry = retry.then_some(Command::Retry(RetryScope::Failed));
+        retry.into_iter().chain(resume.then_some(Command::Resume)).collect()
+    }
+}
+
+/// The goals with a task that failed and may be tried anew.
+pub(crate) fn failed_goals(state: &State) -> Vec<GoalId> {
+    let failed = |t: &Task| !t.removed && t.life == Life::Ended(End::Failed) && t.work != Work::Planning;
+    let has = |g: &&Goal| g.tasks.iter().any(|t| failed(state.task(*t)));
+    state.goals().iter().filter(has).map(|g| g.id).collect()
 }
 
 /// What a run is over with.
@@ -174,19 +214,19 @@ impl<'a> Headless<'a> {
     pub(crate) fn again(
         engine: &Engine,
         before: State,
-        go: Go,
+        again: Again,
         form: Form,
         printer: &'a mut Printer,
     ) -> Result<Self, CliError> {
         let mut client = engine.client(person(), Role::Control);
         client.begin_after(before.seq);
         let (mut command, mut awaited) = (None, Awaited::Opening);
-        if go == Go::Resumed && before.gear == Gear::Paused {
-            let id = client.send(Command::Resume)?;
+        for order in again.commands(&before) {
+            let id = client.send(order)?;
             (command, awaited) = (Some(id.clone()), Awaited::Answer(id));
         }
         let telling = if printer.words_on_terminal() { Telling::Trouble } else { Telling::All };
-        let left = left_to_do(&before);
+        let left = left_to_do(&before, again.tries);
         let has_ended = |id: &GoalId| before.goal(*id).is_some_and(|g| matches!(g.phase, GoalPhase::Ended(_)));
         let reopening = left.iter().copied().filter(has_ended).collect();
         Ok(Self {
@@ -398,6 +438,10 @@ impl<'a> Headless<'a> {
         if self.refused.is_some() {
             return true;
         }
+        // What was sent may begin again what has ended.
+        if self.awaited != Awaited::Nothing {
+            return false;
+        }
         let is_over = |id: &GoalId| match self.state.goal(*id).map(|g| &g.phase) {
             Some(GoalPhase::Ended(_)) => !self.reopening.contains(id),
             Some(GoalPhase::Draft) => self.until == Until::Drafted,
@@ -407,10 +451,16 @@ impl<'a> Headless<'a> {
     }
 }
 
-/// The goals of a session that are not done: those that have not ended, and those with a task that a message waits for.
-pub(crate) fn left_to_do(state: &State) -> Vec<GoalId> {
+/// The goals of a session that are not done: those that have not ended, those with a task that a message waits for, and
+/// those with something that is to be tried anew.
+pub(crate) fn left_to_do(state: &State, tries: Tries) -> Vec<GoalId> {
     let waits = |t: &Task| t.is_done() && !t.removed && t.unsent().next().is_some();
-    let is_left = |g: &&Goal| !matches!(g.phase, GoalPhase::Ended(_)) || g.tasks.iter().any(|t| waits(state.task(*t)));
+    let failed = if tries == Tries::Failed { failed_goals(state) } else { Vec::new() };
+    let is_left = |g: &&Goal| {
+        !matches!(g.phase, GoalPhase::Ended(_))
+            || failed.contains(&g.id)
+            || g.tasks.iter().any(|t| waits(state.task(*t)))
+    };
     state.goals().iter().filter(is_left).map(|g| g.id).collect()
 }
 
@@ -452,6 +502,11 @@ impl Finished {
         }
         printer.words(&format!("{} · {}", counts.join(" · "), Metrics::of(&self.state).words()));
         printer.words(&format!("journal: {}", journal.display()));
+        if self.goals.iter().any(|g| failed_goals(&self.state).contains(g))
+            && let Some(session) = &self.state.session
+        {
+            printer.words(&format!("what failed is tried anew with: baton resume {session} --failed"));
+        }
         Ok(())
     }
 

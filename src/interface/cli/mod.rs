@@ -22,6 +22,7 @@ mod fork;
 mod headless;
 mod init;
 mod logging;
+mod names;
 mod offer;
 pub(crate) mod patience;
 mod plan;
@@ -90,6 +91,10 @@ fn told(error: &clap::Error, printer: &mut Printer) -> Exit {
     }
 }
 
+fn stuck(wait: bool) -> run::Stuck {
+    if wait { run::Stuck::Waits } else { run::Stuck::Ends }
+}
+
 fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
     let global = &cli.global;
     let in_console = match &cli.command {
@@ -117,16 +122,18 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::open(session::configuration(global)?, opening, global, printer)
         }
         Some(Sub::Run { what, wait, force_memory }) => {
-            let stuck = if *wait { run::Stuck::Waits } else { run::Stuck::Ends };
-            run::run(what, stuck, ctl::memory(*force_memory), global, printer)
+            run::run(what, stuck(*wait), ctl::memory(*force_memory), global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
         Some(Sub::Answer(args)) => answer::answer(args, global, printer),
         Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
-        Some(Sub::Resume { session, go }) => {
-            let go = if *go { headless::Go::Resumed } else { headless::Go::AsItWas };
-            resume::resume(session.as_ref(), go, global, printer)
+        Some(Sub::Resume { session, go, failed, wait }) => {
+            let again = headless::Again {
+                go: if *go { headless::Go::Resumed } else { headless::Go::AsItWas },
+                tries: if *failed { headless::Tries::Failed } else { headless::Tries::Nothing },
+            };
+            resume::resume(session.as_deref(), again, stuck(*wait), global, printer)
         }
         Some(Sub::Fork { session, at, run }) => {
             let begins = if *run { Begins::Going } else { Begins::Held };

@@ -15,8 +15,9 @@ use crate::interface::report::{Report, Story, Wanted, markdown};
 /// # Errors
 /// [`CliError::Usage`] for a session that is not there; [`CliError::Journal`]; [`CliError::Write`].
 pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    let sessions = Sessions::new(configuration(global)?.paths.sessions);
-    let id = chosen(&sessions, args.session.as_deref())?;
+    let config = configuration(global)?;
+    let id = chosen(&config, args.session.as_deref(), printer)?;
+    let sessions = Sessions::new(&config.paths.sessions);
     let story = Story::read(&sessions.journal(&id)?, Wanted::Results)?;
     let report = Report::of(&story);
     let text = match global.form() {

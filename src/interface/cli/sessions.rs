@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::args::{Form, Global, SessionsArgs};
 use super::error::{CliError, Exit};
+use super::names::keep_list;
 use super::print::Printer;
 use super::session::configuration;
+use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::width::{Align, cut_end, pad, width};
 use crate::domain::text::{CleanText, Needle};
@@ -39,21 +41,18 @@ struct Hit<'a> {
     found: &'a Found,
 }
 
-/// The session of that name, else the one that was written last.
+/// The session that a word means, else the one that was written last.
 ///
 /// # Errors
 /// [`CliError::Usage`] when there is none; [`CliError::Journal`].
-pub(crate) fn chosen(sessions: &Sessions, name: Option<&str>) -> Result<SessionId, CliError> {
-    let found =
-        match name {
-            Some(name) => name.parse::<SessionId>().ok().and_then(|id| sessions.glance_at(&id)).ok_or_else(|| {
-                CliError::Usage(format!("there is no session {name:?}; `baton sessions` lists those there are"))
-            })?,
-            None => sessions.glance()?.into_iter().next().ok_or_else(|| {
-                CliError::Usage("there is no session yet; `baton run PLAN|GOAL` makes one".to_owned())
-            })?,
-        };
-    Ok(found.id)
+pub(crate) fn chosen(config: &Config, word: Option<&str>, printer: &mut Printer) -> Result<SessionId, CliError> {
+    if let Some(word) = word {
+        return super::names::stored(config, word, printer);
+    }
+    let latest = Sessions::new(&config.paths.sessions).glance()?.into_iter().next();
+    latest
+        .map(|glance| glance.id)
+        .ok_or_else(|| CliError::Usage("there is no session yet; `baton run PLAN|GOAL` makes one".to_owned()))
 }
 
 /// Lists sessions, or searches them.
@@ -61,7 +60,8 @@ pub(crate) fn chosen(sessions: &Sessions, name: Option<&str>) -> Result<SessionI
 /// # Errors
 /// [`CliError::Source`], [`CliError::Journal`].
 pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    let sessions = Sessions::new(configuration(global)?.paths.sessions);
+    let paths = configuration(global)?.paths;
+    let sessions = Sessions::new(paths.sessions);
     let halt = Halt::default();
     let mut found = sessions.glance()?;
     for glance in found.iter_mut().filter(|g| !g.is_fresh) {
@@ -88,7 +88,10 @@ pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Print
             printer.words("There is no session yet. `baton run PLAN|GOAL` makes one, and so does the console.")
         }
         (false, true) => printer.words("No session has that in its name, goal or state."),
-        (false, false) => table(&found, printer),
+        (false, false) => {
+            table(&found, printer);
+            keep_list(&paths.state, found.iter().map(|g| &g.id));
+        }
     }
     Ok(Exit::Done)
 }

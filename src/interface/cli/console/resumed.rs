@@ -3,14 +3,13 @@
 use super::deferred::DeferredClient;
 use super::{Left, Running, Starting, over};
 use crate::config::Config;
-use crate::domain::protocol::{Command, Role, SessionId};
-use crate::domain::state::Gear;
+use crate::domain::protocol::{Role, SessionId};
 use crate::engine::client::Client;
 use crate::engine::host::{LocalClient, TakenUp};
 use crate::engine::journal::Resumed;
 use crate::engine::servers::Room;
 use crate::interface::cli::error::{CliError, system};
-use crate::interface::cli::headless::Go;
+use crate::interface::cli::headless::Again;
 use crate::interface::cli::serve::listen_if_possible;
 use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 
@@ -19,14 +18,14 @@ use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 ///
 /// # Errors
 /// The session can't be had, or did not start.
-pub(super) fn resumed(config: &Config, session: &SessionId, go: Go, servers: Option<Room>) -> Result<Left, CliError> {
-    let (client, starting) = start(lock(config, session)?, go, config.clone(), servers)?;
+pub(super) fn resumed(config: &Config, session: &SessionId, again: Again, servers: Option<Room>) -> Result<Left, CliError> {
+    let (client, starting) = start(lock(config, session)?, again, config.clone(), servers)?;
     over(client, starting, config)
 }
 
 fn start(
     resumed: Resumed,
-    go: Go,
+    again: Again,
     config: Config,
     servers: Option<Room>,
 ) -> Result<(DeferredClient<LocalClient>, Starting), CliError> {
@@ -36,11 +35,11 @@ fn start(
         if let Some(words) = taken.unknown_words() {
             tracing::info!("{words}");
         }
-        let paused = taken.state().gear == Gear::Paused;
+        let orders = again.commands(taken.state());
         let again = runtime()?.block_on(take_up(taken, &config, servers.as_ref()))?;
         let client = again.engine.connector().viewer(user(), origin(), Role::Control)?;
-        if paused && go == Go::Resumed {
-            client.send(Command::Resume)?;
+        for order in orders {
+            client.send(order)?;
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
