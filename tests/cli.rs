@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use baton::domain::protocol::{Event, Record};
 
+#[path = "cli/afar.rs"]
+mod afar;
+
 const BATON: &str = env!("CARGO_BIN_EXE_baton");
 
 /// A home of its own for each test.

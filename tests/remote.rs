@@ -705,7 +705,7 @@ fn the_command_line_reaches_a_session_and_says_what_became_of_it() {
         assert!(matches!(code, Some(2 | 4)) && words.contains("no session's name"), "{session}: {code:?} {words}");
     }
     let (code, _, words) = serving.run(&["ctl", "state", "--session", "other"]);
-    assert!(code == Some(4) && words.contains("not running"), "{code:?} {words}");
+    assert!(code == Some(2) && words.contains("there is no session"), "{code:?} {words}");
     // A question is listed and answered, and the goal comes to its end before whoever watches.
     let plan = "version: 1\ngoal: Ask\nsynthesis: false\ntasks:\n  - {id: asks, agent: researcher, prompt: '[sim ask=Keep it?|yes|no ms=20]'}\n";
     std::fs::write(serving.home.path().join("plan.yaml"), plan).unwrap();

@@ -140,7 +140,16 @@ pub(crate) enum Sub {
     },
     /// Give a running session a command.
     Ctl(super::ctl::CtlArgs),
-    /// List the questions that wait for you in a running session, or answer one.
+    /// Everything that waits for you, in all sessions, the oldest first; in a terminal answered line by line.
+    ///
+    /// Questions, plans to look at, failures, holds, pauses, what needs a server or memory, and sessions that were set down.
+    /// A line as `2 y` or `3 use the other one` answers that entry; each also names the command that does.
+    Inbox {
+        /// Only this session, by any unique part of its name or words of its goal.
+        #[arg(allow_negative_numbers = true)]
+        session: Option<String>,
+    },
+    /// List the questions that wait for you in the running sessions, or answer one.
     Answer(super::answer::AnswerArgs),
     /// Serve: an engine without a console that waits for goals, over its socket and over loopback when asked.
     Serve {

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
-use crate::interface::remote::{AttachClient, Attachment, Call, CallError, Given, Place, SessionInfo};
+use crate::interface::remote::{AttachClient, Attachment, Call, CallError, Given, Place, PlaceError, SessionInfo};
 
 /// How long a session may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,12 +34,27 @@ pub(crate) fn attach(wish: Option<&str>, global: &Global, printer: &mut Printer)
     }
     if global.form() == Form::Words {
         if !console::is_wanted(global) {
-            let what = "the console needs a terminal on stdin and stdout; `baton attach --jsonl` writes records";
-            return Err(CliError::Usage(what.to_owned()));
+            return runtime()?.block_on(without_a_screen(&config, info, global, printer));
         }
         return console::open(config, Opening::Attach(info.session.clone()), global, printer);
     }
     runtime()?.block_on(stream(&config, &info.session, printer))
+}
+
+/// What can be shown of a session where there is no screen: how it stands, and how to get one.
+async fn without_a_screen(
+    config: &Config,
+    info: &SessionInfo,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
+    let call = Call::new(Place::of(&info.session, &config.paths.run)?, given(global))?;
+    super::ctl::tell(&call.get("/v1/state").await?, printer);
+    printer.words(
+        "there is no terminal here, so no screen: `ssh -t HOST baton attach` has one; `baton inbox` lists what waits for \
+         you, `baton attach --jsonl` writes records",
+    );
+    Ok(Exit::Done)
 }
 
 /// Prints every record of a session until its end.
@@ -93,6 +108,10 @@ pub(crate) async fn running(
             }
         }
     };
+    // What could be no file's name is not looked for anywhere.
+    if let Some(wrong) = wish.filter(|w| w.trim().is_empty() || w.starts_with('.') || w.contains('/')) {
+        return Err(PlaceError::Name(wrong.to_owned()).into());
+    }
     // A name in full asks nobody else.
     if let Some(session) = wish.and_then(|wish| wish.parse::<SessionId>().ok()) {
         let place = Place::of(&session, &config.paths.run)?;
@@ -133,6 +152,24 @@ pub(crate) async fn running(
     }
 }
 
+/// A way to each session that is meant: the one wished for, else all that run, the latest first.
+///
+/// # Errors
+/// As [`running`].
+pub(crate) async fn reach(
+    config: &Config,
+    wish: Option<&str>,
+    given: Given,
+    printer: &mut Printer,
+) -> Result<Vec<(Call, SessionInfo)>, CliError> {
+    let mut reached = Vec::new();
+    for info in running(config, wish, printer).await? {
+        let place = Place::of(&info.session, &config.paths.run)?;
+        reached.push((Call::new(place, given)?, info));
+    }
+    Ok(reached)
+}
+
 /// A way to the one session that a command is for.
 ///
 /// # Errors
@@ -143,14 +180,13 @@ pub(crate) async fn the_one(
     given: Given,
     printer: &mut Printer,
 ) -> Result<(Call, SessionInfo), CliError> {
-    let mut running = running(config, wish, printer).await?;
-    if running.len() > 1 {
-        let lines: Vec<String> = running.iter().map(line).collect();
-        return Err(CliError::Usage(format!("several sessions run; name one:\n{}", lines.join("\n"))));
+    let mut reached = reach(config, wish, given, printer).await?;
+    if reached.len() > 1 {
+        let lines: Vec<String> = reached.iter().map(|(_, info)| line(info)).collect();
+        let words = "several sessions run; name one by a part of its name that no other has, or by words of its goal";
+        return Err(CliError::Usage(format!("{words}:\n{}", lines.join("\n"))));
     }
-    let info = running.pop().ok_or(CliError::NoneRuns)?;
-    let place = Place::of(&info.session, &config.paths.run)?;
-    Ok((Call::new(place, given).map_err(|error: CallError| CliError::Call(error))?, info))
+    reached.pop().ok_or(CliError::NoneRuns)
 }
 
 /// A running session in a line.

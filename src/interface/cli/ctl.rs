@@ -4,8 +4,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::args::{Form, Global};
-use super::attach::the_one;
+use super::attach::{reach, the_one};
 use super::error::{CliError, Exit};
+use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
 use super::run::goal_of;
 use super::session::{configuration, runtime};
@@ -225,21 +226,46 @@ enum LevelChoice {
 pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
     runtime()?.block_on(async {
-        let given = if matches!(args.what, What::State) { Given::Nothing } else { super::attach::given(global) };
-        let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
         if let What::State = args.what {
-            let state: Value = call.get("/v1/state").await?;
-            match global.form() {
-                Form::Words => tell(&state, printer),
-                Form::Json => printer.json(&state),
-                Form::JsonLines => printer.data_line(&state.to_string()),
-            }
-            return Ok(Exit::Done);
+            return states(&config, args.session.as_deref(), global, printer).await;
         }
+        let given = super::attach::given(global);
+        let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
         let command = command(&args.what, &info, &config)?;
         let (verdict, id) = call.command(None, &command, None).await?;
         Ok(answer(&command, &verdict, id.as_str(), global, printer))
     })
+}
+
+/// Says what is true of the session that is meant, else of all that run; as JSON an object for one, an array for several.
+async fn states(
+    config: &Config,
+    wish: Option<&str>,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
+    let reached = reach(config, wish, Given::Nothing, printer).await?;
+    if reached.is_empty() {
+        return Err(CliError::NoneRuns);
+    }
+    let mut states: Vec<Value> = Vec::new();
+    for (call, _) in &reached {
+        states.push(call.get("/v1/state").await?);
+    }
+    match (global.form(), states.as_slice()) {
+        (Form::Words, states) => {
+            for (n, state) in states.iter().enumerate() {
+                if n > 0 {
+                    printer.data_line("");
+                }
+                tell(state, printer);
+            }
+        }
+        (Form::Json, [one]) => printer.json(one),
+        (Form::Json, several) => printer.json(&several),
+        (Form::JsonLines, states) => states.iter().for_each(|state| printer.data_line(&state.to_string())),
+    }
+    Ok(Exit::Done)
 }
 
 /// Tells what became of a command.
@@ -331,7 +357,15 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             let edit = EndpointEdit { slots: *slots, context: *context, tiers, memory_gb: *memory_gb };
             Command::EditEndpoint { endpoint: name("endpoint", endpoint)?, edit }
         }
-        What::Goal { text, review } => goal_of(text, config, if *review { Review::Ask } else { Review::Auto })?,
+        What::Goal { text, review } => {
+            let asked = if *review { Review::Ask } else { Review::Auto };
+            let mut command = goal_of(text, config, asked)?;
+            // A plan that is given runs at once, unless it is to be looked at.
+            if let Command::AddGoal { options, .. } = &mut command {
+                options.review = asked;
+            }
+            command
+        }
         What::Probe { endpoint } => {
             let endpoint: Option<EndpointName> = endpoint.as_deref().map(|e| name("endpoint", e)).transpose()?;
             Command::Probe(endpoint)
@@ -387,33 +421,51 @@ pub(super) fn task(word: &str, info: &SessionInfo) -> Result<TaskId, CliError> {
     Ok(TaskId::new(GoalId(1), name("task", word)?))
 }
 
-/// The state in a few lines, a task a line.
-fn tell(state: &Value, printer: &mut Printer) {
+/// The state in a few lines, a task a line; as many as it takes where it is narrow.
+pub(super) fn tell(state: &Value, printer: &mut Printer) {
+    let columns = printer.columns();
+    lines_of(state, columns).iter().for_each(|line| printer.data_line(line));
+}
+
+fn lines_of(state: &Value, columns: Option<usize>) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let narrow = columns.is_some_and(|columns| columns < NARROW);
     let seconds = state["at"].as_u64().unwrap_or_default() / 1_000_000;
     let gear = text(&state["gear"]);
     let simulated = if state["simulated"] == true { "  SIMULATED" } else { "" };
-    printer.data_line(&format!("{}  {gear}  {seconds} s{simulated}", text(&state["session"])));
+    let mut out = hang_in("", &format!("{}  {gear}  {seconds} s{simulated}", text(&state["session"])), columns);
     for goal in list(&state["goals"]) {
-        printer.data_line(&format!("{}  {}", text(&goal["id"]), text(&goal["text"])));
+        out.extend(hang_in(&format!("{}  ", text(&goal["id"])), &text(&goal["text"]), columns));
         for task in list(&goal["tasks"]) {
             let why = text(&task["why"]);
             let why = if why.is_empty() { text(&task["question"]) } else { why };
-            let line =
-                format!("  {:<9} {:<24} {}  {why}", text(&task["status"]), text(&task["id"]), text(&task["title"]));
-            printer.data_line(line.trim_end());
+            let (status, id, title) = (text(&task["status"]), text(&task["id"]), text(&task["title"]));
+            if narrow {
+                out.extend(hang_in("  ", &format!("{status}  {id}"), columns));
+                out.extend(hang_in("    ", &title, columns));
+                if !why.is_empty() {
+                    out.extend(hang_in("    ", &why, columns));
+                }
+            } else {
+                let lead = format!("  {status:<9} {id:<24} ");
+                out.extend(hang_in(&lead, format!("{title}  {why}").trim_end(), columns));
+            }
+            for (n, choice) in (1..).zip(list(&task["choices"])) {
+                out.extend(hang_in(&format!("      {n}  "), &text(&choice), columns));
+            }
         }
     }
     for endpoint in list(&state["endpoints"]) {
         let (busy, slots) = (&endpoint["busy"], &endpoint["slots"]);
-        let line = format!("{}  {busy}/{slots} slots  {}", text(&endpoint["name"]), trouble(&endpoint));
-        printer.data_line(line.trim_end());
+        let lead = format!("{}  ", text(&endpoint["name"]));
+        out.extend(hang_in(&lead, format!("{busy}/{slots} slots  {}", trouble(&endpoint)).trim_end(), columns));
     }
     for viewer in list(&state["viewers"]) {
         let has = if viewer["viewer"] == state["control"] { ", has control" } else { "" };
-        printer.data_line(&format!("{} from {}{has}", text(&viewer["name"]), text(&viewer["origin"])));
+        out.extend(hang_in("", &format!("{} from {}{has}", text(&viewer["name"]), text(&viewer["origin"])), columns));
     }
+    out
 }
 
 /// What is wrong with an endpoint, and what would start it.

@@ -20,9 +20,11 @@ mod export;
 mod fleet;
 mod fork;
 mod headless;
+mod inbox;
 mod init;
 mod logging;
 mod names;
+mod narrow;
 mod offer;
 pub(crate) mod patience;
 mod plan;
@@ -126,6 +128,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
+        Some(Sub::Inbox { session }) => inbox::inbox(session.as_deref(), global, printer),
         Some(Sub::Answer(args)) => answer::answer(args, global, printer),
         Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
         Some(Sub::Resume { session, go, failed, wait }) => {
@@ -161,7 +164,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Config { command }) => config::config(*command, global, printer),
         Some(Sub::Trust(args)) => trust::trust(args, global, printer),
         Some(Sub::Doctor) => doctor::doctor(global, printer),
-        Some(Sub::Survives) => Ok(survives::survives(printer)),
+        Some(Sub::Survives) => Ok(survives::survives(global, printer)),
         Some(Sub::Completions { shell }) => Ok(about::completions(*shell, printer)),
         Some(Sub::Man) => about::man(printer),
     }

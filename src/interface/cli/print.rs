@@ -34,6 +34,20 @@ impl Printer {
         }
     }
 
+    /// How wide stdout is, where that is known: as `COLUMNS` says, else its terminal.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        let told = std::env::var("COLUMNS").ok().and_then(|text| text.trim().parse::<usize>().ok());
+        // A terminal narrower than a word helps nobody.
+        let known = told.filter(|columns| (20..=500).contains(columns));
+        let terminal = || crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
+        known.or_else(|| if self.out_terminal { terminal() } else { None })
+    }
+
+    /// Whether data goes to a terminal.
+    pub(crate) fn data_on_terminal(&self) -> bool {
+        self.out_terminal
+    }
+
     /// Whether words go to a terminal.
     pub(crate) fn words_on_terminal(&self) -> bool {
         self.err_terminal

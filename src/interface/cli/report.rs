@@ -4,11 +4,12 @@
 
 use super::args::{Form, Global, ReportArgs};
 use super::error::{CliError, Exit};
+use super::narrow::NARROW;
 use super::print::Printer;
 use super::session::configuration;
 use super::sessions::chosen;
 use crate::engine::journal::Sessions;
-use crate::interface::report::{Report, Story, Wanted, markdown};
+use crate::interface::report::{Report, Story, Wanted, fold, markdown};
 
 /// Prints a report, or writes it to a file.
 ///
@@ -21,7 +22,12 @@ pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) 
     let story = Story::read(&sessions.journal(&id)?, Wanted::Results)?;
     let report = Report::of(&story);
     let text = match global.form() {
-        Form::Words => markdown(&report),
+        Form::Words => {
+            // A file is Markdown however narrow the terminal is.
+            let columns = printer.columns().filter(|columns| *columns < NARROW && args.out.is_none());
+            let page = markdown(&report);
+            columns.map_or_else(|| page.clone(), |columns| fold(&page, columns))
+        }
         // On one line in either case: a program reads it as well.
         Form::JsonLines => json(serde_json::to_string(&report)),
         Form::Json => json(serde_json::to_string_pretty(&report)),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::args::{Form, Global, SessionsArgs};
 use super::error::{CliError, Exit};
 use super::names::keep_list;
+use super::narrow::{NARROW, hang};
 use super::print::Printer;
 use super::session::configuration;
 use crate::config::Config;
@@ -89,7 +90,10 @@ pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Print
         }
         (false, true) => printer.words("No session has that in its name, goal or state."),
         (false, false) => {
-            table(&found, printer);
+            match printer.columns().filter(|columns| *columns < NARROW) {
+                Some(columns) => stacked(&found, columns, printer),
+                None => table(&found, printer),
+            }
             keep_list(&paths.state, found.iter().map(|g| &g.id));
         }
     }
@@ -124,10 +128,11 @@ fn table(found: &[Glance], printer: &mut Printer) {
     let (names, goals) = (widest(&|g| width(g.id.as_str()), 30).max(7), widest(&|g| width(&goal_of(g)), 48).max(4));
     let left = |text: &str, cells: usize| pad(&cut_end(text, cells), cells, Align::Left);
     let right = |text: &str, cells: usize| pad(&cut_end(text, cells), cells, Align::Right);
-    let write = |cells: [&str; 7]| {
-        let [name, goal, state, when, time, tasks, tokens] = cells;
+    let write = |cells: [&str; 8]| {
+        let [number, name, goal, state, when, time, tasks, tokens] = cells;
         format!(
-            "{}  {}  {}  {}  {}  {}  {}",
+            "{}  {}  {}  {}  {}  {}  {}  {}",
+            right(number, 3),
             left(name, names),
             left(goal, goals),
             left(state, 10),
@@ -137,14 +142,15 @@ fn table(found: &[Glance], printer: &mut Printer) {
             right(tokens, 6)
         )
     };
-    printer.data_line(&write(["session", "goal", "state", "started", "time", "tasks", "tokens"]));
+    printer.data_line(&write(["no.", "session", "goal", "state", "started", "time", "tasks", "tokens"]));
     let now = now_ms();
-    for glance in found {
+    for (number, glance) in (1..).zip(found) {
         let Some(s) = &glance.summary else { continue };
         let when = s.started_ms.map(|then| ago(now, then)).unwrap_or_default();
         let tasks = format!("{}/{}", s.tasks.done, s.tasks.total);
         let simulated = if s.simulated { "  simulated" } else { "" };
         let line = write([
+            &format!("{number}"),
             glance.id.as_str(),
             &goal_of(glance),
             glance.word(),
@@ -157,6 +163,32 @@ fn table(found: &[Glance], printer: &mut Printer) {
         if let Some(damage) = &s.damage {
             printer.words(&format!("{}: {damage}", glance.id));
         }
+    }
+}
+
+/// The same where a table has no room: an entry in several lines, none of them cut.
+fn stacked(found: &[Glance], columns: usize, printer: &mut Printer) {
+    let now = now_ms();
+    for (number, glance) in (1..).zip(found) {
+        let Some(s) = &glance.summary else { continue };
+        let when = s.started_ms.map(|then| ago(now, then)).unwrap_or_default();
+        let goal = if s.goal.is_empty() { "(no goal)".to_owned() } else { s.goal.to_one_line().to_string() };
+        let simulated = if s.simulated { " · simulated" } else { "" };
+        let figures = format!(
+            "{}/{} tasks · {} · {} tokens{simulated}",
+            s.tasks.done,
+            s.tasks.total,
+            clock(s.time),
+            count(s.tokens)
+        );
+        let lead = format!("{number:>2}  ");
+        let mut lines = hang(&lead, &format!("{} · {} · {when}", glance.id, glance.word()), columns);
+        lines.extend(hang("    ", &goal, columns));
+        lines.extend(hang("    ", &figures, columns));
+        if let Some(damage) = &s.damage {
+            lines.extend(hang("    ", &damage.to_one_line(), columns));
+        }
+        lines.iter().for_each(|line| printer.data_line(line));
     }
 }
 

@@ -1,5 +1,6 @@
 //! `baton survives`: what is left when something dies.
 
+use super::args::{Form, Global};
 use super::error::Exit;
 use super::print::Printer;
 
@@ -54,8 +55,103 @@ records wait in memory, those are lost. What a running answer had said and
 what was decided before stays readable in any case with the journal's folder.
 ";
 
+/// The table for programs: what happens, then what becomes of finished results, running answers, edits and levels, the
+/// journal, and what you do. Where nothing starts, that stands in place of all.
+const ROWS: [[&str; 6]; 7] = [
+    [
+        "kill -9 of Baton",
+        "all kept",
+        "what they said is kept; asked again",
+        "all kept",
+        "whole; a torn last line is set aside",
+        "baton resume",
+    ],
+    ["terminal closed, SSH dropped", "all kept", "go on", "all kept", "goes on", "baton attach"],
+    [
+        "power cut",
+        "all but those of the last 20 ms",
+        "kept but for the last 20 ms; asked again",
+        "all that were answered",
+        "whole up to 20 ms before",
+        "baton resume",
+    ],
+    [
+        "disk full",
+        "kept; in memory, until it has room",
+        "go on to their end; nothing new starts",
+        "taken, in memory: not yet durable",
+        "waits in memory, 8 MiB at most",
+        "free some space; it goes on by itself",
+    ],
+    [
+        "folder read-only while it runs",
+        "as for a full disk",
+        "as for a full disk",
+        "as for a full disk",
+        "as for a full disk",
+        "make it writable",
+    ],
+    [
+        "folder read-only before",
+        "it does not start: it says why and ends with exit code 4",
+        "",
+        "",
+        "",
+        "make it writable",
+    ],
+    [
+        "folder gone",
+        "gone with the folder",
+        "go on to their end; nothing new starts",
+        "gone with the folder",
+        "gone: nothing is written elsewhere",
+        "restore the folder or start anew",
+    ],
+];
+
+/// What becomes of servers that Baton started, by their lifetime.
+const SERVERS: [[&str; 2]; 3] = [
+    [
+        "session",
+        "end with the Baton that started them, whichever way it ended; not with a session: the next one of the same console \
+         has them",
+    ],
+    [
+        "kept",
+        "live on, watched and started again by their own supervisor; the next Baton finds them, and says so in its journal",
+    ],
+    ["a supervisor killed", "its server runs on unwatched and is used; `restart` mends it, `down` ends it"],
+];
+
+fn json() -> serde_json::Value {
+    let row = |row: &[&str; 6]| {
+        let [what, results, answers, edits, journal, you_do] = row;
+        serde_json::json!({
+            "what_happens": what, "finished_results": results, "running_answers": answers,
+            "edits_and_levels": edits, "journal": journal, "what_you_do": you_do,
+        })
+    };
+    let server = |[lifetime, becomes]: &[&str; 2]| serde_json::json!({"lifetime": lifetime, "becomes": becomes});
+    serde_json::json!({
+        "survives": ROWS.iter().map(row).collect::<Vec<_>>(),
+        "servers": SERVERS.iter().map(server).collect::<Vec<_>>(),
+        "notes": NOTES.split_whitespace().collect::<Vec<_>>().join(" "),
+    })
+}
+
 /// Prints it.
-pub(crate) fn survives(printer: &mut Printer) -> Exit {
+pub(crate) fn survives(global: &Global, printer: &mut Printer) -> Exit {
+    match global.form() {
+        Form::Words => {}
+        Form::Json => {
+            printer.json(&json());
+            return Exit::Done;
+        }
+        Form::JsonLines => {
+            printer.data_line(&json().to_string());
+            return Exit::Done;
+        }
+    }
     printer.data(&format!("What survives\n\n{TABLE}\n{NOTES}"));
     Exit::Done
 }
@@ -63,6 +159,21 @@ pub(crate) fn survives(printer: &mut Printer) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_what_the_table_says() {
+        let words = |text: &str| {
+            let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            words.retain(|word| !word.starts_with("---"));
+            words.sort();
+            words
+        };
+        let (_, body) = TABLE.split_once("----------\n").unwrap();
+        let (rows, servers) = body.split_once("\n\nmodel servers that Baton started, by their lifetime\n").unwrap();
+        assert_eq!(words(rows), words(&ROWS.concat().join(" ")));
+        assert_eq!(words(servers), words(&SERVERS.concat().join(" ")));
+        assert_eq!(json()["survives"][0]["what_you_do"], "baton resume");
+    }
 
     #[test]
     fn the_readme_says_the_same_and_it_fits_any_terminal() {

@@ -8,6 +8,7 @@ mod figures;
 mod fits;
 mod lines;
 mod markdown;
+mod narrow;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use lines::{
     PhaseLine, RemainLine,
 };
 pub use markdown::markdown;
+pub use narrow::fold;
 pub use read::{Story, Wanted, moment};
 pub use transcript::transcript;
 pub use when::{ago, now_ms};
