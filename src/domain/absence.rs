@@ -126,10 +126,10 @@ impl AbsenceFold {
             Event::EndpointChanged(changed) => self.health(state, at, &changed.endpoint, &changed.health),
             Event::SessionPaused {} => self.told.paused_ms = Some(wall(state, at)),
             Event::SessionResumed {} => self.told.paused_ms = None,
-            Event::SessionSlept(slept) => self.told.slept.push(WallSpan {
-                from_ms: slept.wall_ms.saturating_sub(slept.slept_ms),
-                to_ms: Some(slept.wall_ms),
-            }),
+            Event::SessionSlept(slept) => self
+                .told
+                .slept
+                .push(WallSpan { from_ms: slept.wall_ms.saturating_sub(slept.slept_ms), to_ms: Some(slept.wall_ms) }),
             // Its first one began the session.
             Event::SessionOpened(opened) if state.lives.len() > 1 => {
                 let before = &state.lives[state.lives.len() - 2];

@@ -3,6 +3,7 @@
 //! No I/O, no clock, no async, no terminal: time and outside facts arrive as arguments. Imports go down only:
 //! `domain` knows nothing of [`crate::engine`] or `interface` (`tests/architecture.rs` checks it).
 
+pub mod absence;
 pub mod fleet;
 pub mod graph;
 mod hash;

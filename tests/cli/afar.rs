@@ -149,7 +149,10 @@ fn two_sessions_are_answered_from_a_phone() {
     let json: serde_json::Value = serde_json::from_str(&home.run(&["inbox", "--json"]).out).unwrap();
     let goals: Vec<&str> = json.as_array().unwrap().iter().map(|e| e["goal"].as_str().unwrap()).collect();
     assert_eq!(goals, ["First goal", "Second goal"], "the oldest first");
-    assert_eq!((&json[0]["kind"], &json[1]["choices"][1]), (&"question".into(), &"keep the old type and wrap the new one in it".into()));
+    assert_eq!(
+        (&json[0]["kind"], &json[1]["choices"][1]),
+        (&"question".into(), &"keep the old type and wrap the new one in it".into())
+    );
     // Which one is not guessed.
     let told = home.run(&["answer", "--text", "1"]);
     assert!(told.code == Some(2) && told.err.matches("--task g1/asks --text").count() == 2, "{}", told.err);
@@ -204,8 +207,7 @@ fn a_configuration_that_is_links_works() {
     assert!(shown.code == Some(0) && !shown.err.contains("link"), "{} {}", shown.out, shown.err);
     let level = shown.out.lines().find(|line| line.contains("session.level")).unwrap();
     assert!(level.contains("high") && level.contains("baton.toml"), "{level}");
-    let json: serde_json::Value =
-        serde_json::from_str(&home.run(&["fleet", "status", "--json"]).out).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["fleet", "status", "--json"]).out).unwrap();
     assert_eq!((json.as_array().unwrap().len(), &json[0]["name"]), (1, &"mine".into()));
 }
 
@@ -214,4 +216,101 @@ fn what_survives_is_said_as_json_too() {
     let home = Home::new();
     let json: serde_json::Value = serde_json::from_str(&home.run(&["survives", "--json"]).out).unwrap();
     assert_eq!(json["survives"][0]["what_happens"], "kill -9 of Baton");
+}
+
+#[test]
+fn a_run_is_started_and_left_and_calls_at_its_end() {
+    let home = Home::new();
+    // What can't start is said, with its code, before the shell is given back.
+    home.file("broken.yaml", "version: 1\ngoal: g\ntasks: []\n");
+    let told = home.run(&["run", "broken.yaml", "--detach", "--fleet", "sim"]);
+    assert!(told.code == Some(2) && told.err.contains("broken.yaml"), "{:?} {}", told.code, told.err);
+    let told = home.run(&["run", "goal", "--detach", "--fleet", "sim", "--until", "25:00"]);
+    assert!(told.code == Some(2) && told.err.contains("no time of day"), "{}", told.err);
+    home.file(
+        "asks.yaml",
+        "version: 1\ngoal: A night\nsynthesis: false\ntasks:\n  - {id: a, title: Sources, agent: researcher, prompt: 'x [sim ms=5]'}\n  \
+         - {id: b, agent: researcher, prompt: '[sim ms=5 ask=Keep it?|yes|no]'}\n",
+    );
+    let over = home.path().join("over.json");
+    let on_done = format!("cat > {} && test \"$BATON_EXIT\" = 0", over.display());
+    let told = home.run(&["run", "asks.yaml", "--detach", "--fleet", "sim", "--name", "night", "--on-done", &on_done]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let id = told.out.trim();
+    assert!(id.ends_with("-night") && told.err.contains("baton attach"), "{} {}", told.out, told.err);
+    until("it asks", || home.run(&["inbox"]).out.contains("Keep it?"));
+    let since = home.run(&["report", "night", "--since", "attach"]);
+    assert!(since.out.contains("1 done, 1 waits for you since"), "{}{}", since.out, since.err);
+    assert!(!over.exists());
+    assert_eq!(home.run(&["answer", "night", "--text", "1"]).code, Some(0));
+    until("it ends and calls", || std::fs::read_to_string(&over).is_ok_and(|text| text.ends_with('\n')));
+    let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&over).unwrap()).unwrap();
+    assert_eq!((&json["session"], &json["exit"], &json["done"]), (&id.into(), &0.into(), &2.into()));
+    let since = home.run(&["report", "night", "--since", "yesterday", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&since.out).unwrap();
+    assert_eq!((&json["ended"]["g1/a"], &json["ended"]["g1/b"]), (&"done".into(), &"done".into()), "{}", since.out);
+}
+
+#[test]
+fn from_that_time_on_nothing_new_starts() {
+    let home = Home::new();
+    home.file(
+        "two.yaml",
+        "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: researcher, prompt: 'x [sim ms=5000 tokens=50]'}\n  \
+         - {id: b, agent: researcher, needs: [a], prompt: 'x [sim ms=5]'}\n",
+    );
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 2;
+    let time = format!("{:02}:{:02}:{:02}", since / 3_600 % 24, since / 60 % 60, since % 60);
+    let run = ["run", "two.yaml", "--headless", "--fleet", "sim", "--until", &time];
+    let told = Told::from(home.baton(&run).env("TZ", "UTC").output().unwrap());
+    assert_eq!(told.code, Some(3), "{}", told.err);
+    assert!(told.err.contains(&format!("it is {time}: nothing new starts")), "{}", told.err);
+    assert!(told.err.contains("1 of 2 done") && told.err.contains("baton resume"), "{}", told.err);
+    // In the morning it goes on where it was.
+    let told = home.run(&["resume", "--go", "--headless"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+}
+
+#[test]
+fn the_log_tells_requests_decisions_and_probes_and_nothing_that_was_said() {
+    let home = Home::new();
+    home.file(
+        "one.yaml",
+        "version: 1\ngoal: An unsaid goal\nsynthesis: false\ntasks:\n  \
+         - {id: a, agent: researcher, title: Unsaid, prompt: 'unsaid-prompt [sim ms=5 text=An unsaid answer.]'}\n",
+    );
+    let run = ["run", "one.yaml", "--headless", "--fleet", "sim"];
+    let told = Told::from(home.baton(&run).env("BATON_LOG", "debug").output().unwrap());
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let log = std::fs::read_to_string(home.path().join("state/baton/baton.log")).unwrap();
+    let request = log.lines().find(|line| line.contains("request") && line.contains("POST")).unwrap();
+    for part in ["method=\"POST\"", "server=127.0.0.1:", "path=\"/v1/chat/completions\"", "status=200", "ms="] {
+        assert!(request.contains(part), "{part} is not in {request}");
+    }
+    for part in ["decided turn.started seq=", "task=g1/a", "probe", "endpoint=athene", "method=\"GET\""] {
+        assert!(log.contains(part), "{part} is not in {log}");
+    }
+    assert!(!log.to_lowercase().contains("unsaid"), "{log}");
+    // As it is by itself, the log is short.
+    std::fs::remove_file(home.path().join("state/baton/baton.log")).unwrap();
+    let told = Told::from(home.baton(&run).env("BATON_LOG", "info").output().unwrap());
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let log = std::fs::read_to_string(home.path().join("state/baton/baton.log")).unwrap();
+    assert!(!log.contains("decided") && !log.contains("method="), "{log}");
+}
+
+/// The script that README shows, on the session that it is shown for.
+#[test]
+fn the_readme_s_script_is_true() {
+    let home = Home::new();
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```text\nsize 120x40\n").unwrap();
+    let (script, _) = rest.split_once("```").unwrap();
+    home.file("readme.baton", &format!("size 120x40\n{script}"));
+    let journal = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journals/weather-station.jsonl");
+    let told = home.run(&["replay", journal, "--script", "readme.baton", "--update"]);
+    assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+    // A path that leads nowhere is said, with a script and without.
+    let told = home.run(&["replay", "no/such.jsonl", "--script", "readme.baton"]);
+    assert!(told.code == Some(2) && told.err.contains("no/such.jsonl"), "{:?} {}", told.code, told.err);
 }

@@ -110,6 +110,8 @@ pub struct MachineSettings {
     pub throttle_seconds: u64,
     /// Whether fewer tasks start while the kernel finds it hard to give memory.
     pub throttle_pressure: bool,
+    /// Whether the machine is kept from falling asleep while models work for a session.
+    pub keep_awake: bool,
 }
 
 impl Default for MachineSettings {
@@ -123,6 +125,7 @@ impl Default for MachineSettings {
             release_cpu_percent: 70,
             throttle_seconds: 10,
             throttle_pressure: true,
+            keep_awake: true,
         }
     }
 }

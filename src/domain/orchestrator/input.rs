@@ -77,6 +77,13 @@ pub enum Input {
     ModelMoved(ModelMoved),
     /// A look at the machine.
     Sampled(Box<MachineSampled>),
+    /// The machine slept and woke.
+    Slept {
+        /// The wall clock now, in milliseconds since 1970.
+        wall_ms: u64,
+        /// For how long, in milliseconds.
+        slept_ms: u64,
+    },
     /// A console begins to watch.
     ViewerJoined(Viewer),
     /// A console watches no more.

@@ -42,7 +42,7 @@ pub use input::{Effect, EndReason, Input, Look, ProbeReport, StartTurn, WantAnsw
 pub use recover::Reopening;
 pub use talk::QUESTIONS;
 
-use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionStarted};
+use crate::domain::protocol::{Event, Micros, Record, SessionOpened, SessionSlept, SessionStarted};
 use crate::domain::state::State;
 use index::Index;
 
@@ -131,6 +131,11 @@ impl Orchestrator {
             Input::ServerIs(server) => self.server_is(server),
             Input::ModelMoved(moved) => self.model_moved(moved),
             Input::Sampled(sample) => self.sampled(sample),
+            Input::Slept { wall_ms, slept_ms } => {
+                self.emit(Event::SessionSlept(SessionSlept { wall_ms, slept_ms }));
+                // What was known of servers is old: also those on other machines went on, or did not.
+                self.probe_all();
+            }
             Input::ViewerJoined(viewer) => self.viewer_joined(viewer),
             Input::ViewerLeft(viewer) => self.viewer_left(viewer),
             Input::JournalFailed { reason } => self.journal_failed(reason),

@@ -51,6 +51,7 @@ impl Event {
         match self {
             Self::SessionStarted(_) => "session.started",
             Self::SessionOpened(_) => "session.opened",
+            Self::SessionSlept(_) => "session.slept",
             Self::SessionPaused {} => "session.paused",
             Self::SessionResumed {} => "session.resumed",
             Self::SessionEnded { .. } => "session.ended",
@@ -167,6 +168,7 @@ impl Event {
             | Self::AttentionDismissed { subject } => about_subject(subject),
             Self::SessionStarted(_)
             | Self::SessionOpened(_)
+            | Self::SessionSlept(_)
             | Self::SessionPaused {}
             | Self::SessionResumed {}
             | Self::SessionEnded { .. }
@@ -301,6 +303,7 @@ impl Event {
             Self::SessionForked(forked) => {
                 format!("{} from record {} of {}", forked.session, forked.seq, forked.parent)
             }
+            Self::SessionSlept(slept) => format!("the machine slept for {} s", slept.slept_ms / 1_000),
             Self::EndpointMoved { endpoint, url } => format!("{endpoint} is at {url}"),
             Self::ViewerJoined(viewer) => format!("{} {} from {}", viewer.viewer, viewer.name, viewer.origin),
             Self::ViewerLeft { viewer } => viewer.to_string(),

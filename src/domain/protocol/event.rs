@@ -22,6 +22,9 @@ pub enum Event {
     /// A process took the session up; the first record of each process life.
     #[serde(rename = "session.opened")]
     SessionOpened(SessionOpened),
+    /// The machine slept and woke: session time stood still meanwhile.
+    #[serde(rename = "session.slept")]
+    SessionSlept(SessionSlept),
     /// Nothing new starts until `session.resumed`.
     #[serde(rename = "session.paused")]
     SessionPaused {},
@@ -345,6 +348,15 @@ pub struct SessionOpened {
     pub version: String,
     /// The host's name.
     pub host: CleanText,
+}
+
+/// A sleep of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSlept {
+    /// Wall time in milliseconds since 1970 when it woke, at this record.
+    pub wall_ms: u64,
+    /// How long it slept, in milliseconds.
+    pub slept_ms: u64,
 }
 
 /// A goal.

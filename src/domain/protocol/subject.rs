@@ -39,6 +39,11 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Whether work stands still until a person says something.
+    pub const fn wants_a_word(&self) -> bool {
+        matches!(self, Self::Question(_) | Self::Review(_) | Self::Memory(_) | Self::Journal)
+    }
+
     /// The task it is about, if it is about one.
     pub fn task(&self) -> Option<&TaskId> {
         match self {

@@ -39,6 +39,7 @@ impl State {
                 (self.machine_at, self.throttle, self.strain) = (None, None, Strain::default());
                 self.lives.push((at, opened.clone()));
             }
+            Event::SessionSlept(slept) => self.naps.push((at, *slept)),
             Event::SessionPaused {} => {
                 self.gear = Gear::Paused;
                 self.halted = self.attention.contains_key(&Subject::Journal);

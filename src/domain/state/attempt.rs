@@ -168,7 +168,11 @@ impl Attempt {
 
     /// The time its turns took, up to `now`: the time between them is not work.
     pub fn worked(&self, now: Micros) -> Micros {
-        let turn = |t: &Turn| t.ended.as_ref().map_or(now, |(at, _)| *at).since(t.started_at).0;
+        // What a turn waited in its server's queue was no work, where the server tells of it.
+        let turn = |t: &Turn| {
+            let time = t.ended.as_ref().map_or(now, |(at, _)| *at).since(t.started_at).0;
+            time.saturating_sub(t.usage.queue_us)
+        };
         Micros(self.turns.iter().map(turn).sum())
     }
 

@@ -28,6 +28,7 @@ mod status;
 mod strain;
 mod talk;
 mod task;
+mod wall;
 mod watch;
 mod why;
 
@@ -61,7 +62,7 @@ use crate::domain::fleet::SessionConfig;
 use crate::domain::hash::IdMap;
 use crate::domain::protocol::{
     AgentName, AttemptId, CommandId, EndpointName, Forked, GoalId, Level, MachineSampled, Micros, ServerChanged,
-    SessionId, SessionOpened, Subject, TaskId, Throttle, TurnId, Viewer, ViewerId,
+    SessionId, SessionOpened, SessionSlept, Subject, TaskId, Throttle, TurnId, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -115,6 +116,9 @@ pub struct State {
     pub session: Option<SessionId>,
     /// Process lives, with the session time each began at.
     pub lives: Vec<(Micros, SessionOpened)>,
+    /// Sleeps of the machine, with the session time each ended at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub naps: Vec<(Micros, SessionSlept)>,
     /// Why the session ended, if it did.
     pub ended: Option<CleanText>,
     /// The configuration it runs under.

@@ -5,6 +5,7 @@
 //! decision its records were handed to the kernel; a viewer is never waited for; dropping the [`Engine`] ends the
 //! session in an orderly way.
 
+mod asleep;
 mod clock;
 mod coalesce;
 mod expand;
@@ -15,6 +16,7 @@ mod repeat;
 mod run;
 mod servers;
 mod taken_up;
+mod told;
 mod turn;
 mod watch;
 

@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
+use super::asleep::Asleep;
 use super::clock::SessionClock;
 use super::expand::expand;
 use super::models::Moving;
@@ -26,6 +27,7 @@ use crate::domain::protocol::{
 use crate::domain::state::{GoalPhase, Pool, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{TextStore, Writer};
+use crate::engine::machine::awake::{Awake, Work};
 use crate::engine::machine::{Pace, local_ports};
 use crate::engine::providers::{AnswerFormat, Client, Phase, Request, drained};
 
@@ -143,6 +145,8 @@ impl Host {
         self.tell_health(&mut orchestrator, health);
         self.watch_servers(&orchestrator);
         let mut watch = Watch::new();
+        let mut asleep = Asleep::new();
+        let mut awake = Awake::new(orchestrator.state().config.machine.keep_awake);
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
         let mut asked_to_stop = false;
@@ -185,6 +189,9 @@ impl Host {
                 }
                 () = &mut alarm => {}
             }
+            batch.extend(asleep.look());
+            let work = if self.live.is_empty() { Work::None } else { Work::UnderWay };
+            awake.see(std::time::Instant::now(), work);
             if wake.is_some_and(|at| at <= Instant::now()) {
                 self.wake = None;
                 batch.push(Input::Wake);
@@ -267,6 +274,7 @@ impl Host {
         let mut failure = None;
         let mut offsets = Vec::new();
         for record in decisions.iter().flat_map(|d| &d.records) {
+            super::told::decided(record);
             match self.writer.append(record) {
                 Ok(offset) => offsets.push(offset),
                 Err(error) => {

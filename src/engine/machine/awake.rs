@@ -17,7 +17,7 @@ const LETS_GO: Duration = Duration::from_secs(60);
 
 /// Whether models work now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub(crate) enum Work {
     /// They do.
     UnderWay,
     /// Nothing is under way, or all of it waits for a person.
@@ -26,7 +26,7 @@ pub enum Work {
 
 /// What keeps the machine awake, while it is wanted.
 #[derive(Debug)]
-pub struct Awake {
+pub(crate) struct Awake {
     held: Option<Child>,
     /// Since when models work without a longer pause.
     since: Option<Instant>,
@@ -45,12 +45,12 @@ enum Step {
 
 impl Awake {
     /// Nothing is held yet; ever, where `wanted` is false.
-    pub fn new(wanted: bool) -> Self {
+    pub(crate) fn new(wanted: bool) -> Self {
         Self { held: None, since: None, last: None, idle: !wanted }
     }
 
     /// Takes in how it stands; cheap where nothing is to be done.
-    pub fn see(&mut self, now: Instant, work: Work) {
+    pub(crate) fn see(&mut self, now: Instant, work: Work) {
         if self.idle {
             return;
         }

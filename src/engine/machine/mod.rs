@@ -17,6 +17,7 @@ pub use crate::domain::fleet::local_port;
 use crate::domain::protocol::{MachineSampled, ServerMemory};
 
 pub mod apple;
+pub(crate) mod awake;
 #[cfg(any(target_os = "macos", test))]
 mod commands;
 mod cost;

@@ -212,7 +212,10 @@ impl Client {
         let url = self.address(endpoint, path)?;
         let post = self.http(url.as_str())?.fresh.post(url).body(body);
         let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let began = Instant::now();
         let sent = timeout(silence, self.keyed(post, endpoint).await?.send()).await;
+        let status = sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(|response| response.status().as_u16());
+        noted("POST", &url, status, began);
         let response =
             sent.map_err(|_| Fault::silent(silence, Unsaid::Head))?.map_err(|error| Fault::of_transport(&error))?;
         let headers = response.headers();
@@ -343,6 +346,18 @@ fn settings() -> reqwest::ClientBuilder {
         .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
 }
 
+/// A line of the log for a request: never what was said, nor a key. The path alone of its address, which names the
+/// server and nothing else; `status` is none where no answer came.
+fn noted(method: &str, url: &Url, status: Option<u16>, began: Instant) {
+    let ms = began.elapsed().as_millis() as u64;
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    let server = format_args!("{host}:{port}");
+    match status {
+        Some(status) => tracing::debug!(method, %server, path = url.path(), status, ms, "request"),
+        None => tracing::debug!(method, %server, path = url.path(), status = "no answer", ms, "request"),
+    }
+}
+
 /// Sends `request`, and once more what is to be sent `again` where the connection broke; `most` of the body is read.
 async fn fetch(
     request: RequestBuilder,
@@ -350,7 +365,19 @@ async fn fetch(
     limit: Duration,
     most: usize,
 ) -> Result<State, Fault> {
-    let deadline = Instant::now() + limit;
+    let began = Instant::now();
+    let deadline = began + limit;
+    // Built a second time only for who wants to read of it.
+    let note = if tracing::enabled!(tracing::Level::DEBUG) {
+        request.try_clone().and_then(|request| request.build().ok())
+    } else {
+        None
+    };
+    let note = |status: Option<u16>| {
+        if let Some(request) = &note {
+            noted(request.method().as_str(), request.url(), status, began);
+        }
+    };
     let silent = || {
         Fault::new(
             FailureKind::Silent,
@@ -359,13 +386,17 @@ async fn fetch(
             "see the server's log",
         )
     };
-    let mut sent = timeout_at(deadline, request.send()).await.map_err(|_| silent())?;
+    let mut sent = timeout_at(deadline, request.send()).await.map_err(|_| {
+        note(None);
+        silent()
+    })?;
     // A kept connection may close in the very moment it is used; reading state twice does no harm.
     if let (Err(error), Some(again)) = (&sent, again)
         && !error.is_connect()
     {
         sent = timeout_at(deadline, again.send()).await.map_err(|_| silent())?;
     }
+    note(sent.as_ref().ok().map(|response| response.status().as_u16()));
     let response = sent.map_err(|error| Fault::of_transport(&error))?;
     let status = response.status().as_u16();
     let server = response.headers().get(SERVER).and_then(|name| name.to_str().ok()).map(str::to_owned);

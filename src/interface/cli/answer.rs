@@ -63,7 +63,9 @@ pub(crate) fn answer(args: &AnswerArgs, global: &Global, printer: &mut Printer) 
                 match (asks.as_slice(), reached.as_slice()) {
                     ([one], _) => (one.call, one.task.id.clone(), one.task.choices.clone()),
                     ([], [(call, info)]) => (call, super::ctl::task(word, info)?, Vec::new()),
-                    ([], _) => return Err(CliError::Usage(format!("no session asks as {word}; `baton inbox` lists all"))),
+                    ([], _) => {
+                        return Err(CliError::Usage(format!("no session asks as {word}; `baton inbox` lists all")));
+                    }
                     (several, _) => return Err(ambiguous(several.iter().copied())),
                 }
             }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::choose::Unanswered;
 use super::fork::At;
+use super::leaving::Leaving;
 use crate::config::{Flag, Flags};
 
 /// A terminal control console for a fleet of language models on your own machine.
@@ -131,6 +132,11 @@ pub(crate) enum Sub {
         /// Start it though its models do not fit into memory.
         #[arg(long)]
         force_memory: bool,
+        /// A word that the session's name ends with, to be named by.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        leaving: Leaving,
     },
     /// Show a running session, in the console or, with --jsonl, as lines of JSON. Leaving it ends nothing.
     Attach {
@@ -175,6 +181,8 @@ pub(crate) enum Sub {
         /// Without the console: stay, to be attached to, when only the operator can release what is left.
         #[arg(long)]
         wait: bool,
+        #[command(flatten)]
+        leaving: Leaving,
     },
     /// Make a new session with another one's past, up to a record, and print its name.
     ///
@@ -255,12 +263,18 @@ pub(crate) struct SessionsArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
     /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
-    /// the one before the latest; the latest when absent.
+    /// the one before the latest, or the path of a journal; the latest when absent.
     #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Only what happened since then: `attach` (since anybody watched), a time of day as 22:00, or `yesterday`.
+    #[arg(long, value_name = "attach|HH:MM|yesterday", conflicts_with = "failure")]
+    pub(crate) since: Option<String>,
+    /// One task on one page, for somebody who was not there: what was asked, each try, its last words, how to go on.
+    #[arg(long, value_name = "TASK", conflicts_with_all = ["json", "jsonl"])]
+    pub(crate) failure: Option<String>,
 }
 
 /// What `baton export` takes.

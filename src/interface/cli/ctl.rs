@@ -238,12 +238,7 @@ pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Res
 }
 
 /// Says what is true of the session that is meant, else of all that run; as JSON an object for one, an array for several.
-async fn states(
-    config: &Config,
-    wish: Option<&str>,
-    global: &Global,
-    printer: &mut Printer,
-) -> Result<Exit, CliError> {
+async fn states(config: &Config, wish: Option<&str>, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let reached = reach(config, wish, Given::Nothing, printer).await?;
     if reached.is_empty() {
         return Err(CliError::NoneRuns);

@@ -32,9 +32,14 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The number.
+    /// For the system.
     pub(crate) fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    /// The number.
+    pub(crate) fn number(self) -> u8 {
+        match self {
             Self::Done => 0,
             Self::TaskFailed => 1,
             Self::Usage => 2,
@@ -42,7 +47,7 @@ impl Exit {
             Self::NotStarted => 4,
             Self::Signal(number) => 128u8.saturating_add(number),
             Self::Code(code) => code,
-        })
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::args::Global;
 use super::error::{CliError, Exit};
 use super::headless::Again;
+use super::leaving::Leaving;
 use super::print::Printer;
 use super::session::{configuration, mistaken, stamp};
 use crate::domain::protocol::{Micros, Name, SessionId};
@@ -97,7 +98,14 @@ pub(crate) fn fork(
             printer.words(&format!("it is held: `baton resume {id}` shows it and P lets it go on; without a console: `baton resume {id} --go --headless`"));
             Ok(Exit::Done)
         }
-        Begins::Going => super::resume::go_on(config, id.clone(), Again::AS_IT_WAS, super::run::Stuck::Ends, global, printer),
+        Begins::Going => super::resume::go_on(
+            config,
+            id.clone(),
+            Again::AS_IT_WAS,
+            (super::run::Stuck::Ends, &Leaving::default()),
+            global,
+            printer,
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::args::Form;
 use super::error::{CliError, Exit};
+use super::leaving::{Begun, Curfew};
 use super::patience::{Patience, Patient};
 use super::print::Printer;
 use super::progress::{self, Telling};
@@ -25,7 +26,7 @@ use crate::domain::state::{End, Gear, Goal, GoalPhase, Life, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
-use crate::interface::report::Metrics;
+use crate::interface::report::{Metrics, now_ms};
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.
 const BATCH: usize = 256;
@@ -110,6 +111,10 @@ pub(crate) struct Headless<'a> {
     awaited: Awaited,
     refused: Option<CleanText>,
     telling: Telling,
+    /// Who started it waits to hear that it began.
+    announces: bool,
+    /// From when on nothing new starts; none once that was said to the session.
+    curfew: Option<Curfew>,
 }
 
 /// What has to be seen before the state tells how the session gets on.
@@ -173,6 +178,8 @@ impl<'a> Headless<'a> {
             awaited: Awaited::Nothing,
             refused: None,
             telling,
+            announces: false,
+            curfew: None,
         };
         watching.first_look().await;
         watching.command = Some(watching.client.send(command)?);
@@ -205,6 +212,37 @@ impl<'a> Headless<'a> {
     pub(crate) fn with_patience(mut self, seconds: Option<u32>) -> Self {
         self.patience = Patience::new(seconds);
         self
+    }
+
+    /// Says that somebody started it and left, and from when on nothing new starts.
+    pub(crate) fn left(mut self, announces: bool, curfew: Option<Curfew>) -> Self {
+        (self.announces, self.curfew) = (announces, curfew);
+        self
+    }
+
+    /// Tells who started it that it began, once.
+    fn announce(&mut self) {
+        if !self.announces || self.goals.is_empty() || self.awaited != Awaited::Nothing || self.refused.is_some() {
+            return;
+        }
+        if let Some(session) = &self.state.session {
+            let journal = self.client.journal().map(|path| path.display().to_string()).unwrap_or_default();
+            let begun = Begun { session: session.clone(), journal, pid: std::process::id() };
+            self.printer.data_line(&serde_json::to_string(&begun).unwrap_or_default());
+            self.announces = false;
+        }
+    }
+
+    /// Lets nothing new start once it is time.
+    fn heed_the_time(&mut self) {
+        let due = self.curfew.take_if(|curfew| now_ms() >= curfew.at_ms);
+        let Some(curfew) = due else { return };
+        self.printer.words(&format!("it is {}: nothing new starts, what runs ends", curfew.word));
+        if self.state.gear == Gear::Running
+            && let Err(error) = self.client.send(Command::Pause)
+        {
+            self.printer.words(&format!("the session could not be paused: {error}"));
+        }
     }
 
     /// Watches a session that was taken up: `before` is what was true then. None: nothing of it is left to do.
@@ -243,6 +281,8 @@ impl<'a> Headless<'a> {
             awaited,
             refused: None,
             telling,
+            announces: false,
+            curfew: None,
         })
     }
 
@@ -328,6 +368,7 @@ impl<'a> Headless<'a> {
             tokio::select! {
                 more = self.client.recv(&mut batch, BATCH) => {
                     self.take(&mut batch);
+                    self.announce();
                     if self.reached() {
                         return Watched::Reached;
                     }
@@ -340,6 +381,7 @@ impl<'a> Headless<'a> {
                     return Watched::Signal(number);
                 }
                 _ = beat.tick() => {
+                    self.heed_the_time();
                     if self.goals.is_empty() || self.awaited != Awaited::Nothing {
                         continue;
                     }

@@ -211,9 +211,7 @@ fn entries_of(info: &SessionInfo, seen: &Seen) -> Vec<Entry> {
                     ..of("question", says, format!("baton answer {session}{which} --text …"))
                 }
             }
-            Subject::Review(goal) => {
-                of("plan", "y lets it run, n stops it", ctl(format!("approve {goal}")))
-            }
+            Subject::Review(goal) => of("plan", "y lets it run, n stops it", ctl(format!("approve {goal}"))),
             Subject::Memory(goal) => of("memory", "y starts it all the same", ctl(format!("force {goal}"))),
             Subject::Task(task) => {
                 of("failure", "r tries it anew, d takes it off the list", ctl(format!("retry {task}")))
@@ -373,14 +371,10 @@ fn order(entry: &Entry, said: &str) -> Result<Command, String> {
             Ok(Command::Stop { scope: StopScope::Goal(*goal), partial: Partial::Kept })
         }
         About::Subject(Subject::Memory(goal)) if yes => Ok(Command::Force(*goal)),
-        About::Subject(Subject::Task(task)) if said == "r" || yes => {
-            Ok(Command::Retry(RetryScope::Task(task.clone())))
+        About::Subject(Subject::Task(task)) if said == "r" || yes => Ok(Command::Retry(RetryScope::Task(task.clone()))),
+        About::Subject(Subject::Server(endpoint)) if said == "r" || yes => {
+            Ok(Command::Server { endpoint: endpoint.clone(), verb: ServerVerb::Start, memory: MemoryCheck::Heed })
         }
-        About::Subject(Subject::Server(endpoint)) if said == "r" || yes => Ok(Command::Server {
-            endpoint: endpoint.clone(),
-            verb: ServerVerb::Start,
-            memory: MemoryCheck::Heed,
-        }),
         About::Subject(Subject::Question(_) | Subject::Review(_) | Subject::Memory(_) | Subject::Journal) => {
             Err(wrong())
         }

@@ -22,6 +22,7 @@ mod fork;
 mod headless;
 mod inbox;
 mod init;
+mod leaving;
 mod logging;
 mod names;
 mod narrow;
@@ -46,6 +47,7 @@ pub(crate) mod summary;
 mod survives;
 mod tiers;
 mod trust;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -104,7 +106,12 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             console::check_terminal(global)?;
             true
         }
-        Some(Sub::Run { .. } | Sub::Resume { .. } | Sub::Fork { run: true, .. }) => console::is_wanted(global),
+        Some(Sub::Run { leaving, .. } | Sub::Resume { leaving, .. }) if leaving.detach || leaving.detached => false,
+        Some(Sub::Run { leaving, .. } | Sub::Resume { leaving, .. }) if console::is_wanted(global) => {
+            leaving.check_console()?;
+            true
+        }
+        Some(Sub::Fork { run: true, .. }) => console::is_wanted(global),
         // A script has no terminal.
         Some(Sub::Replay(args)) if args.script.is_some() => false,
         Some(Sub::Replay(_)) => {
@@ -123,20 +130,27 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what, wait, force_memory }) => {
-            run::run(what, stuck(*wait), ctl::memory(*force_memory), global, printer)
+        Some(Sub::Run { leaving, .. } | Sub::Resume { leaving, .. }) if leaving.detach => {
+            leaving::leave(global, printer)
+        }
+        Some(Sub::Run { what, wait, force_memory, name, leaving }) => {
+            leaving.part();
+            let given =
+                run::Given { stuck: stuck(*wait), memory: ctl::memory(*force_memory), name: name.as_deref(), leaving };
+            run::run(what, given, global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
         Some(Sub::Inbox { session }) => inbox::inbox(session.as_deref(), global, printer),
         Some(Sub::Answer(args)) => answer::answer(args, global, printer),
         Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
-        Some(Sub::Resume { session, go, failed, wait }) => {
+        Some(Sub::Resume { session, go, failed, wait, leaving }) => {
+            leaving.part();
             let again = headless::Again {
                 go: if *go { headless::Go::Resumed } else { headless::Go::AsItWas },
                 tries: if *failed { headless::Tries::Failed } else { headless::Tries::Nothing },
             };
-            resume::resume(session.as_deref(), again, stuck(*wait), global, printer)
+            resume::resume(session.as_deref(), again, (stuck(*wait), leaving), global, printer)
         }
         Some(Sub::Fork { session, at, run }) => {
             let begins = if *run { Begins::Going } else { Begins::Held };

@@ -53,9 +53,9 @@ pub(crate) fn meant(word: &str, all: &[Candidate], listed: &[SessionId]) -> Mean
     }
     let number = word.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let numbered = number.and_then(|n| listed.get(n)).filter(there);
-    // Two digits are in nearly every name: they are a number.
-    if let Some(id) = numbered.filter(|_| word.len() <= 2) {
-        return Meant::One(id.clone());
+    // Two digits are in nearly every name: they are a number, or nothing.
+    if number.is_some() && word.len() <= 2 {
+        return numbered.map_or(Meant::Nothing, |id| Meant::One(id.clone()));
     }
     let folded = word.to_lowercase();
     let named = |fits: &dyn Fn(&str) -> bool| -> Vec<SessionId> {
@@ -110,12 +110,7 @@ pub(crate) fn stored(config: &Config, word: &str, printer: &mut Printer) -> Resu
 ///
 /// # Errors
 /// [`CliError::Usage`].
-pub(crate) fn one(
-    word: &str,
-    answer: Meant,
-    all: &[Candidate],
-    printer: &mut Printer,
-) -> Result<SessionId, CliError> {
+pub(crate) fn one(word: &str, answer: Meant, all: &[Candidate], printer: &mut Printer) -> Result<SessionId, CliError> {
     let several = match answer {
         Meant::One(id) => return Ok(id),
         Meant::Nothing => {
@@ -219,10 +214,10 @@ mod tests {
         let listed = ["20261129-110631-night", "20261130-200758"];
         assert_eq!(said("1", &listed), "20261129-110631-night");
         assert_eq!(said("2", &listed), "20261130-200758");
-        assert_eq!(said("3", &listed), "3 of them", "no number of the list: a part of three names");
+        assert_eq!(said("3", &listed), "none", "no number of the list, and too short to be a part of a name");
         assert_eq!(said("-1", &[]), "20261130-200631");
         assert_eq!(said("-9", &[]), "none");
         // What is gone has no number.
-        assert_eq!(said("1", &["20200101-000000"]), "3 of them");
+        assert_eq!(said("1", &["20200101-000000"]), "none");
     }
 }

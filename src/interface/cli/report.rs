@@ -2,14 +2,20 @@
 //!
 //! Not here: what stands in it (`interface/report`).
 
+use std::path::Path;
+
 use super::args::{Form, Global, ReportArgs};
 use super::error::{CliError, Exit};
-use super::narrow::NARROW;
+use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
+use super::replay::journal_of;
 use super::session::configuration;
-use super::sessions::chosen;
-use crate::engine::journal::Sessions;
-use crate::interface::report::{Report, Story, Wanted, fold, markdown};
+use super::zone::Zone;
+use crate::domain::protocol::SessionId;
+use crate::engine::journal::{Reader, Sessions};
+use crate::interface::report::{
+    Going, Report, SinceWhen, Story, Wanted, failure, fold, markdown, now_ms, since, since_words,
+};
 
 /// Prints a report, or writes it to a file.
 ///
@@ -17,10 +23,23 @@ use crate::interface::report::{Report, Story, Wanted, fold, markdown};
 /// [`CliError::Usage`] for a session that is not there; [`CliError::Journal`]; [`CliError::Write`].
 pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
-    let id = chosen(&config, args.session.as_deref(), printer)?;
+    let journal = journal_of(&config, args.session.as_deref(), printer)?;
     let sessions = Sessions::new(&config.paths.sessions);
-    let story = Story::read(&sessions.journal(&id)?, Wanted::Results)?;
+    if let Some(word) = &args.since {
+        return tell_since(&sessions, &journal, word, global, printer);
+    }
+    let wanted = if args.failure.is_some() { Wanted::All } else { Wanted::Results };
+    let story = Story::read(&journal, wanted)?;
+    let id = &story.session;
+    if let Some(word) = &args.failure {
+        let page = failure(&story, word).ok_or_else(|| {
+            CliError::Usage(format!("{id} has no task {word:?}; `baton report {id}` names those it has"))
+        })?;
+        return give(&page, args, id, printer);
+    }
+    let runs = runs(&sessions, id, &journal) && story.state.ended.is_none();
     let report = Report::of(&story);
+    let report = if runs { report.running(&story.state) } else { report };
     let text = match global.form() {
         Form::Words => {
             // A file is Markdown however narrow the terminal is.
@@ -32,12 +51,52 @@ pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) 
         Form::JsonLines => json(serde_json::to_string(&report)),
         Form::Json => json(serde_json::to_string_pretty(&report)),
     };
+    give(&text, args, id, printer)
+}
+
+/// Prints a text, or writes it to the file that was named.
+fn give(text: &str, args: &ReportArgs, id: &SessionId, printer: &mut Printer) -> Result<Exit, CliError> {
     match &args.out {
-        None => printer.data(&text),
+        None => printer.data(text),
         Some(path) => {
-            std::fs::write(path, &text).map_err(|source| CliError::Write { path: path.clone(), source })?;
+            std::fs::write(path, text).map_err(|source| CliError::Write { path: path.clone(), source })?;
             printer.words(&format!("the report of {id} is in {}", path.display()));
         }
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether a process works on the very session that this is the journal of.
+fn runs(sessions: &Sessions, id: &SessionId, journal: &Path) -> bool {
+    let own = sessions.journal(id).is_ok_and(|own| own == journal);
+    own && sessions.runner(id).is_some()
+}
+
+/// Prints what happened since.
+fn tell_since(
+    sessions: &Sessions,
+    journal: &Path,
+    word: &str,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
+    let (zone, now) = (Zone::here(), now_ms());
+    let when = match word {
+        "attach" => SinceWhen::LastWatched,
+        "yesterday" => SinceWhen::Wall(zone.yesterday(now)),
+        time => SinceWhen::Wall(zone.last(time, now).map_err(CliError::Usage)?),
+    };
+    let id = Reader::open(journal)?.header().session.clone();
+    let going = if runs(sessions, &id, journal) { Going::Until(now) } else { Going::No };
+    let (state, told) = since(journal, when, going)?;
+    match global.form() {
+        Form::Words => {
+            for line in since_words(&state, &told, &|ms| zone.time(ms)) {
+                hang_in("", &line, printer.columns()).iter().for_each(|row| printer.data_line(row));
+            }
+        }
+        Form::Json => printer.json(&told),
+        Form::JsonLines => printer.data_line(&serde_json::to_string(&told).unwrap_or_default()),
     }
     Ok(Exit::Done)
 }

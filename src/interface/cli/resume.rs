@@ -9,6 +9,7 @@ use super::choose::Unanswered;
 use super::console::Opening;
 use super::error::{CliError, Exit};
 use super::headless::{Again, Finished, Go, Headless, Tries, left_to_do, outcome};
+use super::leaving::Leaving;
 use super::print::Printer;
 use super::progress::tasks_of;
 use super::run::Stuck;
@@ -29,7 +30,7 @@ use crate::engine::providers::Client;
 pub(crate) fn resume(
     session: Option<&str>,
     again: Again,
-    stuck: Stuck,
+    (stuck, leaving): (Stuck, &Leaving),
     global: &Global,
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
@@ -38,7 +39,7 @@ pub(crate) fn resume(
         Some(word) => super::names::stored(&config, word, printer)?,
         None => latest(&config)?,
     };
-    go_on(config, session, again, stuck, global, printer)
+    go_on(config, session, again, (leaving.stuck(stuck), leaving), global, printer)
 }
 
 /// Takes up the session of that name.
@@ -49,24 +50,25 @@ pub(crate) fn go_on(
     config: Config,
     session: SessionId,
     again: Again,
-    stuck: Stuck,
+    (stuck, leaving): (Stuck, &Leaving),
     global: &Global,
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
-    if super::console::is_wanted(global) {
+    if super::console::is_wanted(global) && !leaving.detached {
         return super::console::open(config, Opening::Resume(session, again), global, printer);
     }
-    headless(&config, &session, (again, stuck), global, printer)
+    headless(&config, &session, (again, stuck, leaving), global, printer)
 }
 
 fn headless(
     config: &Config,
     session: &SessionId,
-    (again, stuck): (Again, Stuck),
+    (again, stuck, leaving): (Again, Stuck, &Leaving),
     global: &Global,
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
-    let form = global.form();
+    let form = leaving.form(global);
+    let curfew = leaving.curfew()?;
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         let taken = TakenUp::read(lock(config, session)?)?;
@@ -109,9 +111,11 @@ fn headless(
         let _server = listen_if_possible(&taken_up.engine, config);
         let watching = Headless::again(&taken_up.engine, before, again, form, printer)?
             .when_stuck(stuck)
-            .with_patience(global.patience);
+            .with_patience(global.patience)
+            .left(leaving.detached, curfew);
         let finished = watching.finish(taken_up.engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;
+        leaving.over(&finished, printer);
         Ok(finished.exit)
     })
 }
@@ -154,12 +158,10 @@ fn standing(session: &SessionId, state: &State, again: Again) -> String {
 fn over(session: &SessionId, state: &State, tries: Tries) -> String {
     let cancelled = |t: &&Task| !t.removed && matches!(t.life, Life::Ended(End::Cancelled(_)));
     let cancelled = state.tasks().iter().filter(cancelled).count() as u32;
-    let ends = [(count(state, End::Failed), "failed"), (count(state, End::Skipped), "skipped"), (cancelled, "cancelled")];
-    let counts: Vec<String> = ends
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, word)| format!("{word}: {n}"))
-        .collect();
+    let ends =
+        [(count(state, End::Failed), "failed"), (count(state, End::Skipped), "skipped"), (cancelled, "cancelled")];
+    let counts: Vec<String> =
+        ends.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{word}: {n}")).collect();
     if counts.is_empty() {
         return format!("{session} is done: nothing is left to run");
     }

@@ -7,10 +7,11 @@ use super::choose::choose_fleet;
 use super::console::Opening;
 use super::error::{CliError, Exit};
 use super::headless::{Headless, Until};
+use super::leaving::Leaving;
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
-use super::session::{Ends, caution, configuration, engine, runtime};
+use super::session::{Ends, caution, configuration, engine_named, runtime};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
@@ -25,18 +26,27 @@ pub(crate) enum Stuck {
     Waits,
 }
 
+/// How a run is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    /// What it does when only the operator can release what is left.
+    pub(crate) stuck: Stuck,
+    /// Whether what does not fit into memory starts.
+    pub(crate) memory: MemoryCheck,
+    /// What its session is named by.
+    pub(crate) name: Option<&'a str>,
+    /// Whether it is left.
+    pub(crate) leaving: &'a Leaving,
+}
+
 /// Runs what was typed.
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn run(
-    what: &str,
-    stuck: Stuck,
-    memory: MemoryCheck,
-    global: &Global,
-    printer: &mut Printer,
-) -> Result<Exit, CliError> {
-    let console = super::console::is_wanted(global);
+pub(crate) fn run(what: &str, given: Given, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+    let console = super::console::is_wanted(global) && !given.leaving.detached;
+    let Given { memory, leaving, .. } = given;
+    let stuck = leaving.stuck(given.stuck);
     let config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
     let mut command = goal_of(what, &config, review)?;
@@ -50,7 +60,7 @@ pub(crate) fn run(
     // Nobody is there to answer, unless it waits for somebody.
     let questions = config.settings.questions && stuck == Stuck::Waits;
     let settings = Settings { questions, ..config.settings.clone() };
-    headless(&Config { settings, ..config }, command, stuck, global, printer)
+    headless(&Config { settings, ..config }, command, Given { stuck, ..given }, global, printer)
 }
 
 /// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.
@@ -96,11 +106,13 @@ fn read_text(path: &Path) -> Result<String, CliError> {
 fn headless(
     config: &Config,
     command: Command,
-    stuck: Stuck,
+    given: Given,
     global: &Global,
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
-    let form = global.form();
+    let leaving = given.leaving;
+    let form = leaving.form(global);
+    let curfew = leaving.curfew()?;
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         caution(config, printer);
@@ -111,16 +123,18 @@ fn headless(
         for sentence in &chosen.words {
             printer.words(sentence);
         }
-        let engine = engine(config, chosen.fleet.clone(), global.seed, room(config).as_ref())?;
+        let engine = engine_named(config, chosen.fleet.clone(), global.seed, room(config).as_ref(), given.name)?;
         let journal = engine.journal().to_owned();
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&engine, config);
         let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)
             .await?
-            .when_stuck(stuck)
-            .with_patience(global.patience);
+            .when_stuck(given.stuck)
+            .with_patience(global.patience)
+            .left(leaving.detached, curfew);
         let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
         finished.tell(&journal, form, printer)?;
+        leaving.over(&finished, printer);
         Ok(finished.exit)
     })
 }

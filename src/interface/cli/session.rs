@@ -37,6 +37,20 @@ pub(crate) fn caution(config: &Config, printer: &mut Printer) {
 /// # Errors
 /// [`CliError::Engine`].
 pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64, servers: Option<&Room>) -> Result<Engine, CliError> {
+    engine_named(config, fleet, seed, servers, None)
+}
+
+/// The same; the session's name ends with that word.
+///
+/// # Errors
+/// [`CliError::Engine`].
+pub(crate) fn engine_named(
+    config: &Config,
+    fleet: Fleet,
+    seed: u64,
+    servers: Option<&Room>,
+    named: Option<&str>,
+) -> Result<Engine, CliError> {
     let config_of = SessionConfig {
         fleet,
         settings: config.settings.clone(),
@@ -47,7 +61,7 @@ pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64, servers: Option<&
     if let Err(error) = super::trust::own_session(config, &config_of.fleet) {
         tracing::warn!(%error, "that this session's fleet is the operator's own could not be noted");
     }
-    let stamp = stamp();
+    let stamp = named.map_or_else(stamp, |word| format!("{}-{word}", stamp()));
     let options = |session: SessionId| EngineOptions {
         session,
         config: config_of.clone(),

@@ -18,8 +18,8 @@ use crate::engine::journal::{Reader, Sessions};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TrustArgs {
     /// A session of before instead of this folder: what its journal wants when it is resumed.
-    #[arg(long, value_name = "SESSION")]
-    session: Option<SessionId>,
+    #[arg(long, value_name = "SESSION", allow_negative_numbers = true)]
+    session: Option<String>,
     /// Approve without being asked: for scripts that have shown it elsewhere.
     #[arg(long, conflicts_with_all = ["list", "revoke"])]
     yes: bool,
@@ -50,7 +50,10 @@ pub(crate) fn trust(args: &TrustArgs, global: &Global, printer: &mut Printer) ->
         return Ok(Exit::Done);
     }
     let wishes = match &args.session {
-        Some(session) => wishes_of_session(&config, session)?,
+        Some(word) => {
+            let session = super::names::stored(&config, word, printer)?;
+            wishes_of_session(&config, &session)?
+        }
         None => {
             if let ProjectFolder::Foreign(_) = config.paths.project {
                 config.cautions().iter().for_each(|caution| printer.words(caution));

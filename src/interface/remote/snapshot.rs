@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::routes::House;
-use crate::domain::protocol::{Author, EndpointName, GoalId, Health, Level, Micros, SessionId, Subject, Viewer, ViewerId};
+use crate::domain::protocol::{
+    Author, EndpointName, GoalId, Health, Level, Micros, SessionId, Subject, Viewer, ViewerId,
+};
 use crate::domain::state::{Gear, GoalPhase, State, Status, Totals};
 use crate::domain::text::CleanText;
 
@@ -181,7 +183,12 @@ impl<'a> Snapshot<'a> {
             attention: state
                 .attention
                 .iter()
-                .map(|(about, a)| AttentionLine { subject: about, about: about.to_string(), since: a.since, text: &a.text })
+                .map(|(about, a)| AttentionLine {
+                    subject: about,
+                    about: about.to_string(),
+                    since: a.since,
+                    text: &a.text,
+                })
                 .collect(),
             viewers: state.viewers.values().collect(),
             control: state.control,

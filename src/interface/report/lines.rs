@@ -235,6 +235,26 @@ fn live_tasks(state: &State) -> impl Iterator<Item = (TaskIx, &Task)> {
     (0..).map(TaskIx).zip(state.tasks()).filter(|(_, t)| !t.removed)
 }
 
+/// A sleep of the machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct SleepLine {
+    /// When it woke, in words.
+    pub woke: String,
+    /// The same in session time.
+    pub seconds: f64,
+    /// For how long it slept.
+    pub slept_seconds: f64,
+}
+
+pub(super) fn sleeps(state: &State) -> Vec<SleepLine> {
+    let line = |(at, nap): &(Micros, crate::domain::protocol::SessionSlept)| SleepLine {
+        woke: moment(nap.wall_ms),
+        seconds: seconds(*at),
+        slept_seconds: rounded(nap.slept_ms as f64 / 1e3),
+    };
+    state.naps.iter().map(line).collect()
+}
+
 pub(super) fn lives(state: &State) -> Vec<LifeLine> {
     let line = |(at, life): &(Micros, crate::domain::protocol::SessionOpened)| LifeLine {
         began: moment(life.wall_ms),

@@ -11,6 +11,7 @@ use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
 pub fn markdown(report: &Report) -> String {
     let mut out = Page(String::new());
     out.head(report);
+    out.sleeps(report);
     for goal in &report.goals {
         out.goal(goal, report.goals.len());
     }
@@ -116,6 +117,9 @@ impl Page {
     fn head(&mut self, report: &Report) {
         self.line(format!("# Session {}", plain(&report.session)));
         self.line("");
+        if report.so_far.is_some() {
+            self.line("It **runs**: the figures are as of its last record, and those that only its end tells are left open.\n");
+        }
         let standing = match report.standing {
             "empty" => "It was never given a goal.".to_owned(),
             "unfinished" => "**Unfinished**: what remains stands at the end.".to_owned(),
@@ -144,6 +148,17 @@ impl Page {
                 clock(life.seconds),
                 life.began,
                 plain(&life.version)
+            ));
+        }
+    }
+
+    fn sleeps(&mut self, report: &Report) {
+        for nap in &report.sleeps {
+            self.line(format!(
+                "\nThe machine slept for {} and woke {}, {} in; that time is in none of the figures.",
+                span(nap.slept_seconds),
+                nap.woke,
+                clock(nap.seconds)
             ));
         }
     }
@@ -186,25 +201,41 @@ impl Page {
             return;
         }
         let bound = &m.bound;
+        // While it runs: a figure that grows says so, one that only the end tells is open.
+        let runs = report.so_far.is_some();
+        let grows = |text: String| if runs { format!("{text} so far") } else { text };
+        let ends = |text: String| if runs { "not known before its end".to_owned() } else { text };
         let rows = vec![
-            ["Time from the first attempt's start to the last one's end".to_owned(), span(m.work.seconds)],
-            ["Time the session was open".to_owned(), span(m.open_seconds)],
-            ["One at a time (estimate: the sum of the attempts' times)".to_owned(), span(m.work.sequential_seconds)],
-            ["Saved against that estimate".to_owned(), saved(m)],
+            ["Time from the first attempt's start to the last one's end".to_owned(), grows(span(m.work.seconds))],
+            ["Time the session was open".to_owned(), grows(span(m.open_seconds))],
+            [
+                "One at a time (estimate: the sum of the attempts' times)".to_owned(),
+                grows(span(m.work.sequential_seconds)),
+            ],
+            ["Saved against that estimate".to_owned(), ends(saved(m))],
             [
                 "Best possible with these times (lower bound)".to_owned(),
-                format!(
+                ends(format!(
                     "{} (longest chain {}, fullest pool {})",
                     span(bound.seconds),
                     span(bound.critical_path_seconds),
                     span(bound.slot_seconds)
-                ),
+                )),
             ],
-            ["Time ÷ lower bound".to_owned(), m.times_bound.map_or_else(|| "–".to_owned(), |t| format!("{t:.2}"))],
-            ["Tasks".to_owned(), format!("{} done of {}, {} failed, {} dropped", m.done, m.tasks, m.failed, m.dropped)],
-            ["Attempts".to_owned(), format!("{}, {} of those judged ended well", m.attempts, rate(m.success_rate))],
-            ["Widest".to_owned(), format!("{} at once", m.work.widest)],
-            ["Slot time used".to_owned(), percent(m.work.utilisation)],
+            [
+                "Time ÷ lower bound".to_owned(),
+                ends(m.times_bound.map_or_else(|| "–".to_owned(), |t| format!("{t:.2}"))),
+            ],
+            [
+                "Tasks".to_owned(),
+                grows(format!("{} done of {}, {} failed, {} dropped", m.done, m.tasks, m.failed, m.dropped)),
+            ],
+            [
+                "Attempts".to_owned(),
+                grows(format!("{}, {} of those judged ended well", m.attempts, rate(m.success_rate))),
+            ],
+            ["Widest".to_owned(), grows(format!("{} at once", m.work.widest))],
+            ["Slot time used".to_owned(), grows(percent(m.work.utilisation))],
             [
                 "Tokens".to_owned(),
                 format!(

@@ -4,27 +4,31 @@
 //! the journal, at its last record; text from outside is raw in JSON and escaped in Markdown, and whoever prints it on a
 //! terminal cleans it there; what is stated is measured, and an estimate says that it is one.
 
+mod failure;
 mod figures;
 mod fits;
 mod lines;
 mod markdown;
 mod narrow;
 mod read;
+mod since;
 #[cfg(test)]
 mod tests;
 mod transcript;
 mod when;
 
+pub use failure::failure;
 pub use figures::{Bound, Metrics, Overall, pace_words};
 pub use fits::FitLine;
 pub(crate) use fits::shortage;
 pub use lines::{
     AgentLine, AttemptLine, CommandLine, Deliverable, EditLine, EndpointLine, FailureLine, GoalLine, LifeLine,
-    PhaseLine, RemainLine,
+    PhaseLine, RemainLine, SleepLine,
 };
 pub use markdown::markdown;
 pub use narrow::fold;
 pub use read::{Story, Wanted, moment};
+pub use since::{Going, SinceWhen, since, since_words};
 pub use transcript::transcript;
 pub use when::{ago, now_ms};
 
@@ -48,6 +52,13 @@ pub struct Report {
     pub simulated: bool,
     /// Whose past it has, if it is a fork.
     pub parent: Option<Forked>,
+    /// A process works on it still: the figures are those of its last record, in seconds of its time; absent when it has
+    /// been set down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<f64>,
+    /// Sleeps of the machine: session time stood still meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sleeps: Vec<SleepLine>,
     /// Why the journal can't be read to its end; the report is of what stands before that.
     pub damage: Option<String>,
     /// The processes that worked on it; each but the first took it up again.
@@ -88,6 +99,8 @@ impl Report {
             session: story.session.to_string(),
             standing: summary.standing.word(),
             simulated: summary.simulated,
+            so_far: None,
+            sleeps: lines::sleeps(state),
             parent: state.parent.clone(),
             damage: story.damage.clone(),
             lives: lines::lives(state),
@@ -104,5 +117,11 @@ impl Report {
             edits: story.edits.clone(),
             remains: lines::remains(state),
         }
+    }
+
+    /// Of a session that a process works on: what can't be known yet is said to be so.
+    pub fn running(mut self, state: &crate::domain::state::State) -> Self {
+        self.so_far = Some(figures::rounded(state.at.secs_f64()));
+        self
     }
 }

@@ -147,3 +147,36 @@ fn what_means_something_to_markdown_is_escaped() {
     assert_eq!(super::markdown::plain("two\nlines\u{7}"), "two lines");
     assert_eq!(super::markdown::quote("```\nopen"), "> ```\n> open\n");
 }
+
+#[test]
+fn a_report_of_a_session_that_runs_leaves_open_what_it_can_t_know() {
+    let story = read(60, "", Wanted::Results);
+    let text = markdown(&Report::of(&story).running(&story.state));
+    let row = |name: &str| text.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap_or_default();
+    for figure in ["Saved", "Best possible", "Time ÷"] {
+        assert!(row(figure).ends_with("| not known before its end |"), "{}", row(figure));
+    }
+    for figure in ["Time from", "One at a time", "Tasks |", "Attempts", "Slot time"] {
+        assert!(row(figure).ends_with(" so far |"), "{figure}: {}", row(figure));
+    }
+    assert!(text.contains("It **runs**"), "{text}");
+}
+
+#[test]
+fn a_failure_is_told_on_one_page_to_somebody_who_was_not_there() {
+    let story = whole(Wanted::All);
+    let report = Report::of(&story);
+    let failed = report.failures.first().unwrap();
+    let page = super::failure(&story, &failed.task).unwrap();
+    seen(&page);
+    let task = story.state.tasks().iter().find(|t| t.id.to_string() == failed.task).unwrap();
+    for part in ["## What was asked", "### 1 · ", "baton resume", "SIMULATED", task.spec.agent.as_str()] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    let tries = task.attempts.len();
+    assert_eq!(page.matches("\n### ").count(), tries);
+    assert!(page.contains(&format!("Then: {}.", failed.then)), "{page}");
+    assert_eq!(super::failure(&story, "nothing like it"), None);
+    let name = failed.task.split('/').nth(1).unwrap();
+    assert_eq!(super::failure(&story, name).as_ref(), Some(&page));
+}

@@ -9,6 +9,7 @@ mod cut;
 mod edits;
 mod faults;
 mod memory;
+mod night;
 mod outages;
 mod properties;
 mod queueing;

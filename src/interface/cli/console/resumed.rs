@@ -18,7 +18,12 @@ use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 ///
 /// # Errors
 /// The session can't be had, or did not start.
-pub(super) fn resumed(config: &Config, session: &SessionId, again: Again, servers: Option<Room>) -> Result<Left, CliError> {
+pub(super) fn resumed(
+    config: &Config,
+    session: &SessionId,
+    again: Again,
+    servers: Option<Room>,
+) -> Result<Left, CliError> {
     let (client, starting) = start(lock(config, session)?, again, config.clone(), servers)?;
     over(client, starting, config)
 }

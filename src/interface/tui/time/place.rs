@@ -1,4 +1,4 @@
-//! Where in a session to go, as it is typed after `@`: `50%`, `02:10`, `1:02:10`, `130s`, `#4211`, a task.
+//! Where in a session to go, as it is typed after `@`: `50%`, `02:10`, `1:02:10`, `130s`, `#4211`, `start`, `end`, a task.
 //!
 //! Also the markers: the instants at which a task's attempt starts or ends. Not here: going there.
 
@@ -14,7 +14,7 @@ use crate::domain::text::CleanText;
 pub fn read(text: &str, whole: &State, end: Micros) -> Result<Aim, CleanText> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("type 50%, 02:10, #4211 or a task".into());
+        return Err("type 50%, 02:10, #4211, end or a task".into());
     }
     if let Some(part) = text.strip_suffix('%') {
         let part: f64 = part.trim().parse().map_err(|_| format!("{text} is no part; type 50%, from 0% to 100%"))?;
@@ -40,6 +40,12 @@ pub fn read(text: &str, whole: &State, end: Micros) -> Result<Aim, CleanText> {
         let first = task.attempts.first().and_then(|a| whole.attempt(*a)).map(|a| a.started_at);
         first.or(task.started_at)
     };
+    let taken = whole.tasks().iter().any(|t| t.id.name.as_str() == text);
+    match text {
+        "start" if !taken => return Ok(Aim::Time(Micros(0))),
+        "end" if !taken => return Ok(Aim::Time(end)),
+        _ => {}
+    }
     let low = text.to_lowercase();
     let exact = whole.tasks().iter().find(|t| t.id.to_string() == text || t.id.name.as_str() == text);
     let found = exact.or_else(|| whole.tasks().iter().find(|t| t.title.to_lowercase().contains(&low)));
@@ -97,6 +103,7 @@ mod tests {
         assert_eq!(at("00:31"), Ok(Aim::Time(Micros::from_secs(31))));
         assert_eq!(at("31.5s"), Ok(Aim::Time(Micros::from_millis(31_500))));
         assert_eq!(at(" #12 "), Ok(Aim::Record(12)));
+        assert_eq!((at("start"), at("end")), (Ok(Aim::Time(Micros(0))), Ok(Aim::Time(end))));
         let first = state.attempt(crate::domain::protocol::AttemptId(1)).unwrap().started_at;
         for name in ["sources", "g1/sources", "what was WRITTEN"] {
             assert_eq!(at(name), Ok(Aim::Time(first)), "{name}");
