@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::state::dollars;
 use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
 
 /// Writes a report as Markdown.
@@ -205,7 +206,7 @@ impl Page {
         let runs = report.so_far.is_some();
         let grows = |text: String| if runs { format!("{text} so far") } else { text };
         let ends = |text: String| if runs { "not known before its end".to_owned() } else { text };
-        let rows = vec![
+        let mut rows = vec![
             ["Time from the first attempt's start to the last one's end".to_owned(), grows(span(m.work.seconds))],
             ["Time the session was open".to_owned(), grows(span(m.open_seconds))],
             [
@@ -245,6 +246,7 @@ impl Page {
             ],
             ["Tasks an hour".to_owned(), format!("{:.0}", m.tasks_per_hour)],
         ];
+        rows.extend(m.work.cost_usd.map(|usd| ["Cost".to_owned(), dollars(usd)]));
         self.table(["Figure", "Value"], &[], rows);
     }
 

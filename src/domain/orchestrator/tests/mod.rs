@@ -11,6 +11,7 @@ mod faults;
 mod memory;
 mod night;
 mod outages;
+mod planning;
 mod properties;
 mod queueing;
 mod rethought;
