@@ -541,6 +541,8 @@ fn sessions_are_listed_filtered_and_searched() {
     assert_eq!(json[0]["state"], "failed");
     assert_eq!(json[0]["tasks"]["done"], 5);
     assert!(home.run(&["sessions", "nobody asked"]).err.contains("No session"));
+    assert!(home.run(&["sessions", "--failed", "--since", "yesterday"]).out.contains("20261120-192323"));
+    assert_eq!(home.run(&["sessions", "--since", "noon"]).code, Some(2));
     let found = home.run(&["sessions", "--search", "thread | say"]);
     assert_eq!(found.out, "20261120-192323 g1/sources answer …Two papers and <b>one</b> thread | say it.…\n");
     assert!(home.run(&["sessions", "--search", "heredoc"]).err.contains("none of them"));

@@ -210,7 +210,7 @@ impl Client {
             )
         })?;
         let url = self.address(endpoint, path)?;
-        let post = self.http(url.as_str())?.fresh.post(url).body(body);
+        let post = self.http(url.as_str())?.fresh.post(url.clone()).body(body);
         let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let began = Instant::now();
         let sent = timeout(silence, self.keyed(post, endpoint).await?.send()).await;

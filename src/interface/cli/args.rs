@@ -258,6 +258,12 @@ pub(crate) struct SessionsArgs {
     /// Look for this in everything that was said: goals, titles of tasks, answers, thinking.
     #[arg(long, value_name = "TEXT")]
     pub(crate) search: Option<String>,
+    /// Only those with a task that failed.
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Only those written since then: a time of day as 22:00, or `yesterday`.
+    #[arg(long, value_name = "HH:MM|yesterday")]
+    pub(crate) since: Option<String>,
 }
 
 /// What `baton report` takes.

@@ -3,6 +3,7 @@
 //! Not here: what is known of a session and how it is searched (`engine/journal`). Invariant: the newest comes first.
 
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -12,6 +13,7 @@ use super::names::keep_list;
 use super::narrow::{NARROW, hang};
 use super::print::Printer;
 use super::session::configuration;
+use super::zone::Zone;
 use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::width::{Align, cut_end, pad, width};
@@ -73,6 +75,18 @@ pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Print
         let needle = Needle::new(filter);
         found.retain(|g| passes(g, &needle));
     }
+    if args.failed {
+        found.retain(|g| g.summary.as_ref().is_some_and(|s| s.tasks.failed > 0));
+    }
+    if let Some(word) = &args.since {
+        let (zone, now) = (Zone::here(), now_ms());
+        let from = match word.as_str() {
+            "yesterday" => zone.yesterday(now),
+            time => zone.last(time, now).map_err(CliError::Usage)?,
+        };
+        let written = |g: &Glance| g.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        found.retain(|g| written(g) >= u128::from(from));
+    }
     if let Some(text) = &args.search {
         return look(&sessions, &found, text, global.form(), printer);
     }
@@ -88,7 +102,7 @@ pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Print
         (true, _) => {
             printer.words("There is no session yet. `baton run PLAN|GOAL` makes one, and so does the console.")
         }
-        (false, true) => printer.words("No session has that in its name, goal or state."),
+        (false, true) => printer.words("No session is like that; `baton sessions` alone lists all."),
         (false, false) => {
             match printer.columns().filter(|columns| *columns < NARROW) {
                 Some(columns) => stacked(&found, columns, printer),

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::state::dollars;
 use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
+use crate::domain::state::dollars;
 
 /// Writes a report as Markdown.
 pub fn markdown(report: &Report) -> String {
@@ -239,14 +239,14 @@ impl Page {
             ["Slot time used".to_owned(), grows(percent(m.work.utilisation))],
             [
                 "Tokens".to_owned(),
-                format!(
+                grows(format!(
                     "{} generated, {} prompt, {:.1} a second",
                     m.work.output_tokens, m.prompt_tokens, m.tokens_per_second
-                ),
+                )),
             ],
             ["Tasks an hour".to_owned(), format!("{:.0}", m.tasks_per_hour)],
         ];
-        rows.extend(m.work.cost_usd.map(|usd| ["Cost".to_owned(), dollars(usd)]));
+        rows.extend(m.work.cost_usd.map(|usd| ["Cost".to_owned(), grows(dollars(usd))]));
         self.table(["Figure", "Value"], &[], rows);
     }
 
