@@ -307,7 +307,7 @@ impl Client {
         let url = format!("{base}{path}");
         let get = self.http(&url)?.kept.get(url);
         let again = get.try_clone();
-        fetch(get, again, limit, LOOK_BODY).await
+        Ok(self.redacted(fetch(get, again, limit, LOOK_BODY).await?))
     }
 
     /// The same by POST, for Ollama's `/api/show`.
@@ -321,7 +321,7 @@ impl Client {
         let url = format!("{base}{path}");
         let post = self.http(&url)?.kept.post(url).header(CONTENT_TYPE, "application/json").body(body);
         let again = post.try_clone();
-        fetch(post, again, limit, STATE_BODY).await
+        Ok(self.redacted(fetch(post, again, limit, STATE_BODY).await?))
     }
 }
 

@@ -117,6 +117,14 @@ pub(crate) enum CliError {
         /// What it wants, a sentence each.
         words: Vec<String>,
     },
+    /// Nothing could be begun, and what the project brings for it was left out.
+    #[error("{without}\n  {} names servers of its own, which are left out until you approve them: `baton trust` shows them", project.display())]
+    LeftOut {
+        /// What is wrong without them.
+        without: Box<CliError>,
+        /// The project's folder.
+        project: PathBuf,
+    },
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -211,7 +219,7 @@ impl CliError {
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
             Self::Call(CallError::Refused(_)) => Exit::TaskFailed,
-            Self::Unapproved { .. } => Exit::Operator,
+            Self::Unapproved { .. } | Self::LeftOut { .. } => Exit::Operator,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

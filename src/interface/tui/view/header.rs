@@ -26,6 +26,9 @@ use crate::interface::tui::widget::pen::{Pen, put_right};
 /// Screens after the first, whose name is that of what it shows.
 const SCREENS: [&str; 5] = ["Graph", "Fleet", "Time", "Events", "Sessions"];
 
+/// The most cells of a project's name: more of it says no more.
+const PROJECT_CELLS: usize = 20;
+
 /// Lines the header has on a terminal of `rows` rows.
 pub const fn height(rows: u16) -> u16 {
     match rows {
@@ -105,6 +108,9 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     if !fleet.is_empty() {
         parts.push(format!("fleet {fleet}"));
     }
+    if let Some(project) = &scene.state.config.project {
+        parts.push(format!("project {}", theme.cut(project, PROJECT_CELLS)));
+    }
     match scene.ui.control(scene.state) {
         Control::Alone => {}
         Control::Yours => parts.push("control: you".to_owned()),
@@ -115,7 +121,8 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     let wide = |parts: &[String]| width(&parts.join(&dot)) > cells;
     if scene.state.viewers.len() > 1 {
         parts.push(format!("{} watch", scene.state.viewers.len()));
-        if wide(&parts) && parts.len() > 3 {
+        // Whose servers they are is never left out.
+        if wide(&parts) && parts.len() > 3 && !parts[1].starts_with("project ") {
             parts.remove(1);
         }
     }
@@ -182,7 +189,7 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
         right.push((format!("! {needs} {verb} you"), theme.style(Slot::Attention)));
     }
     let mut right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
-    let mut fields = fields(scene);
+    let mut fields = fields(scene, area.height);
     let mut room = usize::from(area.width).saturating_sub(2 + right_cells);
     if cells(&fields) > room {
         fields.retain(|f| f.keep != Keep::Rate);
@@ -232,7 +239,7 @@ fn cells(fields: &[Field]) -> usize {
     fields.iter().map(|f| width(&f.text)).sum::<usize>() + fields.len().saturating_sub(1) * 2
 }
 
-fn fields(scene: &Scene<'_>) -> Vec<Field> {
+fn fields(scene: &Scene<'_>, lines: u16) -> Vec<Field> {
     let (state, theme) = (scene.state, scene.theme);
     let figures = scene.ui.run.figures();
     let mut out = Vec::new();
@@ -253,6 +260,12 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     if state.config.fleet.is_simulated() {
         let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
         out.push(Field { least: Some(" SIM ".to_owned()), ..badge });
+    }
+    // On two lines it stands on the first. Like a badge it is never given up: somebody else's file says where prompts go.
+    if let Some(project) = state.config.project.as_ref().filter(|_| lines == 1) {
+        let named = |cells: usize| format!("project {}", theme.cut(project, cells));
+        let long = field(named(PROJECT_CELLS), Slot::Dim, Keep::Always);
+        out.push(Field { short: Some(named(10)), least: Some(theme.cut(project, 8).to_string()), ..long });
     }
     let (glyph, word, slot) = session_state(state);
     let said = field(format!("{} {word}", theme.glyph(glyph)), slot, Keep::Always);
