@@ -380,6 +380,13 @@ fn what_a_session_of_before_wants_is_told_from_what_is_the_operators_own() {
     assert_eq!(kinds(&endpoint(far, "key = { command = \"touch x\" }")), [WishKind::Key]);
     let elsewhere = kinds(&endpoint("http://evil.example:1", "key = { env = \"K\" }"));
     assert_eq!(elsewhere, [WishKind::Address, WishKind::Key], "the same key to another address");
+    // What only says that it is simulated, and would be asked all the same.
+    let simulated = endpoint("http://127.0.0.1:1", "nature = \"simulated\"");
+    assert_eq!(kinds(&simulated), []);
+    assert_eq!(kinds(&simulated.replace("\"openai\"", "\"command\"")), [WishKind::Address]);
+    let mut twice = fleet(&simulated);
+    twice.endpoints.push(twice.endpoints[0].clone());
+    assert!(!wishes_of(&twice, &own, &asked, sessions).is_empty());
     let launch = endpoint("http://127.0.0.1:8083", "[endpoint.launch]\ncommand = \"touch\"\nargs = [\"x\"]");
     assert_eq!(kinds(&launch), [WishKind::Launch]);
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Address;
-use crate::domain::fleet::{Endpoint, Fleet, Nature, SecretRef};
+use crate::domain::fleet::{Endpoint, Fleet, Nature, Protocol, SecretRef};
 use crate::domain::text::CleanText;
 
 /// The store in the state folder.
@@ -297,7 +297,7 @@ pub fn wishes_of(fleet: &Fleet, own: &Fleet, asked: &[Address], sessions: &Path)
         let Endpoint { name, url, .. } = endpoint;
         let server = endpoint.pool().url;
         let known = own.endpoints.iter().any(|own| own.url == *url) || asked.iter().any(|asked| asked.url == server);
-        if !known && endpoint.nature == Nature::Real {
+        if !known && !simulated(fleet, endpoint) {
             wish(WishKind::Address, format!("{url} (endpoint {name})"));
         }
         if let Some(key) = endpoint.key.as_ref().filter(|key| mine.is_none_or(|mine| mine.key.as_ref() != Some(key))) {
@@ -317,6 +317,13 @@ pub fn wishes_of(fleet: &Fleet, own: &Fleet, asked: &[Address], sessions: &Path)
     wishes.sort();
     wishes.dedup();
     wishes
+}
+
+/// Whether Baton's simulator takes that endpoint's place when its session is taken up, so that its address is never used.
+/// It does that by the name, and has none that is a program.
+fn simulated(fleet: &Fleet, endpoint: &Endpoint) -> bool {
+    let alone = fleet.endpoints.iter().filter(|other| other.name == endpoint.name).count() == 1;
+    alone && endpoint.nature == Nature::Simulated && endpoint.protocol != Protocol::Command
 }
 
 #[cfg(test)]

@@ -99,9 +99,9 @@ pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<S
     for answer in asked {
         match answer {
             Ok(info) => found.push(info),
-            Err(error @ CallError::Mute { .. }) => mute = mute.or(Some(error)),
             // What died left its socket.
-            Err(_) => {}
+            Err(CallError::Gone(_)) => {}
+            Err(error) => mute = mute.or(Some(error)),
         }
     }
     match mute {
