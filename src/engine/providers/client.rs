@@ -297,6 +297,13 @@ impl Client {
 
     /// A server may show the key it was sent as its own name or its model's.
     fn redacted(&self, mut state: State) -> State {
+        // JSON may write any letter as its number; then the key is there only once it is read.
+        if state.body.contains(&b'\\')
+            && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&state.body)
+            && let Ok(plain) = serde_json::to_vec(&value)
+        {
+            state.body = plain;
+        }
         state.body = self.vault.redactor.bytes(state.body);
         state.server = state.server.map(|name| self.vault.redactor.text(&name));
         state

@@ -112,8 +112,8 @@ pub(crate) enum CliError {
     /// A session that wants what nobody approved.
     #[error("{session} is not taken up: {}; if it is yours, `baton trust --session {session}` shows that and approves it", words.join("; "))]
     Unapproved {
-        /// The session.
-        session: SessionId,
+        /// The session's folder.
+        session: CleanText,
         /// What it wants, a sentence each.
         words: Vec<String>,
     },

@@ -149,7 +149,7 @@ pub(crate) fn check(taken: &TakenUp, config: &Config) -> Result<(), CliError> {
         all if all > MOST_SAID => words.push(format!("and {} more", all - MOST_SAID)),
         _ => {}
     }
-    Err(CliError::Unapproved { session: taken.session().clone(), words })
+    Err(CliError::Unapproved { session: taken.folder(), words })
 }
 
 /// A session begins with this fleet by the operator's hand: what it wants is what they gave it, so it may be taken up

@@ -349,7 +349,61 @@ fn session_state(state: &State) -> (Glyph, &'static str, Slot) {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
+    use super::{height, render, short};
+    use crate::domain::protocol::Micros;
+    use crate::domain::state::State;
+    use crate::domain::text::width::width;
+    use crate::interface::tui::model::{Screen, Ui};
+    use crate::interface::tui::scene::{Scene, Transcripts};
+    use crate::interface::tui::theme::Theme;
+    use crate::interface::tui::view::story::forty;
+
+    /// The header's lines at that size, of a session with a project's servers.
+    fn shown(state: &State, screen: Screen, (columns, rows): (u16, u16)) -> String {
+        let (transcripts, theme) = (Transcripts::default(), Theme::plain());
+        #[allow(clippy::field_reassign_with_default, reason = "one field is private")]
+        let ui = {
+            let mut ui = Ui::default();
+            ui.screen = screen;
+            ui
+        };
+        let area = Rect::new(0, 0, columns, height(rows));
+        let mut buf = Buffer::empty(area);
+        let scene = Scene { state, transcripts: &transcripts, ui: &ui, theme: &theme, now: Micros::from_secs(3_000) };
+        render(&scene, area, &mut buf);
+        let row = |y| (0..columns).map(|x| buf[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+        (0..area.height).map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_project_whose_servers_are_used_is_named_at_every_size_without_colour() {
+        let state = |project: &str| {
+            let mut state = forty().state;
+            state.config.project = Some(project.into());
+            state
+        };
+        for screen in [Screen::Welcome, Screen::Run, Screen::Fleet] {
+            for size in [(60, 20), (80, 24), (120, 40), (200, 60)] {
+                let text = shown(&state("weather"), screen, size);
+                assert!(text.contains("project weather"), "{size:?}:\n{text}");
+                assert!(text.contains("slots") && text.contains("running"), "{size:?}:\n{text}");
+                // A long one is cut, and cuts nothing else.
+                for long in ["weather-station-for-the-whole-of-northern-europe", "天気予報天気予報天気予報天気予報"] {
+                    let text = shown(&state(long), screen, size);
+                    let start: String = long.chars().take(4).collect();
+                    assert!(text.contains(&format!("project {start}")), "{size:?}:\n{text}");
+                    assert!(text.contains("slots") && text.contains("running"), "{size:?}:\n{text}");
+                    assert!(text.lines().all(|line| width(line) <= usize::from(size.0)), "{text}");
+                }
+            }
+        }
+        let mut own = state("weather");
+        own.config.project = None;
+        assert!(!shown(&own, Screen::Run, (80, 24)).contains("project"));
+    }
 
     #[test]
     fn a_session_named_by_its_time_is_said_as_the_time() {
