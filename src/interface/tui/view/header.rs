@@ -95,7 +95,8 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
 }
 
-/// The goal, the session's short name, the fleet, in `cells`: the goal is cut first, then left out.
+/// The goal, the session's short name, the fleet or the project that brought it, in `cells`: the goal is cut first, then
+/// left out.
 fn right(scene: &Scene<'_>, cells: usize) -> String {
     let theme = scene.theme;
     let dot = format!(" {} ", theme.glyph(Glyph::Dot));
@@ -105,11 +106,11 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     if !session.is_empty() {
         parts.push(short(session));
     }
-    if !fleet.is_empty() {
-        parts.push(format!("fleet {fleet}"));
-    }
-    if let Some(project) = &scene.state.config.project {
-        parts.push(format!("project {}", theme.cut(project, PROJECT_CELLS)));
+    // Where a project's servers are used, whose they are says more than the fleet's name.
+    match &scene.state.config.project {
+        Some(project) => parts.push(format!("project {}", theme.cut(project, PROJECT_CELLS))),
+        None if fleet.is_empty() => {}
+        None => parts.push(format!("fleet {fleet}")),
     }
     match scene.ui.control(scene.state) {
         Control::Alone => {}
@@ -121,8 +122,7 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     let wide = |parts: &[String]| width(&parts.join(&dot)) > cells;
     if scene.state.viewers.len() > 1 {
         parts.push(format!("{} watch", scene.state.viewers.len()));
-        // Whose servers they are is never left out.
-        if wide(&parts) && parts.len() > 3 && !parts[1].starts_with("project ") {
+        if wide(&parts) && parts.len() > 3 && scene.state.config.project.is_none() {
             parts.remove(1);
         }
     }
