@@ -73,7 +73,8 @@ impl Serving {
     fn ask_over_tcp(&self) -> u16 {
         let Ok(mut io) = TcpStream::connect(self.tcp()) else { return 0 };
         io.set_read_timeout(Some(2 * SOON)).unwrap();
-        let request = format!("GET /v1/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", self.key());
+        let request =
+            format!("GET /v1/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", self.key());
         let _ = io.write_all(request.as_bytes());
         let mut text = String::new();
         let _ = io.read_to_string(&mut text);
@@ -100,7 +101,13 @@ impl Drop for Serving {
 
 fn baton(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(BATON);
-    command.args(args).current_dir(home).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home).stdin(Stdio::null());
+    command
+        .args(args)
+        .current_dir(home)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", home)
+        .stdin(Stdio::null());
     for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")] {
         command.env(name, home.join(folder));
     }

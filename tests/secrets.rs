@@ -46,7 +46,9 @@ fn recorded(name: &str) -> Answer {
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let framing = ["content-length", "transfer-encoding", "connection", "keep-alive"];
-    let headers = lines.filter_map(|line| line.split_once(": ")).filter(|(name, _)| !framing.contains(&name.to_ascii_lowercase().as_str()));
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .filter(|(name, _)| !framing.contains(&name.to_ascii_lowercase().as_str()));
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = body.split("\n# curl:").next().unwrap().trim_end().as_bytes().to_vec();
     Answer { status, headers, body }
@@ -58,10 +60,13 @@ fn made(body: &str) -> Answer {
 
 /// The kinds of servers, with the protocol that speaks to each.
 fn kinds() -> Vec<(&'static str, &'static str, Answers)> {
-    let table = |entries: &[(&str, Answer)]| entries.iter().map(|(path, answer)| ((*path).to_owned(), answer.clone())).collect();
+    let table = |entries: &[(&str, Answer)]| {
+        entries.iter().map(|(path, answer)| ((*path).to_owned(), answer.clone())).collect()
+    };
     let instances = r#"{"models":[{"type":"llm","publisher":"p","key":"m","display_name":"M","architecture":"llama","quantization":{"name":"Q4","bits_per_weight":4},"size_bytes":1,"params_string":"1B","loaded_instances":[{"id":"m","config":{"context_length":8192}}],"max_context_length":8192,"format":"gguf","capabilities":{"vision":false}}]}"#;
     let states = r#"{"data":[{"id":"m","object":"model","type":"llm","publisher":"p","arch":"llama","compatibility_type":"gguf","quantization":"Q4","state":"loaded","max_context_length":8192,"loaded_context_length":8192}],"object":"list"}"#;
-    let plain = r#"{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm","root":"m","max_model_len":8192}]}"#;
+    let plain =
+        r#"{"object":"list","data":[{"id":"m","object":"model","owned_by":"vllm","root":"m","max_model_len":8192}]}"#;
     vec![
         (
             "llama.cpp",
@@ -72,7 +77,10 @@ fn kinds() -> Vec<(&'static str, &'static str, Answers)> {
                 ("/slots", recorded("llama-server/slots_idle")),
                 ("/metrics", recorded("llama-server/metrics_idle")),
                 ("/v1/models", recorded("llama-server/v1_models")),
-                ("/models", made(r#"{"data":[{"id":"m","path":"/m.gguf","status":{"value":"loaded","args":["-c","8192"]}}]}"#)),
+                (
+                    "/models",
+                    made(r#"{"data":[{"id":"m","path":"/m.gguf","status":{"value":"loaded","args":["-c","8192"]}}]}"#),
+                ),
             ]),
         ),
         (
@@ -124,7 +132,8 @@ fn replace(value: &mut Value, only: Option<usize>, seen: &mut usize, way: fn(&st
 /// As JSON, the key also written with letters as numbers, as some servers do.
 fn json(value: &Value, escaped: bool) -> Vec<u8> {
     let text = value.to_string();
-    if escaped { text.replace('&', "\\u0026").replace("sk-", "\\u0073k-").replace('/', "\\/") } else { text }.into_bytes()
+    if escaped { text.replace('&', "\\u0026").replace("sk-", "\\u0073k-").replace('/', "\\/") } else { text }
+        .into_bytes()
 }
 
 /// One answer with the key planted in each of its places, one after the other.
@@ -244,12 +253,20 @@ fn a_key_in_any_place_of_any_answer_of_a_probe_is_in_nothing_that_comes_of_it() 
                     let client = Client::new().unwrap();
                     let report = probe(&client, &endpoint, Depth::Slots, Traffic::Quiet).await;
                     let again = ready(&client, &endpoint).await;
-                    let address = |endpoint| Address { url: endpoint_url(&server), limit: Duration::from_millis(500), endpoint };
+                    let address =
+                        |endpoint| Address { url: endpoint_url(&server), limit: Duration::from_millis(500), endpoint };
                     let asked = vec![address(Some(Box::new(endpoint.clone()))), address(None)];
                     let found: Vec<_> = discover(&client, asked).collect().await;
                     format!("{report:?}\n{again:?}\n{found:?}")
                 });
-                let place = || format!("{kind} {path} {} {:?} {}", planted.status, planted.headers, String::from_utf8_lossy(&planted.body));
+                let place = || {
+                    format!(
+                        "{kind} {path} {} {:?} {}",
+                        planted.status,
+                        planted.headers,
+                        String::from_utf8_lossy(&planted.body)
+                    )
+                };
                 assert!(!shows(&told), "{}\n\n{told}", place());
             }
         }
@@ -259,7 +276,11 @@ fn a_key_in_any_place_of_any_answer_of_a_probe_is_in_nothing_that_comes_of_it() 
             server.answers.write().unwrap().insert("POST".to_owned(), Answer { status: 500, ..planted.clone() });
             let told = runtime.block_on(async {
                 let client = Client::new().unwrap();
-                format!("{:?}\n{:?}", unload(&client, &endpoint).await, tokio::time::timeout(Duration::from_millis(300), load(&client, &endpoint)).await)
+                format!(
+                    "{:?}\n{:?}",
+                    unload(&client, &endpoint).await,
+                    tokio::time::timeout(Duration::from_millis(300), load(&client, &endpoint)).await
+                )
             });
             assert!(!shows(&told), "{kind} {planted:?}\n\n{told}");
         }
@@ -294,7 +315,11 @@ fn a_key_that_a_server_shows_is_in_nothing_that_the_program_keeps_or_prints() {
         for way in WAYS {
             let everywhere = |answer: &Answer| {
                 let mut answer = answer.clone();
-                answer.headers.iter_mut().filter(|(name, _)| name != "Content-Type").for_each(|(_, value)| *value = way(value));
+                answer
+                    .headers
+                    .iter_mut()
+                    .filter(|(name, _)| name != "Content-Type")
+                    .for_each(|(_, value)| *value = way(value));
                 if let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) {
                     replace(&mut value, None, &mut 0, way);
                     answer.body = json(&value, false);
@@ -302,7 +327,7 @@ fn a_key_that_a_server_shows_is_in_nothing_that_the_program_keeps_or_prints() {
                 answer
             };
             let mut shown: Answers = answers.iter().map(|(path, answer)| (path.clone(), everywhere(answer))).collect();
-            let refused = Answer { status: 500, ..made(&format!(r#"{{"error":{{"message":"bad {KEY}"}}}}"#)) };
+            let refused = Answer { status: 400, ..made(&format!(r#"{{"error":{{"message":"bad {KEY}"}}}}"#)) };
             shown.insert("POST".to_owned(), refused);
             let server = Server::new(shown);
             let home = tempfile::tempdir().unwrap();
@@ -315,13 +340,26 @@ fn a_key_that_a_server_shows_is_in_nothing_that_the_program_keeps_or_prints() {
             let endpoint = server.endpoint(protocol, "{ env = \"MYKEY\" }");
             file("config/baton/fleet.toml", &format!("replace = true\n[[endpoint]]\n{endpoint}{agent}"));
             file("config/baton/baton.toml", &format!("[discovery]\nports = [{}]\n", server.address.port()));
-            file("plan.yaml", "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: worker, prompt: Say it., retry: {max: 0}}\n");
-            file("shots.baton", "size 120x40\nkeys 1\nsnapshot run.txt\nkeys 3\nsnapshot fleet.txt\nkeys 5\nsnapshot events.txt\n");
+            file(
+                "plan.yaml",
+                "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: a, agent: worker, prompt: Say it., retry: {max: 0}}\n",
+            );
+            file(
+                "shots.baton",
+                "size 120x40\nkeys 1\nsnapshot run.txt\nkeys 3\nsnapshot fleet.txt\nkeys 5\nsnapshot events.txt\n",
+            );
             let run = |args: &[&str]| {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
-                command.args(args).current_dir(home.path()).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+                command
+                    .args(args)
+                    .current_dir(home.path())
+                    .env_clear()
+                    .env("PATH", "/usr/bin:/bin")
+                    .stdin(Stdio::null());
                 command.env("HOME", home.path()).env("MYKEY", KEY).env("BATON_LOG", "trace");
-                for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")] {
+                for (name, folder) in
+                    [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")]
+                {
                     command.env(name, home.path().join(folder));
                 }
                 let told = command.output().unwrap();
@@ -351,7 +389,9 @@ fn a_key_that_a_server_shows_is_in_nothing_that_the_program_keeps_or_prints() {
             }
             let (code, words) = run(&["replay", "--script", "shots.baton", "--snapshots", "shots", "--update"]);
             assert_eq!(code, Some(0), "{words}");
-            assert!(files(home.path()).iter().any(|(path, text)| path.ends_with("shots/fleet.txt") && text.contains("box")));
+            assert!(
+                files(home.path()).iter().any(|(path, text)| path.ends_with("shots/fleet.txt") && text.contains("box"))
+            );
             assert!(files(home.path()).iter().any(|(path, text)| path.ends_with("baton.log") && !text.is_empty()));
             for (path, text) in files(home.path()) {
                 assert!(!shows(&text), "{kind}: {}: {text}", path.display());

@@ -168,7 +168,11 @@ fn read_file(path: &Path, (missing, links): (Missing, Links), errors: &mut Vec<C
         && let Ok(file) = &file
         && let Some(why) = file.metadata().ok().and_then(|meta| meta.alien())
     {
-        errors.push(SourceError::nowhere(&path.display().to_string(), format!("is not read: {}", why.words()), why.mend(path)));
+        errors.push(SourceError::nowhere(
+            &path.display().to_string(),
+            format!("is not read: {}", why.words()),
+            why.mend(path),
+        ));
         return None;
     }
     read_text(path, file, missing, errors)

@@ -371,8 +371,9 @@ fn what_a_session_of_before_wants_is_told_from_what_is_the_operators_own() {
     let sessions = std::path::Path::new("/sessions");
     let own = fleet(&endpoint(far, "key = { env = \"K\" }"));
     let asked = DiscoverySettings { ports: vec![8080, 8083], ..DiscoverySettings::default() }.addresses();
-    let kinds =
-        |text: &str| wishes_of(&fleet(text), &own, &asked, sessions).into_iter().map(|wish| wish.kind).collect::<Vec<_>>();
+    let kinds = |text: &str| {
+        wishes_of(&fleet(text), &own, &asked, sessions).into_iter().map(|wish| wish.kind).collect::<Vec<_>>()
+    };
     assert_eq!(kinds(&endpoint(far, "key = { env = \"K\" }")), []);
     assert_eq!(kinds(&endpoint("http://127.0.0.1:8080", "")), [], "there Baton looks anyway");
     assert_eq!(kinds(&endpoint("http://127.0.0.1:1", "")), [WishKind::Address], "anybody here may listen there");

@@ -101,7 +101,9 @@ impl Trust {
     /// Why nothing is approved, where a store is there that is not in order; in words, with the mend.
     pub fn trouble(&self) -> Option<String> {
         let (path, why) = (self.path.display(), self.trouble.as_ref()?);
-        Some(format!("{path} is not read, so nothing counts as approved: {why}; remove it, and `baton trust` asks anew"))
+        Some(format!(
+            "{path} is not read, so nothing counts as approved: {why}; remove it, and `baton trust` asks anew"
+        ))
     }
 
     /// Whether exactly this was approved.
@@ -414,7 +416,9 @@ mod tests {
     #[test]
     fn what_is_shown_can_not_pass_for_something_else() {
         let folder = Path::new("/p");
-        for url in ["http://ex\u{200b}ample.com", "http://\u{202e}moc.elpmaxe", "http://ex\u{430}mple.com", "http://a\x1b[2Kb"] {
+        for url in
+            ["http://ex\u{200b}ample.com", "http://\u{202e}moc.elpmaxe", "http://ex\u{430}mple.com", "http://a\x1b[2Kb"]
+        {
             let words = wish(folder, url).words();
             assert!(words.as_str().is_ascii() && words.as_str().contains("\\u{"), "{words}");
         }

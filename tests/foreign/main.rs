@@ -69,7 +69,8 @@ fn serve(mut io: TcpStream, heard: &Mutex<Vec<u8>>) -> Option<()> {
         }
     };
     let text = String::from_utf8_lossy(&got[..head]).to_ascii_lowercase();
-    let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok()).unwrap_or(0);
+    let length =
+        text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok()).unwrap_or(0);
     while got.len() < head + length {
         let n = io.read(&mut piece).ok().filter(|n| *n > 0)?;
         heard.lock().unwrap().extend_from_slice(&piece[..n]);
@@ -83,7 +84,10 @@ fn serve(mut io: TcpStream, heard: &Mutex<Vec<u8>>) -> Option<()> {
     } else {
         ("application/json", "{}".to_owned())
     };
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     io.write_all((head + &body).as_bytes()).ok()
 }
 
@@ -93,7 +97,8 @@ struct Home(tempfile::TempDir);
 const OWN_FLEET: &str = "replace = true\n[[endpoint]]\nname = \"own\"\ntiers = [\"q4_tools\", \"gptoss_reason\", \"summary\", \"coder\", \"vision\"]\n\
     protocol = \"openai\"\nurl = \"http://127.0.0.1:9\"\nmodel = \"m\"\nslots = 2\ncontext = 8192\nkey = { env = \"OWN_KEY\" }\n";
 
-const PLAN: &str = "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: one, agent: researcher, prompt: 'Say it.'}\n";
+const PLAN: &str =
+    "version: 1\ngoal: g\nsynthesis: false\ntasks:\n  - {id: one, agent: researcher, prompt: 'Say it.'}\n";
 
 impl Home {
     fn new() -> Self {

@@ -162,7 +162,9 @@ fn a_folder_that_is_not_the_operators_alone_is_not_read() {
     let listener = Listener::new();
     let home = cloned("");
     let folder = home.path().join("repo/.baton");
-    let used = |home: &Home| home.run("repo", &["config", "show"]).out.lines().any(|line| line.contains("max_tasks") && line.contains(" 3 "));
+    let used = |home: &Home| {
+        home.run("repo", &["config", "show"]).out.lines().any(|line| line.contains("max_tasks") && line.contains(" 3 "))
+    };
     let settings = "[session]\nmax_tasks = 3\n";
     std::fs::remove_file(folder.join("fleet.toml")).unwrap();
     home.file("repo/.baton/baton.toml", settings);
@@ -171,9 +173,17 @@ fn a_folder_that_is_not_the_operators_alone_is_not_read() {
     home.file("repo/.baton/fleet.toml", &endpoint(&listener.url(), ""));
     assert_eq!(home.run("repo", &["trust", "--yes"]).code, Some(0));
     let refused = |why: &str, mend: &str| {
-        for args in [&["check", "plan.yaml"][..], &["run", "plan.yaml", "--headless"], &["config", "show"], &["fleet", "status"]] {
+        for args in [
+            &["check", "plan.yaml"][..],
+            &["run", "plan.yaml", "--headless"],
+            &["config", "show"],
+            &["fleet", "status"],
+        ] {
             let told = home.run("repo", args);
-            assert!(told.err.contains("repo/.baton") && told.err.contains(why) && told.err.contains(mend), "{args:?}: {told:?}");
+            assert!(
+                told.err.contains("repo/.baton") && told.err.contains(why) && told.err.contains(mend),
+                "{args:?}: {told:?}"
+            );
         }
         assert!(!used(&home), "{why}");
         assert_ne!(home.run("repo", &["trust", "--yes"]).code, Some(0), "{why}");
@@ -224,7 +234,9 @@ fn a_folder_that_is_not_the_operators_alone_is_not_read() {
 fn very_many_wishes_are_told_in_a_few_lines_and_a_name_hides_nothing() {
     let one = |n: usize| {
         let head = if n == 0 { "replace = true\n" } else { "" };
-        format!("{head}[[endpoint]]\nname = \"e{n}\"\ntiers = [\"coder\"]\nprotocol = \"openai\"\nurl = \"http://box{n}.example:1\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n")
+        format!(
+            "{head}[[endpoint]]\nname = \"e{n}\"\ntiers = [\"coder\"]\nprotocol = \"openai\"\nurl = \"http://box{n}.example:1\"\nmodel = \"m\"\nslots = 1\ncontext = 4096\n"
+        )
     };
     let home = cloned(&(0..500).map(one).collect::<String>());
     let told = home.run("repo", &["check", "plan.yaml"]);
@@ -237,9 +249,14 @@ fn very_many_wishes_are_told_in_a_few_lines_and_a_name_hides_nothing() {
     std::fs::create_dir_all(home.path().join(evil).join(".git")).unwrap();
     home.file(&format!("{evil}/.baton/fleet.toml"), &endpoint("http://ex\u{430}mple.com", ""));
     home.file(&format!("{evil}/plan.yaml"), PLAN);
-    for args in [&["check", "plan.yaml"][..], &["trust"], &["trust", "--yes"], &["trust", "--list"], &["trust", "--revoke"]] {
+    for args in
+        [&["check", "plan.yaml"][..], &["trust"], &["trust", "--yes"], &["trust", "--list"], &["trust", "--revoke"]]
+    {
         let words = home.run(evil, args).words();
-        assert!(!words.contains('\u{1b}') && !words.contains('\u{202e}') && !words.contains('\u{430}'), "{args:?}: {words:?}");
+        assert!(
+            !words.contains('\u{1b}') && !words.contains('\u{202e}') && !words.contains('\u{430}'),
+            "{args:?}: {words:?}"
+        );
     }
 }
 

@@ -28,7 +28,10 @@ fn journal(change: impl Fn(&mut Value)) -> (String, String) {
             }
             // In the order in which the journal has its fields.
             let data = record["data"].to_string();
-            out += &format!("{{\"seq\":{},\"at\":{},\"event\":\"session.started\",\"data\":{data}}}\n", record["seq"], record["at"]);
+            out += &format!(
+                "{{\"seq\":{},\"at\":{},\"event\":\"session.started\",\"data\":{data}}}\n",
+                record["seq"], record["at"]
+            );
         } else {
             out += line;
             out.push('\n');
@@ -129,7 +132,8 @@ fn what_the_operator_began_is_theirs_to_go_on_with() {
     let folder = std::fs::read_dir(home.path().join("state/baton/sessions")).unwrap().next().unwrap().unwrap().path();
     let journal = folder.join("journal.jsonl");
     let text = std::fs::read_to_string(&journal).unwrap();
-    let cut: String = text.lines().take_while(|line| !line.contains("task.completed")).map(|line| format!("{line}\n")).collect();
+    let cut: String =
+        text.lines().take_while(|line| !line.contains("task.completed")).map(|line| format!("{line}\n")).collect();
     std::fs::write(&journal, cut).unwrap();
     let told = home.run(".", &["resume", "--headless"]);
     assert_eq!((told.code, told.out.as_str()), (Some(0), "Theirs.\n"), "{told:?}");
@@ -188,7 +192,13 @@ fn links_fifos_and_folders_of_others_are_refused_and_change_nothing() {
             2 => std::fs::create_dir(&path).unwrap(),
             _ => std::os::unix::fs::symlink(&outside, &path).unwrap(),
         }
-        for args in [&["resume", other, "--headless"][..], &["report", other], &["export", other, "--json"], &["fork", other], &["trust", "--session", other]] {
+        for args in [
+            &["resume", other, "--headless"][..],
+            &["report", other],
+            &["export", other, "--json"],
+            &["fork", other],
+            &["trust", "--session", other],
+        ] {
             let told = home.run(".", args);
             assert!(matches!(told.code, Some(2 | 4)) && !told.err.is_empty(), "{other}: {args:?}: {told:?}");
         }

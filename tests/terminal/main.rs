@@ -571,11 +571,9 @@ fn a_terminal_that_goes_without_a_word_while_keys_come_is_parted_from() {
 /// Whether the terminal reads lines and shows what is typed, as a shell wants it.
 fn is_cooked(window: &Window) -> bool {
     use rustix::termios::LocalModes;
-    let fd = window.master.as_ref().unwrap().as_raw_fd().unwrap();
-    // The descriptor is the window's, which outlives the call: opened anew by its number, nothing is adopted.
-    let terminal = std::fs::File::open(format!("/proc/self/fd/{fd}")).ok();
-    let modes = terminal.and_then(|terminal| rustix::termios::tcgetattr(&terminal).ok());
-    modes.is_none_or(|modes| modes.local_modes.contains(LocalModes::ICANON | LocalModes::ECHO))
+    let modes = window.master.as_ref().unwrap().get_termios().unwrap().local_flags.bits();
+    let wanted = (LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG).bits();
+    modes & wanted == wanted
 }
 
 #[test]
@@ -584,6 +582,7 @@ fn a_console_whose_process_is_killed_leaves_the_terminal_clean_and_says_how_to_g
         let mut window = at_work(4_000, 60_000);
         // What was typed for the console is not run by the shell.
         window.type_keys("m");
+        assert!(!is_cooked(&window));
         kill_process(window.worker(), signal).unwrap();
         assert_eq!(window.ends(), code);
         eventually("a terminal that reads lines", || is_cooked(&window));

@@ -221,8 +221,10 @@ mod tests {
         (age("left"), age("held"));
         let old = Name::slug("parent");
         fork(&sessions, &old, 4, &Name::slug("child"), Begins::Held).unwrap();
-        let mut left: Vec<_> =
-            std::fs::read_dir(workshop.root()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut left: Vec<_> = std::fs::read_dir(workshop.root())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         left.sort();
         assert_eq!(left, ["held", "link", "young"]);
         let mine: Vec<_> = std::fs::read_dir(elsewhere.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::args::{Form, Global, LogArgs};
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
-use super::session::{caution, Ends, configuration, runtime};
+use super::session::{Ends, caution, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Lifetime};
 use crate::domain::memory::{Fit, MemoryPlan};

@@ -389,13 +389,14 @@ mod tests {
             for size in [(60, 20), (80, 24), (120, 40), (200, 60)] {
                 let text = shown(&state("weather"), screen, size);
                 assert!(text.contains("project weather"), "{size:?}:\n{text}");
-                assert!(text.contains("slots") && text.contains("running"), "{size:?}:\n{text}");
+                assert!(text.contains("slots") && text.contains("review"), "{size:?}:\n{text}");
                 // A long one is cut, and cuts nothing else.
-                for long in ["weather-station-for-the-whole-of-northern-europe", "天気予報天気予報天気予報天気予報"] {
+                for long in ["weather-station-for-the-whole-of-northern-europe", "天気予報天気予報天気予報天気予報"]
+                {
                     let text = shown(&state(long), screen, size);
                     let start: String = long.chars().take(4).collect();
                     assert!(text.contains(&format!("project {start}")), "{size:?}:\n{text}");
-                    assert!(text.contains("slots") && text.contains("running"), "{size:?}:\n{text}");
+                    assert!(text.contains("slots") && text.contains("review"), "{size:?}:\n{text}");
                     assert!(text.lines().all(|line| width(line) <= usize::from(size.0)), "{text}");
                 }
             }
