@@ -174,7 +174,7 @@ fn planted(answer: &Answer) -> Vec<Answer> {
         for body in [
             format!(r#"{{"error":{{"message":"bad {KEY}","type":"{KEY}","code":"{KEY}"}}}}"#),
             format!(r#"{{"error":"bad {KEY}"}}"#),
-            format!(r#"{{"detail":"\u0073k-planted\/123456\u00267"}}"#),
+            r#"{"detail":"\u0073k-planted\/123456\u00267"}"#.to_owned(),
             format!("<html>{KEY}</html>"),
             KEY.to_owned(),
         ] {
