@@ -218,7 +218,8 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         std::fs::write(elsewhere.path().join("mine"), "mine").unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), workshop.root().join("link")).unwrap();
-        (age("left"), age("held"));
+        age("left");
+        age("held");
         let old = Name::slug("parent");
         fork(&sessions, &old, 4, &Name::slug("child"), Begins::Held).unwrap();
         let mut left: Vec<_> = std::fs::read_dir(workshop.root())
