@@ -97,17 +97,6 @@ pub(crate) async fn running(
     wish: Option<&str>,
     printer: &mut Printer,
 ) -> Result<Vec<SessionInfo>, CliError> {
-    let ask = async |place: Place| {
-        // A key that can't be read is the session's affair: it is asked without.
-        let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
-        match tokio::time::timeout(PATIENCE, call.session()).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let why = CleanText::one_line(&format!("nothing came in {} s", PATIENCE.as_secs()));
-                Err(CallError::Mute { session: place.session().to_string(), why })
-            }
-        }
-    };
     // What could be no file's name is not looked for anywhere.
     if let Some(wrong) = wish.filter(|w| w.trim().is_empty() || w.starts_with('.') || w.contains('/')) {
         return Err(PlaceError::Name(wrong.to_owned()).into());
@@ -124,9 +113,9 @@ pub(crate) async fn running(
     for answer in asked {
         match answer {
             Ok(info) => found.push(info),
-            Err(error @ CallError::Mute { .. }) => mute = mute.or(Some(error)),
             // What died left its socket.
-            Err(_) => {}
+            Err(CallError::Gone(_)) => {}
+            Err(error) => mute = mute.or(Some(error)),
         }
     }
     let Some(wish) = wish else {
@@ -168,6 +157,19 @@ pub(crate) async fn reach(
         reached.push((Call::new(place, given)?, info));
     }
     Ok(reached)
+}
+
+/// Asks who is at a place.
+async fn ask(place: Place) -> Result<SessionInfo, CallError> {
+    // A key that can't be read is the session's affair: it is asked without.
+    let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
+    match tokio::time::timeout(PATIENCE, call.session()).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let why = CleanText::one_line(&format!("nothing came in {} s", PATIENCE.as_secs()));
+            Err(CallError::Mute { session: place.session().to_string(), why })
+        }
+    }
 }
 
 /// A way to the one session that a command is for.

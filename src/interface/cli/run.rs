@@ -11,7 +11,7 @@ use super::leaving::Leaving;
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
-use super::session::{Ends, caution, configuration, engine_named, runtime};
+use super::session::{Ends, caution, configuration, engine_named, runtime, without_project};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
@@ -117,7 +117,8 @@ fn headless(
         let mut ends = Ends::listen()?;
         caution(config, printer);
         let chosen = tokio::select! {
-            chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) => chosen?,
+            chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) =>
+                chosen.map_err(without_project(config))?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &chosen.words {
