@@ -162,6 +162,7 @@ fn two_sessions_are_answered_from_a_phone() {
     let told = home.run(&["attach", "First"]);
     assert!(told.code == Some(0) && told.out.contains("Break callers?"), "{:?} {}", told.code, told.out);
     assert!(told.err.contains("ssh -t"), "{}", told.err);
+    assert!(told.out.starts_with("since ") && told.out.contains("waits for you since"), "{}", told.out);
     for word in ["Second", "First"] {
         let told = home.run(&["answer", word, "--text", "2"]);
         assert_eq!(told.code, Some(0), "{}", told.err);

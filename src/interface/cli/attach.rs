@@ -6,13 +6,16 @@ use super::args::{Form, Global};
 use super::console::{self, Opening};
 use super::error::{CliError, Exit};
 use super::names::{self, Candidate, Meant};
+use super::narrow::hang_in;
 use super::print::Printer;
 use super::session::{Ends, configuration, runtime};
+use super::zone::Zone;
 use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::interface::remote::{AttachClient, Attachment, Call, CallError, Given, Place, PlaceError, SessionInfo};
+use crate::interface::report::{Going, SinceWhen, now_ms, since, since_words};
 
 /// How long a session may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +52,14 @@ async fn without_a_screen(
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let call = Call::new(Place::of(&info.session, &config.paths.run)?, given(global))?;
+    // What came of it since anybody watched stands above how it stands.
+    let zone = Zone::here();
+    let journal = std::path::Path::new(&info.journal);
+    if let Ok((state, told)) = since(journal, SinceWhen::LastWatched, Going::Until(now_ms())) {
+        for line in since_words(&state, &told, &|ms| zone.time(ms)) {
+            hang_in("", &line, printer.columns()).iter().for_each(|row| printer.data_line(row));
+        }
+    }
     super::ctl::tell(&call.get("/v1/state").await?, printer);
     printer.words(
         "there is no terminal here, so no screen: `ssh -t HOST baton attach` has one; `baton inbox` lists what waits for \
