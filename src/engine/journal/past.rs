@@ -234,7 +234,9 @@ impl Past {
         let frozen = Arc::new(self.last.freeze(before.as_deref()));
         self.kept_bytes += frozen.bytes_beside(before.as_deref());
         self.keep_at = place.offset + self.spacing;
-        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
+        // A disk that is slow is waited for rather than left behind: a place far from each checkpoint is found late for good.
+        let behind = place.offset >= self.save_at.saturating_add(2 * self.step);
+        if self.saving.as_ref().is_some_and(|saving| behind || saving.is_finished()) {
             self.settle();
         }
         self.mind_unknown();
