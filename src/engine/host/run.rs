@@ -25,7 +25,7 @@ use crate::domain::protocol::{
 };
 use crate::domain::state::{GoalPhase, Pool, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{TextStore, Writer};
+use crate::engine::journal::{Keeper, TextStore, Writer};
 use crate::engine::machine::{Pace, local_ports};
 use crate::engine::providers::{AnswerFormat, Client, Phase, Request, drained};
 
@@ -69,6 +69,7 @@ pub(super) struct Host {
     records: broadcast::Sender<Arc<Record>>,
     clock: SessionClock,
     texts: TextStore,
+    keeper: Keeper,
     pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
     probing: Probing,
@@ -100,6 +101,7 @@ impl Host {
         (clock, serving): (SessionClock, Serving),
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
+        let keeper = Keeper::new(writer.path());
         Self {
             name,
             writer,
@@ -107,6 +109,7 @@ impl Host {
             records,
             clock,
             texts,
+            keeper,
             serving,
             live: BTreeMap::new(),
             moving: Moving::default(),
@@ -291,6 +294,8 @@ impl Host {
             }
         }
         if failure.is_none() {
+            let state = orchestrator.state();
+            self.keeper.written(self.writer.committed_bytes(), state.tasks().len() + state.attempts().len());
             for start in std::mem::take(&mut self.held) {
                 self.start_turn(orchestrator, start);
             }

@@ -1,6 +1,7 @@
 //! The journal under ill treatment: killed at every byte, full disks, vanished folders, random bytes.
 
 mod failures;
+mod late;
 mod parts;
 mod past;
 mod rethought;
