@@ -94,8 +94,7 @@ impl Wire {
         let mut response = pin!(sender.send_request(request));
         let response = std::future::poll_fn(|context| {
             work.advance(context);
-            // As with the body: what comes is handed over by the connection, while it is worked.
-            response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            response.as_mut().poll(context)
         });
         let (head, body) = response.await?.into_parts();
         Ok(Answer { head, body, work, _sender: sender })
@@ -133,20 +132,21 @@ impl Answer {
     /// The next bytes of the body; none at its end. May be dropped while it waits and asked again.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
         std::future::poll_fn(|context| {
-            let mut polled = self.taken();
-            if polled.is_pending() {
-                self.work.advance(context);
-                polled = self.taken();
+            // It is the connection that hands over, while it is worked here: it need not wake its own task for that.
+            let polled = self.taken(&mut Context::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                return polled;
             }
-            polled
+            self.work.advance(context);
+            self.taken(context)
         })
         .await
     }
 
-    /// What the connection has handed over. It alone hands over, and only while it is worked, so nobody need be woken.
-    fn taken(&mut self) -> Poll<Result<Option<Bytes>, Broken>> {
+    /// What the connection has handed over.
+    fn taken(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Broken>> {
         loop {
-            return match Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            return match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(None) => Poll::Ready(Ok(None)),
                 Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error.into())),
