@@ -83,7 +83,7 @@ impl Wire {
         let connecting = timeout(self.patience, self.connect.call(target.address.clone()));
         let stream = connecting.await.map_err(|_| Broken::late())?.map_err(|error| Broken::connecting(&error))?;
         let (mut sender, connection) = http1::handshake(stream).await?;
-        let mut work = Work::Open(connection);
+        let mut work = Work(Some(connection));
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.path.clone();
@@ -110,20 +110,16 @@ pub(super) struct Answer {
     _sender: http1::SendRequest<Body>,
 }
 
-/// The connection.
-enum Work {
-    Open(http1::Connection<TokioIo<TcpStream>, Body>),
-    /// Its last byte has come, or it broke; whoever waits for the head or the body is told which by these.
-    Over,
-}
+/// The connection; none once its last byte has come, or it broke: whoever waits for the head or the body is told which.
+struct Work(Option<http1::Connection<TokioIo<TcpStream>, Body>>);
 
 impl Work {
     /// Reads and writes what can be.
     fn advance(&mut self, context: &mut Context<'_>) {
-        if let Self::Open(connection) = self
+        if let Some(connection) = &mut self.0
             && Pin::new(connection).poll(context).is_ready()
         {
-            *self = Self::Over;
+            self.0 = None;
         }
     }
 }
