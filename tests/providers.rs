@@ -830,6 +830,42 @@ mod live {
         assert!(asked.load(Ordering::SeqCst) > 0, "connections for state are kept");
     }
 
+    /// llama-server that is asked to end: it takes no connection any more, cuts its streams, and answers for some
+    /// milliseconds over the connections it has.
+    #[tokio::test]
+    async fn a_server_whose_stream_broke_is_looked_at_over_a_new_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (end, mut ended) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    met = listener.accept() => {
+                        let (mut socket, end) = (met.unwrap().0, end.clone());
+                        tokio::spawn(async move {
+                            while let Some(request) = heard(&mut socket).await {
+                                if request.starts_with("POST") {
+                                    end.send(()).await.unwrap();
+                                    end.closed().await;
+                                    say(&mut socket, SSE).await;
+                                    return say_chunk(&mut socket, TOKEN).await;
+                                }
+                                say_json(&mut socket, 200, r#"{"status":"ok"}"#).await;
+                            }
+                        });
+                    }
+                    _ = ended.recv() => break,
+                }
+            }
+        });
+        let (client, endpoint) = (Client::new().unwrap(), endpoint(Protocol::LlamaCpp, &url));
+        let look = async || probe(&client, &endpoint, Depth::Light, Traffic::Quiet).await.health;
+        assert_eq!(look().await, Health::Up);
+        assert_eq!(all(&client, request(&url)).await.1.unwrap().kind, FailureKind::Cut);
+        let health = look().await;
+        assert!(matches!(&health, Health::Down { reason } if reason.contains("refused")), "{health:?}");
+    }
+
     #[tokio::test]
     async fn what_is_no_model_server_is_said_to_be_none() {
         let page = "<html><head><title>Directory listing</title></head></html>";

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::written;
 use super::chunk::Chunk;
-use super::client::Client;
+use super::client::{Client, Doubts};
 use super::decode::Decoder;
 use super::fault::{Fault, ProviderError};
 use super::reply::{Reply, text_of};
@@ -53,6 +53,7 @@ impl Client {
             decoder,
             redact: None,
             redactor: self.redactor(),
+            doubts: self.doubts.clone(),
             out: VecDeque::new(),
             raw: VecDeque::new(),
             fault: None,
@@ -80,6 +81,7 @@ pub struct AnswerStream {
     decoder: Decoder,
     redact: Option<StreamRedactor>,
     redactor: Redactor,
+    doubts: Doubts,
     /// Decoded and redacted; never more than one read of the network gives.
     out: VecDeque<Chunk>,
     raw: VecDeque<Chunk>,
@@ -165,6 +167,9 @@ impl AnswerStream {
                             _ => fault,
                         }),
                     };
+                    if fed.as_ref().is_err_and(|fault| fault.kind == FailureKind::Cut) {
+                        self.doubts.raise(&self.endpoint.url);
+                    }
                     self.fault = fed.err().map(|fault| fault.by_server(text_of(response.headers(), &SERVER)));
                     self.settle();
                 }

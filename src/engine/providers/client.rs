@@ -70,6 +70,7 @@ pub struct Client {
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
     addresses: Arc<Mutex<Addresses>>,
+    pub(super) doubts: Doubts,
     /// What was learnt once of servers and their models.
     pub(super) known: Known,
 }
@@ -88,6 +89,23 @@ impl Pair {
     fn new(settings: impl Fn() -> reqwest::ClientBuilder) -> reqwest::Result<Self> {
         let kept = settings().pool_idle_timeout(IDLE).build()?;
         Ok(Self { kept, fresh: settings().pool_max_idle_per_host(0).build()? })
+    }
+}
+
+/// Endpoints' urls at which a connection broke, and when. A server that ends takes no connections any more, and answers for a
+/// while over those it has: what it says there is no sign of health. As many as endpoints were used.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doubts(Arc<Mutex<HashMap<String, Instant>>>);
+
+impl Doubts {
+    /// A connection broke at `url`.
+    pub(super) fn raise(&self, url: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned(), Instant::now());
+    }
+
+    /// Whether there may be a connection that was kept before the last one broke.
+    fn about(&self, url: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(url).is_some_and(|since| since.elapsed() < IDLE)
     }
 }
 
@@ -126,6 +144,7 @@ impl Client {
             secure: Arc::default(),
             vault: Vault::default(),
             addresses: Arc::default(),
+            doubts: Doubts::default(),
             known: Known::default(),
         })
     }
@@ -186,7 +205,11 @@ impl Client {
         let place = self.place(endpoint, path)?;
         let key = self.key(endpoint).await?;
         let sent = timeout(silence, self.post(&place, key, body)).await;
-        let response = sent.map_err(|_| Fault::silent(silence, Unsaid::Head))??;
+        let response = sent.map_err(|_| Fault::silent(silence, Unsaid::Head))?.inspect_err(|fault| {
+            if fault.kind == FailureKind::Cut {
+                self.doubts.raise(&endpoint.url);
+            }
+        })?;
         let headers = response.headers();
         let coding = text_of(headers, &CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
         if response.status().is_success() {
@@ -257,7 +280,8 @@ impl Client {
         limit: Duration,
     ) -> Result<State, Fault> {
         let url = format!("{}{path}", base(endpoint));
-        let http = &self.http(&url)?.kept;
+        let Pair { kept, fresh } = self.http(&url)?;
+        let http = if self.doubts.about(&endpoint.url) { fresh } else { kept };
         let request = match body {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
