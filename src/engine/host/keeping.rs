@@ -113,18 +113,13 @@ impl Host {
             if !error.may_pass() {
                 return Err(error);
             }
-            let unwritten =
-                Unwritten { records: self.writer.unwritten(), why: CleanText::one_line(&error.to_string()) };
             if now {
-                return Err(JournalError::Lost { what: unwritten.words(), why: Box::new(error) });
+                return Err(JournalError::Lost { what: words(&self.writer.unwritten()), why: Box::new(error) });
             }
-            self.keeping.send_if_modified(|keeping| {
-                let first = !matches!(keeping, Keeping::Leaves(_));
-                if first {
-                    *keeping = Keeping::Leaves(Arc::new(unwritten));
-                }
-                first
-            });
+            if !matches!(*self.keeping.borrow(), Keeping::Leaves(_)) {
+                let (records, why) = (self.writer.unwritten(), CleanText::one_line(&error.to_string()));
+                self.keeping.send_replace(Keeping::Leaves(Arc::new(Unwritten { records, why })));
+            }
             let next = Instant::now() + JOURNAL_RETRY;
             loop {
                 tokio::select! {
