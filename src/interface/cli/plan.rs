@@ -5,7 +5,7 @@ use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
 use super::headless::{Finished, Headless, Until};
 use super::print::Printer;
-use super::session::{Ends, caution, configuration, engine, runtime};
+use super::session::{Ends, caution, configuration, engine, runtime, without_project};
 use crate::domain::plan::{PLAN_VERSION, Plan, write};
 use crate::domain::protocol::{Command, GoalId, GoalOptions, PlanSource, Review, Work};
 use crate::domain::state::State;
@@ -25,7 +25,8 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         caution(&config, printer);
-        let chosen = choose_fleet(&config, &global.fleet, global.seed, global.unanswered()).await?;
+        let chosen = choose_fleet(&config, &global.fleet, global.seed, global.unanswered()).await;
+        let chosen = chosen.map_err(without_project(&config))?;
         for sentence in &chosen.words {
             printer.words(sentence);
         }
