@@ -39,7 +39,7 @@ pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
 pub use fork::{Begins, Fork, fork};
 pub use keeper::Keeper;
-pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
+pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of, text_with};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;

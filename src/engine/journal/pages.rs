@@ -195,13 +195,36 @@ impl TextStore {
 /// # Errors
 /// When the journal can't be read.
 pub fn text_of(journal: &Path, turns: &[TurnId], channel: Channel) -> Result<String, JournalError> {
+    text_with(journal, &[], turns, channel)
+}
+
+/// The same where the last records are not in the journal yet, because its disk takes nothing.
+///
+/// # Errors
+/// As [`text_of`].
+pub fn text_with(
+    journal: &Path,
+    unwritten: &[Record],
+    turns: &[TurnId],
+    channel: Channel,
+) -> Result<String, JournalError> {
     // What answers became of it is known at the end only, so they are kept for who wants the thinking.
     let wanted = |c: Channel| c == channel || (channel == Channel::Thinking && c == Channel::Answer);
     let mut runs: Vec<(TurnId, Channel, String)> = Vec::new();
     for of in turns.chunk_by(|a, b| a.attempt == b.attempt) {
         let Some(TurnId { attempt, .. }) = of.first() else { continue };
         let mut reader = Reader::open_attempt(journal, *attempt)?;
-        while let Some((_, record)) = reader.read()? {
+        let (mut last, mut more) = (0, unwritten.iter());
+        loop {
+            let record = match reader.read()? {
+                Some((_, record)) => Cow::Owned(record),
+                // Some of them may have been written since.
+                None => match more.find(|record| record.seq > last) {
+                    Some(record) => Cow::Borrowed(record),
+                    None => break,
+                },
+            };
+            last = record.seq;
             if let Some((turn, said, piece)) = record.said()
                 && of.contains(&turn)
                 && wanted(said)

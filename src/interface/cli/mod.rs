@@ -21,6 +21,7 @@ mod fleet;
 mod fork;
 mod headless;
 mod init;
+mod leave;
 mod logging;
 mod offer;
 pub(crate) mod patience;

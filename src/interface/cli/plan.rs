@@ -3,7 +3,7 @@
 use super::args::{Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
-use super::headless::{Headless, Until};
+use super::headless::{Finished, Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, caution, configuration, engine, runtime, without_project};
 use crate::domain::plan::{PLAN_VERSION, Plan, write};
@@ -34,32 +34,29 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
         let watching = Headless::begin(&engine, command, (Form::Words, Until::Drafted), printer)
             .await?
             .with_patience(global.patience);
-        let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
-        if finished.exit != Exit::Done {
-            return Ok(finished.exit);
-        }
-        let Some(plan) = finished.goals.first().and_then(|goal| planned(&finished.state, *goal)) else {
-            return Err(CliError::BrokeOff(config.paths.log.clone()));
-        };
-        for repair in finished
-            .goals
-            .first()
-            .and_then(|g| finished.state.goal(*g))
-            .map(|g| g.repairs.as_slice())
-            .unwrap_or_default()
-        {
-            printer.words(&format!("mended: {repair}"));
-        }
-        if global.form() == Form::Words {
-            let mark = match chosen.fleet.is_simulated() {
-                true => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
-                false => "",
+        let tell = |done: Finished<'_>, exit, printer: &mut Printer| {
+            if exit != Exit::Done {
+                return Ok(exit);
+            }
+            let Some(plan) = done.goals.first().and_then(|goal| planned(done.state, *goal)) else {
+                return Err(CliError::BrokeOff(config.paths.log.clone()));
             };
-            printer.data(&format!("{mark}{}", write(&plan)));
-        } else {
-            printer.json(&plan);
-        }
-        Ok(Exit::Done)
+            let goal = done.goals.first().and_then(|goal| done.state.goal(*goal));
+            for repair in goal.map(|goal| goal.repairs.as_slice()).unwrap_or_default() {
+                printer.words(&format!("mended: {repair}"));
+            }
+            if global.form() == Form::Words {
+                let mark = match chosen.fleet.is_simulated() {
+                    true => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
+                    false => "",
+                };
+                printer.data(&format!("{mark}{}", write(&plan)));
+            } else {
+                printer.json(&plan);
+            }
+            Ok(exit)
+        };
+        watching.finish(engine, &mut ends, &config.paths.log, tell).await
     })
 }
 

@@ -80,8 +80,7 @@ fn headless(
             let exit = outcome(&state, &[last]);
             // Its lock is not needed to read it.
             drop(taken);
-            let finished = Finished { state, goals: vec![last], exit };
-            finished.tell(&journal, form, printer)?;
+            Finished { state: &state, goals: &[last], unwritten: &[] }.tell(&journal, form, printer)?;
             return Ok(exit);
         }
         // Before anything is asked: a key may be what a program prints.
@@ -105,9 +104,8 @@ fn headless(
         // Dropped after the engine's end, so that whoever watches sees that too.
         let _server = listen_if_possible(&again.engine, config);
         let watching = Headless::again(&again.engine, before, go, form, printer)?.with_patience(global.patience);
-        let finished = watching.finish(again.engine, &mut ends, &config.paths.log).await?;
-        finished.tell(&journal, form, printer)?;
-        Ok(finished.exit)
+        let tell = |done: Finished<'_>, exit, printer: &mut Printer| done.tell(&journal, form, printer).map(|()| exit);
+        watching.finish(again.engine, &mut ends, &config.paths.log, tell).await
     })
 }
 

@@ -6,7 +6,7 @@ use super::args::Global;
 use super::choose::choose_fleet;
 use super::console::Opening;
 use super::error::{CliError, Exit};
-use super::headless::{Headless, Until};
+use super::headless::{Finished, Headless, Until};
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
@@ -120,9 +120,8 @@ fn headless(
             .await?
             .when_stuck(stuck)
             .with_patience(global.patience);
-        let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
-        finished.tell(&journal, form, printer)?;
-        Ok(finished.exit)
+        let tell = |done: Finished<'_>, exit, printer: &mut Printer| done.tell(&journal, form, printer).map(|()| exit);
+        watching.finish(engine, &mut ends, &config.paths.log, tell).await
     })
 }
 

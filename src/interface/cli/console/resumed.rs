@@ -11,6 +11,7 @@ use crate::engine::journal::Resumed;
 use crate::engine::servers::Room;
 use crate::interface::cli::error::{CliError, system};
 use crate::interface::cli::headless::Go;
+use crate::interface::cli::print::Printer;
 use crate::interface::cli::serve::listen_if_possible;
 use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 
@@ -19,9 +20,15 @@ use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 ///
 /// # Errors
 /// The session can't be had, or did not start.
-pub(super) fn resumed(config: &Config, session: &SessionId, go: Go, servers: Option<Room>) -> Result<Left, CliError> {
+pub(super) fn resumed(
+    config: &Config,
+    session: &SessionId,
+    go: Go,
+    servers: Option<Room>,
+    printer: &mut Printer,
+) -> Result<Left, CliError> {
     let (client, starting) = start(lock(config, session)?, go, config.clone(), servers)?;
-    over(client, starting, config)
+    over(client, starting, config, printer)
 }
 
 fn start(
