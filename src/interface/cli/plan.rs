@@ -3,6 +3,7 @@
 use super::args::{Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
+use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, caution, configuration, engine, runtime};
@@ -15,13 +16,16 @@ use crate::domain::text::CleanText;
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    if goal.trim().is_empty() {
-        return Err(CliError::Usage("the goal is empty; say in words what is wanted".to_owned()));
-    }
+pub(crate) fn plan(goal: &str, taken: Taken, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    let Typed { input, words, .. } = typed(goal, taken, Wanted::Goal, &config)?;
+    words.iter().for_each(|words| printer.words(words));
+    let text = match input {
+        Input::Goal(text) => text,
+        Input::Plan(plan) => plan.goal,
+    };
     let options = GoalOptions { review: Review::Ask, ..GoalOptions::default() };
-    let command = Command::AddGoal { text: goal.to_owned(), plan: PlanSource::Model, options };
+    let command = Command::AddGoal { text, plan: PlanSource::Model, options };
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         caution(&config, printer);
