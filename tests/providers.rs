@@ -652,6 +652,7 @@ mod live {
             vision: false,
             tools: false,
             nature: Nature::Real,
+            price: None,
             launch: None,
         }
     }

@@ -572,8 +572,25 @@ async fn a_query_is_planned_run_and_answered() {
     assert_eq!(value["outcome"], "done");
     let ordinary = value["tasks"].as_array().unwrap().iter().filter(|t| t["work"] == "ordinary").count();
     assert!((1..=3).contains(&ordinary), "{value}");
-    assert!(value["metrics"]["output_tokens"].as_u64().unwrap() > 0);
-    assert_eq!(rig.state.goals()[0].options.max_parallel, Some(8));
+    assert_eq!(rig.state.goals()[0].options.max_parallel, Some(6));
+    let tasks = value["tasks"].as_array().unwrap();
+    for task in tasks {
+        assert!(task["result"].as_str().is_some_and(|t| !t.is_empty()) && task["error"].is_null(), "{task}");
+        assert!(task["description"].is_string() && task["assigned_to"].is_string() && task["model_used"].is_string());
+        assert!(task["started_at"].as_str() <= task["completed_at"].as_str(), "{task}");
+        assert!(task["started_at"].as_str().unwrap().ends_with('Z') && task["latency_ms"].is_u64(), "{task}");
+        assert!(task["cost_usd"].is_null() && task["dependencies"].is_array(), "no price is configured: {task}");
+    }
+    let sum: u64 = tasks.iter().map(|t| t["tokens_used"].as_u64().unwrap()).sum();
+    let metrics = &value["metrics"];
+    assert_eq!((&metrics["total_tokens"], &metrics["task_count"]), (&json!(sum), &json!(tasks.len())), "{metrics}");
+    assert!(sum > 0 && metrics["total_time_seconds"].is_number());
+    // The plan stands before its tasks only in time; the answer needs them, and the words to speak need the answer.
+    assert!(metrics["parallel_batches"].as_u64().is_some_and(|n| n >= 3), "{metrics}");
+    let log = value["execution_log"].as_array().unwrap();
+    assert!(log[0]["message"].as_str().unwrap().starts_with("goal: Compare two parsers"), "{log:?}");
+    assert_eq!((&log.last().unwrap()["message"], &log[0]["level"]), (&json!("the goal is done"), &json!("info")));
+    assert!(log.is_sorted_by_key(|line| line["timestamp"].as_str().unwrap().to_owned()), "{log:?}");
     rig.end().await;
 }
 

@@ -102,6 +102,7 @@ async fn trouble(url: &str) -> String {
         vision: false,
         tools: false,
         nature: Nature::Real,
+        price: None,
         launch: None,
     };
     match probe(&Client::new().unwrap(), &endpoint, Depth::Light, Traffic::Quiet).await.health {

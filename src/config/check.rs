@@ -114,6 +114,12 @@ fn check_endpoint(endpoint: &Endpoint, node: &Node, errors: &mut Vec<ConfigError
     if endpoint.tokens_per_second.is_some_and(|speed| !(speed > 0.0 && speed < 1e6)) {
         wrong("tokens_per_second", format!("the speed of {name} is no speed"), "give tokens per second, as in 40.0");
     }
+    if let Some(price) = endpoint.price
+        && [Some(price.input), Some(price.output), price.cached].iter().flatten().any(|p| !(0.0..100_000.0).contains(p))
+    {
+        let mend = "give US dollars for a million tokens, as in { input = 0.5, output = 1.5 }";
+        wrong("price", format!("the price of {name} is no price"), mend);
+    }
     let url = endpoint.url.trim();
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);

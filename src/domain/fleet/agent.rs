@@ -20,7 +20,7 @@ pub struct Agent {
     /// The most tokens of one answer, thinking included.
     #[serde(default = "default_max_tokens")]
     pub max_tokens: u32,
-    /// Sampling temperature.
+    /// Sampling temperature; 0.7 where none is given.
     #[serde(default = "default_temperature")]
     pub temperature: f32,
     /// Its own reasoning level; the task's goes before it, the session's after it.
@@ -38,5 +38,5 @@ fn default_max_tokens() -> u32 {
 }
 
 fn default_temperature() -> f32 {
-    0.3
+    0.7
 }

@@ -54,6 +54,21 @@ pub enum Nature {
     Simulated,
 }
 
+/// What a million tokens of an endpoint cost, in US dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Of the prompt.
+    #[serde(default)]
+    pub input: f64,
+    /// Of the answer, with its thinking.
+    #[serde(default)]
+    pub output: f64,
+    /// Of that part of the prompt which the server had kept from before; as `input` where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<f64>,
+}
+
 /// One model on one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +105,9 @@ pub struct Endpoint {
     /// Expected generation speed of one slot in tokens per second, used for estimates until it is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_second: Option<f32>,
+    /// What its tokens cost; absent: nothing that Baton counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
     /// The model reads images.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vision: bool,

@@ -11,7 +11,7 @@ mod shape;
 mod work;
 
 pub use agent::Agent;
-pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Protocol, SecretRef, base_url, bytes, local_port};
+pub use endpoint::{Api, Endpoint, Fleet, Nature, PoolKey, Price, Protocol, SecretRef, base_url, bytes, local_port};
 pub use launch::{EnvValue, Launch, Lifetime};
 pub use settings::{AttentionSettings, MachineSettings, OnCut, SessionConfig, Settings};
 pub use shape::{CacheSettings, Fact, ModelFacts};

@@ -141,7 +141,7 @@ impl Default for Settings {
             max_tasks: 6,
             synthesis: true,
             voice_summary: false,
-            planner: crate::domain::protocol::Name::slug("reasoner"),
+            planner: crate::domain::protocol::Name::slug("researcher"),
             synthesizer: crate::domain::protocol::Name::slug("reasoner"),
             narrator: crate::domain::protocol::Name::slug("summarizer"),
             retries: 2,

@@ -43,6 +43,8 @@ pub struct MemoryPlan {
     pub limit: Option<Limit>,
     /// What is kept free for the system and other programs; 0 while the machine was not looked at.
     pub reserve: u64,
+    /// What programs other than the fleet's own servers hold of main memory now, as far as it can be told.
+    pub others: u64,
     /// How hard the kernel finds it to give memory; where starts are throttled for that, as hard as it was then.
     pub pressure: Option<Pressure>,
     /// From this part of the limit on it is tight, in percent.
@@ -99,6 +101,11 @@ pub struct Limit {
 pub enum Bound {
     /// All memory, less what is kept free.
     Reserve {
+        /// All of it.
+        total: u64,
+    },
+    /// All memory, less what other programs hold: more than is kept free for them.
+    Others {
         /// All of it.
         total: u64,
     },
@@ -209,9 +216,11 @@ impl MemoryPlan {
         let real = rows.is_empty() || rows.iter().any(|r| r.port.is_some());
         let machine = if real { machine } else { &nothing };
         let reserve = reserve(machine.total, settings);
-        let limit = limit(machine, reserve, settings);
         let (pressure, tight_percent) = (machine.pressure, settings.tight_percent);
-        Self { rows, limit, reserve, pressure, tight_percent }
+        let mut plan = Self { rows, limit: None, reserve, others: 0, pressure, tight_percent };
+        plan.others = plan.held_by_others(machine);
+        plan.limit = limit(machine, reserve, plan.others, settings);
+        plan
     }
 
     /// The row of an endpoint; none where it takes nothing of this machine.
@@ -246,6 +255,19 @@ impl MemoryPlan {
         ports.sort_unstable();
         ports.dedup();
         sum(ports.into_iter().map(|port| self.held_at(port)))
+    }
+
+    /// All that is in use, less what this fleet's servers have of it.
+    fn held_by_others(&self, machine: &MachineSampled) -> u64 {
+        let own = |port: u16| match machine.server(port) {
+            Some(measured) => of_main(measured, machine),
+            // One whose processes may not be looked at: what it says of itself.
+            None => self.held_at(Some(port)),
+        };
+        let mut ports: Vec<u16> = self.rows.iter().filter_map(|r| r.port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        machine.used.saturating_sub(sum(ports.into_iter().map(own)))
     }
 
     fn held_at(&self, port: Option<u16>) -> u64 {
@@ -377,6 +399,16 @@ fn holds(m: &ServerMemory) -> u64 {
     m.footprint.unwrap_or(0).max(m.resident.unwrap_or(0)).saturating_add(m.gpu.unwrap_or(0))
 }
 
+/// What a server has of [`MachineSampled::used`]. Weights mapped from a file are in use where a GPU that shares main memory wires
+/// them; elsewhere they are not: they can be given up at any time, and count as available.
+fn of_main(m: &ServerMemory, machine: &MachineSampled) -> u64 {
+    let wired = machine.gpus.iter().any(|g| g.unified);
+    match m.footprint.filter(|_| !wired) {
+        Some(footprint) => footprint,
+        None => m.footprint.unwrap_or(0).max(m.resident.unwrap_or(0)),
+    }
+}
+
 fn reserve(total: u64, settings: &MachineSettings) -> u64 {
     let usual = || {
         let share = u128::from(total) * u128::from(RESERVE_PERCENT) / 100;
@@ -385,14 +417,16 @@ fn reserve(total: u64, settings: &MachineSettings) -> u64 {
     settings.reserve_gb.map_or_else(usual, bytes).min(total)
 }
 
-/// The least of what the machine, its GPU and the operator allow.
-fn limit(machine: &MachineSampled, reserve: u64, settings: &MachineSettings) -> Option<Limit> {
-    let main = machine.total.saturating_sub(reserve);
+/// The least of what the machine with its other programs, its GPU and the operator allow.
+fn limit(machine: &MachineSampled, reserve: u64, others: u64, settings: &MachineSettings) -> Option<Limit> {
+    let main = machine.total.saturating_sub(reserve.max(others));
+    let total = machine.total;
     let unified = machine.gpus.iter().any(|g| g.unified);
     let of_machine = (machine.total > 0).then(|| match machine.gpu_limit() {
         Some(gpu) if unified && gpu.bytes < main => Limit { bytes: gpu.bytes, bound: Bound::Gpu(gpu.source) },
         Some(cards) if !unified => Limit { bytes: main.saturating_add(cards.bytes), bound: Bound::Cards },
-        _ => Limit { bytes: main, bound: Bound::Reserve { total: machine.total } },
+        _ if others > reserve => Limit { bytes: main, bound: Bound::Others { total } },
+        _ => Limit { bytes: main, bound: Bound::Reserve { total } },
     });
     let budget = settings.budget_gb.map(|gb| Limit { bytes: bytes(gb), bound: Bound::Budget });
     [of_machine, budget].into_iter().flatten().min_by_key(|l| l.bytes)

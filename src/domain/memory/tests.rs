@@ -17,6 +17,11 @@ fn recorded(line: usize) -> MachineSampled {
     serde_json::from_value(sample).unwrap()
 }
 
+/// That machine with little beside the fleet's own servers.
+fn alone() -> MachineSampled {
+    MachineSampled { used: 90 * GB, ..recorded(0) }
+}
+
 fn built_in() -> Fleet {
     toml::from_str(BUILT_IN).unwrap()
 }
@@ -26,7 +31,7 @@ fn names(plan: &MemoryPlan) -> Vec<EndpointName> {
 }
 
 fn machine(total: u64) -> MachineSampled {
-    MachineSampled { total, used: total / 4, ..MachineSampled::default() }
+    MachineSampled { total, used: total / 32, ..MachineSampled::default() }
 }
 
 fn fleet(endpoints: &[(&str, &str, u16, Option<f32>)]) -> Fleet {
@@ -59,7 +64,7 @@ fn found(name: &str, health: Health) -> EndpointChanged {
 #[test]
 fn the_built_in_fleet_comes_to_what_was_planned_for_it() {
     let settings = MachineSettings::default();
-    let plan = MemoryPlan::of_fleet(&built_in(), &recorded(0), &settings);
+    let plan = MemoryPlan::of_fleet(&built_in(), &alone(), &settings);
     let planned: Vec<(String, u64)> = plan.rows.iter().map(|r| (r.name.to_string(), r.planned.unwrap())).collect();
     let want = [("Athene", 16), ("GPT", 80), ("Gemma", 18), ("Qwen", 35), ("Hermes", 5)];
     assert_eq!(planned, want.map(|(name, gb)| (name.to_owned(), gb * GB)));
@@ -77,7 +82,7 @@ fn the_built_in_fleet_comes_to_what_was_planned_for_it() {
 
 #[test]
 fn what_a_server_holds_counts_once_and_towards_what_its_one_model_needs() {
-    let sample = recorded(0);
+    let sample = alone();
     let plan = MemoryPlan::of_fleet(&built_in(), &sample, &MachineSettings::default());
     let measured = |port| sample.server(port).unwrap().footprint.unwrap();
     assert_eq!(plan.held(), measured(8083) + measured(11434));
@@ -89,6 +94,38 @@ fn what_a_server_holds_counts_once_and_towards_what_its_one_model_needs() {
     assert_eq!(verdict.room, 234_877_906_944 - 17_179_869_184 - 37_580_963_840);
     assert_eq!(verdict.fit, Fit::Fits);
     assert_eq!(verdict.headline(), "fits: 155.2 of 234.9 GB");
+}
+
+#[test]
+fn what_other_programs_hold_counts() {
+    let server = |footprint, resident| crate::domain::protocol::ServerMemory {
+        port: 1,
+        pid: 1,
+        processes: 1,
+        footprint: Some(footprint),
+        resident: Some(resident),
+        gpu: None,
+    };
+    let settings = MachineSettings::default();
+    let of = |sample: &MachineSampled| {
+        let plan = MemoryPlan::of_fleet(&fleet(&[("a", "ollama", 1, Some(19.0))]), sample, &settings);
+        let verdict = plan.judge(&names(&plan), &[]);
+        (plan.others, verdict.fit, verdict.to_string())
+    };
+    // 51 of 64 GB are in use, and nothing of it is ours: more than the 9.6 that are kept free for others.
+    let busy = MachineSampled { used: 51 * GB, ..machine(64 * GB) };
+    let says = "lacks 6 GB: needs 19 for a 19; 13 GB are left of 13 (64 less 51 that other programs hold)";
+    assert_eq!(of(&busy), (51 * GB, Fit::No, says.to_owned()));
+    // On Linux the weights that a server maps from a file are not in use; its own 2 are.
+    let linux = MachineSampled { servers: vec![server(2 * GB, 21 * GB)], ..busy.clone() };
+    assert_eq!(of(&linux).0, 49 * GB);
+    // On macOS the GPU wires them.
+    let gpu = crate::domain::protocol::Gpu { unified: true, ..Default::default() };
+    let macos = MachineSampled { gpus: vec![gpu], ..linux };
+    assert_eq!((of(&macos).0, of(&macos).1), (30 * GB, Fit::Fits));
+    // Less than what is kept free for them changes nothing.
+    let idle = MachineSampled { used: 5 * GB, ..machine(64 * GB) };
+    assert_eq!(of(&idle).2, "needs 19 GB more: a 19; 54.4 GB are left of 54.4 (64 less 9.6 kept free)");
 }
 
 #[test]

@@ -25,6 +25,12 @@ impl fmt::Display for Limit {
             Bound::Reserve { total } => {
                 write!(f, " ({} less {} kept free)", amount(total), amount(total.saturating_sub(self.bytes)))
             }
+            Bound::Others { total } => write!(
+                f,
+                " ({} less {} that other programs hold)",
+                amount(total),
+                amount(total.saturating_sub(self.bytes))
+            ),
             Bound::Gpu(source) => write!(f, " (GPU limit, {})", source.word()),
             Bound::Cards => f.write_str(" (main memory and cards)"),
             Bound::Budget => f.write_str(" (your budget)"),

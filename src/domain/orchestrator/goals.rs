@@ -5,11 +5,17 @@ use crate::domain::plan::{
     self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
 };
 use crate::domain::protocol::{
-    Author, EditKind, Event, GoalId, MOST_DECIDED, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
+    Author, EditKind, Event, GoalId, LevelSupport, MOST_DECIDED, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
     recorded_bytes,
 };
 use crate::domain::state::{End, GoalPhase, Life, SYNTHESIS, Task, TaskIx, VOICE};
 use crate::domain::text::CleanText;
+
+/// The least tokens of a planning answer (source: the parallel engine's description, "fast decomposition").
+const PLANNING_TOKENS: u32 = 1024;
+
+/// A planned task as JSON: title, prompt of some 80 words, agent, needs.
+const TOKENS_OF_A_TASK: u32 = 170;
 
 /// The name of a goal's planning task. Names of Baton's own tasks begin with a dot.
 pub(super) const PLANNING: &str = ".plan";
@@ -30,7 +36,19 @@ impl Orchestrator {
         let settings = &self.state.config.settings;
         let mut spec = TaskSpec::new(Name::slug(PLANNING), settings.planner.clone(), "Make the plan.");
         spec.title = Some("Make the plan".to_owned());
+        spec.budget = Budget { tokens: Some(self.planning_tokens(goal)), ..Budget::default() };
         self.edit(goal, Author::Baton, vec![PlanEdit::Add(Box::new(spec))], Work::Planning, Vec::new());
+    }
+
+    /// The tokens of a planning answer: 1,024 do for six tasks, as the engine's first description has it. Where the
+    /// planner's model may think, thinking counts among them, and so there are twice as many.
+    fn planning_tokens(&self, goal: GoalId) -> u32 {
+        let config = &self.state.config;
+        let tier = config.fleet.agent(&config.settings.planner).map(|agent| &agent.tier);
+        let mut serving = self.state.endpoints().iter().filter(|e| tier.is_some_and(|t| e.config.tiers.contains(t)));
+        let thinks = serving.any(|e| e.level_support() != LevelSupport::None);
+        let tokens = self.max_tasks(goal).saturating_mul(TOKENS_OF_A_TASK).max(PLANNING_TOKENS);
+        tokens.saturating_mul(1 + u32::from(thinks))
     }
 
     /// Emits an edit with the plan's next revision.

@@ -3,7 +3,7 @@
 use super::index::{Place, Standing, Timer};
 use super::{Effect, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, LevelSupport, Micros, TurnId, TurnStarted, Work,
+    AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, Micros, TurnId, TurnStarted, Work,
 };
 use crate::domain::state::{EndpointState, Gear, Grant, Life, TaskIx};
 
@@ -13,6 +13,9 @@ enum Starts {
     Allowed,
     Over,
 }
+
+/// Sampling of the summary that is to be spoken (source: the parallel engine's description).
+const VOICE_TEMPERATURE: f32 = 0.4;
 
 impl Orchestrator {
     /// Acts on deadlines that have come.
@@ -156,12 +159,13 @@ impl Orchestrator {
             endpoint: endpoint.config.name.clone(),
             recipe: recipe.clone(),
             max_tokens,
-            temperature: agent.map_or(0.3, |a| a.temperature),
-            level,
-            level_support: match endpoint.level {
-                LevelSupport::Unknown => endpoint.config.level.unwrap_or(LevelSupport::Unknown),
-                known => known,
+            temperature: match task.work {
+                // Spoken words may vary more than a summary does.
+                Work::Voice => VOICE_TEMPERATURE,
+                _ => agent.map_or(0.3, |a| a.temperature),
             },
+            level,
+            level_support: endpoint.level_support(),
             schema: planning.then(|| self.planning_schema(task.id.goal)),
             want_answer: match task.work {
                 Work::Planning => WantAnswer::Whole,

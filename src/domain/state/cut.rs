@@ -83,7 +83,7 @@ impl Turn {
     }
 
     /// Tokens of its prompt, as far as they are known.
-    fn prompt_tokens(&self) -> u64 {
+    pub(super) fn prompt_tokens(&self) -> u64 {
         if self.usage.prompt_tokens > 0 { self.usage.prompt_tokens } else { self.prompt.map_or(0, |(_, total)| total) }
     }
 

@@ -11,6 +11,7 @@ mod answer;
 mod apply;
 mod attempt;
 mod capacity;
+mod cost;
 mod cut;
 mod dirty;
 mod edits;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use cost::dollars;
 pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
 pub use estimate::{AgentHistory, Estimates};

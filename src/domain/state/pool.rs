@@ -286,6 +286,14 @@ pub enum Trust {
 }
 
 impl EndpointState {
+    /// What its model does with a reasoning level: as its server told, else as it is configured.
+    pub fn level_support(&self) -> LevelSupport {
+        match self.level {
+            LevelSupport::Unknown => self.config.level.unwrap_or(LevelSupport::Unknown),
+            known => known,
+        }
+    }
+
     /// Whether requests may be sent to it.
     pub fn is_usable(&self) -> bool {
         self.answers() && self.intake == Intake::Open

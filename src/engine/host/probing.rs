@@ -212,6 +212,7 @@ mod tests {
             vision: false,
             tools: false,
             nature: Nature::Real,
+            price: None,
             launch: None,
         };
         let found = Report {

@@ -24,6 +24,7 @@ pub(super) fn endpoint(protocol: Protocol, url: &str) -> Endpoint {
         vision: false,
         tools: false,
         nature: Nature::Real,
+        price: None,
         launch: None,
     }
 }

@@ -174,6 +174,7 @@ impl Simulator {
                 vision: false,
                 tools: false,
                 nature: Nature::Simulated,
+                price: None,
                 launch: None,
             }
         };

@@ -6,6 +6,9 @@ use super::args::Cli;
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
 
+/// The version, with the commit it was built from where that is known: `0.1.0 (a1b2c3d4e5)`.
+pub(super) const VERSION: &str = env!("BATON_VERSION");
+
 /// Prints completions.
 pub(crate) fn completions(shell: clap_complete::Shell, printer: &mut Printer) -> Exit {
     let mut script = Vec::new();

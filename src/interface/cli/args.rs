@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::about::VERSION;
 use super::choose::Unanswered;
 use super::fork::At;
 use crate::config::{Flag, Flags};
@@ -15,7 +16,7 @@ use crate::domain::protocol::SessionId;
 ///
 /// Without a command it opens the console. stdout is data, stderr is words.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, disable_help_subcommand = true, after_help = EXITS)]
+#[command(name = "baton", version = VERSION, disable_help_subcommand = true, after_help = EXITS)]
 pub(crate) struct Cli {
     /// What to do; the console when absent.
     #[command(subcommand)]

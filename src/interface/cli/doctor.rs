@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::about::VERSION;
 use super::args::{Form, Global};
 use super::choose::{Unheard, search, why_useless};
 use super::console::depth;
@@ -63,7 +64,7 @@ impl Finding {
 /// # Errors
 /// When not even looking is possible.
 pub(crate) fn doctor(global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    let mut findings = vec![Finding::ok("version", format!("baton {}", env!("CARGO_PKG_VERSION")))];
+    let mut findings = vec![Finding::ok("version", format!("baton {VERSION}"))];
     let config = configuration(global);
     let color = config.as_ref().map_or(ColorChoice::Auto, |c| c.console.color);
     terminal(color, &mut findings);

@@ -135,6 +135,7 @@ pub(crate) fn endpoint_of(found: &Found, model: &FoundModel, name: EndpointName,
         vision: model.vision == Some(true),
         tools: model.tools == Some(true),
         nature: Nature::Real,
+        price: None,
         launch: None,
     }
 }

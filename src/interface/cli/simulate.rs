@@ -103,6 +103,7 @@ mod tests {
             vision: false,
             tools: false,
             nature: Nature::Real,
+            price: None,
             launch: None,
         };
         Fleet { endpoints: vec![endpoint("a"), endpoint("b")], ..Fleet::default() }

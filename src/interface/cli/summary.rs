@@ -10,7 +10,7 @@ use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
 use crate::domain::state::{CutAt, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{JournalError, text_of};
-use crate::interface::report::{Metrics, shortage};
+use crate::interface::report::{Metrics, micro_dollars, shortage};
 
 /// A finished goal.
 #[derive(Debug, Serialize)]
@@ -42,6 +42,9 @@ struct TaskLine<'a> {
     attempts: usize,
     endpoint: Option<&'a str>,
     tokens: u64,
+    /// US dollars, where a price is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_usd: Option<f64>,
     seconds: f64,
     /// What of its last request did not fit into the context, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +103,7 @@ impl<'a> Summary<'a> {
                 attempts: attempts.len(),
                 endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.as_str()),
                 tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
+                cost_usd: state.cost_of_task(task).map(micro_dollars),
                 seconds: rounded(attempts.iter().map(|a| a.elapsed(state.at).secs_f64()).sum()),
                 short: fit.as_ref().and_then(shortage),
                 results: fit.filter(|f| f.given < f.there).map(|f| Results { bytes: f.there, given: f.given }),

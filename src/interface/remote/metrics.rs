@@ -123,6 +123,9 @@ fn page(state: &State, now: Micros) -> Page {
     page.one("baton_attempts_running", "gauge", "Attempts that run.", state.running().len() as f64);
     page.one("baton_output_tokens_total", "counter", "Tokens generated.", state.totals.output_tokens as f64);
     page.one("baton_prompt_tokens_total", "counter", "Prompt tokens read.", state.totals.prompt_tokens as f64);
+    if let Some(usd) = state.cost(None) {
+        page.one("baton_cost_usd_total", "counter", "What it cost, where a price is configured.", usd);
+    }
     let seconds = Micros(state.totals.slot_us).secs_f64();
     page.one("baton_slot_seconds_total", "counter", "Time slots were in use, over all of them.", seconds);
     page.one(

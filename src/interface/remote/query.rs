@@ -1,6 +1,6 @@
 //! `POST /api/query/parallel`: a question in, the answer of a whole goal out.
 //!
-//! Invariants: the goal runs without review, eight tasks wide at most; one whose client went away is stopped; one that only
+//! Invariants: the goal runs without review, six tasks wide at most; one whose client went away is stopped; one that only
 //! the operator can release is answered so, in words, and stays.
 
 use std::collections::BTreeMap;
@@ -17,19 +17,20 @@ use super::connection::body;
 use super::refusal::Refusal;
 use super::routes::{Peer, Shared, known};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, Event, GoalId, GoalOptions, Micros, Name, Partial, PlanSource, Review, Role,
-    StopScope, TaskId, Work,
+    AttemptEnd, Author, Command, CommandEnvelope, Event, GoalId, GoalOptions, Micros, Name, Partial, PlanSource, Review,
+    Role, Route, StopScope, TaskId, Work,
 };
-use crate::domain::state::{GoalPhase, State};
+use crate::domain::state::{Attempt, Goal, GoalPhase, State, Task, TaskIx};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Answer, LocalClient};
 use crate::interface::cli::patience::{Patience, Patient};
 use crate::interface::cli::stuck::{Outlook, outlook};
 use crate::interface::cli::summary::result_text;
+use crate::interface::report::micro_dollars;
 
-/// Tasks of a query at once.
-const WIDE: u32 = 8;
+/// Tasks of a query at once: a program asks beside an operator, who has all slots.
+const WIDE: u32 = 6;
 
 /// The most tasks a query may ask for.
 const MOST_TASKS: u32 = 64;
@@ -60,37 +61,66 @@ pub(super) struct Response {
     goal: GoalId,
     tasks: Vec<TaskLine>,
     metrics: Metrics,
+    execution_log: Vec<LogLine>,
 }
 
 #[derive(Debug, Serialize)]
 struct TaskLine {
     id: String,
     title: String,
+    /// What it was asked for.
+    description: String,
+    #[serde(rename = "assigned_to")]
     agent: String,
     work: Work,
     status: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    reason: String,
+    /// Its text, whole; none where it has none.
+    result: Option<String>,
+    /// Why it has none.
+    error: Option<String>,
+    dependencies: Vec<String>,
+    /// When its first attempt began, as in `2026-12-01T07:30:00.125Z`; none where none did.
+    started_at: Option<String>,
+    /// When its last attempt ended.
+    completed_at: Option<String>,
+    /// The time its attempts took.
+    latency_ms: u64,
+    tokens_used: u64,
+    /// US dollars; none where no price is configured.
+    cost_usd: Option<f64>,
+    /// Of its last attempt; with ` (fallback)` where that was not on its agent's first tier.
+    model_used: Option<String>,
     /// Where its result was cut; absent where it is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<crate::domain::state::CutAt>,
     attempts: usize,
     endpoint: Option<String>,
     tier: Option<String>,
-    tokens: u64,
-    seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
 struct Metrics {
     /// From the question to the answer.
-    seconds: f64,
+    total_time_seconds: f64,
     /// The sum of attempt times: what one at a time would have taken.
     sequential_seconds: f64,
     speed_up: f64,
-    output_tokens: u64,
-    tasks: usize,
+    /// Tokens generated.
+    total_tokens: u64,
+    /// US dollars; none where no price is configured.
+    cost_usd: Option<f64>,
+    task_count: usize,
+    /// The longest chain of tasks that need each other: with slots enough, so many batches one after another.
+    parallel_batches: u32,
     attempts: usize,
+}
+
+/// What happened, in order.
+#[derive(Debug, PartialEq, Serialize)]
+struct LogLine {
+    timestamp: String,
+    message: String,
+    level: &'static str,
 }
 
 /// Stops the goal of a query whose client does not wait any more.
@@ -160,8 +190,14 @@ pub(super) async fn query(
         let answer = state.goal(goal).and_then(|g| g.answer.clone());
         (answer, voice, Response::of(&state, goal).ok_or_else(Refusal::over)?)
     };
-    response.response = read(&house, answer).await?;
-    response.voice_summary = read(&house, voice).await?;
+    for task in &mut response.tasks {
+        task.result = read(&house, task.id.parse().ok()).await?;
+    }
+    let of = |id: Option<TaskId>| {
+        let id = id?.to_string();
+        response.tasks.iter().find(|task| task.id == id)?.result.clone()
+    };
+    (response.response, response.voice_summary) = (of(answer), of(voice));
     Ok(Json(response))
 }
 
@@ -241,32 +277,18 @@ impl Response {
     fn of(state: &State, id: GoalId) -> Option<Self> {
         let goal = state.goal(id)?;
         let end = goal.ended_at.unwrap_or(state.at);
-        let lines = goal.tasks.iter().filter(|ix| !state.task(**ix).removed).map(|ix| {
-            let task = state.task(*ix);
-            let attempts: Vec<_> = task.attempts.iter().filter_map(|a| state.attempt(*a)).collect();
-            TaskLine {
-                id: task.id.to_string(),
-                title: task.title.to_string(),
-                agent: task.spec.agent.to_string(),
-                work: task.work,
-                status: state.status(*ix, state.at).word(),
-                reason: if task.is_done() { String::new() } else { task.reason.to_string() },
-                cut: state.cut_of(task),
-                attempts: attempts.len(),
-                endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.to_string()),
-                tier: state.config.fleet.agent(&task.spec.agent).map(|a| a.tier.to_string()),
-                tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
-                seconds: rounded(attempts.iter().map(|a| a.elapsed(end)).fold(Micros(0), Micros::plus)),
-            }
-        });
-        let tasks: Vec<TaskLine> = lines.collect();
-        let (seconds, sequential) = (end.since(goal.added_at), tasks.iter().map(|t| t.seconds).sum::<f64>());
+        let live: Vec<TaskIx> = goal.tasks.iter().copied().filter(|ix| !state.task(*ix).removed).collect();
+        let tasks: Vec<TaskLine> = live.iter().map(|ix| TaskLine::of(state, *ix, end)).collect();
+        let spent = live.iter().flat_map(|ix| attempts_of(state, state.task(*ix))).map(|a| a.elapsed(end));
+        let (seconds, sequential) = (end.since(goal.added_at), spent.fold(Micros(0), Micros::plus));
         let metrics = Metrics {
-            seconds: rounded(seconds),
-            sequential_seconds: (sequential * 1000.0).round() / 1000.0,
-            speed_up: (sequential / seconds.secs_f64().max(0.001) * 100.0).round() / 100.0,
-            output_tokens: tasks.iter().map(|t| t.tokens).sum(),
-            tasks: tasks.len(),
+            total_time_seconds: rounded(seconds),
+            sequential_seconds: rounded(sequential),
+            speed_up: (sequential.secs_f64() / seconds.secs_f64().max(0.001) * 100.0).round() / 100.0,
+            total_tokens: tasks.iter().map(|t| t.tokens_used).sum(),
+            cost_usd: state.cost(Some(id)).map(micro_dollars),
+            task_count: tasks.len(),
+            parallel_batches: batches(state, &live),
             attempts: tasks.iter().map(|t| t.attempts).sum(),
         };
         let outcome = match goal.phase {
@@ -277,8 +299,100 @@ impl Response {
             },
             _ => "unfinished",
         };
-        Some(Self { response: None, voice_summary: None, outcome, goal: id, tasks, metrics })
+        let execution_log = log(state, goal, &live, outcome);
+        Some(Self { response: None, voice_summary: None, outcome, goal: id, tasks, metrics, execution_log })
     }
+}
+
+impl TaskLine {
+    fn of(state: &State, ix: TaskIx, end: Micros) -> Self {
+        let task = state.task(ix);
+        let attempts: Vec<&Attempt> = attempts_of(state, task).collect();
+        let last = attempts.last();
+        let ended = attempts.iter().map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().flatten();
+        let model = |a: &&Attempt| {
+            let fallback = if a.route == Route::Fallback { " (fallback)" } else { "" };
+            format!("{}{fallback}", state.endpoint(a.endpoint).config.model)
+        };
+        Self {
+            id: task.id.to_string(),
+            title: task.title.to_string(),
+            description: task.spec.prompt.clone(),
+            agent: task.spec.agent.to_string(),
+            work: task.work,
+            status: state.status(ix, state.at).word(),
+            result: None,
+            error: (!task.is_done()).then(|| task.reason.to_string()).filter(|reason| !reason.is_empty()),
+            dependencies: task.needs.iter().map(|need| state.task(*need).id.to_string()).collect(),
+            started_at: attempts.first().and_then(|a| instant(state, a.started_at)),
+            completed_at: ended.and_then(|at| instant(state, at)),
+            latency_ms: attempts.iter().map(|a| a.elapsed(end)).fold(Micros(0), Micros::plus).0 / 1000,
+            tokens_used: attempts.iter().map(|a| a.output_tokens()).sum(),
+            cost_usd: state.cost_of_task(task).map(micro_dollars),
+            model_used: last.filter(|a| a.by.is_none()).map(model),
+            cut: state.cut_of(task),
+            attempts: attempts.len(),
+            endpoint: last.map(|a| state.endpoint(a.endpoint).config.name.to_string()),
+            tier: state.config.fleet.agent(&task.spec.agent).map(|a| a.tier.to_string()),
+        }
+    }
+}
+
+fn attempts_of<'s>(state: &'s State, task: &'s Task) -> impl Iterator<Item = &'s Attempt> {
+    task.attempts.iter().filter_map(|a| state.attempt(*a))
+}
+
+/// The longest chain among `live`. What needs another stands behind it, except where an edit put it: then it is looked at
+/// again, at most as often as there are tasks.
+fn batches(state: &State, live: &[TaskIx]) -> u32 {
+    let mut depth: BTreeMap<TaskIx, u32> = live.iter().map(|ix| (*ix, 1)).collect();
+    for _ in live {
+        let mut changed = false;
+        for ix in live {
+            let before = state.task(*ix).needs.iter().filter_map(|need| depth.get(need)).max().copied().unwrap_or(0);
+            changed |= depth.insert(*ix, before + 1) != Some(before + 1);
+        }
+        if !changed {
+            break;
+        }
+    }
+    depth.into_values().max().unwrap_or(0)
+}
+
+/// What happened to a goal: its tasks' attempts, and its own beginning and end.
+fn log(state: &State, goal: &Goal, live: &[TaskIx], outcome: &'static str) -> Vec<LogLine> {
+    let mut said: Vec<(Micros, &'static str, String)> = vec![(goal.added_at, "info", format!("goal: {}", goal.text))];
+    for ix in live {
+        let task = state.task(*ix);
+        for attempt in attempts_of(state, task) {
+            let place = state.endpoint(attempt.endpoint).config.title();
+            let name = &task.id.name;
+            said.push((attempt.started_at, "info", format!("{name} ({}) begins on {place}", task.spec.agent)));
+            let Some((at, how)) = &attempt.ended else { continue };
+            let took = format!("after {:.1} s, {} tokens", attempt.elapsed(*at).secs_f64(), attempt.output_tokens());
+            said.push(match how {
+                AttemptEnd::Completed => (*at, "info", format!("{name} is done {took}")),
+                AttemptEnd::Failed(failure) => (*at, "warning", format!("{name} failed {took}: {}", failure.message)),
+                AttemptEnd::Cancelled => (*at, "warning", format!("{name} was stopped {took}")),
+                AttemptEnd::Moved => (*at, "info", format!("{name} goes on elsewhere {took}")),
+                AttemptEnd::Interrupted => (*at, "warning", format!("{name} was interrupted {took}")),
+            });
+        }
+    }
+    said.sort_by_key(|(at, ..)| *at);
+    let level = if outcome == "done" { "info" } else { "error" };
+    said.push((goal.ended_at.unwrap_or(state.at), level, format!("the goal is {outcome}")));
+    let line = |(at, level, message)| LogLine { timestamp: instant(state, at).unwrap_or_default(), message, level };
+    said.into_iter().map(line).collect()
+}
+
+/// A session's time as the wall clock had it in the process that was alive then, by RFC 3339.
+fn instant(state: &State, at: Micros) -> Option<String> {
+    let (began, life) = state.lives.iter().rev().find(|(began, _)| *began <= at)?;
+    let ms = life.wall_ms.saturating_add(at.since(*began).0 / 1000);
+    let time = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?;
+    let form = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    time.format(&form).ok()
 }
 
 /// Milliseconds say enough.

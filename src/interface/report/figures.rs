@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::graph::{Dag, NodeIx};
 use crate::domain::protocol::{AttemptEnd, Micros, Work};
-use crate::domain::state::State;
+use crate::domain::state::{State, dollars};
 
 /// The figures of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -24,6 +24,9 @@ pub struct Metrics {
     pub utilisation: f64,
     /// Tokens generated.
     pub output_tokens: u64,
+    /// US dollars, where a price is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
     /// How many slots there are and how many were claimed, where those are more.
     #[serde(skip)]
     pub slots: Option<(u32, u32)>,
@@ -51,6 +54,7 @@ impl Metrics {
             widest: state.totals.widest,
             utilisation: rounded(f64::from(state.utilisation(end).unwrap_or(0.0))),
             output_tokens: state.totals.output_tokens,
+            cost_usd: state.cost(None).map(micro_dollars),
             slots: state.slots_missing(),
         }
     }
@@ -66,8 +70,9 @@ impl Metrics {
             Some((serves, claims)) => format!("the {serves} slots that there are ({claims} were claimed)"),
             None => "slots".to_owned(),
         };
+        let cost = self.cost_usd.map_or_else(String::new, |usd| format!(" · {}", dollars(usd)));
         format!(
-            "{:.1} s{pace} · {} wide · {:.0} % of {slots} used · {} tokens",
+            "{:.1} s{pace} · {} wide · {:.0} % of {slots} used · {} tokens{cost}",
             self.seconds,
             self.widest,
             self.utilisation * 100.0,
@@ -87,6 +92,11 @@ pub(super) fn last_end(state: &State) -> Micros {
 /// Milliseconds say enough.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+/// Millionths of a dollar say enough: a token costs about so much.
+pub(crate) fn micro_dollars(usd: f64) -> f64 {
+    (usd * 1e6).round() / 1e6
 }
 
 /// How soon the work could have been over at best, by the times that were measured.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::Story;
-use super::figures::{last_end, rounded, success_rate};
+use super::figures::{last_end, micro_dollars, rounded, success_rate};
 use super::read::moment;
 use crate::domain::protocol::{AttemptEnd, Micros, Outcome, Work};
 use crate::domain::state::{Attempt, CutAt, End, GoalPhase, Life, State, Task, TaskIx, Urgency};
@@ -113,6 +113,9 @@ pub struct EndpointLine {
     pub tokens_per_second: Option<f64>,
     /// Seconds to the first token, on average; none: not measured.
     pub first_token_seconds: Option<f64>,
+    /// US dollars, where it has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
 }
 
 /// What a task came to.
@@ -161,6 +164,9 @@ pub struct AttemptLine {
     /// Where what it came to was cut; absent where that is whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<CutAt>,
+    /// US dollars, where its endpoint has a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
 }
 
 /// A failure.
@@ -352,6 +358,10 @@ pub(super) fn endpoints(state: &State) -> Vec<EndpointLine> {
             attempts: attempts().count() as u32,
             failures: attempts().filter(|a| matches!(a.ended, Some((_, AttemptEnd::Failed(_))))).count() as u32,
             tokens: attempts().map(Attempt::output_tokens).sum(),
+            cost_usd: attempts()
+                .filter_map(|a| state.cost_of(a))
+                .fold(None, |sum, usd| Some(sum.unwrap_or(0.0) + usd))
+                .map(micro_dollars),
             busy: if room > 0.0 { rounded((busy / room).min(1.0)) } else { 0.0 },
             tokens_per_second: (generating > 0).then(|| rounded(generated as f64 / Micros(generating).secs_f64())),
             first_token_seconds: (!waits.is_empty())
@@ -427,6 +437,7 @@ pub(super) fn attempts(state: &State) -> Vec<AttemptLine> {
                 },
             },
             cut: state.cut_in(attempt).filter(|_| matches!(attempt.ended, Some((_, AttemptEnd::Completed)))),
+            cost_usd: state.cost_of(attempt).map(micro_dollars),
         }
     };
     state.attempts().iter().map(line).collect()

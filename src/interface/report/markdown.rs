@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::state::dollars;
 use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
 
 /// Writes a report as Markdown.
@@ -186,7 +187,7 @@ impl Page {
             return;
         }
         let bound = &m.bound;
-        let rows = vec![
+        let mut rows = vec![
             ["Time from the first attempt's start to the last one's end".to_owned(), span(m.work.seconds)],
             ["Time the session was open".to_owned(), span(m.open_seconds)],
             ["One at a time (estimate: the sum of the attempts' times)".to_owned(), span(m.work.sequential_seconds)],
@@ -214,6 +215,7 @@ impl Page {
             ],
             ["Tasks an hour".to_owned(), format!("{:.0}", m.tasks_per_hour)],
         ];
+        rows.extend(m.work.cost_usd.map(|usd| ["Cost".to_owned(), dollars(usd)]));
         self.table(["Figure", "Value"], &[], rows);
     }
 

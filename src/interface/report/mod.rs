@@ -14,6 +14,7 @@ mod tests;
 mod transcript;
 mod when;
 
+pub(crate) use figures::micro_dollars;
 pub use figures::{Bound, Metrics, Overall, pace_words};
 pub use fits::FitLine;
 pub(crate) use fits::shortage;

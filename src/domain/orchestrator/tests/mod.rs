@@ -10,6 +10,7 @@ mod edits;
 mod faults;
 mod memory;
 mod outages;
+mod planning;
 mod properties;
 mod queueing;
 mod rethought;

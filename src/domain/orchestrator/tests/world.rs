@@ -598,7 +598,8 @@ impl World {
             let free = match state.placed(task) {
                 Some(placed) => is_free(state.endpoint(placed)),
                 None => {
-                    let avoids = |e: &EndpointState| task.avoid.as_ref() == Some(&e.config.name);
+                    // One that refused it is passed over as long as there is another, busy or not.
+                    let avoids = |e: &EndpointState| task.avoids(&e.config.name);
                     let tier = state.tier_of(task);
                     state.endpoints().iter().any(|e| tier.is_some_and(|t| e.serves(t)) && is_free(e) && !avoids(e))
                 }

@@ -129,7 +129,7 @@ fn code(goal: &str, agents: &[Agent]) -> Vec<TaskSpec> {
         task(
             "synthesise",
             "Final version",
-            pick(agents, &["coder", "reasoner"]),
+            pick(agents, &["reasoner", "coder"]),
             format!(
                 "This was to be built: {goal}\n\nYou are given research on it and a first implementation. Correct the \
                  implementation where the research shows a fault or a pitfall it misses, and give the final code in full, \

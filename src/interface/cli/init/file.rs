@@ -168,6 +168,11 @@ fn rest(out: &mut String, e: &Endpoint) {
     if let Some(speed) = e.tokens_per_second {
         line_of(out, "tokens_per_second", &format!("{speed:?}"), "of one slot, until it is measured");
     }
+    if let Some(price) = &e.price {
+        let cached = price.cached.map_or_else(String::new, |cached| format!(", cached = {cached:?}"));
+        let price = format!("{{ input = {:?}, output = {:?}{cached} }}", price.input, price.output);
+        line_of(out, "price", &price, "US dollars for a million tokens");
+    }
     if let Some(launch) = &e.launch
         && let Ok(Value::Table(launch)) = Value::try_from(launch)
     {

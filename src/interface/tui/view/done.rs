@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 
 use super::page::{self, Focus, duration, facts, frame, padded, paint, plural, sign, thousands, word};
 use crate::domain::protocol::{AttemptId, Channel, GoalId, Micros, Outcome};
-use crate::domain::state::{Attempt, Goal, GoalPhase, State};
+use crate::domain::state::{Attempt, Goal, GoalPhase, State, dollars};
 use crate::domain::text::CleanText;
 use crate::interface::report::pace_words;
 use crate::interface::tui::model::Screen;
@@ -192,6 +192,7 @@ fn summary(theme: &Theme, goal: &Goal, figures: &Figures, cells: u16) -> Vec<Lin
         vec![word(theme, Slot::Text, format!("{} of {} tasks done", progress.0, progress.1))],
         vec![word(theme, Slot::Text, format!("{} tokens", thousands(figures.tokens)))],
     ];
+    second.extend(figures.cost.map(|usd| vec![word(theme, Slot::Text, dollars(usd))]));
     for (agent, (tasks, tokens)) in &figures.agents {
         let fact: Vec<Span<'static>> = vec![
             word(theme, Slot::Dim, format!("{agent} ")),
@@ -212,6 +213,8 @@ struct Figures {
     widest: usize,
     used: Option<f64>,
     tokens: u64,
+    /// US dollars, where a price is configured.
+    cost: Option<f64>,
     done: (u32, u32),
     /// Attempts and tokens by agent.
     agents: BTreeMap<String, (usize, u64)>,
@@ -249,7 +252,8 @@ impl Figures {
         let used = (wall > 0.0 && slots > 0.0).then(|| (busy / (wall * slots)).min(1.0));
         let progress = state.progress(Some(goal.id));
         let done = (progress.done, progress.total);
-        Self { wall, serial, widest: widest.max(0) as usize, used, tokens, done, agents }
+        let cost = state.cost(Some(goal.id));
+        Self { wall, serial, widest: widest.max(0) as usize, used, tokens, cost, done, agents }
     }
 
     /// How many times faster than one at a time; none when nothing ran side by side.

@@ -15,7 +15,7 @@ use super::page::{self, Focus, bytes, dot, duration, facts, frame, padded, paint
 use super::prose::{Prose, Rows};
 use super::run::words::place;
 use crate::domain::protocol::{AttemptEnd, Channel, Cut, Message, Micros, Part, Route, Speaker};
-use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency};
+use crate::domain::state::{Attempt, State, Status, Task, TaskIx, Urgency, dollars};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::inspector::{Attempts, InspectorUi, Section};
 use crate::interface::tui::model::level;
@@ -387,6 +387,7 @@ fn figures(theme: &Theme, state: &State, a: &Attempt, now: Micros) -> Vec<Vec<Sp
         }
     }
     says.push(fact(format!("{} tokens", thousands(a.output_tokens()))));
+    says.extend(state.cost_of(a).map(|usd| fact(dollars(usd))));
     if a.turns.len() > 1 {
         says.push(fact(plural(a.turns.len(), "turn")));
     }

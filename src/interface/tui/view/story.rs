@@ -133,6 +133,7 @@ fn endpoint(id: &str, title: &str, tiers: &[&str], protocol: Protocol, model: &s
         vision: false,
         tools: false,
         nature: Nature::Real,
+        price: None,
         launch: None,
     }
 }

@@ -90,6 +90,9 @@ fn limits(scene: &Scene<'_>, plan: &MemoryPlan, cells: usize) -> Vec<Line<'stati
         ],
         fact("KV can grow", gb(questions::headroom(plan))),
     ];
+    if plan.others > 0 {
+        all.push(fact("other programs", gb(Some(plan.others))));
+    }
     if plan.reserve > 0 {
         all.push(fact("kept free", gb(Some(plan.reserve))));
     }

@@ -48,6 +48,7 @@ pub(crate) fn endpoint(id: &str, title: &str, tier: &str, slots: u32, memory: f3
         vision: false,
         tools: false,
         nature: Nature::Real,
+        price: None,
         launch: None,
     }
 }
