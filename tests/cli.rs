@@ -694,7 +694,11 @@ fn the_text_of_a_file_or_a_pipe_is_the_goal() {
     assert_eq!(told.code, Some(0), "{}", told.err);
     assert!(told.err.contains("the goal is the text of prd.md"), "{}", told.err);
     assert!(told.out.contains("A reader for CSV files") && told.out.contains("show its columns"), "{}", told.out);
+    // Where the project keeps the schema of plans, editors are told.
+    std::fs::create_dir_all(home.path().join(".baton")).unwrap();
+    home.file(".baton/plan.schema.json", &home.run(&["config", "schema", "plan"]).out);
     let told = fed(&home, &["plan", "-", "--fleet", "sim"], DOCUMENT);
+    assert!(told.out.contains("# yaml-language-server: $schema=.baton/plan.schema.json\n"), "{}", told.out);
     assert!(told.code == Some(0) && told.out.contains("show its columns"), "{}{}", told.out, told.err);
     // A plan by a pipe is one.
     let told = fed(&home, &["run", "-", "--headless", "--fleet", "sim"], SMALL);

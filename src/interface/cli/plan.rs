@@ -7,6 +7,7 @@ use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, caution, configuration, engine, runtime};
+use crate::config::Config;
 use crate::domain::plan::{PLAN_VERSION, Plan, write};
 use crate::domain::protocol::{Command, GoalId, GoalOptions, PlanSource, Review, Work};
 use crate::domain::state::State;
@@ -58,12 +59,26 @@ pub(crate) fn plan(goal: &str, taken: Taken, global: &Global, printer: &mut Prin
                 true => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
                 false => "",
             };
-            printer.data(&format!("{mark}{}", write(&plan)));
+            printer.data(&format!("{mark}{}{}", schema_line(&config), write(&plan)));
         } else {
             printer.json(&plan);
         }
         Ok(Exit::Done)
     })
+}
+
+/// The schema a project keeps for its plans.
+const SCHEMA: &str = "plan.schema.json";
+
+/// The line by which editors complete and check a plan, where the project keeps a schema that `baton config schema plan`
+/// wrote. By the way from here, so that the plan says nothing of this machine.
+fn schema_line(config: &Config) -> String {
+    let schema = config.paths.project.path().join(SCHEMA);
+    let here = std::env::current_dir().unwrap_or_default();
+    match schema.strip_prefix(&here) {
+        Ok(path) if schema.is_file() => format!("# yaml-language-server: $schema={}\n", path.display()),
+        _ => String::new(),
+    }
 }
 
 /// The goal's plan as it stands in the state, Baton's own tasks aside.
