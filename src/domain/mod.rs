@@ -4,6 +4,7 @@
 //! `domain` knows nothing of [`crate::engine`] or `interface` (`tests/architecture.rs` checks it).
 
 pub mod fleet;
+pub(crate) mod foreign;
 pub mod graph;
 mod hash;
 pub mod memory;

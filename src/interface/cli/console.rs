@@ -27,6 +27,7 @@ use super::servers::room;
 use super::session::{Ends, engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
+use crate::domain::source::text_of;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
@@ -250,11 +251,15 @@ fn options(config: &Config) -> ConsoleOptions {
     warnings.extend(config.open_folders());
     warnings.extend(config.warnings.iter().map(|w| CleanText::one_line(&w.to_string())));
     let keys = config.paths.config.join("keys.toml");
-    let keymap = match std::fs::read_to_string(&keys) {
-        Ok(text) => {
+    let keymap = match std::fs::read(&keys).map(|bytes| text_of(bytes, &keys.display().to_string())) {
+        Ok(Ok(text)) => {
             let (keymap, wrong) = Keymap::with_user(&keys.display().to_string(), &text);
             warnings.extend(wrong.iter().map(|w| CleanText::one_line(&w.to_string())));
             keymap
+        }
+        Ok(Err(error)) => {
+            warnings.push(CleanText::one_line(&error.to_string()));
+            Keymap::default()
         }
         Err(error) => {
             if error.kind() != std::io::ErrorKind::NotFound {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::args::{Form, Global};
 use super::attach::the_one;
 use super::error::{CliError, Exit};
+use super::given::Taken;
 use super::print::Printer;
 use super::run::goal_of;
 use super::session::{configuration, runtime};
@@ -104,11 +105,14 @@ enum What {
         #[arg(default_value = "g1")]
         goal: String,
     },
-    /// Give a new goal: words, or a plan file. It runs at once.
+    /// Give a new goal: words, a plan file, or a text that says it. It runs at once.
     Goal {
-        /// The words, or the file.
-        #[arg(value_name = "PLAN|GOAL")]
+        /// The words, or the file; - reads stdin.
+        #[arg(value_name = "PLAN|GOAL|FILE|-")]
         text: String,
+        /// What is given is a goal in words, though it looks like a path.
+        #[arg(long)]
+        goal: bool,
         /// Let its plan wait for approval.
         #[arg(long)]
         review: bool,
@@ -331,7 +335,9 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             let edit = EndpointEdit { slots: *slots, context: *context, tiers, memory_gb: *memory_gb };
             Command::EditEndpoint { endpoint: name("endpoint", endpoint)?, edit }
         }
-        What::Goal { text, review } => goal_of(text, config, if *review { Review::Ask } else { Review::Auto })?,
+        What::Goal { text, goal, review } => {
+            goal_of(text, Taken::by(*goal), config, if *review { Review::Ask } else { Review::Auto })?
+        }
         What::Probe { endpoint } => {
             let endpoint: Option<EndpointName> = endpoint.as_deref().map(|e| name("endpoint", e)).transpose()?;
             Command::Probe(endpoint)

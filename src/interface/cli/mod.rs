@@ -19,6 +19,7 @@ mod error;
 mod export;
 mod fleet;
 mod fork;
+mod given;
 mod headless;
 mod init;
 mod leave;
@@ -117,9 +118,9 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             let opening = console::Opening::New(global.fleet.clone(), None);
             console::open(session::configuration(global)?, opening, global, printer)
         }
-        Some(Sub::Run { what, wait, force_memory }) => {
+        Some(Sub::Run { what, goal, wait, force_memory }) => {
             let stuck = if *wait { run::Stuck::Waits } else { run::Stuck::Ends };
-            run::run(what, stuck, ctl::memory(*force_memory), global, printer)
+            run::run(what, given::Taken::by(*goal), stuck, ctl::memory(*force_memory), global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
@@ -134,7 +135,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             fork::fork(session, *at, begins, global, printer)
         }
         Some(Sub::Replay(args)) => replay::replay(args, global, printer),
-        Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
+        Some(Sub::Plan { what, goal }) => plan::plan(what, given::Taken::by(*goal), global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command }) => match command {

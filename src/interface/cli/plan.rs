@@ -3,9 +3,11 @@
 use super::args::{Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
+use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Finished, Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, caution, configuration, engine, runtime, without_project};
+use crate::config::Config;
 use crate::domain::plan::{PLAN_VERSION, Plan, write};
 use crate::domain::protocol::{Command, GoalId, GoalOptions, PlanSource, Review, Work};
 use crate::domain::state::State;
@@ -15,13 +17,16 @@ use crate::domain::text::CleanText;
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
-    if goal.trim().is_empty() {
-        return Err(CliError::Usage("the goal is empty; say in words what is wanted".to_owned()));
-    }
+pub(crate) fn plan(goal: &str, taken: Taken, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    let Typed { input, words, .. } = typed(goal, taken, Wanted::Goal, &config)?;
+    words.iter().for_each(|words| printer.words(words));
+    let text = match input {
+        Input::Goal(text) => text,
+        Input::Plan(plan) => plan.goal,
+    };
     let options = GoalOptions { review: Review::Ask, ..GoalOptions::default() };
-    let command = Command::AddGoal { text: goal.to_owned(), plan: PlanSource::Model, options };
+    let command = Command::AddGoal { text, plan: PlanSource::Model, options };
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         caution(&config, printer);
@@ -50,7 +55,7 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
                     true => "# SIMULATED: no model made this plan, Baton's simulated fleet did.\n",
                     false => "",
                 };
-                printer.data(&format!("{mark}{}", write(&plan)));
+                printer.data(&format!("{mark}{}{}", schema_line(&config), write(&plan)));
             } else {
                 printer.json(&plan);
             }
@@ -58,6 +63,20 @@ pub(crate) fn plan(goal: &str, global: &Global, printer: &mut Printer) -> Result
         };
         watching.finish(engine, &mut ends, &config.paths.log, tell).await
     })
+}
+
+/// The schema a project keeps for its plans.
+const SCHEMA: &str = "plan.schema.json";
+
+/// The line by which editors complete and check a plan, where the project keeps a schema that `baton config schema plan`
+/// wrote. By the way from here, so that the plan says nothing of this machine.
+fn schema_line(config: &Config) -> String {
+    let schema = config.paths.project.path().join(SCHEMA);
+    let here = std::env::current_dir().unwrap_or_default();
+    match schema.strip_prefix(&here) {
+        Ok(path) if schema.is_file() => format!("# yaml-language-server: $schema={}\n", path.display()),
+        _ => String::new(),
+    }
 }
 
 /// The goal's plan as it stands in the state, Baton's own tasks aside.
