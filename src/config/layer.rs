@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::trust::{Links, open_regular};
+use super::trust::{Links, Whose as _, open_regular};
 use super::{ConfigError, Paths, ProjectFolder};
 use crate::domain::foreign;
 use crate::domain::source::{Entry, Node, Place, SourceError, Value, nearest, read_toml, text_of};
@@ -164,7 +164,19 @@ enum Missing {
 
 /// A file of one of the configuration's folders.
 fn read_file(path: &Path, (missing, links): (Missing, Links), errors: &mut Vec<ConfigError>) -> Option<String> {
-    read_text(path, open_regular(path, links), missing, errors)
+    let file = open_regular(path, links);
+    if links == Links::Refused
+        && let Ok(file) = &file
+        && let Some(why) = file.metadata().ok().and_then(|meta| meta.alien())
+    {
+        errors.push(SourceError::nowhere(
+            &path.display().to_string(),
+            format!("is not read: {}", why.words()),
+            why.mend(path),
+        ));
+        return None;
+    }
+    read_text(path, file, missing, errors)
 }
 
 /// A file named on the command line: it may be a pipe, as in `--fleet <(…)`.
@@ -195,6 +207,7 @@ fn read_text(
             let mend = match error.kind() {
                 std::io::ErrorKind::NotFound => "check the path; `baton config schema` shows what a fleet file holds",
                 std::io::ErrorKind::PermissionDenied => "make the file readable for you",
+                std::io::ErrorKind::InvalidInput => "put a file in its place, or remove it",
                 _ => "check the file",
             };
             errors.push(SourceError::nowhere(&name, format!("can't be read: {error}"), mend));

@@ -23,7 +23,7 @@ pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};
 pub use show::{PathLine, Shown, show_paths};
-pub use trust::{Trust, Wish, WishKind, wishes_of};
+pub use trust::{Alien, Trust, Wish, WishKind, wishes_of};
 
 use std::collections::BTreeMap;
 
@@ -76,6 +76,9 @@ pub struct Config {
     pub shown: Vec<Shown>,
 }
 
+/// Of what a project's files want, so much is said before a command does its work: a few endpoints, all of them.
+const MOST_SAID: usize = 8;
+
 impl Config {
     /// What the project wants that is left out, since nobody approved it.
     pub fn left_out(&self) -> impl Iterator<Item = &Wish> {
@@ -85,20 +88,55 @@ impl Config {
     /// What is to be said of the project's folder before anything is done, a sentence each.
     pub fn cautions(&self) -> Vec<CleanText> {
         let mut cautions = Vec::new();
-        if let ProjectFolder::Foreign(path) = &self.paths.project {
-            let path = path.display();
-            cautions.push(format!(
-                "{path} is not read: it is not yours alone to write; if it is meant for you, `chmod go-w {path}`, or copy it"
-            ));
+        if let ProjectFolder::Foreign(path, why) = &self.paths.project {
+            let (words, mend) = (why.words(), why.mend(path));
+            cautions.push(format!("{} is not read: {words}; {mend}", path.display()));
         }
-        for wish in self.left_out() {
+        cautions.extend(self.trust.trouble());
+        for wish in self.left_out().take(MOST_SAID) {
             cautions.push(format!(
                 "left out of {}: it {}; `baton trust` shows what it wants and approves it",
                 wish.folder.display(),
                 wish.words()
             ));
         }
+        match self.left_out().count().saturating_sub(MOST_SAID) {
+            0 => {}
+            more => cautions.push(format!("{more} more are left out; `baton trust` lists them")),
+        }
         cautions.iter().map(|words| CleanText::one_line(words)).collect()
+    }
+
+    /// What is to be said of the folders in which Baton keeps things: others who may write them can change what is taken
+    /// for this user's own.
+    pub fn open_folders(&self) -> Vec<CleanText> {
+        use std::os::unix::fs::MetadataExt as _;
+        use trust::Whose as _;
+        let mut said = Vec::new();
+        for path in [&self.paths.state, &self.paths.sessions, &self.paths.config] {
+            // A link to a folder that is kept elsewhere is the operator's own doing.
+            let Ok(meta) = std::fs::metadata(path) else { continue };
+            // Whatever is root's, root may as well write without that.
+            if let Some(why) = meta.alien().filter(|why| *why != Alien::Owner || meta.uid() != 0) {
+                let (words, mend) = (why.words(), why.mend(path));
+                said.push(CleanText::one_line(&format!(
+                    "{}: {words}, and so could change your sessions and what you approved; {mend}",
+                    path.display()
+                )));
+            }
+        }
+        said
+    }
+
+    /// The project whose approved addresses a fleet has, by the name of its folder: it is named wherever that fleet is.
+    pub fn project_of(&self, fleet: &Fleet) -> Option<CleanText> {
+        let folder = self.paths.project.path();
+        let brought = fleet.endpoints.iter().any(|endpoint| {
+            let wish = trust::address(folder, endpoint.name.as_str(), &endpoint.url);
+            self.wishes.contains(&wish) && self.trust.has(&wish)
+        });
+        let name = folder.parent().and_then(std::path::Path::file_name).filter(|_| brought)?;
+        Some(CleanText::one_line(&name.to_string_lossy()))
     }
 
     /// Where the value of that path came from, as in `session.level`.

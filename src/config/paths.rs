@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Surroundings;
+use super::trust::{Alien, Whose};
 
 /// Where everything is; nothing of it need exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub struct Paths {
 pub enum ProjectFolder {
     /// This folder.
     Found(PathBuf),
-    /// One that others may write, or that is not this user's: it is not read.
-    Foreign(PathBuf),
+    /// One that is not this user's alone to write, and why: it is not read.
+    Foreign(PathBuf, Alien),
     /// None; it would be looked for here first.
     Absent(PathBuf),
 }
@@ -38,7 +39,7 @@ impl ProjectFolder {
     /// The folder, there or not.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Found(path) | Self::Foreign(path) | Self::Absent(path) => path,
+            Self::Found(path) | Self::Foreign(path, _) | Self::Absent(path) => path,
         }
     }
 }
@@ -71,11 +72,13 @@ impl Paths {
 fn project(working: &Path, home: &Path) -> ProjectFolder {
     for folder in working.ancestors() {
         let candidate = folder.join(".baton");
-        if let Ok(meta) = std::fs::metadata(&candidate)
-            && meta.is_dir()
+        if let Ok(meta) = std::fs::symlink_metadata(&candidate)
+            && (meta.is_dir() || meta.is_symlink())
         {
-            let ours = super::trust::is_ours_alone(&meta);
-            return if ours { ProjectFolder::Found(candidate) } else { ProjectFolder::Foreign(candidate) };
+            return match meta.alien() {
+                None => ProjectFolder::Found(candidate),
+                Some(why) => ProjectFolder::Foreign(candidate, why),
+            };
         }
         if folder == home || folder.join(".git").exists() {
             break;

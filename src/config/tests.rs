@@ -349,7 +349,7 @@ fn a_projects_folder_that_others_may_write_is_not_read_and_a_link_or_fifo_in_it_
     mode(0o775);
     let config = world.load().unwrap();
     assert_ne!(config.settings.max_tasks, 3);
-    assert!(config.cautions()[0].contains("not yours alone"), "{:?}", config.cautions());
+    assert!(config.cautions()[0].contains("others may write it; `chmod -R go-w "), "{:?}", config.cautions());
     mode(0o755);
     std::fs::remove_file(folder.join("baton.toml")).unwrap();
     let fifo = std::process::Command::new("mkfifo").arg(folder.join("baton.toml")).status().unwrap();
@@ -370,14 +370,24 @@ fn what_a_session_of_before_wants_is_told_from_what_is_the_operators_own() {
     let far = "http://far.example:1";
     let sessions = std::path::Path::new("/sessions");
     let own = fleet(&endpoint(far, "key = { env = \"K\" }"));
-    let kinds =
-        |text: &str| wishes_of(&fleet(text), &own, sessions).into_iter().map(|wish| wish.kind).collect::<Vec<_>>();
+    let asked = DiscoverySettings { ports: vec![8080, 8083], ..DiscoverySettings::default() }.addresses();
+    let kinds = |text: &str| {
+        wishes_of(&fleet(text), &own, &asked, sessions).into_iter().map(|wish| wish.kind).collect::<Vec<_>>()
+    };
     assert_eq!(kinds(&endpoint(far, "key = { env = \"K\" }")), []);
-    assert_eq!(kinds(&endpoint("http://127.0.0.1:1", "")), [], "it stays on this machine");
+    assert_eq!(kinds(&endpoint("http://127.0.0.1:8080", "")), [], "there Baton looks anyway");
+    assert_eq!(kinds(&endpoint("http://127.0.0.1:1", "")), [WishKind::Address], "anybody here may listen there");
     assert_eq!(kinds(&endpoint(far, "key = { env = \"OTHER\" }")), [WishKind::Key]);
     assert_eq!(kinds(&endpoint(far, "key = { command = \"touch x\" }")), [WishKind::Key]);
     let elsewhere = kinds(&endpoint("http://evil.example:1", "key = { env = \"K\" }"));
     assert_eq!(elsewhere, [WishKind::Address, WishKind::Key], "the same key to another address");
+    // What only says that it is simulated, and would be asked all the same.
+    let simulated = endpoint("http://127.0.0.1:1", "nature = \"simulated\"");
+    assert_eq!(kinds(&simulated), []);
+    assert_eq!(kinds(&simulated.replace("\"openai\"", "\"command\"")), [WishKind::Address]);
+    let mut twice = fleet(&simulated);
+    twice.endpoints.push(twice.endpoints[0].clone());
+    assert!(!wishes_of(&twice, &own, &asked, sessions).is_empty());
     let launch = endpoint("http://127.0.0.1:8083", "[endpoint.launch]\ncommand = \"touch\"\nargs = [\"x\"]");
     assert_eq!(kinds(&launch), [WishKind::Launch]);
 }

@@ -568,6 +568,29 @@ fn a_terminal_that_goes_without_a_word_while_keys_come_is_parted_from() {
     }
 }
 
+/// Whether the terminal reads lines and shows what is typed, as a shell wants it.
+fn is_cooked(window: &Window) -> bool {
+    use rustix::termios::LocalModes;
+    let modes = window.master.as_ref().unwrap().get_termios().unwrap().local_flags.bits();
+    let wanted = (LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG).bits();
+    modes & wanted == wanted
+}
+
+#[test]
+fn a_console_whose_process_is_killed_leaves_the_terminal_clean_and_says_how_to_go_on() {
+    for (signal, code) in [(Signal::KILL, 137), (Signal::ABORT, 134)] {
+        let mut window = at_work(4_000, 60_000);
+        // What was typed for the console is not run by the shell.
+        window.type_keys("m");
+        assert!(!is_cooked(&window));
+        kill_process(window.worker(), signal).unwrap();
+        assert_eq!(window.ends(), code);
+        eventually("a terminal that reads lines", || is_cooked(&window));
+        window.until_text("baton resume");
+        assert!(window.look(Seen::text).contains(&format!("signal {}", code - 128)), "{}", window.look(Seen::text));
+    }
+}
+
 #[test]
 fn a_run_that_was_killed_is_taken_up_in_the_console_and_left_with_the_way_back() {
     let mut command = CommandBuilder::new("sh");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Fleet;
 use crate::domain::protocol::{AgentName, Level};
+use crate::domain::text::CleanText;
 
 /// What becomes of an answer that was cut at its token limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -188,4 +189,7 @@ pub struct SessionConfig {
     pub machine: MachineSettings,
     /// What chance is counted over.
     pub seed: u64,
+    /// The project that named servers of this fleet, by its folder's name; none where the fleet is the operator's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<CleanText>,
 }

@@ -5,8 +5,8 @@ use crate::domain::plan::{
     self, Budget, OnFailure, Plan, PlanEdit, TaskSpec, built_in, decomposition_schema, read_answer,
 };
 use crate::domain::protocol::{
-    Author, EditKind, Event, GoalId, LevelSupport, MOST_DECIDED, Name, Outcome, PlanEdited, Review, Subject, TaskId, Work,
-    recorded_bytes,
+    Author, EditKind, Event, GoalId, LevelSupport, MOST_DECIDED, Name, Outcome, PlanEdited, Review, Subject, TaskId,
+    Work, recorded_bytes,
 };
 use crate::domain::state::{End, GoalPhase, Life, SYNTHESIS, Task, TaskIx, VOICE};
 use crate::domain::text::CleanText;

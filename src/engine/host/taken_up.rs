@@ -60,6 +60,12 @@ impl TakenUp {
         &self.session
     }
 
+    /// The name of its folder, by which it is called: a journal that was copied says another one.
+    pub fn folder(&self) -> CleanText {
+        let folder = self.writer.path().parent().and_then(std::path::Path::file_name);
+        CleanText::one_line(&folder.unwrap_or_default().to_string_lossy())
+    }
+
     /// What is true at the journal's end, before anything is done about it.
     pub fn state(&self) -> &State {
         &self.state

@@ -167,6 +167,8 @@ pub(super) fn mend(kind: io::ErrorKind) -> &'static str {
         K::PermissionDenied => "make it readable and writable for your user",
         K::ReadOnlyFilesystem => "mount that disk writable, or choose another sessions folder",
         K::NotFound => "the file or its folder is gone: restore it, or start a new session",
+        // What stands there is none of Baton's making.
+        K::InvalidInput => "remove it, or put the session's own file in its place",
         _ => "check that disk and its free space",
     }
 }

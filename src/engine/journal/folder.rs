@@ -5,7 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -137,6 +137,7 @@ impl Sessions {
 
 impl SessionFolder {
     pub(super) fn lock(id: SessionId, path: PathBuf) -> Result<Self, JournalError> {
+        own::folder(&path).map_err(|e| JournalError::io("take up", &path, e))?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -156,6 +157,11 @@ impl SessionFolder {
                 return Err(JournalError::Locked { path, holder });
             }
             Err(TryLockError::Error(e)) => return Err(JournalError::io("lock", &lock_path, e)),
+        }
+        // One that has another name too may be somebody's file elsewhere: it serves as a lock, and nothing is written to it.
+        let alone = lock.metadata().is_ok_and(|meta| meta.nlink() == 1);
+        if !alone {
+            return Ok(Self { id, path, _lock: lock });
         }
         lock.set_len(0)
             .and_then(|()| lock.rewind())

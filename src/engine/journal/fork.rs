@@ -79,7 +79,9 @@ const YOUNG: Duration = Duration::from_secs(10);
 fn sweep(workshop: &Sessions) {
     for entry in std::fs::read_dir(workshop.root()).into_iter().flatten().flatten() {
         let path = entry.path();
-        let age = entry.metadata().ok().and_then(|meta| meta.modified().ok()?.elapsed().ok());
+        // Not of what a link leads to.
+        let meta = entry.metadata().ok().filter(std::fs::Metadata::is_dir);
+        let age = meta.and_then(|meta| meta.modified().ok()?.elapsed().ok());
         let id: Option<SessionId> = entry.file_name().to_str().and_then(|name| name.parse().ok());
         let (Some(id), true) = (id, age.is_some_and(|age| age > YOUNG)) else { continue };
         if let Ok(held) = SessionFolder::lock(id, path.clone()) {
@@ -194,5 +196,39 @@ mod tests {
         assert!(matches!(fails(&old, 3, &old), JournalError::Exists { .. }));
         let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["parent"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_of_a_fork_goes_with_the_next_one_and_what_is_being_made_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = Sessions::new(folder.path());
+        drop(parent(&sessions, 4));
+        let workshop = Sessions::new(folder.path().join(WORKSHOP));
+        let long_ago = std::time::SystemTime::now() - 2 * YOUNG;
+        let age = |name: &str| {
+            let folder = std::fs::File::open(workshop.root().join(name)).unwrap();
+            folder.set_times(std::fs::FileTimes::new().set_modified(long_ago)).unwrap();
+        };
+        // One whose process is gone, one that is held, one that was only just begun.
+        drop(workshop.create(&Name::slug("left")).unwrap());
+        std::fs::write(workshop.root().join("left/journal.jsonl"), "half").unwrap();
+        let _held = workshop.create(&Name::slug("held")).unwrap();
+        drop(workshop.create(&Name::slug("young")).unwrap());
+        // Nothing of a link is followed, and what no session could be named stays.
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("mine"), "mine").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), workshop.root().join("link")).unwrap();
+        age("left");
+        age("held");
+        let old = Name::slug("parent");
+        fork(&sessions, &old, 4, &Name::slug("child"), Begins::Held).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(workshop.root())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["held", "link", "young"]);
+        let mine: Vec<_> = std::fs::read_dir(elsewhere.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(mine, ["mine"], "nothing was made or removed there");
     }
 }

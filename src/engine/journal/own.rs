@@ -1,7 +1,7 @@
 //! Opening files of a session's folder: what stands there may be anything that somebody put there.
 //!
 //! Invariants: nothing is written through a link, so nothing outside the folder is; only regular files are opened, so a
-//! fifo or a device holds nobody up; what is written belongs to this user.
+//! fifo or a device holds nobody up; what is written is this user's, and nobody else's to write.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -16,13 +16,27 @@ pub(super) fn read(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a regular file of this user's as `options` say; one that they make is this user's.
+/// Opens a regular file that is this user's alone to write, as `options` say; one that they make is.
 pub(super) fn write(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let (file, meta) = open(path, options, OFlags::NOFOLLOW)?;
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(io::Error::new(ErrorKind::PermissionDenied, "it belongs to somebody else"));
-    }
+    alone(path, &meta)?;
     Ok(file)
+}
+
+/// Whether a folder is this user's alone to write. What others may write can become anything while it is worked with.
+pub(super) fn folder(path: &Path) -> io::Result<()> {
+    alone(path, &std::fs::metadata(path)?)
+}
+
+fn alone(path: &Path, meta: &Metadata) -> io::Result<()> {
+    let refused = |why: String| Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return refused("it belongs to another user; copy the session's folder to have one of your own".to_owned());
+    }
+    if meta.mode() & 0o022 != 0 {
+        return refused(format!("others may write it; `chmod -R go-w {}` mends that", path.display()));
+    }
+    Ok(())
 }
 
 fn open(path: &Path, options: &mut OpenOptions, links: OFlags) -> io::Result<(File, Metadata)> {
@@ -59,5 +73,21 @@ mod tests {
             assert!(refused.to_string().contains(words), "{refused}");
         }
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        std::fs::write(&file, "mine").unwrap();
+        let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(&file, 0o664);
+        let refused = write(&file, OpenOptions::new().append(true)).unwrap_err();
+        assert!(refused.to_string().contains("chmod -R go-w"), "{refused}");
+        mode(&file, 0o644);
+        assert!(write(&file, OpenOptions::new().append(true)).is_ok() && folder(parent.path()).is_ok());
+        mode(parent.path(), 0o770);
+        assert!(folder(parent.path()).is_err());
     }
 }

@@ -366,7 +366,9 @@ fn keep(folder: &Path, stamp: Stamp, summary: &SessionSummary) {
     let kept = Kept { baton_summary: FORMAT, program, stamp, summary: summary.clone() };
     let Ok(text) = serde_json::to_vec(&kept) else { return };
     let beside = folder.join(format!("{FILE}.{}", std::process::id()));
-    let file = own::write(&beside, OpenOptions::new().write(true).create(true).truncate(true).mode(0o600));
+    // One that a crash left, of a process that had the same number; never written over, whatever it is.
+    let _ = std::fs::remove_file(&beside);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
     let written = file.and_then(|mut f| f.write_all(&text)).and_then(|()| std::fs::rename(&beside, folder.join(FILE)));
     if let Err(error) = written {
         tracing::debug!(%error, folder = %folder.display(), "a session's summary could not be kept");

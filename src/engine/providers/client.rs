@@ -297,6 +297,13 @@ impl Client {
 
     /// A server may show the key it was sent as its own name or its model's.
     fn redacted(&self, mut state: State) -> State {
+        // JSON may write any letter as its number; then the key is there only once it is read.
+        if state.body.contains(&b'\\')
+            && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&state.body)
+            && let Ok(plain) = serde_json::to_vec(&value)
+        {
+            state.body = plain;
+        }
         state.body = self.vault.redactor.bytes(state.body);
         state.server = state.server.map(|name| self.vault.redactor.text(&name));
         state
@@ -307,7 +314,7 @@ impl Client {
         let url = format!("{base}{path}");
         let get = self.http(&url)?.kept.get(url);
         let again = get.try_clone();
-        fetch(get, again, limit, LOOK_BODY).await
+        Ok(self.redacted(fetch(get, again, limit, LOOK_BODY).await?))
     }
 
     /// The same by POST, for Ollama's `/api/show`.
@@ -321,7 +328,7 @@ impl Client {
         let url = format!("{base}{path}");
         let post = self.http(&url)?.kept.post(url).header(CONTENT_TYPE, "application/json").body(body);
         let again = post.try_clone();
-        fetch(post, again, limit, STATE_BODY).await
+        Ok(self.redacted(fetch(post, again, limit, STATE_BODY).await?))
     }
 }
 

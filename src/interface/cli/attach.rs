@@ -77,17 +77,6 @@ pub(crate) fn given(global: &Global) -> Given {
 /// # Errors
 /// The one wished for does not answer, or its name is none; or none answers, though one is there.
 pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<SessionInfo>, CliError> {
-    let ask = async |place: Place| {
-        // A key that can't be read is the session's affair: it is asked without.
-        let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
-        match tokio::time::timeout(PATIENCE, call.session()).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let why = CleanText::one_line(&format!("nothing came in {} s", PATIENCE.as_secs()));
-                Err(CallError::Mute { session: place.session().to_string(), why })
-            }
-        }
-    };
     if let Some(wish) = wish {
         let session: SessionId = wish.parse().map_err(|error| {
             CliError::Usage(format!("{wish:?} is no session's name: {error}; `baton attach` alone takes the latest"))
@@ -99,14 +88,27 @@ pub(crate) async fn running(config: &Config, wish: Option<&str>) -> Result<Vec<S
     for answer in asked {
         match answer {
             Ok(info) => found.push(info),
-            Err(error @ CallError::Mute { .. }) => mute = mute.or(Some(error)),
             // What died left its socket.
-            Err(_) => {}
+            Err(CallError::Gone(_)) => {}
+            Err(error) => mute = mute.or(Some(error)),
         }
     }
     match mute {
         Some(mute) if found.is_empty() => Err(mute.into()),
         _ => Ok(found),
+    }
+}
+
+/// Asks who is at a place.
+async fn ask(place: Place) -> Result<SessionInfo, CallError> {
+    // A key that can't be read is the session's affair: it is asked without.
+    let call = Call::new(place.clone(), Given::Key).or_else(|_| Call::new(place.clone(), Given::Nothing))?;
+    match tokio::time::timeout(PATIENCE, call.session()).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let why = CleanText::one_line(&format!("nothing came in {} s", PATIENCE.as_secs()));
+            Err(CallError::Mute { session: place.session().to_string(), why })
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::args::{FleetWish, Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
 use super::print::Printer;
-use super::session::{configuration, runtime};
+use super::session::{caution, configuration, runtime};
 use crate::domain::fleet::Endpoint;
 use crate::domain::text::CleanText;
 use crate::engine::providers::{Canary, Client, MOST_CANARIES};
@@ -43,6 +43,7 @@ pub(crate) fn canary(
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    caution(&config, printer);
     let told = runtime()?.block_on(async {
         let wish = match &global.fleet {
             FleetWish::Auto => FleetWish::Configured,

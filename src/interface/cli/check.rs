@@ -9,7 +9,7 @@ use super::args::{FleetWish, Form, Global};
 use super::error::{CliError, Exit};
 use super::given::plan_file;
 use super::print::Printer;
-use super::session::configuration;
+use super::session::{caution, configuration};
 use crate::config::{Config, Layer};
 use crate::domain::fleet::Endpoint;
 use crate::domain::memory::{Fit, MemoryPlan};
@@ -121,6 +121,7 @@ impl Shape {
 /// The configuration is wrong. What is wrong in a plan is printed, and told by the exit code.
 pub(crate) fn check(plans: &[PathBuf], global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    caution(&config, printer);
     let machine = look(&config, &global.fleet);
     let mut exit = Exit::Done;
     let mut all = Vec::new();

@@ -3,7 +3,7 @@
 use super::args::{ConfigSub, Form, Global, SchemaFile};
 use super::error::{CliError, Exit};
 use super::print::Printer;
-use super::session::configuration;
+use super::session::{caution, configuration};
 use crate::config::{Paths, Surroundings, schemas, show_paths};
 
 /// Prints what is asked for.
@@ -15,6 +15,7 @@ pub(crate) fn config(command: ConfigSub, global: &Global, printer: &mut Printer)
     match command {
         ConfigSub::Show => {
             let config = configuration(global)?;
+            caution(&config, printer);
             if words {
                 printer.data_line(config.show_text().trim_end());
                 for warning in &config.warnings {

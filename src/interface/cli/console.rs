@@ -233,6 +233,7 @@ fn start(
 
 fn options(config: &Config) -> ConsoleOptions {
     let mut warnings = config.cautions();
+    warnings.extend(config.open_folders());
     warnings.extend(config.warnings.iter().map(|w| CleanText::one_line(&w.to_string())));
     let keys = config.paths.config.join("keys.toml");
     let keymap = match std::fs::read(&keys).map(|bytes| text_of(bytes, &keys.display().to_string())) {

@@ -112,10 +112,18 @@ pub(crate) enum CliError {
     /// A session that wants what nobody approved.
     #[error("{session} is not taken up: {}; if it is yours, `baton trust --session {session}` shows that and approves it", words.join("; "))]
     Unapproved {
-        /// The session.
-        session: SessionId,
+        /// The session's folder.
+        session: CleanText,
         /// What it wants, a sentence each.
         words: Vec<String>,
+    },
+    /// Nothing could be begun, and what the project brings for it was left out.
+    #[error("{without}\n  {} names servers of its own, which are left out until you approve them: `baton trust` shows them", project.display())]
+    LeftOut {
+        /// What is wrong without them.
+        without: Box<CliError>,
+        /// The project's folder.
+        project: PathBuf,
     },
     /// The HTTP client.
     #[error(transparent)]
@@ -211,7 +219,7 @@ impl CliError {
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
             Self::Call(CallError::Refused(_)) => Exit::TaskFailed,
-            Self::Unapproved { .. } => Exit::Operator,
+            Self::Unapproved { .. } | Self::LeftOut { .. } => Exit::Operator,
             Self::Killed(number) => Exit::Signal(*number),
             _ => Exit::NotStarted,
         }

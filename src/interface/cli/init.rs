@@ -21,7 +21,7 @@ use super::choose::search;
 use super::error::{CliError, Exit};
 use super::offer::look_closer_at_offered;
 use super::print::Printer;
-use super::session::{configuration, runtime};
+use super::session::{caution, configuration, runtime};
 use crate::config::{Address, Config, Layer, addresses_of, place_of};
 use crate::domain::fleet::Endpoint;
 use crate::domain::text::CleanText;
@@ -36,6 +36,7 @@ use heard::{Heard, Named, said};
 /// [`CliError`]: an address that is none, a file that is there already, one that can't be written.
 pub(crate) fn init(args: &InitArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    caution(&config, printer);
     let path = path(args, global, &config);
     if !args.print && !args.force && fs::symlink_metadata(&path).is_ok() {
         return Err(CliError::FleetFileExists(path));

@@ -6,7 +6,7 @@ use super::error::{CliError, Exit};
 use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Headless, Until};
 use super::print::Printer;
-use super::session::{Ends, caution, configuration, engine, runtime};
+use super::session::{Ends, caution, configuration, engine, runtime, without_project};
 use crate::config::Config;
 use crate::domain::plan::{PLAN_VERSION, Plan, write};
 use crate::domain::protocol::{Command, GoalId, GoalOptions, PlanSource, Review, Work};
@@ -30,7 +30,8 @@ pub(crate) fn plan(goal: &str, taken: Taken, global: &Global, printer: &mut Prin
     runtime()?.block_on(async {
         let mut ends = Ends::listen()?;
         caution(&config, printer);
-        let chosen = choose_fleet(&config, &global.fleet, global.seed, global.unanswered()).await?;
+        let chosen = choose_fleet(&config, &global.fleet, global.seed, global.unanswered()).await;
+        let chosen = chosen.map_err(without_project(&config))?;
         for sentence in &chosen.words {
             printer.words(sentence);
         }

@@ -84,6 +84,8 @@ fn headless(
             finished.tell(&journal, form, printer)?;
             return Ok(exit);
         }
+        // Before anything is asked: a key may be what a program prints.
+        super::trust::check(&taken, config)?;
         let before = taken.state().clone();
         if global.unanswered() == Unanswered::Ends && !before.config.fleet.is_simulated() {
             let endpoints = &before.config.fleet.endpoints;

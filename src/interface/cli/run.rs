@@ -9,7 +9,7 @@ use super::headless::{Headless, Until};
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
-use super::session::{Ends, caution, configuration, engine, runtime};
+use super::session::{Ends, caution, configuration, engine, runtime, without_project};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
 use crate::domain::protocol::{Command, GoalOptions, MemoryCheck, PlanSource, Review};
@@ -81,7 +81,8 @@ fn headless(
         let mut ends = Ends::listen()?;
         caution(config, printer);
         let chosen = tokio::select! {
-            chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) => chosen?,
+            chosen = choose_fleet(config, &global.fleet, global.seed, global.unanswered()) =>
+                chosen.map_err(without_project(config))?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         for sentence in &chosen.words {

@@ -9,7 +9,7 @@ use super::choose::{Unanswered, choose_fleet};
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::servers::room;
-use super::session::{Ends, caution, configuration, engine, person, runtime, user};
+use super::session::{Ends, caution, configuration, engine, person, runtime, user, without_project};
 use crate::config::Config;
 use crate::domain::protocol::{Command, Role};
 use crate::engine::client::Client;
@@ -63,7 +63,8 @@ pub(crate) fn serve(tcp: Option<SocketAddr>, global: &Global, printer: &mut Prin
         let mut ends = Ends::listen()?;
         let chosen = tokio::select! {
             // It answers nobody by itself, and starts servers when it is told to: it may begin before they do.
-            chosen = choose_fleet(&config, &global.fleet, global.seed, Unanswered::Waits) => chosen?,
+            chosen = choose_fleet(&config, &global.fleet, global.seed, Unanswered::Waits) =>
+                chosen.map_err(without_project(&config))?,
             number = ends.next() => return Ok(Exit::Signal(number)),
         };
         caution(&config, printer);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::args::{Form, Global, LogArgs};
 use super::error::{CliError, Exit, system};
 use super::print::Printer;
-use super::session::{Ends, configuration, runtime};
+use super::session::{Ends, caution, configuration, runtime};
 use crate::config::Config;
 use crate::domain::fleet::{Endpoint, Lifetime};
 use crate::domain::memory::{Fit, MemoryPlan};
@@ -65,6 +65,7 @@ pub(crate) fn up(
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    caution(&config, printer);
     let endpoints = launched(&config, names)?;
     let servers = control(&config)?;
     if !fits(&servers, &endpoints, &config, memory, printer) {
@@ -86,6 +87,7 @@ pub(crate) fn restart(
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    caution(&config, printer);
     let endpoints = launched(&config, names)?;
     let servers = control(&config)?;
     // Before any of them is ended: what runs takes no more than it has.

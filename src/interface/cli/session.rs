@@ -25,10 +25,22 @@ pub(crate) fn configuration(global: &Global) -> Result<Config, CliError> {
     crate::config::load(&global.flags()).map_err(CliError::Source)
 }
 
-/// Says what of the project's folder is left out, and why.
+/// Says what of the project's folder is left out, and why; and which of Baton's own folders others may write.
 pub(crate) fn caution(config: &Config, printer: &mut Printer) {
-    for words in config.cautions() {
+    for words in config.cautions().into_iter().chain(config.open_folders()) {
         printer.words(&words);
+    }
+}
+
+/// For `map_err`: where there is no fleet to run on, and the project's own was left out, it is the operator who can help.
+pub(crate) fn without_project(config: &Config) -> impl FnOnce(CliError) -> CliError {
+    let project = config.left_out().next().map(|wish| wish.folder.clone());
+    move |error| match (error, project) {
+        (
+            without @ (CliError::EmptyFleet(_) | CliError::NobodyAnswers(_) | CliError::NothingToRunOn { .. }),
+            Some(project),
+        ) => CliError::LeftOut { without: Box::new(without), project },
+        (error, _) => error,
     }
 }
 
@@ -37,12 +49,14 @@ pub(crate) fn caution(config: &Config, printer: &mut Printer) {
 /// # Errors
 /// [`CliError::Engine`].
 pub(crate) fn engine(config: &Config, fleet: Fleet, seed: u64, servers: Option<&Room>) -> Result<Engine, CliError> {
+    let project = config.project_of(&fleet);
     let config_of = SessionConfig {
         fleet,
         settings: config.settings.clone(),
         attention: config.attention.clone(),
         machine: config.machine.clone(),
         seed,
+        project,
     };
     if let Err(error) = super::trust::own_session(config, &config_of.fleet) {
         tracing::warn!(%error, "that this session's fleet is the operator's own could not be noted");
@@ -114,11 +128,7 @@ pub(crate) struct Again {
 /// # Errors
 /// [`CliError::Unapproved`], [`CliError::Simulator`], [`CliError::Engine`].
 pub(crate) async fn take_up(taken: TakenUp, config: &Config, servers: Option<&Room>) -> Result<Again, CliError> {
-    let wishes = super::trust::unapproved(taken.state(), config);
-    if !wishes.is_empty() {
-        let words = wishes.iter().map(|wish| format!("it {}", wish.words())).collect();
-        return Err(CliError::Unapproved { session: taken.session().clone(), words });
-    }
+    super::trust::check(&taken, config)?;
     let mut words = Vec::new();
     let simulator = simulator_for(taken.state()).await?;
     let mut moved = Vec::new();

@@ -10,8 +10,11 @@ use super::error::{CliError, Exit, system};
 use super::print::Printer;
 use super::session::configuration;
 use crate::config::{Config, ProjectFolder, Trust, Wish, wishes_of};
+use crate::domain::fleet::Fleet;
 use crate::domain::protocol::SessionId;
 use crate::domain::state::State;
+use crate::domain::text::CleanText;
+use crate::engine::host::TakenUp;
 use crate::engine::journal::{Reader, Sessions};
 
 /// What `baton trust` takes.
@@ -41,18 +44,24 @@ pub(crate) fn trust(args: &TrustArgs, global: &Global, printer: &mut Printer) ->
         return Ok(list(config.trust.given(), global.form(), printer));
     }
     if args.revoke {
-        let folder = match args.session {
-            Some(_) => config.paths.sessions.clone(),
-            None => config.paths.project.path().to_path_buf(),
+        let (gone, whose) = match &args.session {
+            Some(session) => {
+                let wishes = wishes_of_session(&config, session)?;
+                (config.trust.take_back(|wish| wishes.contains(wish)), session.to_string())
+            }
+            None => {
+                let folder = config.paths.project.path().to_path_buf();
+                (config.trust.take_back(|wish| wish.folder == folder), folder.display().to_string())
+            }
         };
-        let gone = config.trust.take_back(&folder).map_err(system("write what is approved"))?;
-        printer.words(&format!("{gone} approvals of {} are taken back", folder.display()));
+        let gone = gone.map_err(system("write what is approved"))?;
+        printer.words(&format!("{gone} approvals of {} are taken back", CleanText::one_line(&whose)));
         return Ok(Exit::Done);
     }
     let wishes = match &args.session {
         Some(session) => wishes_of_session(&config, session)?,
         None => {
-            if let ProjectFolder::Foreign(_) = config.paths.project {
+            if let ProjectFolder::Foreign(..) = config.paths.project {
                 config.cautions().iter().for_each(|caution| printer.words(caution));
                 return Ok(Exit::Operator);
             }
@@ -69,7 +78,11 @@ pub(crate) fn trust(args: &TrustArgs, global: &Global, printer: &mut Printer) ->
         printer.words(words);
         return Ok(Exit::Done);
     }
-    printer.words(&format!("{} wants what it may not simply have:", new[0].folder.display()));
+    let whose = match &args.session {
+        Some(session) => session.to_string(),
+        None => config.paths.project.path().display().to_string(),
+    };
+    printer.words(&format!("{} wants what it may not simply have:", CleanText::one_line(&whose)));
     for wish in &new {
         printer.words(&format!("  it {}", wish.words()));
     }
@@ -85,7 +98,8 @@ pub(crate) fn trust(args: &TrustArgs, global: &Global, printer: &mut Printer) ->
 fn list(wishes: &[Wish], form: Form, printer: &mut Printer) -> Exit {
     if form == Form::Words {
         for wish in wishes {
-            printer.data_line(&format!("{}  {}", wish.folder.display(), wish.words()));
+            let folder = CleanText::one_line(&wish.folder.display().to_string());
+            printer.data_line(&format!("{folder}  {}", wish.words()));
         }
     } else {
         printer.json(&wishes);
@@ -112,14 +126,30 @@ fn wishes_of_session(config: &Config, session: &SessionId) -> Result<Vec<Wish>, 
     while let Some((_, record)) = reader.read()? {
         state.apply(&record);
     }
-    Ok(wishes_of(&state.config.fleet, &config.fleet, &config.paths.sessions))
+    Ok(wishes(&state.config.fleet, &config.fleet, config))
 }
 
-/// What a session that is to be taken up wants and nobody approved.
-pub(crate) fn unapproved(state: &State, config: &Config) -> Vec<Wish> {
-    let mut wishes = wishes_of(&state.config.fleet, &config.fleet, &config.paths.sessions);
+fn wishes(fleet: &Fleet, own: &Fleet, config: &Config) -> Vec<Wish> {
+    wishes_of(fleet, own, &config.discovery.addresses(), &config.paths.sessions)
+}
+
+/// So many wishes of a session are said when it is not taken up.
+const MOST_SAID: usize = 8;
+
+/// Whether all that a session wants which is to be taken up was approved. Nothing of its fleet may be asked before.
+///
+/// # Errors
+/// [`CliError::Unapproved`].
+pub(crate) fn check(taken: &TakenUp, config: &Config) -> Result<(), CliError> {
+    let mut wishes = wishes(&taken.state().config.fleet, &config.fleet, config);
     wishes.retain(|wish| !config.trust.has(wish));
-    wishes
+    let mut words: Vec<String> = wishes.iter().take(MOST_SAID).map(|wish| format!("it {}", wish.words())).collect();
+    match wishes.len() {
+        0 => return Ok(()),
+        all if all > MOST_SAID => words.push(format!("and {} more", all - MOST_SAID)),
+        _ => {}
+    }
+    Err(CliError::Unapproved { session: taken.folder(), words })
 }
 
 /// A session begins with this fleet by the operator's hand: what it wants is what they gave it, so it may be taken up
@@ -127,9 +157,9 @@ pub(crate) fn unapproved(state: &State, config: &Config) -> Vec<Wish> {
 ///
 /// # Errors
 /// The store could not be written: the session can be resumed once `baton trust --session` was asked.
-pub(crate) fn own_session(config: &Config, fleet: &crate::domain::fleet::Fleet) -> std::io::Result<()> {
-    let none = crate::domain::fleet::Fleet::default();
-    let wishes = wishes_of(fleet, &none, &config.paths.sessions);
+pub(crate) fn own_session(config: &Config, fleet: &Fleet) -> std::io::Result<()> {
+    let mut wishes = wishes(fleet, &Fleet::default(), config);
+    wishes.retain(|wish| !config.trust.has(wish));
     if wishes.is_empty() {
         return Ok(());
     }

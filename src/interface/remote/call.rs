@@ -207,12 +207,26 @@ impl Call {
     }
 
     fn lost(&self, error: &reqwest::Error) -> CallError {
-        if error.is_connect() {
+        if error.is_connect() && nobody_listens(error) {
             return CallError::Gone(self.place.session().to_string());
         }
         if error.is_timeout() {
             return self.mute(CleanText::from_static("nothing came in time"));
         }
-        CallError::Garbled(error.to_string())
+        // Somebody took the connection, or has a queue of them that is full.
+        self.mute(CleanText::from_static("it closed the connection; it may have as many open as it takes"))
     }
+}
+
+/// Whether there is no socket, or nobody at its other end.
+fn nobody_listens(error: &reqwest::Error) -> bool {
+    use std::io::ErrorKind;
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+        }
+        source = error.source();
+    }
+    false
 }

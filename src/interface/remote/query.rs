@@ -17,8 +17,8 @@ use super::connection::body;
 use super::refusal::Refusal;
 use super::routes::{Peer, Shared, known};
 use crate::domain::protocol::{
-    AttemptEnd, Author, Command, CommandEnvelope, Event, GoalId, GoalOptions, Micros, Name, Partial, PlanSource, Review,
-    Role, Route, StopScope, TaskId, Work,
+    AttemptEnd, Author, Command, CommandEnvelope, Event, GoalId, GoalOptions, Micros, Name, Partial, PlanSource,
+    Review, Role, Route, StopScope, TaskId, Work,
 };
 use crate::domain::state::{Attempt, Goal, GoalPhase, State, Task, TaskIx};
 use crate::domain::text::CleanText;

@@ -185,7 +185,14 @@ async fn listen(mut listeners: Listeners, mut seat: Seat, house: Arc<House>, mut
             }
         };
         match accepted {
-            Ok(came) => came.serve(&house, &router, &mut connections),
+            Ok(came) => {
+                let from_outside = matches!(came, Came::Tcp(_));
+                came.serve(&house, &router, &mut connections);
+                if from_outside {
+                    // Whoever came gets a turn before the next one can take their place: a whole request is answered in it.
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(BREATH).await;

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::state::dollars;
 use super::{EndpointLine, GoalLine, Overall, Report, pace_words};
+use crate::domain::state::dollars;
 
 /// Writes a report as Markdown.
 pub fn markdown(report: &Report) -> String {

@@ -83,9 +83,12 @@ async fn lead() -> Option<u8> {
     loop {
         tokio::select! {
             status = child.wait() => {
-                if let Some(before) = before.as_ref().filter(|_| status.as_ref().is_ok_and(was_killed)) {
+                if let Some(signal) = status.as_ref().ok().and_then(killed_by) {
                     // A terminal that takes nothing is beyond help.
-                    let _ = restore_for_another(before, &mut std::io::stdout());
+                    if let Some(before) = &before {
+                        let _ = restore_for_another(before, &mut std::io::stdout());
+                    }
+                    let _ = std::io::stderr().write_all(last_words(signal).as_bytes());
                 }
                 return Some(status.map_or(1, code));
             }
@@ -109,10 +112,23 @@ async fn lead() -> Option<u8> {
     }
 }
 
-/// Whether a child ended by a signal: it had no chance to give its terminal back.
-fn was_killed(status: &ExitStatus) -> bool {
+/// The signal that ended a child: it had no chance to give its terminal back, or to say anything.
+fn killed_by(status: &ExitStatus) -> Option<i32> {
     use std::os::unix::process::ExitStatusExt;
-    status.signal().is_some()
+    status.signal()
+}
+
+/// What is said in its place.
+fn last_words(signal: i32) -> String {
+    let name = match signal {
+        6 => " (it broke off by itself, as for want of memory)",
+        9 => " (killed, by the system where memory was short)",
+        _ => "",
+    };
+    format!(
+        "baton: the console was ended by signal {signal}{name}; what was done is in its journal: `baton resume` takes the \
+         session up again, `baton sessions` lists all\n"
+    )
 }
 
 /// The exit code of a child: its own, or 128 and the signal's number.

@@ -56,6 +56,7 @@ pub(super) fn config() -> SessionConfig {
         attention: crate::domain::fleet::AttentionSettings::default(),
         machine: crate::domain::fleet::MachineSettings::default(),
         seed: 1,
+        project: None,
     }
 }
 

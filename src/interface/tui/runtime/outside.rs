@@ -418,3 +418,23 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
 fn answer_turns(state: &State, attempt: AttemptId) -> Vec<TurnId> {
     state.attempt(attempt).map(|a| state.turns_of(a, Channel::Answer)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::write_private;
+
+    #[test]
+    fn what_an_editor_is_given_is_for_this_user_alone_and_goes_over_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("edit-1-answer.md");
+        write_private(&path, "the answer").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let link = folder.path().join("edit-2-answer.md");
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &link).unwrap();
+        assert!(write_private(&path, "another").is_err() && write_private(&link, "another").is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "the answer");
+        assert!(!folder.path().join("elsewhere").exists());
+    }
+}

@@ -26,6 +26,9 @@ use crate::interface::tui::widget::pen::{Pen, put_right};
 /// Screens after the first, whose name is that of what it shows.
 const SCREENS: [&str; 5] = ["Graph", "Fleet", "Time", "Events", "Sessions"];
 
+/// The most cells of a project's name: more of it says no more.
+const PROJECT_CELLS: usize = 20;
+
 /// Lines the header has on a terminal of `rows` rows.
 pub const fn height(rows: u16) -> u16 {
     match rows {
@@ -92,7 +95,8 @@ fn screens(scene: &Scene<'_>, area: Rect, buf: &mut Buffer) {
     put_right(buf, left, area.y, end, &right, theme.style(Slot::Dim));
 }
 
-/// The goal, the session's short name, the fleet, in `cells`: the goal is cut first, then left out.
+/// The goal, the session's short name, the fleet or the project that brought it, in `cells`: the goal is cut first, then
+/// left out.
 fn right(scene: &Scene<'_>, cells: usize) -> String {
     let theme = scene.theme;
     let dot = format!(" {} ", theme.glyph(Glyph::Dot));
@@ -102,8 +106,11 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     if !session.is_empty() {
         parts.push(short(session));
     }
-    if !fleet.is_empty() {
-        parts.push(format!("fleet {fleet}"));
+    // Where a project's servers are used, whose they are says more than the fleet's name.
+    match &scene.state.config.project {
+        Some(project) => parts.push(format!("project {}", theme.cut(project, PROJECT_CELLS))),
+        None if fleet.is_empty() => {}
+        None => parts.push(format!("fleet {fleet}")),
     }
     match scene.ui.control(scene.state) {
         Control::Alone => {}
@@ -115,7 +122,7 @@ fn right(scene: &Scene<'_>, cells: usize) -> String {
     let wide = |parts: &[String]| width(&parts.join(&dot)) > cells;
     if scene.state.viewers.len() > 1 {
         parts.push(format!("{} watch", scene.state.viewers.len()));
-        if wide(&parts) && parts.len() > 3 {
+        if wide(&parts) && parts.len() > 3 && scene.state.config.project.is_none() {
             parts.remove(1);
         }
     }
@@ -182,7 +189,7 @@ fn state_line(scene: &Scene<'_>, area: Rect, y: u16, buf: &mut Buffer) {
         right.push((format!("! {needs} {verb} you"), theme.style(Slot::Attention)));
     }
     let mut right_cells: usize = right.iter().map(|(t, _)| width(t) + 1).sum();
-    let mut fields = fields(scene);
+    let mut fields = fields(scene, area.height);
     let mut room = usize::from(area.width).saturating_sub(2 + right_cells);
     if cells(&fields) > room {
         fields.retain(|f| f.keep != Keep::Rate);
@@ -232,7 +239,7 @@ fn cells(fields: &[Field]) -> usize {
     fields.iter().map(|f| width(&f.text)).sum::<usize>() + fields.len().saturating_sub(1) * 2
 }
 
-fn fields(scene: &Scene<'_>) -> Vec<Field> {
+fn fields(scene: &Scene<'_>, lines: u16) -> Vec<Field> {
     let (state, theme) = (scene.state, scene.theme);
     let figures = scene.ui.run.figures();
     let mut out = Vec::new();
@@ -253,6 +260,12 @@ fn fields(scene: &Scene<'_>) -> Vec<Field> {
     if state.config.fleet.is_simulated() {
         let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
         out.push(Field { least: Some(" SIM ".to_owned()), ..badge });
+    }
+    // On two lines it stands on the first. Like a badge it is never given up: somebody else's file says where prompts go.
+    if let Some(project) = state.config.project.as_ref().filter(|_| lines == 1) {
+        let named = |cells: usize| format!("project {}", theme.cut(project, cells));
+        let long = field(named(PROJECT_CELLS), Slot::Dim, Keep::Always);
+        out.push(Field { short: Some(named(10)), least: Some(theme.cut(project, 8).to_string()), ..long });
     }
     let (glyph, word, slot) = session_state(state);
     let said = field(format!("{} {word}", theme.glyph(glyph)), slot, Keep::Always);
@@ -336,7 +349,62 @@ fn session_state(state: &State) -> (Glyph, &'static str, Slot) {
 
 #[cfg(test)]
 mod tests {
-    use super::short;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
+    use super::{height, render, short};
+    use crate::domain::protocol::Micros;
+    use crate::domain::state::State;
+    use crate::domain::text::width::width;
+    use crate::interface::tui::model::{Screen, Ui};
+    use crate::interface::tui::scene::{Scene, Transcripts};
+    use crate::interface::tui::theme::Theme;
+    use crate::interface::tui::view::story::forty;
+
+    /// The header's lines at that size, of a session with a project's servers.
+    fn shown(state: &State, screen: Screen, (columns, rows): (u16, u16)) -> String {
+        let (transcripts, theme) = (Transcripts::default(), Theme::plain());
+        #[allow(clippy::field_reassign_with_default, reason = "one field is private")]
+        let ui = {
+            let mut ui = Ui::default();
+            ui.screen = screen;
+            ui
+        };
+        let area = Rect::new(0, 0, columns, height(rows));
+        let mut buf = Buffer::empty(area);
+        let scene = Scene { state, transcripts: &transcripts, ui: &ui, theme: &theme, now: Micros::from_secs(3_000) };
+        render(&scene, area, &mut buf);
+        let row = |y| (0..columns).map(|x| buf[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+        (0..area.height).map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_project_whose_servers_are_used_is_named_at_every_size_without_colour() {
+        let state = |project: &str| {
+            let mut state = forty().state;
+            state.config.project = Some(project.into());
+            state
+        };
+        for screen in [Screen::Welcome, Screen::Run, Screen::Fleet] {
+            for size in [(60, 20), (80, 24), (120, 40), (200, 60)] {
+                let text = shown(&state("weather"), screen, size);
+                assert!(text.contains("project weather"), "{size:?}:\n{text}");
+                assert!(text.contains("slots") && text.contains("review"), "{size:?}:\n{text}");
+                // A long one is cut, and cuts nothing else.
+                for long in ["weather-station-for-the-whole-of-northern-europe", "天気予報天気予報天気予報天気予報"]
+                {
+                    let text = shown(&state(long), screen, size);
+                    let start: String = long.chars().take(4).collect();
+                    assert!(text.contains(&format!("project {start}")), "{size:?}:\n{text}");
+                    assert!(text.contains("slots") && text.contains("review"), "{size:?}:\n{text}");
+                    assert!(text.lines().all(|line| width(line) <= usize::from(size.0)), "{text}");
+                }
+            }
+        }
+        let mut own = state("weather");
+        own.config.project = None;
+        assert!(!shown(&own, Screen::Run, (80, 24)).contains("project"));
+    }
 
     #[test]
     fn a_session_named_by_its_time_is_said_as_the_time() {
