@@ -50,7 +50,7 @@ impl Home {
     /// With a copy of every file.
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
-        let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/foreign");
+        let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/other_programs");
         for (file, ..) in FILES {
             std::fs::copy(from.join(file), home.path().join(file)).unwrap();
         }
