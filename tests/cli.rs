@@ -679,3 +679,88 @@ fn where_nothing_answers_no_fleet_file_is_written_and_it_is_said_what_was_asked(
     assert_eq!(told.code, Some(2));
     assert!(told.err.contains("take user, password and query out"), "{}", told.err);
 }
+
+/// A command with something on its stdin.
+fn fed(home: &Home, args: &[&str], text: &str) -> Told {
+    use std::io::Write as _;
+    let mut command = home.baton(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    Told::from(child.wait_with_output().unwrap())
+}
+
+const DOCUMENT: &str = "# A reader for CSV files\n\n- [ ] open a file\n- [ ] show its columns\n";
+
+#[test]
+fn the_text_of_a_file_or_a_pipe_is_the_goal() {
+    let home = Home::new();
+    home.file("prd.md", DOCUMENT);
+    let told = home.run(&["plan", "prd.md", "--fleet", "sim"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    assert!(told.err.contains("the goal is the text of prd.md"), "{}", told.err);
+    assert!(told.out.contains("A reader for CSV files") && told.out.contains("show its columns"), "{}", told.out);
+    // Where the project keeps the schema of plans, editors are told.
+    std::fs::create_dir_all(home.path().join(".baton")).unwrap();
+    home.file(".baton/plan.schema.json", &home.run(&["config", "schema", "plan"]).out);
+    let told = fed(&home, &["plan", "-", "--fleet", "sim"], DOCUMENT);
+    assert!(told.out.contains("# yaml-language-server: $schema=.baton/plan.schema.json\n"), "{}", told.out);
+    assert!(told.code == Some(0) && told.out.contains("show its columns"), "{}{}", told.out, told.err);
+    // A plan by a pipe is one.
+    let told = fed(&home, &["run", "-", "--headless", "--fleet", "sim"], SMALL);
+    assert_eq!((told.code, told.out.trim()), (Some(0), "The hand-written one."), "{}", told.err);
+    let told = fed(&home, &["run", "-", "--headless", "--fleet", "sim"], " \n");
+    assert!(told.code == Some(2) && told.err.contains("stdin is empty"), "{}", told.err);
+}
+
+#[test]
+fn a_mistyped_path_is_no_goal() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("plans")).unwrap();
+    home.file("plans/release.yaml", SMALL);
+    for args in [["run", "plans/relase"], ["plan", "plans/relase"], ["run", "plans/relase.yml"]] {
+        let told = home.run(&[&args[..], &["--headless", "--fleet", "sim"]].concat());
+        assert_eq!(told.code, Some(2), "{}", told.err);
+        assert!(told.err.contains("did you mean plans/release.yaml?") && told.err.contains("--goal"), "{}", told.err);
+    }
+    let told = home.run(&["plan", "plans/relase", "--goal", "--fleet", "sim"]);
+    assert!(told.code == Some(0) && told.out.contains("plans/relase"), "{}", told.err);
+}
+
+#[test]
+fn a_text_that_yaml_cuts_is_told_before_it_is_run() {
+    let home = Home::new();
+    home.file(
+        "cut.yaml",
+        &SMALL.replace(
+            "  - {id: speed, agent: coder, prompt: 'Measure both. [sim ms=5]'}",
+            "  - id: speed\n    agent: coder\n    prompt: Measure both, as in issue #42",
+        ),
+    );
+    let told = home.run(&["check", "cut.yaml"]);
+    assert!(told.code == Some(0) && told.out.contains("ok: 3 tasks"), "{}{}", told.out, told.err);
+    let at = "warning: cut.yaml:8:39: `prompt` is read as “Measure both, as in issue”: “#42” is a comment in YAML";
+    assert!(told.err.contains(at) && told.err.contains("in quotes"), "{}", told.err);
+    let told = home.run(&["check", "cut.yaml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((json[0]["ok"].as_bool(), json[0]["warnings"][0]["column"].as_u64()), (Some(true), Some(39)));
+    let told = home.run(&["run", "cut.yaml", "--headless", "--fleet", "sim"]);
+    assert!(told.code == Some(0) && told.err.contains(at), "{}", told.err);
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_wherever_it_is_given() {
+    let home = Home::new();
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    std::fs::write(home.path().join("wide.yaml"), wide(SMALL)).unwrap();
+    std::fs::write(home.path().join("wide.toml"), [vec![0xff, 0xfe], wide("name = \"x\"\n")].concat()).unwrap();
+    std::fs::write(home.path().join("latin.md"), b"# Gr\xfc\xdfe\n").unwrap();
+    for (args, what, mend) in [
+        (vec!["check", "wide.yaml"], "UTF-16 (little endian", "`iconv -f UTF-16LE -t UTF-8 wide.yaml"),
+        (vec!["run", "wide.yaml", "--headless"], "UTF-16 (little endian", "iconv"),
+        (vec!["config", "show", "--fleet", "wide.toml"], "UTF-16, and Baton reads UTF-8", "`iconv -f UTF-16 -t"),
+        (vec!["plan", "latin.md", "--fleet", "sim"], "latin.md:1:5: the file is no UTF-8: the byte FC", "ISO-8859-1"),
+    ] {
+        let told = home.run(&args);
+        assert!(told.code == Some(2) && told.err.contains(what) && told.err.contains(mend), "{args:?}: {}", told.err);
+    }
+}

@@ -684,36 +684,126 @@ mod live {
         (chunks, None)
     }
 
+    /// As llama-server does: the connection is closed after each stream, sooner or later, without a word of it in a head
+    /// that promises the contrary. No request may meet that.
     #[tokio::test]
     async fn an_answer_has_a_connection_of_its_own() {
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
-        let url = serve(move |mut socket| {
-            counted.fetch_add(1, Ordering::SeqCst);
-            async move {
-                let request = heard(&mut socket).await.unwrap();
-                assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
-                assert!(!request.to_ascii_lowercase().contains("transfer-encoding"), "{request}");
-                assert!(request.contains("accept-encoding: identity\r\n"), "{request}");
-                say(&mut socket, SSE).await;
-                say_chunk(&mut socket, TOKEN).await;
-                say_chunk(&mut socket, END).await;
-                say(&mut socket, "0\r\n\r\n").await;
-                // As llama-server does: closed right after the last chunk, with a head that promises the contrary.
-                let _ = socket.shutdown().await;
-                heard(&mut socket).await;
+        for closes_after in [0, 50, 300].map(Duration::from_millis) {
+            let connections = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&connections);
+            let url = serve(move |mut socket| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    let request = heard(&mut socket).await.unwrap();
+                    assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
+                    assert!(!request.to_ascii_lowercase().contains("transfer-encoding"), "{request}");
+                    assert!(request.contains("accept-encoding: identity\r\n"), "{request}");
+                    say(
+                        &mut socket,
+                        "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5, max=100\r\nTransfer-Encoding: chunked\r\n\r\n",
+                    )
+                    .await;
+                    say_chunk(&mut socket, TOKEN).await;
+                    say_chunk(&mut socket, END).await;
+                    // Whoever has heard the end may be gone.
+                    let _ = socket.write_all(b"0\r\n\r\n").await;
+                    tokio::time::sleep(closes_after).await;
+                    let _ = socket.shutdown().await;
+                    assert_eq!(heard(&mut socket).await, None, "no request comes over it again");
+                }
+            })
+            .await;
+            let client = Client::new().unwrap();
+            for _ in 0..4 {
+                let (client, request) = (client.clone(), request(&format!("{url}/v1")));
+                let (chunks, failure) = tokio::spawn(async move { all(&client, request).await }).await.unwrap();
+                assert_eq!(failure, None);
+                assert_eq!(chunks[..2], [Chunk::Accepted, Chunk::Answer("Hi".to_owned())]);
+                assert!(matches!(chunks[2..], [Chunk::End { end: TurnEnd::Stop, .. }]), "{chunks:?}");
             }
+            assert_eq!(connections.load(Ordering::SeqCst), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_form_of_http_is_read_and_what_is_none_is_named() {
+        let said = |answer: String| {
+            serve(move |mut socket| {
+                let answer = answer.clone();
+                async move {
+                    heard(&mut socket).await;
+                    let _ = socket.write_all(answer.as_bytes()).await;
+                }
+            })
+        };
+        let body = format!("{TOKEN}{END}");
+        let (n, chunked) = (body.len(), format!("{:x}\r\n{body}\r\n0\r\n", body.len()));
+        for answer in [
+            format!("HTTP/1.0 200 OK\r\n\r\n{body}"),
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}"),
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n{body}"),
+            format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n{body}"),
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n{chunked}X-T: 3\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n{chunked}\r\n"),
+        ] {
+            let url = said(answer.clone()).await;
+            let (chunks, failure) = all(&Client::new().unwrap(), request(&url)).await;
+            assert_eq!(failure, None, "{answer}");
+            assert_eq!(chunks[1], Chunk::Answer("Hi".to_owned()), "{answer}");
+        }
+        let fields = "X-Field: y\r\n".repeat(200);
+        for (answer, kind, words) in [
+            ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), FailureKind::Garbage, "what came is no HTTP"),
+            (format!("HTTP/1.1 200 OK\r\n{fields}\r\n"), FailureKind::Cut, "message head is too large"),
+            ("HTTP/1.1 200 OK\r\nContent-Le".to_owned(), FailureKind::Cut, "closed before message completed"),
+            (format!("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{TOKEN}"), FailureKind::Cut, "in the middle"),
+        ] {
+            let url = said(answer.clone()).await;
+            let failure = all(&Client::new().unwrap(), request(&url)).await.1.unwrap();
+            assert_eq!(failure.kind, kind, "{answer}: {failure:?}");
+            assert!(failure.message.contains(words), "{answer}: {failure:?}");
+        }
+        let failure = all(&Client::new().unwrap(), request("http://no-such-host.invalid:9")).await.1.unwrap();
+        assert_eq!((failure.kind, failure.remedy), (FailureKind::Unreachable, Remedy::Elsewhere), "{failure:?}");
+        assert!(failure.message.contains("no host of that name"), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_is_asked_by_the_name_it_has_in_its_url_at_whichever_of_its_addresses_it_listens() {
+        for (at, host) in [("127.0.0.1:0", "127.0.0.1"), ("127.0.0.1:0", "localhost"), ("[::1]:0", "[::1]")] {
+            // There are machines without IPv6.
+            let Ok(listener) = TcpListener::bind(at).await else { continue };
+            let port = listener.local_addr().unwrap().port();
+            let served = tokio::spawn(async move {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let request = heard(&mut socket).await.unwrap();
+                say(&mut socket, &format!("HTTP/1.0 200 OK\r\n\r\n{TOKEN}{END}")).await;
+                request
+            });
+            let mut asked = request(&format!("http://{host}:{port}"));
+            asked.endpoint.key = Some(SecretRef::Command("echo sk-planted-key".to_owned()));
+            assert_eq!(all(&Client::new().unwrap(), asked).await.1, None);
+            let request = served.await.unwrap();
+            assert!(request.contains(&format!("\r\nhost: {host}:{port}\r\n")), "{request}");
+            assert!(request.contains("\r\nauthorization: Bearer sk-planted-key\r\n"), "{request}");
+            assert!(
+                request.contains(concat!("\r\nuser-agent: baton/", env!("CARGO_PKG_VERSION"), "\r\n")),
+                "{request}"
+            );
+        }
+    }
+
+    /// The library sends these: it makes the header of a name and password that stand in the url.
+    #[tokio::test]
+    async fn a_name_and_a_password_in_the_url_are_sent_as_such() {
+        let url = serve(|mut socket| async move {
+            let request = heard(&mut socket).await.unwrap();
+            assert!(request.contains("authorization: Basic bWU6cHc=\r\n"), "{request}");
+            say(&mut socket, &format!("HTTP/1.0 200 OK\r\n\r\n{TOKEN}{END}")).await;
         })
         .await;
-        let client = Client::new().unwrap();
-        for _ in 0..3 {
-            let (client, request) = (client.clone(), request(&format!("{url}/v1")));
-            let (chunks, failure) = tokio::spawn(async move { all(&client, request).await }).await.unwrap();
-            assert_eq!(failure, None);
-            assert_eq!(chunks[..2], [Chunk::Accepted, Chunk::Answer("Hi".to_owned())]);
-            assert!(matches!(chunks[2..], [Chunk::End { end: TurnEnd::Stop, .. }]), "{chunks:?}");
-        }
-        assert_eq!(connections.load(Ordering::SeqCst), 3);
+        let url = url.replace("http://", "http://me:pw@");
+        assert_eq!(all(&Client::new().unwrap(), request(&url)).await.1, None);
     }
 
     #[tokio::test]
@@ -738,6 +828,42 @@ mod live {
             assert_eq!(report.health, Health::Up, "{report:?}");
         }
         assert!(asked.load(Ordering::SeqCst) > 0, "connections for state are kept");
+    }
+
+    /// llama-server that is asked to end: it takes no connection any more, cuts its streams, and answers for some
+    /// milliseconds over the connections it has.
+    #[tokio::test]
+    async fn a_server_whose_stream_broke_is_looked_at_over_a_new_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (end, mut ended) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    met = listener.accept() => {
+                        let (mut socket, end) = (met.unwrap().0, end.clone());
+                        tokio::spawn(async move {
+                            while let Some(request) = heard(&mut socket).await {
+                                if request.starts_with("POST") {
+                                    end.send(()).await.unwrap();
+                                    end.closed().await;
+                                    say(&mut socket, SSE).await;
+                                    return say_chunk(&mut socket, TOKEN).await;
+                                }
+                                say_json(&mut socket, 200, r#"{"status":"ok"}"#).await;
+                            }
+                        });
+                    }
+                    _ = ended.recv() => break,
+                }
+            }
+        });
+        let (client, endpoint) = (Client::new().unwrap(), endpoint(Protocol::LlamaCpp, &url));
+        let look = async || probe(&client, &endpoint, Depth::Light, Traffic::Quiet).await.health;
+        assert_eq!(look().await, Health::Up);
+        assert_eq!(all(&client, request(&url)).await.1.unwrap().kind, FailureKind::Cut);
+        let health = look().await;
+        assert!(matches!(&health, Health::Down { reason } if reason.contains("refused")), "{health:?}");
     }
 
     #[tokio::test]

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::trust::{Links, Whose as _, open_regular};
 use super::{ConfigError, Paths, ProjectFolder};
-use crate::domain::source::{Entry, Node, Place, SourceError, Value, nearest, read_toml};
+use crate::domain::foreign;
+use crate::domain::source::{Entry, Node, Place, SourceError, Value, nearest, read_toml, text_of};
 
 /// A longer file is refused.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -191,22 +192,21 @@ fn read_text(
 ) -> Option<String> {
     use std::io::Read as _;
     let name = path.display().to_string();
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // Bounded while reading: a length asked for before says nothing of a pipe or a device.
-    let read = file.and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    let read = file.and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
-        Ok(_) if text.len() as u64 > MAX_BYTES => {
+        Ok(_) if bytes.len() as u64 > MAX_BYTES => {
             let what = format!("the file has more than {MAX_BYTES} bytes");
             errors.push(SourceError::nowhere(&name, what, "a configuration file is small; is it the right one?"));
             None
         }
-        Ok(_) => Some(text),
+        Ok(_) => text_of(bytes, &name).map_err(|error| errors.push(error)).ok(),
         Err(error) if missing == Missing::Fine && error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             let mend = match error.kind() {
                 std::io::ErrorKind::NotFound => "check the path; `baton config schema` shows what a fleet file holds",
                 std::io::ErrorKind::PermissionDenied => "make the file readable for you",
-                std::io::ErrorKind::InvalidData => "save the file as UTF-8",
                 std::io::ErrorKind::InvalidInput => "put a file in its place, or remove it",
                 _ => "check the file",
             };
@@ -226,6 +226,12 @@ fn source(
     errors: &mut Vec<ConfigError>,
 ) -> Option<Source> {
     let read = read_toml(&text, &name.into());
+    let is_known = |root: &Node| root.entries().iter().any(|e| groups.contains(&e.key.as_str()));
+    let strange = groups.contains(&"endpoint") && !text.trim().is_empty() && !read.as_ref().is_ok_and(is_known);
+    if let Some(other) = strange.then(|| foreign::as_fleet(name, &text)).flatten() {
+        errors.push(other);
+        return None;
+    }
     texts.insert(name.to_owned(), text);
     let mut root = match read {
         Ok(root) => root,

@@ -199,7 +199,7 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
         }),
         _ => {
             errors.dedup();
-            Err(errors.into_iter().map(with_text).collect())
+            Err(SourceError::first(errors, 0).into_iter().map(with_text).collect())
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod absence;
 pub mod fleet;
+pub(crate) mod foreign;
 pub mod graph;
 mod hash;
 pub mod memory;

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr, reason = "the table is the result")]
 
 mod cases;
+mod kept;
 mod served;
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,6 +9,7 @@
 //! [`State::result_turns`]: crate::domain::state::State::result_turns
 
 use super::Orchestrator;
+use crate::domain::plan::answer_is_cut;
 use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptId, Cut, Event, Failure, FailureCount, FailureKind, Message, Part, Recipe, Remedy,
     Route, Speaker, Subject, TaskAsked, TaskRetried, Work,
@@ -34,12 +35,26 @@ impl Orchestrator {
             Some(AfterCut::Keep) | None => {}
         }
         self.emit(Event::AttemptEnded { attempt, end: AttemptEnd::Completed });
+        if let Some(limit) = self.half_a_plan(ix, attempt, answer) {
+            let (task, route) = (self.state.task(ix).id.clone(), self.state.task(ix).route);
+            let reason = format!("the plan stops in the middle; it is asked anew with {limit} tokens");
+            let (reason, count) = (CleanText::from(reason), FailureCount::Larger(limit));
+            return self.emit(Event::TaskRetried(TaskRetried { task, not_before: self.now, reason, count, route }));
+        }
         self.complete(ix, attempt);
         let task = self.state.task(ix);
         if task.work == Work::Planning {
             let id = task.id.clone();
             self.planned(&id, answer);
         }
+    }
+
+    /// The limit with which a plan is asked for once more that stops in the middle, though its server says that it ended:
+    /// some keep a limit of their own and don't tell.
+    fn half_a_plan(&self, ix: TaskIx, attempt: AttemptId, answer: &str) -> Option<u32> {
+        let task = self.state.task(ix);
+        let larger = self.state.attempt(attempt).and_then(|a| self.state.larger(a));
+        larger.filter(|_| task.work == Work::Planning && answer_is_cut(answer, &self.state.config.fleet.agents))
     }
 
     /// A task is done with what an attempt answered.
@@ -127,12 +142,15 @@ impl Orchestrator {
         true
     }
 
-    /// Tells the operator that a task's result was cut, and what they can do. A plan's own repairs say it of a plan.
+    /// Tells the operator that a task's result was cut, and what they can do.
     pub(super) fn tell_cut(&mut self, ix: TaskIx) {
         let task = self.state.task(ix);
-        let Some(cut) = self.state.cut_of(task).filter(|_| !task.removed && task.work != Work::Planning) else {
-            return;
-        };
+        let Some(cut) = self.state.cut_of(task).filter(|_| !task.removed) else { return };
+        if task.work == Work::Planning {
+            let text =
+                format!("the plan of {} was {cut}: what came after that is missing from it. E adds it", task.id.goal);
+            return self.emit_attention(Subject::Cut(task.id.clone()), CleanText::from(text));
+        }
         let turn = task.result.and_then(|a| self.state.attempt(a)).and_then(|a| self.state.result_turns(a).pop());
         let thought = turn.and_then(|t| self.state.turn(t)).filter(|t| thinks_long(t)).map(|t| {
             let (thinking, all) = (t.thinking.tokens, t.output_tokens());

@@ -6,16 +6,19 @@
 mod decompose;
 mod demo;
 mod diff;
+mod lost;
+mod meant;
 mod parse;
 mod schema;
 mod task;
 mod validate;
 mod write;
 
+pub(crate) use decompose::answer_is_cut;
 pub use decompose::{Decomposition, Origin, built_in, planning_prompt, read_answer};
 pub use demo::demo_plan;
 pub use diff::{FormChange, Weight, form_changes, same_work};
-pub use parse::{MAX_PLAN_BYTES, PlanError, parse, parse_for};
+pub use parse::{MAX_PLAN_BYTES, PlanError, PlanReading, parse, parse_for, read_plan};
 pub use schema::{decomposition_schema, plan_schema};
 pub use task::{Backoff, Budget, OnFailure, Plan, PlanEdit, Priority, Retry, TaskSpec};
 pub use validate::{EditError, PLAN_VERSION, Problem, apply_edits, validate};

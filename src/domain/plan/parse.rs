@@ -3,11 +3,13 @@
 //! Not here: reading the file from disk. Invariant: a plan that comes out has no `Problem`; errors stand in the order
 //! of the file.
 
+use super::meant::settle;
 use super::validate::{check_agents, check_tasks};
-use super::{PLAN_VERSION, Plan, Problem, TaskSpec};
+use super::{PLAN_VERSION, Plan, Problem, TaskSpec, lost};
 use crate::domain::fleet::Agent;
+use crate::domain::foreign;
 use crate::domain::protocol::{MOST_DECIDED, Name, recorded_bytes};
-use crate::domain::source::{Node, Place, SourceError, SourceName, Value, decode, read_yaml};
+use crate::domain::source::{Document, Entry, Node, Place, SourceError, SourceName, Value, decode, read_yaml};
 
 /// One error in a plan file.
 pub type PlanError = SourceError;
@@ -15,8 +17,18 @@ pub type PlanError = SourceError;
 /// A longer file is refused: a plan of 10,000 tasks fits.
 pub const MAX_PLAN_BYTES: usize = 4 * 1024 * 1024;
 
-/// More errors than this are not listed.
-const MOST_ERRORS: usize = 50;
+/// So many problems are looked for in the file; what is beyond them is counted. Looking for a place walks through lists, and
+/// a file may have a mistake in each of a hundred thousand places.
+const MOST_PLACED: usize = 4 * SourceError::MOST_TOLD;
+
+/// A plan file as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanReading {
+    /// The plan, or everything found wrong, at least one, in the order of the file.
+    pub plan: Result<Plan, Vec<PlanError>>,
+    /// What can be run and is most likely not what was meant: texts of which YAML keeps a part only.
+    pub warnings: Vec<PlanError>,
+}
 
 /// Reads a plan file. Agents are not looked up: [`parse_for`] does that for a fleet.
 ///
@@ -25,7 +37,7 @@ const MOST_ERRORS: usize = 50;
 /// # Errors
 /// Everything found wrong, at least one, in the order of the file.
 pub fn parse(source: &str, file: &str) -> Result<Plan, Vec<PlanError>> {
-    read(source, file, None)
+    read_plan(source, file, None).plan
 }
 
 /// Reads a plan file whose tasks must be for one of `agents`.
@@ -33,50 +45,60 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, Vec<PlanError>> {
 /// # Errors
 /// As [`parse`], and for each agent that is not there.
 pub fn parse_for(source: &str, file: &str, agents: &[Agent]) -> Result<Plan, Vec<PlanError>> {
-    read(source, file, Some(agents))
+    read_plan(source, file, Some(agents)).plan
 }
 
-fn read(source: &str, file: &str, agents: Option<&[Agent]>) -> Result<Plan, Vec<PlanError>> {
+/// Reads a plan file, for one of `agents` where they are given, and tells also what can be run and is suspicious.
+pub fn read_plan(source: &str, file: &str, agents: Option<&[Agent]>) -> PlanReading {
+    let refused = |errors: Vec<PlanError>| PlanReading { plan: Err(errors), warnings: Vec::new() };
     if source.len() > MAX_PLAN_BYTES {
         let what = format!("the file has {} bytes, and a plan has at most {MAX_PLAN_BYTES}", source.len());
-        return Err(vec![SourceError::new(file, Place::START, what, "split the plan in two")]);
+        return refused(vec![SourceError::new(file, Place::START, what, "split the plan in two")]);
     }
     let name: SourceName = file.into();
-    let mut reader = Reader { file, errors: Vec::new() };
-    let plan = match read_yaml(source, &name) {
-        Ok(root) => reader.plan(&root, agents),
+    let Document { mut root, losses } = match read_yaml(source, &name) {
+        Ok(document) => document,
         Err(error) => {
-            reader.error(error.place, error.what, error.mend);
-            None
+            let wrong = SourceError::new(file, error.place, error.what, error.mend).with_snippet(source);
+            return refused(vec![foreign::as_plan(file, source, None).unwrap_or(wrong)]);
         }
     };
-    let mut errors = reader.errors;
+    if let Some(other) = foreign::as_plan(file, source, Some(&root)) {
+        return refused(vec![other]);
+    }
+    settle(&mut root);
+    let mut reader = Reader { file, errors: Vec::new(), more: 0 };
+    let plan = reader.plan(&root, agents);
+    let Reader { mut errors, more, .. } = reader;
     errors.sort_by_key(|e| (e.line, e.column));
     errors.dedup();
-    errors.truncate(MOST_ERRORS);
     if let Some(plan) = plan.as_ref().filter(|_| errors.is_empty()) {
         // A few aliases make much of little.
         let bytes = recorded_bytes(plan);
         if bytes > MOST_DECIDED {
             let what =
                 format!("the plan has {bytes} bytes once its aliases are written out, and the most is {MOST_DECIDED}");
-            errors.push(SourceError::new(
-                file,
-                Place::START,
-                what,
-                "use fewer or shorter texts, or split the plan in two",
-            ));
+            let mend = "use fewer or shorter texts, or split the plan in two";
+            errors.push(SourceError::new(file, Place::START, what, mend));
         }
     }
-    match plan {
-        Some(plan) if errors.is_empty() => Ok(plan),
-        _ => Err(errors.into_iter().map(|e| e.with_snippet(source)).collect()),
+    let told = |errors: Vec<PlanError>, more: usize| -> Vec<PlanError> {
+        SourceError::first(errors, more).into_iter().map(|e| e.with_snippet(source)).collect()
+    };
+    PlanReading {
+        warnings: told(lost::warnings(&root, &losses), 0),
+        plan: match plan {
+            Some(plan) if errors.is_empty() => Ok(plan),
+            _ => Err(told(errors, more)),
+        },
     }
 }
 
 struct Reader<'a> {
     file: &'a str,
     errors: Vec<PlanError>,
+    /// Problems beyond those that were looked for in the file.
+    more: usize,
 }
 
 /// Which fields of a task that could not be read whole stand for themselves, so that nothing is said of the others.
@@ -105,10 +127,13 @@ impl Reader<'_> {
             }
         }
         // The head without its tasks, so that each task is read for itself and errors in one hide none in another.
-        let mut head = root.clone();
-        if let Value::Map(entries) = &mut head.value {
-            entries.iter_mut().filter(|e| e.key == "tasks").for_each(|e| e.node.value = Value::List(Vec::new()));
-        }
+        let without = |entry: &Entry| match entry.key.as_str() {
+            "tasks" => {
+                Entry { key: entry.key.clone(), place: entry.place, node: entry.node.with(Value::List(Vec::new())) }
+            }
+            _ => entry.clone(),
+        };
+        let head = root.with(Value::Map(root.entries().iter().map(without).collect()));
         let plan: Option<Plan> = decode(&head, "the plan").map_err(|e| self.errors.extend(e)).ok();
         if let Some(plan) = &plan
             && plan.version != PLAN_VERSION
@@ -154,8 +179,9 @@ impl Reader<'_> {
         if let Some(agents) = agents {
             check_agents(&tasks, agents, &mut problems);
         }
-        for problem in problems {
-            self.problem(&problem, list, &tasks, &reads, &nodes);
+        self.more += problems.len().saturating_sub(MOST_PLACED);
+        for problem in problems.iter().take(MOST_PLACED) {
+            self.problem(problem, list, &tasks, &reads, &nodes);
         }
         tasks
     }

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::Plan;
 use crate::domain::fleet::Agent;
 
-/// The JSON Schema of a plan file.
+/// The JSON Schema of a plan file. What begins with `x-` is only there to be referred to, as by `<<: *name`.
 pub fn plan_schema() -> Value {
-    schemars::schema_for!(Plan).to_value()
+    let mut schema = schemars::schema_for!(Plan);
+    schema.insert("patternProperties".to_owned(), json!({"^x-": {}}));
+    schema.to_value()
 }
 
 /// The schema a planning model's answer is constrained to. Smaller than a plan's: five plain fields, all required,
@@ -59,6 +61,7 @@ mod tests {
                 .is_valid(&json!({"version": 1, "goal": "g", "tasks": [{"id": "a b", "agent": "c", "prompt": "p"}]}))
         );
         assert!(!schema.is_valid(&json!({"version": 1, "goal": "g", "tasks": [], "extra": 1})));
+        assert!(schema.is_valid(&json!({"version": 1, "goal": "g", "tasks": [], "x-reading": {"agent": "a"}})));
     }
 
     #[test]

@@ -196,6 +196,7 @@ pub(crate) fn check_tasks<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<P
             problems.push(Problem::EmptyPrompt { task: task.id.clone(), index });
         }
     }
+    let mut missing = 0;
     for (index, task) in specs() {
         // A set for each task would cost more than all else here; only long lists need one.
         let mut set = (task.needs.len() > FEW_NEEDS).then(HashSet::new);
@@ -206,18 +207,19 @@ pub(crate) fn check_tasks<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<P
             } else if *need == task.id {
                 problems.push(Problem::SelfNeed { task: task.id.clone(), index });
             } else if !first_of.contains_key(need) {
-                problems.push(Problem::MissingNeed {
-                    task: task.id.clone(),
-                    index,
-                    need: need.clone(),
-                    nearest: nearest(need.as_str(), specs().map(|(_, t)| t.id.as_str()))
-                        .and_then(|n| Name::new(n).ok()),
-                });
+                missing += 1;
+                let all = specs().take_while(|_| missing <= SUGGESTED).map(|(_, t)| t.id.as_str());
+                let nearest = nearest(need.as_str(), all).and_then(|n| Name::new(n).ok());
+                problems.push(Problem::MissingNeed { task: task.id.clone(), index, need: need.clone(), nearest });
             }
         }
     }
     problems.extend(cycles(tasks).into_iter().map(|cycle| Problem::Cycle(cycle.path(tasks))));
 }
+
+/// For so many unknown needs the task that was meant is looked for among all: more than are ever shown, and each costs a walk
+/// through the plan.
+const SUGGESTED: usize = 64;
 
 /// Up to this many needs, looking through the ones before is quicker than a set.
 const FEW_NEEDS: usize = 16;
@@ -293,9 +295,11 @@ pub(crate) fn back_edges(
                     stack.push((need, 0));
                 }
                 Mark::OnPath => {
-                    let start = stack.iter().rposition(|(n, _)| *n == need).unwrap_or(0);
-                    let named = found.len() < MAX_CIRCLES;
-                    let circle = if named { stack[start..].iter().map(|(n, _)| *n).collect() } else { Vec::new() };
+                    // Only for those that are named: the walk back is as long as the chain.
+                    let named = (found.len() < MAX_CIRCLES).then(|| stack.iter().rposition(|(n, _)| *n == need));
+                    let start = named.map(Option::unwrap_or_default);
+                    let circle =
+                        start.map(|start| stack[start..].iter().map(|(n, _)| *n).collect()).unwrap_or_default();
                     found.push((circle, (node, need)));
                 }
                 Mark::Left => {}

@@ -257,6 +257,7 @@ mod tests {
             let written = write(&plan);
             let read = parse(&written, "p");
             prop_assert_eq!(read.as_ref(), Ok(&plan), "{}", written);
+            prop_assert!(crate::domain::plan::read_plan(&written, "p", None).warnings.is_empty(), "{}", written);
             // An editor shows clean text; that is the same plan.
             let clean = CleanText::new(&written);
             prop_assert_eq!(clean.as_str(), written.as_str());

@@ -37,6 +37,28 @@ pub struct Snippet {
 impl SourceError {
     /// The most characters of a line that are shown.
     pub const WIDTH: usize = 100;
+    /// The most errors of a file that are told: more than anybody mends before looking again.
+    pub const MOST_TOLD: usize = 50;
+
+    /// The first errors, and in a last one how many there are besides: those that are left out here and `more`, which were
+    /// only counted.
+    pub(crate) fn first(mut errors: Vec<Self>, more: usize) -> Vec<Self> {
+        let left = errors.len().saturating_sub(Self::MOST_TOLD) + more;
+        // One that is left out is no longer than the line that says so.
+        if left > 1
+            && let Some(next) = errors.get(Self::MOST_TOLD).or(errors.last()).cloned()
+        {
+            errors.truncate(Self::MOST_TOLD);
+            let place = Place { line: next.line, column: next.column };
+            errors.push(Self::new(
+                &next.file,
+                place,
+                format!("and {} more", grouped(left)),
+                "mend those above and look again",
+            ));
+        }
+        errors
+    }
 
     pub(crate) fn new(file: &str, place: Place, what: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
@@ -74,6 +96,13 @@ impl SourceError {
     }
 }
 
+/// A number with a comma before each three digits.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let comma = |i: usize| i > 0 && (digits.len() - i).is_multiple_of(3);
+    digits.chars().enumerate().flat_map(|(i, c)| comma(i).then_some(',').into_iter().chain([c])).collect()
+}
+
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -90,3 +119,21 @@ impl fmt::Display for SourceError {
 }
 
 impl std::error::Error for SourceError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_is_counted() {
+        let errors =
+            |n: usize| (1..=n).map(|line| SourceError::new("p", Place { line, column: 2 }, "bad", "mend")).collect();
+        let last = |n: usize, more: usize| SourceError::first(errors(n), more).pop().map(|e| (e.line, e.what)).unwrap();
+        assert_eq!(last(50, 0), (50, "bad".into()));
+        assert_eq!(last(51, 0), (51, "bad".into()));
+        assert_eq!(last(52, 0), (51, "and 2 more".into()));
+        assert_eq!(last(60, 1_234_990), (51, "and 1,235,000 more".into()));
+        assert_eq!(last(20, 3), (20, "and 3 more".into()));
+        assert_eq!(SourceError::first(errors(5000), 0).len(), 51);
+    }
+}

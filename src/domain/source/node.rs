@@ -61,6 +61,11 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// Another value at the same place.
+    pub(crate) fn with(&self, value: Value) -> Self {
+        Self { place: self.place, source: self.source.clone(), value }
+    }
+
     /// The value under a name, where this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|e| e.key == key).map(|e| &e.node)

@@ -24,6 +24,10 @@ pub struct ChannelCount {
 }
 
 impl ChannelCount {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Both together.
     fn with(self, other: Self) -> Self {
         let first = [self.first_seq, other.first_seq].into_iter().filter(|seq| *seq > 0).min();
@@ -50,20 +54,27 @@ pub struct Turn {
     /// When it was sent.
     pub started_at: Micros,
     /// When the first token came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token_at: Option<Micros>,
     /// Prompt tokens read and in all, while the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<(u64, u64)>,
     /// When and how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<(Micros, TurnEnd)>,
     /// Tokens and times.
     pub usage: Usage,
     /// Digest of the prompt as sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt_digest: String,
     /// Thinking.
+    #[serde(default, skip_serializing_if = "ChannelCount::is_none")]
     pub thinking: ChannelCount,
     /// Answer.
+    #[serde(default, skip_serializing_if = "ChannelCount::is_none")]
     pub answer: ChannelCount,
     /// Tool calls.
+    #[serde(default, skip_serializing_if = "ChannelCount::is_none")]
     pub tool_calls: ChannelCount,
     /// The record before which all that it answered was thinking; none: it never turned over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +82,7 @@ pub struct Turn {
     /// When the server last gave a sign of work: it was sent, read on, or said something.
     pub heard_at: Micros,
     /// Its answer is a question to the operator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked: bool,
     /// The turn whose answer was cut and that this one continues; what both answered, joined, is one answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,8 +141,10 @@ pub struct Attempt {
     /// The task's form of that version.
     pub spec: Arc<TaskSpec>,
     /// What it took in, sorted by task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
     /// Who put its text in by hand; none: a model wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Author>,
     /// The agent.
     pub agent: AgentName,
@@ -141,12 +155,14 @@ pub struct Attempt {
     /// When it began.
     pub started_at: Micros,
     /// When and how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<(Micros, AttemptEnd)>,
     /// Its turns, oldest first.
     pub turns: Vec<Turn>,
     /// Tokens a second over the last seconds (smoothed), 0 while nothing came.
     pub rate: f32,
     /// When the last text came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_output_at: Option<Micros>,
 }
 

@@ -21,6 +21,7 @@ mod frozen;
 mod goal;
 mod history;
 mod pace;
+mod pieces;
 mod pool;
 mod preview;
 mod progress;
@@ -50,6 +51,7 @@ pub use frozen::Frozen;
 pub use goal::{Goal, GoalMemory, GoalPhase};
 pub use history::{EndpointHistory, MachineHistory, Track};
 pub use pace::Pace;
+pub use pieces::StateLines;
 pub use pool::{EndpointIx, EndpointState, Permit, PermitPhase, Pool, PoolIx, Shut, SpeedHistory, Trust};
 pub use preview::{ChangedTask, Preview};
 pub use progress::{Phase, Progress};
@@ -156,8 +158,10 @@ pub struct State {
     /// How the servers stand that Baton started or found, by endpoint.
     pub servers: BTreeMap<EndpointName, ServerChanged>,
     /// What needs the operator.
+    #[serde(with = "pieces::pairs")]
     pub attention: BTreeMap<Subject, Attention>,
     /// What the operator has seen and left as it is, and the turn it was about: it is not raised again for the same.
+    #[serde(with = "pieces::pairs")]
     dismissed: BTreeMap<Subject, Option<TurnId>>,
     /// How long answers of each agent were.
     pub history: BTreeMap<AgentName, AgentHistory>,

@@ -87,30 +87,43 @@ pub struct Task {
     /// Where it is in its life.
     pub life: Life,
     /// Held by the operator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub held: bool,
     /// Its result is out of date: its form or inputs changed since. It stays usable, also while the task runs again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dirty: bool,
     /// Its result was put in by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub edited: bool,
     /// What its agent asks the operator; its slot is free meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asking: Option<Question>,
     /// What was said to its agent, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Said>,
     /// The turns whose answers the conversation of its next request carries, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thread: Vec<TurnId>,
     /// Where its next attempts go while that is usable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<EndpointName>,
     /// Taken out of the plan; kept for its history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
     /// What it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<TaskIx>,
     /// What needs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<TaskIx>,
     /// Its attempts, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<AttemptId>,
     /// The attempt whose answer is its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<AttemptId>,
     /// Failures that count.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
     /// Which of the agent's tiers it goes to.
     pub route: Route,
@@ -121,6 +134,7 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub troubled_since: Option<Micros>,
     /// The endpoint its last try failed on, avoided when there is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avoid: Option<EndpointName>,
     /// The endpoints that refused it in its form of now. It goes to one that did not, where there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,6 +142,7 @@ pub struct Task {
     /// No start before this time (wait for a retry).
     pub not_before: Micros,
     /// A level set while running; it goes before the form's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
     /// The limit of tokens it is asked anew with, for an answer was cut at the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,8 +158,10 @@ pub struct Task {
     /// When it was added.
     pub added_at: Micros,
     /// When its life last changed to running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Micros>,
     /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Micros>,
 }
 

@@ -8,7 +8,9 @@
 mod asleep;
 mod clock;
 mod coalesce;
+mod debug_log;
 mod expand;
+mod keeping;
 mod local;
 mod models;
 mod probing;
@@ -16,7 +18,7 @@ mod repeat;
 mod run;
 mod servers;
 mod taken_up;
-mod told;
+
 mod turn;
 mod watch;
 
@@ -25,10 +27,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch as told};
 
 pub use clock::SessionClock;
 pub use coalesce::{Coalescer, TextPiece};
+pub use keeping::{Keeping, Unwritten};
 pub use local::LocalClient;
 pub use taken_up::TakenUp;
 
@@ -41,6 +44,7 @@ use crate::engine::client::SendError;
 use crate::engine::journal::{HOT_BYTES, JournalError, Sessions, TextStore, Writer};
 use crate::engine::providers::ClientError;
 use crate::engine::servers::Room;
+use keeping::Wish;
 
 /// Records that wait for a viewer before it has to re-read the journal: at 400 records a second, the busiest fleet's
 /// rate, 20 s of a viewer that hangs; 8,192 pointers cost 64 KiB.
@@ -137,7 +141,8 @@ pub enum EngineError {
 pub struct Engine {
     thread: Option<JoinHandle<Result<Ended, EngineError>>>,
     connector: Connector,
-    stop: mpsc::Sender<()>,
+    wish: told::Sender<Wish>,
+    keeping: told::Receiver<Keeping>,
 }
 
 /// One process life of a session.
@@ -202,17 +207,25 @@ impl Engine {
         let journal = writer.path().to_path_buf();
         let (commands, command_queue) = mpsc::channel(COMMAND_BACKLOG);
         let (records, _) = broadcast::channel(VIEWER_BACKLOG);
-        let (stop, stopped) = mpsc::channel(1);
+        let (wish, wished) = told::channel(Wish::GoesOn);
+        let (keeps, keeping) = told::channel(Keeping::default());
         let (left, leaving) = mpsc::unbounded_channel();
         let weak = records.downgrade();
         let clock = SessionClock::from(life.at);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let host =
-                run::Host::new(name, writer, texts, client, records, (clock, servers::Serving::through(servers)));
+            let host = run::Host::new(
+                name,
+                writer,
+                texts,
+                client,
+                records,
+                (clock, servers::Serving::through(servers)),
+                keeps,
+            );
             // Spawned: what wakes the future of `block_on` costs a system call each time, what wakes a task does not.
             runtime.block_on(async {
-                tokio::spawn(host.run(beginning, command_queue, leaving, stopped))
+                tokio::spawn(host.run(beginning, command_queue, leaving, wished))
                     .await
                     .map_err(|_| EngineError::Broken)?
             })
@@ -220,7 +233,7 @@ impl Engine {
         let host = local::Host { commands, left, life: life.number };
         let viewers = Arc::new(AtomicU64::new(life.viewers));
         let connector = Connector { session: life.session, host, viewers, records: weak, clock, journal };
-        Ok(Self { thread: Some(thread), connector, stop })
+        Ok(Self { thread: Some(thread), connector, wish, keeping })
     }
 
     /// A client in this process: sees everything from the first record.
@@ -238,20 +251,41 @@ impl Engine {
         self.connector.journal()
     }
 
+    /// How what is decided is kept, now and whenever that changes.
+    pub fn keeping(&self) -> told::Receiver<Keeping> {
+        self.keeping.clone()
+    }
+
+    /// Sets the session down as [`Engine::end`] does and waits until it is over: with a disk that takes nothing, until it
+    /// has room ([`Keeping::Leaves`]). Dropping the future takes nothing back.
+    pub async fn set_down(&self) {
+        self.want(Wish::Ends);
+        self.wish.closed().await;
+    }
+
     /// Sets the session down (stops what runs, keeps partials; a later process takes it up) and waits until its journal
-    /// is on disk.
+    /// is on disk. A disk that takes nothing is not waited for: see [`Engine::set_down`].
     ///
     /// # Errors
-    /// How the engine ended, if not well.
+    /// How the engine ended, if not well; [`JournalError::Lost`] where its last records are not on disk.
     pub fn end(mut self) -> Result<Ended, EngineError> {
         self.join()?.ok_or(EngineError::Broken)
+    }
+
+    fn want(&self, wish: Wish) {
+        self.wish.send_if_modified(|now| {
+            let more = *now < wish;
+            if more {
+                *now = wish;
+            }
+            more
+        });
     }
 
     /// None: it was waited for before.
     fn join(&mut self) -> Result<Option<Ended>, EngineError> {
         let Some(thread) = self.thread.take() else { return Ok(None) };
-        // A full queue means that it was asked already.
-        let _ = self.stop.try_send(());
+        self.want(Wish::EndsNow);
         thread.join().map_err(|_| EngineError::Broken)?.map(Some)
     }
 }

@@ -180,7 +180,7 @@ impl Probing {
             mismatch: found.mismatch,
             fault: found.fault,
         };
-        super::told::probed(&endpoint.name, &report);
+        super::debug_log::probed(&endpoint.name, &report);
         Some(Input::Probed { endpoint: endpoint.name, report })
     }
 }

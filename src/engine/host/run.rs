@@ -5,13 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::asleep::Asleep;
 use super::clock::SessionClock;
 use super::expand::expand;
+use super::keeping::{Keeping, Wish, wished};
 use super::models::Moving;
 use super::probing::{Ours, Probing};
 use super::servers::Serving;
@@ -26,7 +27,7 @@ use crate::domain::protocol::{
 };
 use crate::domain::state::{GoalPhase, Pool, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{TextStore, Writer};
+use crate::engine::journal::{JournalError, Keeper, TextStore, Writer};
 use crate::engine::machine::awake::{Awake, Work};
 use crate::engine::machine::{Pace, local_ports};
 use crate::engine::providers::{AnswerFormat, Client, Phase, Request, drained};
@@ -40,7 +41,7 @@ const INPUT_BACKLOG: usize = 1_024;
 const BATCH: usize = 128;
 
 /// A journal that could not be written is tried again after this.
-const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+pub(super) const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
 /// Longer than any process lives.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -71,6 +72,7 @@ pub(super) struct Host {
     records: broadcast::Sender<Arc<Record>>,
     clock: SessionClock,
     texts: TextStore,
+    keeper: Keeper,
     pub(super) serving: Serving,
     live: BTreeMap<TurnId, Live>,
     probing: Probing,
@@ -83,6 +85,8 @@ pub(super) struct Host {
     retry: Option<Instant>,
     wake: Option<Micros>,
     journal_failed: bool,
+    /// How what is decided is kept, for who holds the engine.
+    pub(super) keeping: watch::Sender<Keeping>,
     /// Requests that wait until the journal is written again; as many as there are slots at most.
     held: Vec<StartTurn>,
     ended: bool,
@@ -100,8 +104,10 @@ impl Host {
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
         (clock, serving): (SessionClock, Serving),
+        keeping: watch::Sender<Keeping>,
     ) -> Self {
         let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
+        let keeper = Keeper::new(writer.path());
         Self {
             name,
             writer,
@@ -109,6 +115,7 @@ impl Host {
             records,
             clock,
             texts,
+            keeper,
             serving,
             live: BTreeMap::new(),
             moving: Moving::default(),
@@ -119,6 +126,7 @@ impl Host {
             retry: None,
             wake: None,
             journal_failed: false,
+            keeping,
             held: Vec::new(),
             ended: false,
             answering: JoinSet::new(),
@@ -132,7 +140,7 @@ impl Host {
         beginning: Beginning,
         mut commands: mpsc::Receiver<Asked>,
         mut left: mpsc::UnboundedReceiver<ViewerId>,
-        mut stop: mpsc::Receiver<()>,
+        mut wish: watch::Receiver<Wish>,
     ) -> Result<Ended, EngineError> {
         let opened = self.opened();
         let (mut orchestrator, first) = match beginning {
@@ -167,7 +175,7 @@ impl Host {
             }
             tokio::select! {
                 biased;
-                _ = stop.recv(), if !asked_to_stop => {
+                () = wished(&mut wish, Wish::Ends), if !asked_to_stop => {
                     asked_to_stop = true;
                     batch.push(Input::Command(self.end_command()));
                 }
@@ -224,7 +232,7 @@ impl Host {
         }
         self.live.clear();
         self.tasks.abort_all();
-        self.writer.sync_now()?;
+        self.keep(&mut commands, &mut wish).await?;
         // Who asked for the end is told of it, too.
         let told = async { while self.answering.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(FAREWELL, told).await;
@@ -271,21 +279,22 @@ impl Host {
     /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns what is to be said
     /// of the journal, when it begins to fail or is written again.
     fn carry_out(&mut self, orchestrator: &Orchestrator, decisions: Vec<Decision>) -> Option<Input> {
-        let mut failure = None;
+        let mut failure: Option<JournalError> = None;
         let mut offsets = Vec::new();
         for record in decisions.iter().flat_map(|d| &d.records) {
-            super::told::decided(record);
+            super::debug_log::decided(record);
             match self.writer.append(record) {
                 Ok(offset) => offsets.push(offset),
                 Err(error) => {
                     offsets.push(u64::MAX);
-                    failure = Some(error.to_string());
+                    failure = Some(error);
                 }
             }
         }
         if let Err(error) = self.writer.commit() {
-            failure = Some(error.to_string());
+            failure = Some(error);
         }
+        self.tell_keeping(failure.as_ref());
         for (record, offset) in decisions.iter().flat_map(|d| &d.records).zip(offsets) {
             self.texts.feed(record, offset);
             // Nobody listening is fine: a viewer that comes later reads the journal.
@@ -299,6 +308,8 @@ impl Host {
             }
         }
         if failure.is_none() {
+            let state = orchestrator.state();
+            self.keeper.written(self.writer.committed_bytes(), state.tasks().len() + state.attempts().len());
             for start in std::mem::take(&mut self.held) {
                 self.start_turn(orchestrator, start);
             }
@@ -312,7 +323,14 @@ impl Host {
         }
         let before = std::mem::replace(&mut self.journal_failed, failure.is_some());
         match failure {
-            Some(why) if !before => Some(Input::JournalFailed { reason: CleanText::one_line(&why) }),
+            Some(error) if !before => {
+                let kept = if error.may_pass() {
+                    "; what is decided waits in memory, and is written once there is room"
+                } else {
+                    ""
+                };
+                Some(Input::JournalFailed { reason: CleanText::one_line(&format!("{error}{kept}")) })
+            }
             None if before => Some(Input::JournalMended),
             _ => None,
         }

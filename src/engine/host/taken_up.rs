@@ -30,19 +30,16 @@ impl TakenUp {
         Self::read(Writer::resume(sessions.open(id)?)?)
     }
 
-    /// Reads the journal of a session that is locked already. Takes as long as that is: a second for some hundred
-    /// megabytes.
+    /// Reads the journal of a session that is locked already, from its newest checkpoint on: a tenth of a second. Without
+    /// one it takes as long as the journal is: a second for some hundred megabytes.
     ///
     /// # Errors
     /// The journal is damaged, or ends before its first record.
     pub fn read(resumed: Resumed) -> Result<Self, EngineError> {
         let Resumed { writer, header, torn } = resumed;
-        let mut state = State::default();
-        let mut texts = TextStore::new(writer.path(), HOT_BYTES);
-        let mut reader = Reader::open(writer.path())?;
-        let mut known = 0;
+        let (mut state, mut reader) = Reader::open_late(writer.path())?;
+        let mut texts = TextStore::after(writer.path(), HOT_BYTES, &state);
         while let Some((offset, record)) = reader.read()? {
-            known += 1;
             state.apply(&record);
             texts.feed(&Arc::new(record), offset);
         }
@@ -51,7 +48,7 @@ impl TakenUp {
         };
         // Records of a later version count too, or the next one would have a number that is taken.
         let unknown = reader.unknown();
-        state.seq = state.seq.max(known + unknown);
+        state.seq = state.seq.max(reader.last_seq().unwrap_or(0));
         Ok(Self { session, writer, state, texts, torn, unknown })
     }
 

@@ -70,7 +70,7 @@ impl Turn {
     /// Runs the request to its end and says how that was.
     pub(super) async fn run(mut self) {
         let sent = self.clock.now();
-        let deadline = self.limit.map(|l| Instant::now() + l);
+        let mut limit = pin!(at(self.limit.map(|l| Instant::now() + l)));
         let mut text = Text {
             id: self.id,
             inputs: self.inputs.clone(),
@@ -96,7 +96,7 @@ impl Turn {
             }
             let chunk = tokio::select! {
                 biased;
-                () = at(deadline) => {
+                () = &mut limit => {
                     let seconds = self.limit.unwrap_or_default().as_secs();
                     break Err(timed_out(seconds));
                 }

@@ -128,7 +128,7 @@ pub enum JournalError {
         mend: &'static str,
     },
     /// What was decided waits in memory for a disk that takes nothing: it holds as long as this process lives.
-    #[error("{} takes nothing now: {bytes} bytes wait in memory, what was decided is not on disk yet; {mend}", path.display())]
+    #[error("{} takes nothing now: {bytes} bytes wait in memory, what was decided is not on disk yet and is written by itself once there is room; {mend}", path.display())]
     Waiting {
         /// The journal.
         path: PathBuf,
@@ -136,6 +136,16 @@ pub enum JournalError {
         bytes: usize,
         /// How to mend it.
         mend: &'static str,
+    },
+    /// What waited in memory when the process was told to wait no longer for a disk that takes nothing.
+    #[error(
+        "lost: {what}, which waited in memory because of this: {why}; `baton resume` goes on from what is in the journal"
+    )]
+    Lost {
+        /// Which records, in words.
+        what: String,
+        /// Why they could not be written.
+        why: Box<JournalError>,
     },
     /// The disk took the bytes but could not keep them. Stays: after such an error a later success proves nothing.
     #[error("could not make {} durable: {why}; what came last may be lost after a power cut: {mend}", path.display())]
@@ -150,6 +160,13 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether what could not be written is worth keeping: it may go through once somebody has made room. Not where the
+    /// file itself is gone or cut, nor where a sync failed.
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind as K;
+        matches!(self, Self::Io { source, .. } if !matches!(source.kind(), K::NotFound | K::InvalidData))
+    }
+
     /// Wraps what the system said with the mend that fits it.
     pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         let mend = mend(source.kind());
@@ -161,9 +178,8 @@ impl JournalError {
 pub(super) fn mend(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind as K;
     match kind {
-        K::StorageFull | K::QuotaExceeded | K::WriteZero => {
-            "free space on that disk; what waits is kept and tried again by itself"
-        }
+        K::StorageFull | K::QuotaExceeded | K::WriteZero => "free space on that disk",
+        K::FileTooLarge => "raise the limit on the size of files (`ulimit -f`)",
         K::PermissionDenied => "make it readable and writable for your user",
         K::ReadOnlyFilesystem => "mount that disk writable, or choose another sessions folder",
         K::NotFound => "the file or its folder is gone: restore it, or start a new session",

@@ -6,6 +6,7 @@
 //! | `journal-<seq>-<byte>.jsonl` | a closed part: the same, from that record and byte of the whole story on |
 //! | `journal.next` | the next part while it is being made; no part of the story yet |
 //! | `checkpoint-<seq>-<byte>.json` | what was true after a record, to begin there; may be deleted at any time |
+//! | `checkpoint-<seq>-<byte>-on-<seq>-<byte>.json` | the same, as what changed since that one |
 //! | `lock` | held (advisory) by the one process that writes; its text is that process's id |
 //! | `summary.json` | what the list of sessions says of it; may be deleted at any time |
 //! | `torn-<n>.txt` | a last line that a crash left unfinished, kept aside |
@@ -19,6 +20,7 @@ mod checkpoint;
 mod error;
 mod folder;
 mod fork;
+mod keeper;
 mod own;
 mod pages;
 mod parts;
@@ -36,7 +38,8 @@ mod writer;
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
 pub use fork::{Begins, Fork, fork};
-pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of};
+pub use keeper::Keeper;
+pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of, text_with};
 pub use past::Past;
 pub use reader::{Journal, MAX_LINE, Reader};
 pub use recovery::Torn;

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use super::{JournalError, Reader};
 use crate::domain::protocol::{AttemptId, Channel, Cut, Event, Record, Rethought, TurnId};
+use crate::domain::state::State;
 
-/// The usual bound of hot text: minutes of a busy session, a tenth of the memory budget.
-pub const HOT_BYTES: usize = 8 << 20;
+/// The usual bound of hot text: a minute of a busy session, a twentieth of the memory budget.
+pub const HOT_BYTES: usize = 4 << 20;
 
 /// Cold pieces are remembered together as long as they span no more of the journal than this: reading a run back then
 /// decodes at most a quarter megabyte that may belong to others.
@@ -35,6 +36,8 @@ pub struct TextStore {
 
 #[derive(Default)]
 struct Pieces {
+    /// What was said before the store began, by turn.
+    past: Vec<Said>,
     cold: Vec<Run>,
     hot: VecDeque<(u64, Arc<Record>)>,
 }
@@ -45,7 +48,37 @@ struct Run {
     last: u64,
 }
 
+/// The first and the last record with text of a turn.
+struct Said {
+    turn: TurnId,
+    first_seq: u64,
+    last_seq: u64,
+}
+
 impl TextStore {
+    /// A store over a journal that goes on after `state`: what was said until then is read back from the journal, where the
+    /// state says that it is.
+    pub fn after(journal: impl Into<PathBuf>, limit: usize, state: &State) -> Self {
+        let mut store = Self::new(journal, limit);
+        for attempt in state.attempts() {
+            let attempt_id = attempt.id;
+            for (number, turn) in (1..).zip(&attempt.turns) {
+                let id = TurnId { attempt: attempt_id, turn: number };
+                if let Some(seq) = turn.rethought {
+                    store.rethought.add(id, seq);
+                }
+                let counts = [turn.thinking, turn.answer, turn.tool_calls];
+                let said = counts.iter().filter(|count| count.first_seq > 0);
+                let said = said.map(|c| (c.first_seq, c.last_seq)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+                if let Some((first_seq, last_seq)) = said {
+                    let pieces = store.attempts.entry(attempt_id).or_default();
+                    pieces.past.push(Said { turn: id, first_seq, last_seq });
+                }
+            }
+        }
+        store
+    }
+
     /// An empty store over a journal; `limit` bounds the hot bytes ([`HOT_BYTES`]).
     pub fn new(journal: impl Into<PathBuf>, limit: usize) -> Self {
         let journal = journal.into();
@@ -127,6 +160,18 @@ impl TextStore {
                 text.push_str(piece);
             }
         };
+        let any = [Channel::Thinking, Channel::Answer, Channel::ToolCall];
+        for said in pieces.past.iter().filter(|said| any.iter().any(|channel| wanted(said.turn, *channel))) {
+            let mut reader = Reader::open_from(&self.journal, said.first_seq)?;
+            while let Some((_, record)) = reader.read()? {
+                if record.seq <= said.last_seq && record.said().is_some_and(|(turn, ..)| turn == said.turn) {
+                    take(&record);
+                }
+                if record.seq >= said.last_seq {
+                    break;
+                }
+            }
+        }
         for run in &pieces.cold {
             let mut reader = Reader::open_at(&self.journal, run.first)?;
             while let Some((offset, record)) = reader.read()? {
@@ -150,13 +195,36 @@ impl TextStore {
 /// # Errors
 /// When the journal can't be read.
 pub fn text_of(journal: &Path, turns: &[TurnId], channel: Channel) -> Result<String, JournalError> {
+    text_with(journal, &[], turns, channel)
+}
+
+/// The same where the last records are not in the journal yet, because its disk takes nothing.
+///
+/// # Errors
+/// As [`text_of`].
+pub fn text_with(
+    journal: &Path,
+    unwritten: &[Record],
+    turns: &[TurnId],
+    channel: Channel,
+) -> Result<String, JournalError> {
     // What answers became of it is known at the end only, so they are kept for who wants the thinking.
     let wanted = |c: Channel| c == channel || (channel == Channel::Thinking && c == Channel::Answer);
     let mut runs: Vec<(TurnId, Channel, String)> = Vec::new();
     for of in turns.chunk_by(|a, b| a.attempt == b.attempt) {
         let Some(TurnId { attempt, .. }) = of.first() else { continue };
         let mut reader = Reader::open_attempt(journal, *attempt)?;
-        while let Some((_, record)) = reader.read()? {
+        let (mut last, mut more) = (0, unwritten.iter());
+        loop {
+            let record = match reader.read()? {
+                Some((_, record)) => Cow::Owned(record),
+                // Some of them may have been written since.
+                None => match more.find(|record| record.seq > last) {
+                    Some(record) => Cow::Borrowed(record),
+                    None => break,
+                },
+            };
+            last = record.seq;
             if let Some((turn, said, piece)) = record.said()
                 && of.contains(&turn)
                 && wanted(said)

@@ -206,3 +206,19 @@ pub(super) fn tidy(journal: &Path, head: &PartHeader) -> Result<(), JournalError
         _ => Ok(()),
     }
 }
+
+/// Whether the closed parts follow each other to the open one without a gap, by their names and lengths: what a reader that
+/// begins in the middle still looks at of what stands before.
+pub(super) fn are_whole(journal: &Path) -> bool {
+    let Ok(open) = open(journal) else { return false };
+    let Ok(closed) = closed_before(folder_of(journal), open.head.start) else { return false };
+    let mut end = 0;
+    for part in closed {
+        let Ok(meta) = std::fs::metadata(&part.path) else { return false };
+        if part.start != end {
+            return false;
+        }
+        end += meta.len();
+    }
+    end == open.head.start
+}

@@ -7,11 +7,12 @@
 //! has come; the folder's writer is never waited for nor made to wait.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::checkpoint::{self, Named, Place};
+use super::checkpoint::{self, Loaded, Made, Named, Place, Whole};
 use super::reader::{seq_of, time_of};
 use super::{JournalError, Reader};
 use crate::domain::protocol::{AttemptId, Counted, Micros, Record};
@@ -20,14 +21,11 @@ use crate::domain::state::{Frozen, State};
 /// The most memory for states on the way: with the texts at hand it stays within the 80 MB the process may have.
 const KEPT_BYTES: usize = 24 << 20;
 
-/// States are kept at least this far apart in the journal: a fold of it takes a few hundredths of a second.
-const SPACING: u64 = 8 << 20;
-
-/// Checkpoints in the folder are this many times their size apart, so that all of them take a tenth of the journal.
-const SPARE: u64 = 10;
+/// States are kept at least this far apart in the journal, in memory as in the folder.
+const SPACING: u64 = checkpoint::STEP;
 
 /// To read a checkpoint takes about as long as to fold this many times as much of a journal.
-const DEAR: u64 = 8;
+const DEAR: u64 = 4;
 
 /// To clone a task or an attempt of a state takes about as long as to fold so many bytes of a journal.
 const CLONED: u64 = 800;
@@ -48,10 +46,14 @@ pub struct Past {
     spacing: u64,
     /// A state is kept once the journal was read so far.
     keep_at: u64,
+    /// Checkpoints are this far apart.
+    step: u64,
     /// A checkpoint is made once the journal was read so far.
     save_at: u64,
     saved: Vec<Named>,
-    saving: Option<JoinHandle<()>>,
+    /// What the next ones are compared with.
+    whole: Option<Arc<Whole>>,
+    saving: Option<JoinHandle<io::Result<Made>>>,
 }
 
 struct Kept {
@@ -81,8 +83,10 @@ impl Past {
             limit,
             spacing,
             keep_at: spacing,
+            step: spacing,
             save_at: spacing,
             saved: Vec::new(),
+            whole: None,
             saving: None,
         };
         past.look_for_checkpoints();
@@ -92,7 +96,7 @@ impl Past {
     fn look_for_checkpoints(&mut self) {
         self.saved = checkpoint::list(&self.journal);
         if let Some(last) = self.saved.last() {
-            self.save_at = self.save_at.max(last.offset + (SPARE * last.bytes).max(self.spacing));
+            self.save_at = self.save_at.max(last.offset + self.step);
         }
     }
 
@@ -114,6 +118,7 @@ impl Past {
 
     /// Leaves the place for the journal's beginning. What was true at it.
     fn leave(&mut self) -> State {
+        self.mind_unknown();
         (self.reader, self.ahead) = (None, None);
         self.keep_at = self.spacing;
         std::mem::take(&mut self.last)
@@ -146,7 +151,10 @@ impl Past {
         if let Some(at) = self.saved.iter().rposition(|named| worth(&named)) {
             let named = self.saved[at].clone();
             match checkpoint::load(&self.journal, &named) {
-                Some((state, place)) => return self.begin(state, place),
+                Some(Loaded { state, place, whole }) => {
+                    self.whole = Some(Arc::new(whole));
+                    return self.begin(state, place);
+                }
                 None => {
                     self.saved.remove(at);
                     return self.come_near(seq);
@@ -170,11 +178,19 @@ impl Past {
 
     /// Goes on from a state.
     fn begin(&mut self, state: State, place: Place) -> Result<(), JournalError> {
-        self.reader = Some(Reader::open_at(&self.journal, place.offset)?);
+        self.mind_unknown();
+        self.reader = Some(Reader::open_after(&self.journal, place, state.seq)?);
         self.ahead = None;
         self.keep_at = place.offset + self.spacing;
         self.last = state;
         Ok(())
+    }
+
+    /// Of a journal with records that this version does not know no checkpoint is made: who knows them would miss them.
+    fn mind_unknown(&mut self) {
+        if self.reader.as_ref().is_some_and(|reader| reader.unknown() > 0) {
+            self.save_at = u64::MAX;
+        }
     }
 
     /// Applies what there is up to `seq`.
@@ -218,10 +234,12 @@ impl Past {
         let frozen = Arc::new(self.last.freeze(before.as_deref()));
         self.kept_bytes += frozen.bytes_beside(before.as_deref());
         self.keep_at = place.offset + self.spacing;
-        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
-            // Now its size is known, and with it where the next one is due.
+        // A disk that is slow is waited for rather than left behind: a place far from each checkpoint is found late for good.
+        let behind = place.offset >= self.save_at.saturating_add(2 * self.step);
+        if self.saving.as_ref().is_some_and(|saving| behind || saving.is_finished()) {
             self.settle();
         }
+        self.mind_unknown();
         if place.offset >= self.save_at && self.saving.is_none() {
             self.save(&frozen, place);
         }
@@ -249,23 +267,25 @@ impl Past {
 
     /// Makes a checkpoint on a thread of its own.
     fn save(&mut self, frozen: &Arc<Frozen>, place: Place) {
-        let (journal, frozen) = (self.journal.clone(), Arc::clone(frozen));
-        let save = move || {
-            if let Err(error) = checkpoint::save(&journal, &frozen, place) {
-                tracing::debug!(%error, "no checkpoint could be made");
-            }
-        };
+        let (journal, frozen, whole) = (self.journal.clone(), Arc::clone(frozen), self.whole.clone());
+        let save = move || checkpoint::save(&journal, &mut frozen.thaw(), place, whole.as_deref());
+        self.save_at = place.offset + self.step;
         // Without a thread there is no checkpoint, which is no harm.
         self.saving = std::thread::Builder::new().name("checkpoint".into()).spawn(save).ok();
     }
 
     /// Waits for a checkpoint that is being made.
     fn settle(&mut self) {
-        if let Some(saving) = self.saving.take() {
+        let Some(saving) = self.saving.take() else { return };
+        match saving.join() {
+            Ok(Ok(Made::Kept(None))) => {}
+            Ok(Ok(Made::Kept(Some(whole)))) => self.whole = Some(Arc::new(whole)),
+            Ok(Ok(Made::TooLarge { until })) => self.save_at = self.save_at.max(until),
+            Ok(Err(error)) => tracing::debug!(%error, "no checkpoint could be made"),
             // A panic there cost a checkpoint, no more.
-            let _ = saving.join();
-            self.look_for_checkpoints();
+            Err(_) => {}
         }
+        self.look_for_checkpoints();
     }
 
     /// The newest state that is at hand without reading much: where a viewer that comes late may begin. None: the
@@ -275,8 +295,8 @@ impl Past {
         self.look_for_checkpoints();
         let kept = self.kept.last_key_value().map_or(0, |(seq, _)| *seq);
         while let Some(named) = self.saved.last().filter(|named| named.seq > kept.max(self.last.seq)) {
-            if let Some((state, _)) = checkpoint::load(&self.journal, named) {
-                return Some(state);
+            if let Some(loaded) = checkpoint::load(&self.journal, named) {
+                return Some(loaded.state);
             }
             self.saved.pop();
         }

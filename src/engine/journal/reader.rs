@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::parts::{self, Closed, Opened, PartHeader};
 use super::{JournalError, own};
 use crate::domain::protocol::{Counted, Header, Micros, Record, RecordError};
+use crate::domain::state::State;
 
 /// The longest line a journal may have, in bytes: a plan answer reaches the journal whole but capped far below this.
 pub const MAX_LINE: usize = 8 << 20;
@@ -117,6 +118,37 @@ impl Reader {
             reader.go(offset)?;
         }
         Ok(reader)
+    }
+
+    /// Opens a journal behind a record, whose state is at hand: the next one has to follow it. At the beginning for none.
+    pub(super) fn open_after(path: &Path, place: super::checkpoint::Place, seq: u64) -> Result<Self, JournalError> {
+        if seq == 0 {
+            return Self::open(path);
+        }
+        let mut reader = Self::open_at(path, place.offset)?;
+        reader.last_seq = Some(seq);
+        Ok(reader)
+    }
+
+    /// Opens a journal at its newest checkpoint, with what was true there; at its beginning where there is none. Of what
+    /// stands before it, it was looked whether the parts are as long as they should be and end in that record: damage in
+    /// the middle of it shows to who reads that.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_late(path: &Path) -> Result<(State, Self), JournalError> {
+        match super::checkpoint::newest(path) {
+            Some(loaded) => {
+                let reader = Self::open_after(path, loaded.place, loaded.state.seq)?;
+                Ok((loaded.state, reader))
+            }
+            None => Ok((State::default(), Self::open(path)?)),
+        }
+    }
+
+    /// The number of the last record read, also of one that was skipped.
+    pub fn last_seq(&self) -> Option<u64> {
+        self.last_seq
     }
 
     /// Opens the last part that does not stand too far.

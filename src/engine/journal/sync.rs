@@ -1,12 +1,13 @@
 //! Durability on a thread of its own: fdatasync, grouped.
 //!
 //! There is no queue to bound: the writer raises one flag, the thread lowers it. However many commits come within
-//! [`GROUP`], one fdatasync answers them all; a barrier does not wait for the group.
+//! [`GROUP`], one fdatasync answers them all; a barrier does not wait for the group. The time runs from the first of them,
+//! also while a sync is under way, so that what comes during one waits no longer than for that and the next.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -29,6 +30,8 @@ struct Wanted {
     sync: SyncFn,
     committed: u64,
     dirty: Dirty,
+    /// When the first commit came that no sync has begun for.
+    since: Instant,
     closed: bool,
 }
 
@@ -70,8 +73,9 @@ impl Shared {
             let wait = |w: &mut Wanted| w.dirty == Dirty::No && !w.closed;
             let wanted = self.woken.wait_while(self.wanted(), wait).unwrap_or_else(PoisonError::into_inner);
             let group = |w: &mut Wanted| w.dirty < Dirty::Now && !w.closed;
+            let left = GROUP.saturating_sub(wanted.since.elapsed());
             let (wanted, _) =
-                self.woken.wait_timeout_while(wanted, GROUP, group).unwrap_or_else(PoisonError::into_inner);
+                self.woken.wait_timeout_while(wanted, left, group).unwrap_or_else(PoisonError::into_inner);
             let (dirty, closed) = (wanted.dirty != Dirty::No, wanted.closed);
             drop(wanted);
             if dirty {
@@ -92,7 +96,7 @@ pub(super) struct Syncer {
 
 impl Syncer {
     pub(super) fn start(sync: SyncFn, committed: u64) -> io::Result<Self> {
-        let wanted = Wanted { sync, committed, dirty: Dirty::No, closed: false };
+        let wanted = Wanted { sync, committed, dirty: Dirty::No, since: Instant::now(), closed: false };
         // What a journal holds when it is opened may not be on disk yet, so nothing counts as synced.
         let shared = Arc::new(Shared {
             wanted: Mutex::new(wanted),
@@ -109,7 +113,7 @@ impl Syncer {
         let mut wanted = self.shared.wanted();
         wanted.committed = offset;
         if wanted.dirty == Dirty::No {
-            wanted.dirty = Dirty::Soon;
+            (wanted.dirty, wanted.since) = (Dirty::Soon, Instant::now());
             self.shared.woken.notify_one();
         }
     }

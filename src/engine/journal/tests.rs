@@ -1,6 +1,7 @@
 //! The journal under ill treatment: killed at every byte, full disks, vanished folders, random bytes.
 
 mod failures;
+mod late;
 mod parts;
 mod past;
 mod rethought;
@@ -282,9 +283,14 @@ fn a_full_disk_at_every_byte_loses_nothing_once_there_is_room() {
             }
         }
         assert!(failures > 0);
+        // What is not there whole is told whole.
+        let there = disk.0.lock().unwrap().bytes[..room].iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(writer.unwritten(), records[there..], "room for {room}");
+        assert_eq!(writer.pending_bytes(), whole.len() - room);
         disk.0.lock().unwrap().room = usize::MAX;
         writer.commit().unwrap();
         assert_eq!(writer.pending_bytes(), 0);
+        assert!(writer.unwritten().is_empty());
         assert_eq!(disk.0.lock().unwrap().bytes, whole, "room for {room}");
         assert!(disk.0.lock().unwrap().reopened > 0);
     }
@@ -454,6 +460,20 @@ fn a_result_put_in_by_hand_is_text_of_its_attempt_hot_and_cold() {
         assert_eq!(store.text(AttemptId(7), Channel::Thinking).unwrap(), "");
         assert_eq!(store.text(AttemptId(3), Channel::Answer).unwrap(), "of a model");
     }
+}
+
+#[test]
+fn text_that_is_not_written_yet_is_read_with_what_is() {
+    let root = tempfile::tempdir().unwrap();
+    let records: Vec<Record> = (1..=9).map(|seq| output(seq, 1 + seq % 2, &format!("{seq} "))).collect();
+    let path = write(root.path(), &records[..4]);
+    let turns = |attempt| [TurnId { attempt: AttemptId(attempt), turn: 1 }];
+    // Some of what waited may be there meanwhile.
+    for from in [4, 2] {
+        let text = |attempt| text_with(&path, &records[from..], &turns(attempt), Channel::Answer).unwrap();
+        assert_eq!((text(1), text(2)), ("2 4 6 8 ".to_owned(), "1 3 5 7 9 ".to_owned()));
+    }
+    assert_eq!(text_of(&path, &turns(2), Channel::Answer).unwrap(), "1 3 ");
 }
 
 #[test]

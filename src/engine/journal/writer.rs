@@ -123,8 +123,10 @@ fn was_cut(found: u64, written: u64) -> io::Error {
 pub struct Writer {
     path: PathBuf,
     disk: Box<dyn Disk>,
-    /// Serialised and not yet taken by the kernel; its first byte belongs at `offset`.
+    /// Serialised lines of which the kernel has not taken all: whole ones, so that they can be told.
     pending: Vec<u8>,
+    /// How many bytes of the first of them it has taken: the rest belongs at `offset`.
+    taken: usize,
     /// How many bytes the kernel has taken, over all parts.
     offset: u64,
     /// Where the open part begins, and with which record.
@@ -133,6 +135,7 @@ pub struct Writer {
     /// The open part is closed once there are so many bytes in all.
     close_at: u64,
     part_bytes: u64,
+    longest_line: usize,
     /// For the parts to come; none: there will be none.
     header: Option<Header>,
     last_seq: u64,
@@ -217,11 +220,13 @@ impl Writer {
             path,
             disk,
             pending,
+            taken: 0,
             offset,
             base: 0,
             first_seq: 1,
             close_at: PART_BYTES,
             part_bytes: PART_BYTES,
+            longest_line: MAX_LINE,
             header: None,
             last_seq: 0,
             broken: false,
@@ -242,6 +247,13 @@ impl Writer {
     #[must_use]
     pub fn with_part_bytes(mut self, bytes: u64) -> Self {
         (self.part_bytes, self.close_at) = (bytes, self.base.saturating_add(bytes));
+        self
+    }
+
+    /// Takes no line longer than this, at most [`MAX_LINE`]: shows what a longer one would come to.
+    #[must_use]
+    pub fn with_longest_line(mut self, bytes: usize) -> Self {
+        self.longest_line = bytes.min(MAX_LINE);
         self
     }
 
@@ -268,13 +280,13 @@ impl Writer {
         }
         written?;
         let bytes = self.pending.len() - start;
-        if bytes > MAX_LINE {
+        if bytes > self.longest_line {
             self.pending.truncate(start);
             self.refused = Some((record.seq, Some(bytes)));
-            return Err(JournalError::TooLong { seq: record.seq, bytes, max: MAX_LINE });
+            return Err(JournalError::TooLong { seq: record.seq, bytes, max: self.longest_line });
         }
         self.last_seq = record.seq;
-        Ok(self.offset + start as u64)
+        Ok(self.offset + (start - self.taken) as u64)
     }
 
     fn line(&mut self, value: &impl serde::Serialize) -> Result<(), JournalError> {
@@ -291,10 +303,10 @@ impl Writer {
     pub fn lost(&self) -> Option<JournalError> {
         let (seq, long) = self.refused?;
         Some(match long {
-            Some(bytes) => JournalError::TooLong { seq, bytes, max: MAX_LINE },
+            Some(bytes) => JournalError::TooLong { seq, bytes, max: self.longest_line },
             None => {
                 let mend = "free space on that disk, then resume the session";
-                JournalError::Refused { path: self.path.clone(), seq, bytes: self.pending.len(), mend }
+                JournalError::Refused { path: self.path.clone(), seq, bytes: self.pending_bytes(), mend }
             }
         })
     }
@@ -352,21 +364,30 @@ impl Writer {
             self.syncer.replace(self.disk.sync());
             self.broken = false;
         }
-        let mut done = 0;
         let outcome = loop {
-            if done == self.pending.len() {
+            if self.taken == self.pending.len() {
                 break Ok(());
             }
-            match self.disk.write(&self.pending[done..]) {
+            match self.disk.write(&self.pending[self.taken..]) {
                 Ok(0) => break Err(ErrorKind::WriteZero.into()),
-                Ok(n) => done += n,
+                Ok(n) => {
+                    self.taken += n;
+                    self.offset += n as u64;
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => break Err(e),
             }
         };
-        self.offset += done as u64;
-        self.pending.drain(..done);
+        let whole = memchr::memrchr(b'\n', &self.pending[..self.taken]).map_or(0, |end| end + 1);
+        self.pending.drain(..whole);
+        self.taken -= whole;
         outcome
+    }
+
+    /// The records whose lines the kernel has not taken, or not whole: what is lost if this process ends now.
+    pub fn unwritten(&self) -> Vec<Record> {
+        let lines = self.pending.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+        lines.filter_map(|line| Record::from_json(line).ok()).collect()
     }
 
     /// Waits until all that was committed before this call is on disk: for effects that can't be undone, answers to
@@ -379,7 +400,7 @@ impl Writer {
         let (target, path) = (self.offset, self.path.clone());
         let waiting = (!self.pending.is_empty() || self.refused.is_some()).then(|| JournalError::Waiting {
             path: self.path.clone(),
-            bytes: self.pending.len(),
+            bytes: self.pending_bytes(),
             mend: mend(ErrorKind::StorageFull),
         });
         let mut synced = self.syncer.watch();
@@ -422,7 +443,7 @@ impl Writer {
 
     /// How many bytes wait for [`Writer::commit`].
     pub fn pending_bytes(&self) -> usize {
-        self.pending.len()
+        self.pending.len() - self.taken
     }
 }
 

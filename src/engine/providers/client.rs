@@ -1,31 +1,24 @@
-//! The HTTP client: a [`Request`] becomes an [`AnswerStream`].
+//! The HTTP client: what is written goes to its endpoint, and a [`Reply`] comes back.
 //!
-//! Not here: bodies (`body`), decoding (`decode`), what errors mean (`fault`). Invariants: dropping a stream closes its
-//! connection, which is how a request is cancelled (every server looks at the connection, none has a better way); a
-//! request that makes a server do something goes over a connection of its own, never over one that was used before
+//! Not here: bodies (`body`), the stream of an answer (`answer`), what errors mean (`fault`). Invariants: a request that makes a server do something goes over a connection of its own, never over one that was used before
 //! (llama-server closes each stream's connection right after the last chunk and does not say so in its head), so that
-//! one that breaks says something of the server; no proxy is ever used. A head is bounded by the HTTP library: 100
-//! fields, 400 KiB.
+//! one that breaks says something of the server; no proxy is ever used. Over http such a request is sent by `wire`, over
+//! https by the HTTP library. A head is bounded by the HTTP library: 100 fields, 400 KiB.
 
-use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER,
-};
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, SERVER};
+use reqwest::{RequestBuilder, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::body::{Written, written};
-use super::chunk::Chunk;
-use super::decode::Decoder;
-use super::fault::{Fault, ProviderError, Unsaid, chain, wait_of};
-use super::request::Request;
-use super::secret::{Redactor, Secret, StreamRedactor, Vault};
+use super::body::Written;
+use super::fault::{Broken, Fault, Unsaid, chain, wait_of};
+use super::reply::{Reply, read, text_of};
+use super::secret::{Redactor, Secret, Vault};
 use super::shape::Known;
+use super::wire::{Target, Wire};
 use crate::domain::fleet::{Endpoint, Protocol, SecretRef, base_url};
 use crate::domain::protocol::{FailureKind, Remedy};
 
@@ -36,10 +29,6 @@ const IDLE: Duration = Duration::from_secs(4);
 /// A server on this machine accepts at once, one in the house within milliseconds; of 12 connections at once to mlx, two
 /// needed 1.0 s (its backlog is 5).
 const CONNECT: Duration = Duration::from_secs(3);
-
-/// How long figures and the terminator may take after the server has said why the answer ended: they come with it, and
-/// some servers keep the connection open after them, or for good.
-const AFTER_END: Duration = Duration::from_secs(3);
 
 /// The time an error's body may take.
 const ERROR_LIMIT: Duration = Duration::from_secs(3);
@@ -54,13 +43,11 @@ const STATE_BODY: usize = 16 * 1024 * 1024;
 /// 16 addresses are asked at once.
 const LOOK_BODY: usize = 2 * 1024 * 1024;
 
-/// The bytes of an answer's body that may come without an end of the answer, whatever is in them: signs of life while a long
-/// prompt is read, and events with nothing in them. A comment each second has 30 bytes, so this is 25 days of them; progress of
-/// half a KiB ten times a second is hours of it. What never ends takes minutes to come to it, and ends then.
-const MOST_BODY: u64 = 64 * 1024 * 1024;
+/// Who asks.
+pub(super) const WHO: &str = concat!("baton/", env!("CARGO_PKG_VERSION"));
 
-/// And so many for each token that was asked for: events of one token have 200 to 500 bytes.
-const MOST_OF_TOKEN: u64 = 4 * 1024;
+/// There are servers that compress for whoever does not say that he can't read it.
+pub(super) const PLAIN: &str = "identity";
 
 /// The client can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +60,9 @@ pub enum ClientError {
 /// Talks to model servers. Cheap to clone; clones share connections and secrets.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// For http; it trusts no certificate at all, and so needs no store of them.
+    /// For answers over http.
+    wire: Wire,
+    /// For what else goes over http; it trusts no certificate at all, and so needs no store of them.
     plain: Pair,
     /// For https, made when the first such address is asked: to read the machine's certificates takes 10 ms and more,
     /// and there are machines without any.
@@ -81,6 +70,7 @@ pub struct Client {
     pub(super) vault: Vault,
     /// Where requests go, parsed: by the endpoint's url as it is written, then by path. As many as endpoints were used.
     addresses: Arc<Mutex<Addresses>>,
+    pub(super) doubts: Doubts,
     /// What was learnt once of servers and their models.
     pub(super) known: Known,
 }
@@ -90,8 +80,8 @@ pub struct Client {
 struct Pair {
     /// Connections are kept for the next question: for reading state, which every server keeps them open for.
     kept: reqwest::Client,
-    /// A connection for each request: for answers, and for whatever else is sent once only. To connect costs 50 µs on
-    /// this machine; a broken one cost a task its try.
+    /// A connection for each request: for answers over https, and for whatever else is sent once only. To connect costs
+    /// 50 µs on this machine; a broken one cost a task its try.
     fresh: reqwest::Client,
 }
 
@@ -102,8 +92,33 @@ impl Pair {
     }
 }
 
+/// Endpoints' urls at which a connection broke, and when. A server that ends takes no connections any more, and answers for a
+/// while over those it has: what it says there is no sign of health. As many as endpoints were used.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doubts(Arc<Mutex<HashMap<String, Instant>>>);
+
+impl Doubts {
+    /// A connection broke at `url`.
+    pub(super) fn raise(&self, url: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned(), Instant::now());
+    }
+
+    /// Whether there may be a connection that was kept before the last one broke.
+    fn about(&self, url: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(url).is_some_and(|since| since.elapsed() < IDLE)
+    }
+}
+
 /// By the endpoint's url, then by path.
-type Addresses = HashMap<String, Vec<(&'static str, Url)>>;
+type Addresses = HashMap<String, Vec<(&'static str, Arc<Place>)>>;
+
+/// Where a request goes.
+#[derive(Debug)]
+struct Place {
+    url: Url,
+    /// None where the library is to send it.
+    target: Option<Target>,
+}
 
 /// A state answer: status, the server's name for itself, and the body.
 #[derive(Debug)]
@@ -124,10 +139,12 @@ impl Client {
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let plain = Pair::new(|| settings().tls_certs_only(std::iter::empty()))?;
         Ok(Self {
+            wire: Wire::new(CONNECT),
             plain,
             secure: Arc::default(),
             vault: Vault::default(),
             addresses: Arc::default(),
+            doubts: Doubts::default(),
             known: Known::default(),
         })
     }
@@ -161,38 +178,14 @@ impl Client {
         self.vault.resolve(reference).await
     }
 
-    /// Sends `request` when the stream is first asked for its next chunk.
-    pub fn stream(&self, request: Request) -> AnswerStream {
-        let decoder = Decoder::new(request.endpoint.protocol, request.endpoint.api).for_format(&request.format);
-        let written = written(&request);
-        let silence = request.silence;
-        let left = MOST_BODY.saturating_add(MOST_OF_TOKEN.saturating_mul(request.max_tokens.into()));
-        // The conversation is in the body now; only the endpoint is needed on.
-        let endpoint = Arc::new(request.endpoint);
-        let (client, there) = (self.clone(), Arc::clone(&endpoint));
-        AnswerStream {
-            state: Stage::Opening(Box::pin(async move { client.open(&there, written, silence).await })),
-            decoder,
-            redact: None,
-            redactor: self.redactor(),
-            out: VecDeque::new(),
-            raw: VecDeque::new(),
-            fault: None,
-            endpoint,
-            silence,
-            left,
-            last: None,
-        }
-    }
-
     /// Sends what was `written` and waits for its headers, no longer than `silence`: llama-server sends none before the
     /// request has a slot, and one that lost its power never does.
-    async fn open(
+    pub(super) async fn open(
         &self,
         endpoint: &Endpoint,
         written: Result<Written, serde_json::Error>,
         silence: Duration,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Reply, Fault> {
         if endpoint.protocol == Protocol::Command {
             return Err(Fault::new(
                 FailureKind::Refused,
@@ -209,15 +202,17 @@ impl Client {
                 "see the answer schema in the plan",
             )
         })?;
-        let url = self.address(endpoint, path)?;
-        let post = self.http(url.as_str())?.fresh.post(url.clone()).body(body);
-        let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let place = self.place(endpoint, path)?;
+        let key = self.key(endpoint).await?;
         let began = Instant::now();
-        let sent = timeout(silence, self.keyed(post, endpoint).await?.send()).await;
+        let sent = timeout(silence, self.post(&place, key, body)).await;
         let status = sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(|response| response.status().as_u16());
-        noted("POST", &url, status, began);
-        let response =
-            sent.map_err(|_| Fault::silent(silence, Unsaid::Head))?.map_err(|error| Fault::of_transport(&error))?;
+        noted("POST", &place.url, status, began);
+        let response = sent.map_err(|_| Fault::silent(silence, Unsaid::Head))?.inspect_err(|fault| {
+            if fault.kind == FailureKind::Cut {
+                self.doubts.raise(&endpoint.url);
+            }
+        })?;
         let headers = response.headers();
         let coding = text_of(headers, &CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
         if response.status().is_success() {
@@ -231,28 +226,41 @@ impl Client {
         }
         let wait = wait_of(|name| response.headers().get(name)?.to_str().ok(), SystemTime::now());
         let server = text_of(headers, &SERVER).map(str::to_owned);
-        let asked = response.url().path().to_owned();
         // An error without words is still an error.
         let body = timeout(ERROR_LIMIT, read(response, most)).await.unwrap_or_default();
         let fault = Fault::of_reply(endpoint.protocol, status, &body, wait).by_server(server.as_deref());
-        Err(if matches!(status, 404 | 405) { fault.of_path(&asked) } else { fault })
+        Err(if matches!(status, 404 | 405) { fault.of_path(place.url.path()) } else { fault })
+    }
+
+    /// Sends `body` to a place over a connection of its own, and waits for the head of the answer.
+    async fn post(&self, place: &Place, key: Option<HeaderValue>, body: Vec<u8>) -> Result<Reply, Fault> {
+        let sent = match &place.target {
+            Some(target) => self.wire.post(target, key, body).await.map(|answer| Reply::Own(Box::new(answer))),
+            None => {
+                let post = self.http(place.url.as_str())?.fresh.post(place.url.clone()).body(body);
+                let post = post.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                with(post, key).send().await.map(Reply::Library).map_err(Broken::from)
+            }
+        };
+        sent.map_err(|broken| Fault::of_transport(&broken))
     }
 
     /// Where `path` of `endpoint` is; parsed once, not for every request.
-    fn address(&self, endpoint: &Endpoint, path: &'static str) -> Result<Url, Fault> {
+    fn place(&self, endpoint: &Endpoint, path: &'static str) -> Result<Arc<Place>, Fault> {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let known = addresses.get(&endpoint.url).and_then(|paths| paths.iter().find(|(known, _)| *known == path));
-        if let Some((_, url)) = known {
-            return Ok(url.clone());
+        if let Some((_, place)) = known {
+            return Ok(Arc::clone(place));
         }
         let url = Url::parse(&format!("{}{path}", base(endpoint))).map_err(|error| Fault::of_url(&error))?;
-        addresses.entry(endpoint.url.clone()).or_default().push((path, url.clone()));
-        Ok(url)
+        let place = Arc::new(Place { target: Target::of(&url), url });
+        addresses.entry(endpoint.url.clone()).or_default().push((path, Arc::clone(&place)));
+        Ok(place)
     }
 
-    /// Adds the endpoint's key.
-    async fn keyed(&self, request: RequestBuilder, endpoint: &Endpoint) -> Result<RequestBuilder, Fault> {
-        let Some(key) = &endpoint.key else { return Ok(request) };
+    /// The endpoint's key, as it is sent.
+    async fn key(&self, endpoint: &Endpoint) -> Result<Option<HeaderValue>, Fault> {
+        let Some(key) = &endpoint.key else { return Ok(None) };
         let secret = self.vault.resolve(key).await?;
         let mut value = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
             Fault::new(
@@ -263,7 +271,7 @@ impl Client {
             )
         })?;
         value.set_sensitive(true);
-        Ok(request.headers(HeaderMap::from_iter([(AUTHORIZATION, value)])))
+        Ok(Some(value))
     }
 
     /// Reads state from `endpoint`: `GET path`, or `POST` where there is a body; whole within `limit`.
@@ -275,12 +283,13 @@ impl Client {
         limit: Duration,
     ) -> Result<State, Fault> {
         let url = format!("{}{path}", base(endpoint));
-        let http = &self.http(&url)?.kept;
+        let Pair { kept, fresh } = self.http(&url)?;
+        let http = if self.doubts.about(&endpoint.url) { fresh } else { kept };
         let request = match body {
             Some(body) => http.post(url).header(CONTENT_TYPE, "application/json").body(body),
             None => http.get(url),
         };
-        let request = self.keyed(request, endpoint).await?;
+        let request = with(request, self.key(endpoint).await?);
         let again = request.try_clone();
         Ok(self.redacted(fetch(request, again, limit, STATE_BODY).await?))
     }
@@ -295,7 +304,7 @@ impl Client {
     ) -> Result<State, Fault> {
         let url = format!("{}{path}", base(endpoint));
         let post = self.http(&url)?.fresh.post(url).header(CONTENT_TYPE, "application/json").body(body);
-        Ok(self.redacted(fetch(self.keyed(post, endpoint).await?, None, limit, STATE_BODY).await?))
+        Ok(self.redacted(fetch(with(post, self.key(endpoint).await?), None, limit, STATE_BODY).await?))
     }
 
     /// A server may show the key it was sent as its own name or its model's.
@@ -339,6 +348,14 @@ fn base(endpoint: &Endpoint) -> String {
     base_url(&endpoint.url, Some(endpoint.protocol))
 }
 
+/// `request` with the endpoint's key.
+fn with(request: RequestBuilder, key: Option<HeaderValue>) -> RequestBuilder {
+    match key {
+        Some(key) => request.headers(HeaderMap::from_iter([(AUTHORIZATION, key)])),
+        None => request,
+    }
+}
+
 fn settings() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy() // a system proxy takes even loopback addresses
@@ -348,9 +365,8 @@ fn settings() -> reqwest::ClientBuilder {
         // The orchestrator decides what is tried again; the library would copy every request to be ready for it.
         .retry(reqwest::retry::never().max_retries_per_request(0))
         .redirect(reqwest::redirect::Policy::none()) // a key must not follow to another host
-        // There are servers that compress for whoever does not say that he can't read it.
-        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
-        .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(PLAIN))]))
+        .user_agent(WHO)
 }
 
 /// A line of the log for a request: never what was said, nor a key. The path alone of its address, which names the
@@ -404,151 +420,9 @@ async fn fetch(
         sent = timeout_at(deadline, again.send()).await.map_err(|_| silent())?;
     }
     note(sent.as_ref().ok().map(|response| response.status().as_u16()));
-    let response = sent.map_err(|error| Fault::of_transport(&error))?;
+    let response = sent.map_err(|error| Fault::of_transport(&error.into()))?;
     let status = response.status().as_u16();
     let server = response.headers().get(SERVER).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let body = timeout_at(deadline, read(response, most)).await.map_err(|_| silent())?;
+    let body = timeout_at(deadline, read(Reply::Library(response), most)).await.map_err(|_| silent())?;
     Ok(State { status, server, body })
-}
-
-/// The body, as much of it as comes, up to `most` bytes.
-async fn read(mut response: Response, most: usize) -> Vec<u8> {
-    let mut body = Vec::new();
-    while body.len() < most
-        && let Ok(Some(bytes)) = response.chunk().await
-    {
-        body.extend_from_slice(&bytes);
-    }
-    body.truncate(most);
-    body
-}
-
-/// A header as text.
-fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-type Opening = Pin<Box<dyn Future<Output = Result<Response, Fault>> + Send>>;
-
-/// Where a stream is.
-enum Stage {
-    /// Sent or queued; no headers yet.
-    Opening(Opening),
-    /// Accepted; the body is being read.
-    Reading { response: Response, deadline: Instant },
-    /// Nothing more comes.
-    Over,
-}
-
-/// An answer as it comes. Dropping it closes the connection, and the server stops.
-pub struct AnswerStream {
-    state: Stage,
-    decoder: Decoder,
-    redact: Option<StreamRedactor>,
-    redactor: Redactor,
-    /// Decoded and redacted; never more than one read of the network gives.
-    out: VecDeque<Chunk>,
-    raw: VecDeque<Chunk>,
-    /// What comes after `out`.
-    fault: Option<Fault>,
-    endpoint: Arc<Endpoint>,
-    silence: Duration,
-    /// The bytes of the body that may still come.
-    left: u64,
-    /// When it is over at the latest, once its server has said why it ended.
-    last: Option<Instant>,
-}
-
-impl std::fmt::Debug for AnswerStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let stage = match self.state {
-            Stage::Opening(_) => "opening",
-            Stage::Reading { .. } => "reading",
-            Stage::Over => "over",
-        };
-        write!(f, "AnswerStream({} {stage})", self.endpoint.name)
-    }
-}
-
-impl AnswerStream {
-    /// The next chunk; none after [`Chunk::End`] or an error. May be dropped while it waits and asked again: nothing is
-    /// lost, and the limit for silence does not start anew.
-    ///
-    /// # Errors
-    /// The request's failure, once, as the last item.
-    pub async fn next(&mut self) -> Option<Result<Chunk, ProviderError>> {
-        loop {
-            if let Some(chunk) = self.out.pop_front() {
-                return Some(Ok(chunk));
-            }
-            if let Some(fault) = self.fault.take() {
-                self.state = Stage::Over;
-                return Some(Err(fault.at(&self.endpoint, &self.redactor)));
-            }
-            match &mut self.state {
-                Stage::Opening(opening) => match opening.await {
-                    Ok(response) => {
-                        self.redact = Some(self.redactor.stream());
-                        self.state = Stage::Reading { response, deadline: Instant::now() + self.silence };
-                        return Some(Ok(Chunk::Accepted));
-                    }
-                    Err(fault) => {
-                        self.state = Stage::Over;
-                        return Some(Err(fault.at(&self.endpoint, &self.redactor)));
-                    }
-                },
-                Stage::Reading { response, deadline } => {
-                    if self.decoder.is_told() {
-                        // Signs of life put it off no more.
-                        let last = *self.last.get_or_insert_with(|| Instant::now() + AFTER_END);
-                        *deadline = last.min(*deadline);
-                    }
-                    let fed = match timeout_at(*deadline, response.chunk()).await {
-                        Err(_) if self.last.is_some() => self.decoder.finish(&mut self.raw),
-                        Err(_) => Err(Fault::silent(self.silence, self.decoder.unsaid())),
-                        Ok(Ok(Some(bytes))) => {
-                            *deadline = Instant::now() + self.silence;
-                            match self.left.checked_sub(bytes.len() as u64) {
-                                Some(left) => {
-                                    self.left = left;
-                                    self.decoder.feed(&bytes, &mut self.raw)
-                                }
-                                None => Err(Fault::garbage(
-                                    "more than 64 MiB came, and 4 KiB for each token asked for, without an end of the answer",
-                                )),
-                            }
-                        }
-                        Ok(Ok(None)) => self.decoder.finish(&mut self.raw),
-                        // The end may have come all the same: only the terminator tells.
-                        Ok(Err(error)) => self.decoder.finish(&mut self.raw).map_err(|fault| match fault.kind {
-                            FailureKind::Cut => Fault::of_broken_body(&error),
-                            _ => fault,
-                        }),
-                    };
-                    self.fault = fed.err().map(|fault| fault.by_server(text_of(response.headers(), &SERVER)));
-                    self.settle();
-                }
-                Stage::Over => return None,
-            }
-        }
-    }
-
-    /// Redacts what was decoded, and moves on where the answer is over.
-    fn settle(&mut self) {
-        let Self { raw, out, redact, .. } = self;
-        match redact {
-            Some(redact) => {
-                for chunk in raw.drain(..) {
-                    redact.pass(chunk, |chunk| out.push_back(chunk));
-                }
-                if self.fault.is_some() {
-                    redact.rest(|chunk| out.push_back(chunk));
-                }
-            }
-            None => out.append(raw),
-        }
-        if self.decoder.is_over() || self.fault.is_some() {
-            self.state = Stage::Over;
-        }
-    }
 }

@@ -6,14 +6,16 @@
 //! Invariants: every message says what was asked of what, what came, and how to mend it, on one line; none says what is done
 //! next, because that is decided elsewhere.
 
+mod broken;
 mod kind;
 mod told;
 mod words;
 
 use std::borrow::Cow;
-use std::error::Error as _;
 use std::time::Duration;
 
+use self::broken::During;
+pub(super) use self::broken::{Broken, chain};
 use self::kind::{Where, classify};
 use self::told::spoken;
 pub(super) use self::told::wait_of;
@@ -178,12 +180,11 @@ impl Fault {
     }
 
     /// What a transport error means.
-    pub(super) fn of_transport(error: &reqwest::Error) -> Self {
-        let words = chain(error);
-        if error.is_builder() || error.is_request() && words.contains("invalid URL") {
-            return Self::of_url(&words);
+    pub(super) fn of_transport(Broken { during, words }: &Broken) -> Self {
+        if *during == During::Making {
+            return Self::of_url(words);
         }
-        if let Some(fault) = Self::of_tls(&words) {
+        if let Some(fault) = Self::of_tls(words) {
             return fault;
         }
         if words.contains("lookup address") || words.contains("dns error") {
@@ -203,10 +204,10 @@ impl Fault {
                 "if the server has a certificate, its url begins with https://; else check the port",
             );
         }
-        if error.is_connect() || error.is_timeout() {
+        if matches!(during, During::Connecting | During::Refusal) {
             return Self::unmade(
                 Remedy::Elsewhere,
-                if is_refused(error) { Unmade::Refused } else { Unmade::Failed },
+                if *during == During::Refusal { Unmade::Refused } else { Unmade::Failed },
                 format!("no connection: {words}"),
                 "start the server, or mend the endpoint's url in fleet.toml",
             );
@@ -246,8 +247,8 @@ impl Fault {
     }
 
     /// The connection broke while the answer came.
-    pub(super) fn of_broken_body(error: &reqwest::Error) -> Self {
-        Self::cut(format!("the connection broke in the middle of the answer: {}", chain(error)))
+    pub(super) fn of_broken_body(broken: &Broken) -> Self {
+        Self::cut(format!("the connection broke in the middle of the answer: {}", broken.words))
     }
 
     /// The failure at `endpoint`, with known secrets replaced.
@@ -273,32 +274,9 @@ fn without_password(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether nobody listens at the address.
-fn is_refused(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
-}
-
-/// The last cause of an error says most ("Connection refused"); the first says on what.
-pub(super) fn chain(error: &reqwest::Error) -> String {
-    let mut last = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        last = cause.to_string();
-        source = cause.source();
-    }
-    last
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Unmade};
+    use super::{Broken, Fault, Unmade};
     use crate::domain::fleet::Protocol::{LlamaCpp, Ollama, OpenAi};
     use crate::domain::protocol::FailureKind as K;
     use crate::domain::protocol::Remedy as R;
@@ -311,7 +289,7 @@ mod tests {
         // The first one in a process chooses the TLS implementation; a second choice is refused, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let refused = Fault::of_transport(&client.get(url).send().await.unwrap_err());
+        let refused = Fault::of_transport(&Broken::from(client.get(url).send().await.unwrap_err()));
         assert_eq!((refused.kind, refused.told.unmade), (K::Unreachable, Some(Unmade::Refused)), "{refused:?}");
         let gateway = Fault::of_answer(OpenAi, 502, br#"{"error":{"message":"connection refused"}}"#);
         assert_eq!((gateway.kind, gateway.told.unmade), (K::Unreachable, None));

@@ -2,8 +2,10 @@
 //!
 //! | where | what |
 //! | --- | --- |
-//! | [`Client`], [`AnswerStream`] | connections; dropping the stream is how a request is cancelled |
+//! | [`Client`] | connections, keys |
+//! | [`AnswerStream`] | an answer as it comes; dropping it is how a request is cancelled |
 //! | [`Decoder`] | bytes to chunks, pure |
+//! | `wire` | a plain http connection, for one request |
 //! | `body` | a request as each server wants it written |
 //! | [`Fault`] | what an error means: kind, remedy, words |
 //! | [`Secret`], [`Redactor`] | keys, and keeping them out of every text |
@@ -19,6 +21,7 @@
 //! Invariants: every request streams; an answer without its terminator is an error; no secret leaves in a chunk or in a
 //! message.
 
+mod answer;
 mod body;
 mod canary;
 mod chunk;
@@ -33,16 +36,19 @@ mod memory_tests;
 mod metrics;
 mod probe;
 mod ready;
+mod reply;
 mod request;
 mod residence;
 mod secret;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod wire;
 
+pub use answer::AnswerStream;
 pub use canary::{Canary, MOST as MOST_CANARIES, canary};
 pub use chunk::Chunk;
-pub use client::{AnswerStream, Client, ClientError};
+pub use client::{Client, ClientError};
 pub use decode::Decoder;
 pub use drain::{Phase, drained};
 pub use fault::{Fault, ProviderError};

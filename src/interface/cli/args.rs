@@ -122,11 +122,16 @@ pub(crate) enum LevelWord {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sub {
-    /// Run a plan file, or a goal in words, in the console or with --headless.
+    /// Run a plan file, or a goal, in the console or with --headless.
     Run {
-        /// A plan file (a path that exists or ends in .yaml, .yml or .json), else a goal.
-        #[arg(value_name = "PLAN|GOAL")]
+        /// A plan file; a goal in words; a text file or - (stdin) whose text is the goal.
+        ///
+        /// A file that is there is never taken as words. One word with a slash or a dot that is no file is a mistake.
+        #[arg(value_name = "PLAN|GOAL|FILE|-")]
         what: String,
+        /// What is given is a goal in words, though it looks like a path.
+        #[arg(long)]
+        goal: bool,
         /// Without the console: stay, to be attached to, when only the operator can release what is left.
         #[arg(long)]
         wait: bool,
@@ -201,8 +206,14 @@ pub(crate) enum Sub {
     },
     /// Let a model plan a goal and print the plan, without running it.
     Plan {
-        /// The goal in words.
-        goal: String,
+        /// The goal in words, or a text file or - (stdin) whose text is the goal.
+        ///
+        /// As in `gh issue view 12 --comments | baton plan - > plan.yaml`.
+        #[arg(value_name = "GOAL|FILE|-")]
+        what: String,
+        /// What is given is a goal in words, though it looks like a path.
+        #[arg(long)]
+        goal: bool,
     },
     /// Check plan files: every error with its place and how to mend it.
     Check {

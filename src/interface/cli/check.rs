@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use super::args::{FleetWish, Form, Global};
 use super::error::{CliError, Exit};
+use super::given::plan_file;
 use super::print::Printer;
-use super::run::read_plan;
 use super::session::{caution, configuration};
 use crate::config::{Config, Layer};
 use crate::domain::fleet::Endpoint;
 use crate::domain::memory::{Fit, MemoryPlan};
-use crate::domain::plan::{Plan, TaskSpec};
+use crate::domain::plan::{Plan, PlanReading, TaskSpec};
 use crate::domain::protocol::{EndpointName, MachineSampled, TierName};
 use crate::domain::source::SourceError;
 use crate::engine::machine::{local_ports, this_machine};
 
 /// What is found in a file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Checked {
     file: String,
     ok: bool,
@@ -29,6 +29,9 @@ struct Checked {
     memory: Option<Memory>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<SourceError>,
+    /// What can be run and is most likely not what was meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<SourceError>,
 }
 
 /// Whether a plan's models fit into this machine's memory, none of them taken to be loaded but what is measured.
@@ -124,17 +127,16 @@ pub(crate) fn check(plans: &[PathBuf], global: &Global, printer: &mut Printer) -
     let mut all = Vec::new();
     for path in plans {
         let file = path.display().to_string();
-        let checked = match read_plan(path, &config) {
-            Ok(plan) => {
+        let mut checked = Checked { file, ..Checked::default() };
+        match plan_file(path, &config) {
+            Ok(PlanReading { plan: Ok(plan), warnings }) => {
                 let memory = machine.as_ref().and_then(|machine| Memory::of(&plan, &config, machine));
-                Checked { file, ok: true, shape: Some(Shape::of(&plan)), memory, errors: Vec::new() }
+                checked = Checked { ok: true, shape: Some(Shape::of(&plan)), memory, warnings, ..checked };
             }
-            Err(CliError::Source(errors)) => Checked { file, ok: false, shape: None, memory: None, errors },
-            Err(other) => {
-                printer.words(&other.to_string());
-                Checked { file, ok: false, shape: None, memory: None, errors: Vec::new() }
-            }
-        };
+            Ok(PlanReading { plan: Err(errors), warnings }) => checked = Checked { errors, warnings, ..checked },
+            Err(CliError::Source(errors)) => checked.errors = errors,
+            Err(other) => printer.words(&other.to_string()),
+        }
         if !checked.ok {
             exit = Exit::Usage;
         }
@@ -152,6 +154,9 @@ pub(crate) fn check(plans: &[PathBuf], global: &Global, printer: &mut Printer) -
 fn tell(checked: &Checked, printer: &mut Printer) {
     for error in &checked.errors {
         printer.words(&error.to_string());
+    }
+    for warning in &checked.warnings {
+        printer.words(&format!("warning: {warning}"));
     }
     if let Some(Shape { tasks, layers, widest }) = checked.shape {
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });

@@ -20,12 +20,14 @@ use super::args::{FleetWish, Form, Global};
 use super::choose::{Unanswered, choose_fleet_heard};
 use super::error::{CliError, Exit, system};
 use super::headless::Again;
+use super::leave::{HangUp, set_down};
 use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
-use super::session::{engine, how_to_go_on, origin, runtime, user};
+use super::session::{Ends, engine, how_to_go_on, origin, runtime, user};
 use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
+use crate::domain::source::text_of;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, LocalClient};
@@ -34,7 +36,7 @@ use crate::engine::servers::Room;
 use crate::engine::simulator::Simulator;
 use crate::interface::remote::Server;
 use crate::interface::tui::action::Keymap;
-use crate::interface::tui::model::{FleetChoice, Mouse, Next};
+use crate::interface::tui::model::{FleetChoice, Leave, Mouse, Next};
 use crate::interface::tui::runtime::{ConsoleExit, ConsoleOptions, Notify, Opens, Preset, run};
 use crate::interface::tui::terminal::Bell;
 use crate::interface::tui::theme::{ColorChoice as Colours, Depth, Themes};
@@ -120,8 +122,8 @@ pub(crate) fn open(config: Config, opening: Opening, global: &Global, printer: &
     let servers = room(&config);
     loop {
         let left = match opening {
-            Opening::New(wish, first) => hosted(&config, wish, first, global, servers.clone())?,
-            Opening::Resume(session, again) => resumed::resumed(&config, &session, again, servers.clone())?,
+            Opening::New(wish, first) => hosted(&config, wish, first, global, servers.clone(), printer)?,
+            Opening::Resume(session, again) => resumed::resumed(&config, &session, again, servers.clone(), printer)?,
             Opening::Attach(session) => attached::attached(&config, &session, global)?,
             Opening::Replay(past, speed) => replayed::replayed(&config, &past, speed)?,
         };
@@ -161,16 +163,22 @@ fn hosted(
     first: Option<Box<Command>>,
     global: &Global,
     servers: Option<Room>,
+    printer: &mut Printer,
 ) -> Result<Left, CliError> {
     let (listener, heard) = Searched::new(&wish);
     let (client, starting) = start(config.clone(), wish, first, global.seed, servers, listener)?;
     let options = ConsoleOptions { discovery: Some(heard.told()), keeps: Some(heard.keeps(config)), ..options(config) };
-    over_with(client, starting, config, options)
+    over_with(client, starting, config, options, printer)
 }
 
 /// A console over a session of this process that is being started.
-fn over(client: DeferredClient<LocalClient>, starting: Starting, config: &Config) -> Result<Left, CliError> {
-    over_with(client, starting, config, options(config))
+fn over(
+    client: DeferredClient<LocalClient>,
+    starting: Starting,
+    config: &Config,
+    printer: &mut Printer,
+) -> Result<Left, CliError> {
+    over_with(client, starting, config, options(config), printer)
 }
 
 /// The same, as these options say.
@@ -179,6 +187,7 @@ fn over_with(
     starting: Starting,
     config: &Config,
     options: ConsoleOptions,
+    printer: &mut Printer,
 ) -> Result<Left, CliError> {
     let shown = runtime().and_then(|runtime| show_with(runtime, client, options));
     let started = starting.join().unwrap_or_else(|_| Err(CliError::BrokeOff(config.paths.log.clone())));
@@ -186,7 +195,14 @@ fn over_with(
     let running = started?;
     let journal = running.engine.journal().to_owned();
     let session = running.engine.connector().session().clone();
-    let ended = running.engine.end()?;
+    let ended = match exit {
+        // A signal waits for nothing.
+        ConsoleExit::Terminated | ConsoleExit::Left(Leave::Interrupted) => running.engine.end()?,
+        _ => runtime()?.block_on(async {
+            let mut ends = Ends::listen()?;
+            set_down(running.engine, &mut ends, HangUp::Stays, printer).await
+        })?,
+    };
     if ended.goals == 0 {
         // A console that was only looked at leaves no session behind. One that can't be taken away does no harm.
         if let Err(error) = Sessions::new(&config.paths.sessions).delete(&session) {
@@ -244,11 +260,15 @@ fn options(config: &Config) -> ConsoleOptions {
     warnings.extend(config.open_folders());
     warnings.extend(config.warnings.iter().map(|w| CleanText::one_line(&w.to_string())));
     let keys = config.paths.config.join("keys.toml");
-    let keymap = match std::fs::read_to_string(&keys) {
-        Ok(text) => {
+    let keymap = match std::fs::read(&keys).map(|bytes| text_of(bytes, &keys.display().to_string())) {
+        Ok(Ok(text)) => {
             let (keymap, wrong) = Keymap::with_user(&keys.display().to_string(), &text);
             warnings.extend(wrong.iter().map(|w| CleanText::one_line(&w.to_string())));
             keymap
+        }
+        Ok(Err(error)) => {
+            warnings.push(CleanText::one_line(&error.to_string()));
+            Keymap::default()
         }
         Err(error) => {
             if error.kind() != std::io::ErrorKind::NotFound {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::args::{Form, Global};
 use super::attach::{reach, the_one};
 use super::error::{CliError, Exit};
+use super::given::Taken;
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
 use super::run::goal_of;
@@ -105,11 +106,14 @@ enum What {
         #[arg(default_value = "g1")]
         goal: String,
     },
-    /// Give a new goal: words, or a plan file. It runs at once.
+    /// Give a new goal: words, a plan file, or a text that says it. It runs at once.
     Goal {
-        /// The words, or the file.
-        #[arg(value_name = "PLAN|GOAL")]
+        /// The words, or the file; - reads stdin.
+        #[arg(value_name = "PLAN|GOAL|FILE|-")]
         text: String,
+        /// What is given is a goal in words, though it looks like a path.
+        #[arg(long)]
+        goal: bool,
         /// Let its plan wait for approval.
         #[arg(long)]
         review: bool,
@@ -352,9 +356,9 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             let edit = EndpointEdit { slots: *slots, context: *context, tiers, memory_gb: *memory_gb };
             Command::EditEndpoint { endpoint: name("endpoint", endpoint)?, edit }
         }
-        What::Goal { text, review } => {
+        What::Goal { text, goal, review } => {
             let asked = if *review { Review::Ask } else { Review::Auto };
-            let mut command = goal_of(text, config, asked)?;
+            let mut command = goal_of(text, Taken::by(*goal), config, asked)?;
             // A plan that is given runs at once, unless it is to be looked at.
             if let Command::AddGoal { options, .. } = &mut command {
                 options.review = asked;

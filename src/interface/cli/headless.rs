@@ -1,16 +1,19 @@
 //! A goal run without the console: records in, progress to stderr, the result to stdout.
 //!
 //! Not here: what the figures and sentences say (`progress`, `summary`, `stuck`). Invariants: whatever ends the run,
-//! its journal is on disk before the exit code is given; a second signal ends at once.
+//! its journal is on disk before the exit code is given, or the code says that it is not; where the disk takes nothing,
+//! the result is printed first, and then a signal ends the wait; a second signal ends at once.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::args::Form;
 use super::error::{CliError, Exit};
+use super::leave;
 use super::leaving::{Begun, Curfew};
 use super::patience::{Patience, Patient};
 use super::print::Printer;
@@ -25,7 +28,7 @@ use crate::domain::protocol::{
 use crate::domain::state::{End, Gear, Goal, GoalPhase, Life, State, Task};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
-use crate::engine::host::{Engine, LocalClient};
+use crate::engine::host::{Engine, Keeping, LocalClient};
 use crate::interface::report::{Metrics, now_ms};
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.
@@ -139,14 +142,15 @@ enum Watched {
     Over,
 }
 
-/// A watched session after its end.
-pub(crate) struct Finished {
+/// A watched session when it has ended: its result is known, also where the journal does not have all of it yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Finished<'a> {
     /// What is true at the end.
-    pub(crate) state: State,
+    pub(crate) state: &'a State,
     /// The goals that were watched; at least one.
-    pub(crate) goals: Vec<GoalId>,
-    /// The exit code.
-    pub(crate) exit: Exit,
+    pub(crate) goals: &'a [GoalId],
+    /// The journal's last records, where its disk did not take them.
+    pub(crate) unwritten: &'a [Record],
 }
 
 impl<'a> Headless<'a> {
@@ -286,29 +290,54 @@ impl<'a> Headless<'a> {
         })
     }
 
-    /// Watches until it is over, ends the session, and waits for its journal. What is not done then can be taken up again,
-    /// and the command for it is told.
+    /// Watches until it is over, ends the session, and waits for its journal; `tell` prints the result, once. What is not
+    /// done then can be taken up again, and the command for it is told.
     ///
     /// # Errors
-    /// The goal was refused, or the engine broke off.
-    pub(crate) async fn finish(mut self, engine: Engine, ends: &mut Ends, log: &Path) -> Result<Finished, CliError> {
-        let watched = self.watch(ends).await;
+    /// The goal was refused, or the engine broke off, or what it decided could not be kept.
+    pub(crate) async fn finish(
+        mut self,
+        engine: Engine,
+        ends: &mut Ends,
+        log: &Path,
+        mut tell: impl FnMut(Finished<'_>, Exit, &mut Printer) -> Result<Exit, CliError>,
+    ) -> Result<Exit, CliError> {
+        let mut keeping = engine.keeping();
+        let mut watched = self.watch(ends, &mut keeping).await;
         if self.until == Until::Drafted {
             self.telling = Telling::Nothing;
         }
+        let mut told = None;
         // Sent rather than called, so that the last records are seen too.
         let closing = self.client.send(Command::EndSession);
         if closing.is_ok() {
             let mut batch = Vec::new();
             loop {
                 tokio::select! {
+                    // What came is told before what is left of it.
+                    biased;
                     more = self.client.recv(&mut batch, BATCH) => {
                         self.take(&mut batch);
                         if !more {
                             break;
                         }
                     }
+                    unwritten = Keeping::leaves(&mut keeping), if told.is_none() => {
+                        self.printer.clear_bar();
+                        let exit = if self.reached() { outcome(&self.state, &self.goals) } else { Exit::NotStarted };
+                        let done = Finished { state: &self.state, goals: &self.goals, unwritten: &unwritten.records };
+                        let is_given = self.refused.is_none() && !self.goals.is_empty();
+                        told = Some(if is_given { tell(done, exit, self.printer) } else { Ok(exit) });
+                        leave::tell(&unwritten, self.printer);
+                        if matches!(watched, Watched::Signal(_)) {
+                            // It came before, and waits for nothing.
+                            break;
+                        }
+                    }
                     number = ends.next() => {
+                        if told.is_some() {
+                            break;
+                        }
                         self.printer.words("ended at once; what was under way is in the journal as far as it came");
                         self.tell_how_to_go_on();
                         return Err(CliError::Killed(number));
@@ -318,6 +347,10 @@ impl<'a> Headless<'a> {
         }
         self.printer.clear_bar();
         let unfinished = engine.end()?.unfinished;
+        if matches!(watched, Watched::Over) && self.reached() {
+            // What it was over with came in the same moment.
+            watched = Watched::Reached;
+        }
         if let Some(reason) = self.refused {
             return Err(CliError::Refused(reason));
         }
@@ -350,7 +383,10 @@ impl<'a> Headless<'a> {
         if unfinished > 0 && self.until == Until::Ended {
             self.tell_how_to_go_on();
         }
-        Ok(Finished { state: self.state, goals: self.goals, exit })
+        match told {
+            Some(told) => told.map(|_| exit),
+            None => tell(Finished { state: &self.state, goals: &self.goals, unwritten: &[] }, exit, self.printer),
+        }
     }
 
     fn tell_how_to_go_on(&mut self) {
@@ -359,7 +395,7 @@ impl<'a> Headless<'a> {
         }
     }
 
-    async fn watch(&mut self, ends: &mut Ends) -> Watched {
+    async fn watch(&mut self, ends: &mut Ends, keeping: &mut watch::Receiver<Keeping>) -> Watched {
         let mut batch = Vec::new();
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -376,6 +412,8 @@ impl<'a> Headless<'a> {
                         return Watched::Over;
                     }
                 }
+                // It ended by itself, and only its disk is waited for.
+                _ = Keeping::leaves(keeping) => return Watched::Over,
                 number = ends.next() => {
                     self.printer.words("ending: what runs is stopped, partial answers are kept");
                     return Watched::Signal(number);
@@ -386,6 +424,11 @@ impl<'a> Headless<'a> {
                         continue;
                     }
                     let now = self.client.now();
+                    // Goes on by itself once the disk has room.
+                    let waits = self.state.halted || self.state.attention.contains_key(&Subject::Journal);
+                    if waits && !matches!(*keeping.borrow(), Keeping::Broken) {
+                        continue;
+                    }
                     if self.printer.words_on_terminal() {
                         let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
                         self.printer.bar(&progress::bar(&self.state, &self.goals, now), columns);
@@ -515,14 +558,14 @@ pub(crate) fn outcome(state: &State, goals: &[GoalId]) -> Exit {
     if goals.iter().any(badly) { Exit::TaskFailed } else { Exit::Done }
 }
 
-impl Finished {
+impl Finished<'_> {
     /// Prints the result in the form asked for.
     pub(crate) fn tell(&self, journal: &Path, form: Form, printer: &mut Printer) -> Result<(), CliError> {
-        for goal in &self.goals {
+        for goal in self.goals {
             let answer = self.answer(*goal, journal)?;
             match form {
                 Form::Json => {
-                    if let Some(summary) = Summary::of(&self.state, *goal, journal, answer) {
+                    if let Some(summary) = Summary::of(self.state, *goal, journal, answer) {
                         printer.json(&summary);
                     }
                 }
@@ -534,7 +577,7 @@ impl Finished {
                 }
             }
         }
-        let progress = self.state.progress_of(&progress::tasks_of(&self.state, &self.goals));
+        let progress = self.state.progress_of(&progress::tasks_of(self.state, self.goals));
         let mut counts = vec![format!("{} of {} done", progress.done, progress.total)];
         if progress.failed > 0 {
             counts.push(format!("{} failed", progress.failed));
@@ -542,9 +585,9 @@ impl Finished {
         if progress.dropped > 0 {
             counts.push(format!("{} cancelled or skipped", progress.dropped));
         }
-        printer.words(&format!("{} · {}", counts.join(" · "), Metrics::of(&self.state).words()));
+        printer.words(&format!("{} · {}", counts.join(" · "), Metrics::of(self.state).words()));
         printer.words(&format!("journal: {}", journal.display()));
-        if self.goals.iter().any(|g| failed_goals(&self.state).contains(g))
+        if self.goals.iter().any(|g| failed_goals(self.state).contains(g))
             && let Some(session) = &self.state.session
         {
             printer.words(&format!("what failed is tried anew with: baton resume {session} --failed"));
@@ -555,8 +598,8 @@ impl Finished {
     /// A goal's answer, read back from the journal: state keeps no text.
     fn answer(&self, goal: GoalId, journal: &Path) -> Result<Option<String>, CliError> {
         let task = self.state.goal(goal).and_then(|g| g.answer.as_ref());
-        match task.and_then(|task| result_text(&self.state, task)) {
-            Some(place) => Ok(Some(place.read(journal)?)),
+        match task.and_then(|task| result_text(self.state, task)) {
+            Some(place) => Ok(Some(place.read_with(journal, self.unwritten)?)),
             None => Ok(None),
         }
     }

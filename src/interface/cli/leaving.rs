@@ -123,13 +123,13 @@ impl Leaving {
     }
 
     /// Runs the command at the end, if there is one.
-    pub(crate) fn over(&self, finished: &Finished, printer: &mut Printer) {
+    pub(crate) fn over(&self, finished: &Finished<'_>, exit: Exit, printer: &mut Printer) {
         let Some(command) = &self.on_done else { return };
         let state = &finished.state;
         let session = state.session.as_ref().map(ToString::to_string).unwrap_or_default();
         let goals = || finished.goals.iter().filter_map(|id| state.goal(*id));
         let progress = state.progress(None);
-        let exit = finished.exit.number();
+        let exit = exit.number();
         let over = Over {
             goal: goals().next().map_or("", |g| g.text.as_str()),
             exit,

@@ -19,9 +19,11 @@ mod error;
 mod export;
 mod fleet;
 mod fork;
+mod given;
 mod headless;
 mod inbox;
 mod init;
+mod leave;
 mod leaving;
 mod logging;
 mod names;
@@ -133,11 +135,11 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Run { leaving, .. } | Sub::Resume { leaving, .. }) if leaving.detach => {
             leaving::leave(global, printer)
         }
-        Some(Sub::Run { what, wait, force_memory, name, leaving }) => {
+        Some(Sub::Run { what, goal, wait, force_memory, name, leaving }) => {
             leaving.part();
-            let given =
+            let wanted =
                 run::Given { stuck: stuck(*wait), memory: ctl::memory(*force_memory), name: name.as_deref(), leaving };
-            run::run(what, given, global, printer)
+            run::run(what, given::Taken::by(*goal), wanted, global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
@@ -157,7 +159,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             fork::fork(session, *at, begins, global, printer)
         }
         Some(Sub::Replay(args)) => replay::replay(args, global, printer),
-        Some(Sub::Plan { goal }) => plan::plan(goal, global, printer),
+        Some(Sub::Plan { what, goal }) => plan::plan(what, given::Taken::by(*goal), global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command }) => match command {

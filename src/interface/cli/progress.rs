@@ -3,7 +3,9 @@
 //! Pure: text from state and records. Not here: printing.
 
 use crate::domain::memory::{Fit, MemoryPlan};
-use crate::domain::protocol::{AttemptEnd, Event, FailureCount, GoalId, Health, Micros, Record, Release, Work};
+use crate::domain::protocol::{
+    AttemptEnd, Event, FailureCount, GoalId, Health, Micros, Record, Release, Subject, Work,
+};
 use crate::domain::state::{State, TaskIx, Why};
 use crate::domain::text::CleanText;
 
@@ -105,6 +107,9 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             Some("at ease    all slots of this machine are given out again".to_owned())
         }
         Event::AttentionRaised { text, .. } => Some(format!("needs you  {text}")),
+        Event::AttentionCleared { subject: Subject::Journal } => {
+            Some("written    the journal is written again".to_owned())
+        }
         _ => None,
     }
 }

@@ -87,8 +87,7 @@ fn headless(
             let exit = outcome(&state, &all);
             // Its lock is not needed to read it.
             drop(taken);
-            let finished = Finished { state, goals: vec![last], exit };
-            finished.tell(&journal, form, printer)?;
+            Finished { state: &state, goals: &[last], unwritten: &[] }.tell(&journal, form, printer)?;
             return Ok(exit);
         }
         // Before anything is asked: a key may be what a program prints.
@@ -115,10 +114,12 @@ fn headless(
             .when_stuck(stuck)
             .with_patience(global.patience)
             .left(leaving.detached, curfew);
-        let finished = watching.finish(taken_up.engine, &mut ends, &config.paths.log).await?;
-        finished.tell(&journal, form, printer)?;
-        leaving.over(&finished, printer);
-        Ok(finished.exit)
+        let tell = |done: Finished<'_>, exit: Exit, printer: &mut Printer| {
+            done.tell(&journal, form, printer)?;
+            leaving.over(&done, exit, printer);
+            Ok(exit)
+        };
+        watching.finish(taken_up.engine, &mut ends, &config.paths.log, tell).await
     })
 }
 

@@ -1,12 +1,11 @@
 //! `baton run`: a plan file or a goal, in the console or without it.
 
-use std::path::Path;
-
 use super::args::Global;
 use super::choose::choose_fleet;
 use super::console::Opening;
 use super::error::{CliError, Exit};
-use super::headless::{Headless, Until};
+use super::given::{Input, Taken, Typed, Wanted, typed};
+use super::headless::{Finished, Headless, Until};
 use super::leaving::Leaving;
 use super::print::Printer;
 use super::serve::listen_if_possible;
@@ -14,7 +13,6 @@ use super::servers::room;
 use super::session::{Ends, caution, configuration, engine_named, runtime, without_project};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
-use crate::domain::plan::{MAX_PLAN_BYTES, Plan, parse_for};
 use crate::domain::protocol::{Command, GoalOptions, MemoryCheck, PlanSource, Review};
 
 /// What a run without a console does when only the operator can release what is left.
@@ -43,20 +41,30 @@ pub(crate) struct Given<'a> {
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn run(what: &str, given: Given, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    what: &str,
+    taken: Taken,
+    given: Given,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<Exit, CliError> {
     let console = super::console::is_wanted(global) && !given.leaving.detached;
     let Given { memory, leaving, .. } = given;
     let stuck = leaving.stuck(given.stuck);
-    let config = configuration(global)?;
+    let mut config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
-    let mut command = goal_of(what, &config, review)?;
+    let Typed { input, words, warnings } = typed(what, taken, Wanted::Either, &config)?;
+    let mut command = command_of(input, review);
     if let Command::AddGoal { options, .. } = &mut command {
         options.memory = memory;
     }
     if console {
+        config.warnings.extend(warnings);
         let opening = Opening::New(global.fleet.clone(), Some(Box::new(command)));
         return super::console::open(config, opening, global, printer);
     }
+    words.iter().for_each(|words| printer.words(words));
+    warnings.iter().for_each(|warning| printer.words(&format!("warning: {warning}")));
     // Nobody is there to answer, unless it waits for somebody.
     let questions = config.settings.questions && stuck == Stuck::Waits;
     let settings = Settings { questions, ..config.settings.clone() };
@@ -64,43 +72,16 @@ pub(crate) fn run(what: &str, given: Given, global: &Global, printer: &mut Print
 }
 
 /// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.
-pub(crate) fn goal_of(what: &str, config: &Config, review: Review) -> Result<Command, CliError> {
-    if is_plan(what) {
-        let plan = read_plan(Path::new(what), config)?;
-        let options = GoalOptions { review: Review::Auto, ..GoalOptions::default() };
-        return Ok(Command::AddGoal { text: plan.goal.clone(), plan: PlanSource::Given(Box::new(plan)), options });
-    }
-    if what.trim().is_empty() {
-        return Err(CliError::Usage("the goal is empty; say in words what is wanted, or name a plan file".to_owned()));
-    }
-    let options = GoalOptions { review, ..GoalOptions::default() };
-    Ok(Command::AddGoal { text: what.to_owned(), plan: PlanSource::Model, options })
+pub(crate) fn goal_of(what: &str, taken: Taken, config: &Config, review: Review) -> Result<Command, CliError> {
+    typed(what, taken, Wanted::Either, config).map(|typed| command_of(typed.input, review))
 }
 
-fn is_plan(what: &str) -> bool {
-    let ending = Path::new(what).extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    let named = matches!(ending.as_deref(), Some("yaml" | "yml" | "json")) && !what.contains('\n');
-    named || Path::new(what).is_file()
-}
-
-/// Reads a plan file for the configured agents.
-///
-/// # Errors
-/// Everything wrong in it, or why it can't be read.
-pub(crate) fn read_plan(path: &Path, config: &Config) -> Result<Plan, CliError> {
-    let text = read_text(path)?;
-    parse_for(&text, &path.display().to_string(), &config.fleet.agents).map_err(CliError::Source)
-}
-
-fn read_text(path: &Path) -> Result<String, CliError> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let most = MAX_PLAN_BYTES as u64 + 1;
-    // Bounded while reading: a length asked for before says nothing of a pipe. One byte more, so that it is refused.
-    std::fs::File::open(path)
-        .and_then(|file| file.take(most).read_to_string(&mut text))
-        .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
-    Ok(text)
+fn command_of(input: Input, review: Review) -> Command {
+    let (text, plan, review) = match input {
+        Input::Plan(plan) => (plan.goal.clone(), PlanSource::Given(plan), Review::Auto),
+        Input::Goal(text) => (text, PlanSource::Model, review),
+    };
+    Command::AddGoal { text, plan, options: GoalOptions { review, ..GoalOptions::default() } }
 }
 
 fn headless(
@@ -133,24 +114,11 @@ fn headless(
             .when_stuck(given.stuck)
             .with_patience(global.patience)
             .left(leaving.detached, curfew);
-        let finished = watching.finish(engine, &mut ends, &config.paths.log).await?;
-        finished.tell(&journal, form, printer)?;
-        leaving.over(&finished, printer);
-        Ok(finished.exit)
+        let tell = |done: Finished<'_>, exit: Exit, printer: &mut Printer| {
+            done.tell(&journal, form, printer)?;
+            leaving.over(&done, exit, printer);
+            Ok(exit)
+        };
+        watching.finish(engine, &mut ends, &config.paths.log, tell).await
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plan_is_told_from_a_goal() {
-        for plan in ["plan.yaml", "a/b.YML", "x.json"] {
-            assert!(is_plan(plan), "{plan}");
-        }
-        for goal in ["Compare two parsers", "what is node.js?", "", "read this\nand that.yaml"] {
-            assert!(!is_plan(goal), "{goal}");
-        }
-    }
 }

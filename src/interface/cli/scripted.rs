@@ -10,6 +10,7 @@ use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::session::runtime;
 use crate::domain::protocol::Micros;
+use crate::domain::source::text_of;
 use crate::domain::text::CleanText;
 use crate::engine::journal::Past;
 use crate::interface::script::cast::Heading;
@@ -58,12 +59,12 @@ pub(crate) fn script(journal: &Path, file: &Path, args: &ReplayArgs, printer: &m
 
 fn read(file: &Path) -> Result<String, CliError> {
     use std::io::Read as _;
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // Bounded while reading; one byte more, so that a longer one is refused in words.
     std::fs::File::open(file)
-        .and_then(|f| f.take(MAX_SCRIPT_BYTES as u64 + 1).read_to_string(&mut text))
+        .and_then(|f| f.take(MAX_SCRIPT_BYTES as u64 + 1).read_to_end(&mut bytes))
         .map_err(|source| CliError::Read { path: file.to_owned(), source })?;
-    Ok(text)
+    text_of(bytes, &file.display().to_string()).map_err(|error| CliError::Source(vec![error]))
 }
 
 /// Writes a session as a film to stdout.

@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::args::{Form, Global};
 use super::choose::{Unanswered, choose_fleet};
 use super::error::{CliError, Exit};
+use super::leave::{HangUp, set_down};
 use super::print::Printer;
 use super::servers::room;
 use super::session::{Ends, caution, configuration, engine, person, runtime, user, without_project};
 use crate::config::Config;
 use crate::domain::protocol::{Command, Role};
 use crate::engine::client::Client;
-use crate::engine::host::Engine;
+use crate::engine::host::{Engine, Keeping};
 use crate::interface::remote::{Server, ServerError, ServerOptions};
 
 /// Records passed over at once.
@@ -86,7 +87,10 @@ pub(crate) fn serve(tcp: Option<SocketAddr>, global: &Global, printer: &mut Prin
             Form::JsonLines => printer.data_line(&serde_json::to_string(&serving).unwrap_or_default()),
         }
         let exit = watch(&engine, &mut ends, printer).await;
-        engine.end()?;
+        match exit {
+            Ok(Exit::Done) => set_down(engine, &mut ends, HangUp::Ends, printer).await?,
+            _ => engine.end()?,
+        };
         // Whoever watches has seen the end.
         drop(server);
         printer.words(&format!("journal: {}", serving.journal));
@@ -106,10 +110,12 @@ fn tell(serving: &Serving, printer: &mut Printer) {
 /// Waits for a signal or the session's end.
 async fn watch(engine: &Engine, ends: &mut Ends, printer: &mut Printer) -> Result<Exit, CliError> {
     let mut client = engine.client(person(), Role::Control);
-    let (mut batch, mut signal) = (Vec::new(), None);
+    let (mut batch, mut signal, mut keeping) = (Vec::new(), None, engine.keeping());
     loop {
         let more = tokio::select! {
             more = client.recv(&mut batch, BATCH) => more,
+            // It has ended but for its disk.
+            _ = Keeping::leaves(&mut keeping) => false,
             number = ends.next() => {
                 if signal.replace(number).is_some() || client.send(Command::EndSession).is_err() {
                     return Ok(Exit::Signal(number));

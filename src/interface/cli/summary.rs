@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::domain::protocol::{Channel, GoalId, Outcome, TaskId, TurnId, Work};
+use crate::domain::protocol::{Channel, GoalId, Outcome, Record, TaskId, TurnId, Work};
 use crate::domain::state::{CutAt, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{JournalError, text_of};
+use crate::engine::journal::{JournalError, text_with};
 use crate::interface::report::{Metrics, micro_dollars, shortage};
 
 /// A finished goal.
@@ -76,7 +76,15 @@ impl TextPlace {
     /// # Errors
     /// [`JournalError`].
     pub(crate) fn read(self, journal: &Path) -> Result<String, JournalError> {
-        text_of(journal, &self.0, Channel::Answer)
+        self.read_with(journal, &[])
+    }
+
+    /// The same where the last records are not in the journal yet. Blocks.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub(crate) fn read_with(self, journal: &Path, unwritten: &[Record]) -> Result<String, JournalError> {
+        text_with(journal, unwritten, &self.0, Channel::Answer)
     }
 }
 

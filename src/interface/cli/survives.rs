@@ -16,13 +16,14 @@ terminal      all kept   go on              all kept   goes on        baton
 closed, SSH                                                           attach
 dropped
 power cut     all but    kept but for the   all that   whole up to    baton
-              those of   last 20 ms; asked  were       20 ms before   resume
-              the last   again              answered
-              20 ms
+              those of   last 20 ms and a   were       20 ms and a    resume
+              the last   sync; asked again  answered   sync before
+              20 ms and
+              a sync
 disk full     kept; in   go on to their     taken, in  waits in       free some
               memory,    end; nothing new   memory:    memory, 8 MiB  space; it
-              until it   starts             not yet    at most        goes on by
-              has room                      durable                   itself
+              until it   starts             not yet    at most, also  goes on by
+              has room                      durable    at the end     itself
 folder read-  as for a   as for a full      as for a   as for a full  make it
 only while    full disk  disk               full disk  disk           writable
 it runs
@@ -45,14 +46,18 @@ killed        `down` ends it
 
 /// What stands below it.
 pub(crate) const NOTES: &str = "\
-A result is durable at most 20 ms after it came; what is answered to an
-operator, and the exit code, wait until it is. \"Asked again\": an interrupted
-model request runs again when the session is resumed and is no failure. With
-a full disk or a read-only or vanished folder the session pauses by itself,
-the list of what needs you says why, and what can't be kept any more is
-refused rather than left out in the middle. Should Baton be killed while
-records wait in memory, those are lost. What a running answer had said and
-what was decided before stays readable in any case with the journal's folder.
+A result is durable at most 20 ms after it came and the time that its disk
+takes for a sync (for two, where one takes longer than 20 ms); what is
+answered to an operator, and the exit code, wait until it is. \"Asked again\":
+an interrupted model request runs again when the session is resumed and is no
+failure. With a full disk or a read-only or vanished folder the session pauses
+by itself, the list of what needs you says why, and what can't be kept any
+more is refused rather than left out in the middle. A session that ends on a
+full disk stays until there is room, its answer printed; a signal ends that,
+says which records and results are lost, and makes the exit code 4. Should
+Baton be killed while records wait in memory, those are lost. What a running
+answer had said and what was decided before stays readable in any case with
+the journal's folder.
 ";
 
 /// The table for programs: what happens, then what becomes of finished results, running answers, edits and levels, the

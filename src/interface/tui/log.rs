@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::domain::protocol::{About, AttemptId, Bearing, Channel, Event, Facts, Micros, Record, TurnId, output_words};
 use crate::domain::state::State;
 
-/// Records kept: some 8 MB of places, and of the others' bodies what their events hold.
-const KEPT: usize = 100_000;
+/// Records kept: some 4 MB of places, and of the others' bodies what their events hold.
+const KEPT: usize = 50_000;
 
 /// The newest records.
 #[derive(Debug)]

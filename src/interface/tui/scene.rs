@@ -23,9 +23,9 @@ pub struct Scene<'a> {
     pub now: Micros,
 }
 
-/// Bytes that are kept at hand over all attempts: a fifth of what the design lets the whole process have. The states of
-/// engine and console take half of it with ten thousand tasks, and what is rendered takes room too.
-pub(crate) const HOT: usize = 16 * 1024 * 1024;
+/// Bytes that are kept at hand over all attempts: a tenth of what the design lets the whole process have. The states of
+/// engine and console take more than half of it with ten thousand tasks, and what is rendered takes room too.
+pub(crate) const HOT: usize = 8 * 1024 * 1024;
 /// Bytes a record takes besides its text: itself, its count, its place in the list.
 const RECORD: usize = size_of::<Record>() + 2 * size_of::<usize>() + size_of::<Arc<Record>>();
 

@@ -323,8 +323,30 @@ fn half_a_plan_is_asked_for_anew_and_said_if_it_is_still_half() {
         assert_eq!(limits[1], limits[0] * 2);
         let said = state.goals()[0].repairs.iter().any(|r| r.contains("the plan was cut at"));
         assert_eq!(said, still, "{:?}", state.goals()[0].repairs);
+        assert_eq!(state.attention.contains_key(&Subject::Cut(id("g1/.plan"))), still);
         world.assert_fold();
     }
+}
+
+#[test]
+fn a_plan_that_stops_in_the_middle_is_asked_for_anew_also_when_its_server_calls_that_an_end() {
+    let mut world = World::new(of(OnCut::Keep));
+    world.plan_answer =
+        r#"{"tasks": [{"id": "one", "title": "One", "agent": "researcher", "prompt": "p", "needs": []}, {"id": "two", "#.into();
+    world
+        .command(Command::AddGoal { text: "g".into(), plan: PlanSource::Model, options: GoalOptions::default() })
+        .unwrap();
+    world.run(100);
+    let state = world.state();
+    let plan = task_of(state, "g1/.plan");
+    let limits: Vec<u32> = plan.attempts.iter().map(|a| state.attempt(*a).unwrap().turns[0].max_tokens).collect();
+    assert_eq!(limits, [limits[0], limits[0] * 2]);
+    assert!(
+        state.goals()[0].repairs.iter().any(|r| r.contains("stops in the middle")),
+        "{:?}",
+        state.goals()[0].repairs
+    );
+    world.assert_fold();
 }
 
 #[test]

@@ -81,6 +81,20 @@ fn collect(value: &Loose, depth: usize, drafts: &mut Vec<Draft>, cut: &mut Vec<D
     }
     match value {
         Loose::List(items) => items.iter().for_each(|item| collect_item(item, None, depth, drafts, cut)),
+        Loose::Map { entries, .. } if is_schema(entries) => {
+            // Sent back as it came, or filled in: then lists of groups stand where it describes them.
+            let within = |entries: &[(String, Loose)]| {
+                let filled = |v: &&(String, Loose)| matches!(&v.1, Loose::List(l) if l.iter().any(|i| matches!(i, Loose::Map { .. })));
+                entries.iter().find(filled).map(|(_, list)| list.clone())
+            };
+            let properties = entries.iter().find_map(|(key, value)| match value {
+                Loose::Map { entries, .. } if fold(key) == "properties" => Some(entries),
+                _ => None,
+            });
+            if let Some(list) = within(entries).or_else(|| within(properties?)) {
+                collect(&list, depth + 1, drafts, cut);
+            }
+        }
         Loose::Map { entries, .. } => {
             let listed = TASKS.iter().find_map(|key| {
                 entries.iter().find(|(k, v)| fold(k) == *key && matches!(v, Loose::List(_) | Loose::Map { .. }))
@@ -88,7 +102,7 @@ fn collect(value: &Loose, depth: usize, drafts: &mut Vec<Draft>, cut: &mut Vec<D
             match listed {
                 Some((_, list @ Loose::List(_))) => collect(list, depth + 1, drafts, cut),
                 Some((_, Loose::Map { entries: inner, .. }))
-                    if inner.iter().any(|(k, _)| TASKS.contains(&&*fold(k))) =>
+                    if is_schema(inner) || inner.iter().any(|(k, _)| TASKS.contains(&&*fold(k))) =>
                 {
                     if let Some((_, inner)) = listed {
                         collect(inner, depth + 1, drafts, cut);
@@ -145,6 +159,18 @@ fn collect_item(item: &Loose, id: Option<&String>, depth: usize, drafts: &mut Ve
         }
         _ => {}
     }
+}
+
+/// A JSON Schema, as the one that the answer was to have.
+fn is_schema(entries: &[(String, Loose)]) -> bool {
+    let field = |name: &str| entries.iter().find(|(key, _)| fold(key) == name).map(|(_, value)| value);
+    let types = ["object", "array", "string", "number", "integer", "boolean"];
+    let typed = matches!(field("type"), Some(Loose::Text(word)) if types.contains(&word.as_str()));
+    typed
+        && (entries.len() == 1
+            || ["properties", "items", "enum", "required", "additionalproperties"]
+                .iter()
+                .any(|name| field(name).is_some()))
 }
 
 /// A map is a task when it says what to do and something a task has besides.

@@ -4,6 +4,7 @@ use super::draft::{self, Draft};
 use super::loose::{self, Ended, Loose};
 use super::{Repairs, listing};
 use crate::domain::fleet::Agent;
+use crate::domain::plan::lost;
 use crate::domain::source::{Node, Value, read_yaml};
 
 /// Brackets tried as the start of a plan; prose with more than that before it is no plan.
@@ -18,12 +19,13 @@ pub(super) fn drafts(answer: &str, agents: &[Agent], repairs: &mut Repairs) -> V
     let text = after_thinking(answer);
     let fenced = fences(text);
     let texts = || fenced.iter().copied().chain([text]);
-    let json = texts().map(json).find(|found| !found.drafts.is_empty()).unwrap_or_default();
+    let json = texts().map(json_or_inner).find(|found| !found.drafts.is_empty()).unwrap_or_default();
     // Careless JSON may be a piece of YAML: the reading that finds more is right.
     if json.drafts.len() < 2 || json.careless {
-        let yaml = texts().map(yaml).find(|found| !found.is_empty()).unwrap_or_default();
+        let (yaml, lost) = texts().map(yaml).find(|(found, _)| !found.is_empty()).unwrap_or_default();
         if yaml.len() > json.drafts.len() {
             repairs.say("the answer was YAML, not JSON; it was read all the same");
+            lost.into_iter().for_each(|what| repairs.say(what));
             return yaml;
         }
     }
@@ -31,7 +33,11 @@ pub(super) fn drafts(answer: &str, agents: &[Agent], repairs: &mut Repairs) -> V
         if json.surrounded {
             repairs.say("the answer had other words around the plan; they were left out");
         }
+        if json.inner {
+            repairs.say("the plan stood as a text within the answer; it was taken out");
+        }
         if json.cut {
+            repairs.cut = true;
             let whole = count(json.drafts.len(), "whole task");
             repairs.say(format!("the answer stops in the middle; of its plan {whole} could be kept"));
         } else if json.careless {
@@ -81,6 +87,49 @@ struct Found {
     careless: bool,
     cut: bool,
     surrounded: bool,
+    /// It was a text within the answer.
+    inner: bool,
+}
+
+/// The plan of a text, or one that stands in it as a text of its own: JSON within JSON, as arguments of a call or as a whole
+/// answer in quotes.
+fn json_or_inner(text: &str) -> Found {
+    let trimmed = text.trim_start();
+    let start = text.len() - trimmed.len();
+    if trimmed.starts_with('"')
+        && let (Some(Loose::Text(inner)), _) = loose::read(text, start)
+    {
+        let found = json(&inner);
+        if !found.drafts.is_empty() {
+            return Found { inner: true, ..found };
+        }
+    }
+    let holds = |text: &str| text.trim_start().starts_with(['{', '[']);
+    let shell = |drafts: &[Draft]| match drafts {
+        [] => true,
+        [one] => one.prompt.as_deref().is_some_and(holds),
+        _ => false,
+    };
+    let outer = text.find(['{', '[']).and_then(|at| loose::read(text, at).0);
+    if let Some(outer) = outer.filter(|outer| shell(&draft::from_value(outer).0)) {
+        let mut inner = Vec::new();
+        texts(&outer, &mut inner);
+        let best = inner.into_iter().filter(|text| holds(text)).map(json).max_by_key(|found| found.drafts.len());
+        if let Some(best) = best.filter(|best| !best.drafts.is_empty()) {
+            return Found { inner: true, ..best };
+        }
+    }
+    json(text)
+}
+
+/// The texts in a value, as many as are worth a look.
+fn texts<'a>(value: &'a Loose, found: &mut Vec<&'a str>) {
+    match value {
+        Loose::Text(text) if found.len() < MAX_STARTS => found.push(text),
+        Loose::List(items) => items.iter().for_each(|item| texts(item, found)),
+        Loose::Map { entries, .. } => entries.iter().for_each(|(_, value)| texts(value, found)),
+        Loose::Null | Loose::Text(_) => {}
+    }
 }
 
 /// The best JSON-like plan in a text: the one with the most tasks, the last of equals (drafts come before the answer);
@@ -118,14 +167,15 @@ fn json(text: &str) -> Found {
         }
         if drafts.len() >= best.drafts.len() {
             let surrounded = outside(text.get(..start)) || outside(text.get(reading.end..));
-            best = Found { drafts, careless: reading.careless, cut, surrounded };
+            best = Found { drafts, careless: reading.careless, cut, surrounded, inner: false };
         }
     }
     if singles.drafts.len() > best.drafts.len() { singles } else { best }
 }
 
-/// A plan as YAML: from the first line that can begin one; lines are left off the end while it is no YAML.
-fn yaml(text: &str) -> Vec<Draft> {
+/// A plan as YAML, and what of its texts is lost to it: from the first line that can begin one; lines are left off the end
+/// while it is no YAML.
+fn yaml(text: &str) -> (Vec<Draft>, Vec<String>) {
     let begins = |line: &str| {
         [
             "tasks:",
@@ -149,16 +199,17 @@ fn yaml(text: &str) -> Vec<Draft> {
         at += line.len();
         begins(line).then_some(start)
     }) else {
-        return Vec::new();
+        return Default::default();
     };
     let mut part = &text[start..];
     // Each try reads it all: a very long answer gets few.
     let tries = if part.len() > 64 * 1024 { 3 } else { MAX_CUT_LINES };
     for _ in 0..tries {
-        if let Ok(node) = read_yaml(part, &"answer".into()) {
-            let (drafts, _) = draft::from_value(&from_node(&node));
+        if let Ok(read) = read_yaml(part, &"answer".into()) {
+            let (drafts, _) = draft::from_value(&from_node(&read.root));
             if !drafts.is_empty() {
-                return drafts;
+                let lost = lost::warnings(&read.root, &read.losses);
+                return (drafts, lost.into_iter().map(|loss| format!("line {}: {}", loss.line, loss.what)).collect());
             }
         }
         match part.trim_end().rfind('\n') {
@@ -166,7 +217,7 @@ fn yaml(text: &str) -> Vec<Draft> {
             None => break,
         }
     }
-    Vec::new()
+    Default::default()
 }
 
 fn from_node(node: &Node) -> Loose {

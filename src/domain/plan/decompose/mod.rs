@@ -65,6 +65,13 @@ pub fn read_answer(answer: &str, goal: &str, agents: &[Agent], max_tasks: u32) -
     Decomposition { plan, repairs, origin: Origin::BuiltIn }
 }
 
+/// Whether an answer has a plan in it that stops in the middle.
+pub(crate) fn answer_is_cut(answer: &str, agents: &[Agent]) -> bool {
+    let mut repairs = Repairs::default();
+    let found = extract::drafts(head(answer, MAX_ANSWER), agents, &mut repairs);
+    !found.is_empty() && repairs.cut
+}
+
 /// The first `limit` bytes, moved down to a character boundary.
 fn head(text: &str, limit: usize) -> &str {
     let mut end = limit.min(text.len());
@@ -79,6 +86,8 @@ fn head(text: &str, limit: usize) -> &str {
 struct Repairs {
     said: Vec<String>,
     unsaid: usize,
+    /// The answer stops in the middle of its plan.
+    cut: bool,
 }
 
 impl Repairs {

@@ -43,13 +43,47 @@ pub fn planning_prompt(goal: &str, agents: &[Agent], max_tasks: u32) -> (String,
         1 => "exactly 1 task".to_owned(),
         n => format!("at most {n} tasks, fewer if fewer do"),
     };
+    // Longer than any line of the goal: a document has such lines of its own.
+    let line = |line: &str| if line.trim_end().bytes().all(|b| b == b'-') { line.trim_end().len() + 1 } else { 0 };
+    let fence = "-".repeat(goal.lines().map(line).max().unwrap_or(0).max(5));
+    let outline = outline(goal);
     let _ = write!(
         user,
-        "\nThe goal, between the lines:\n-----\n{}\n-----\n\nPlan it with {most}. Write the prompts in the language of the \
+        "\nThe goal, between the lines:\n{fence}\n{}\n{fence}\n{outline}\nPlan it with {most}. Write the prompts in the language of the \
          goal. Answer with the JSON object only.",
         goal.trim()
     );
     (system, user)
+}
+
+/// What the marks of a document say, for a goal that is one: its headings and its list of things to do.
+fn outline(goal: &str) -> String {
+    let lines = || goal.lines().map(str::trim_start);
+    let heading = |line: &&str| line.starts_with('#') && line.trim_start_matches('#').starts_with(' ');
+    let item = |line: &str, marks: [&str; 3]| {
+        line.strip_prefix(['-', '*', '+'])
+            .is_some_and(|rest| marks.iter().any(|mark| rest.trim_start().starts_with(mark)))
+    };
+    let headings = lines().filter(heading).count();
+    let open = lines().filter(|line| item(line, ["[ ] ", "[ ]\t", "[] "])).count();
+    let done = lines().filter(|line| item(line, ["[x] ", "[X] ", "[x]\t"])).count();
+    let mut said = String::new();
+    if headings > 1 {
+        let _ = writeln!(
+            said,
+            "The goal is a document with {headings} headings (lines that begin with #): they are its parts."
+        );
+    }
+    if open > 0 {
+        let _ = writeln!(
+            said,
+            "Its {open} lines that begin with `- [ ]` are what is still to be done: every one belongs to a task."
+        );
+    }
+    if done > 0 {
+        let _ = writeln!(said, "Its {done} lines that begin with `- [x]` are done: plan nothing for them.");
+    }
+    said
 }
 
 /// An example with names the fleet has, so that a small model that copies from it copies nothing unknown.

@@ -195,6 +195,46 @@ fn an_answer_without_a_plan_gives_the_built_in_one() {
 }
 
 #[test]
+fn a_plan_within_a_text_is_taken_out() {
+    let strict = serde_json::to_string(STRICT).unwrap();
+    for answer in [
+        strict.clone(),
+        format!("```json\n{strict}\n```"),
+        format!(r#"{{"plan": {strict}}}"#),
+        format!(r#"{{"name": "make_plan", "arguments": {strict}}}"#),
+        format!(r#"[{{"role": "assistant", "content": {strict}}}]"#),
+    ] {
+        let (plan, repairs) = read(&answer);
+        assert_eq!(plan, "a@researcher b@coder<a", "{answer}\n{repairs}");
+        assert!(repairs.contains("taken out"), "{repairs}");
+    }
+}
+
+#[test]
+fn a_schema_sent_back_is_no_plan() {
+    let schema = crate::domain::plan::decomposition_schema(&agents(), 6).to_string();
+    let (plan, repairs) = read(&schema);
+    assert!(repairs.starts_with("BUILT IN"), "{plan}\n{repairs}");
+    // Filled in, it is one.
+    for answer in [
+        r#"{"type": "object", "properties": {"tasks": [{"id": "a", "prompt": "Do a.", "agent": "coder"}]}, "required": ["tasks"]}"#,
+        r#"{"type": "object", "properties": {"tasks": {"type": "object"}}, "tasks": [{"id": "a", "prompt": "Do a.", "agent": "coder"}]}"#,
+        r#"{"tasks": {"type": "array", "items": [{"id": "a", "prompt": "Do a.", "agent": "coder"}]}}"#,
+    ] {
+        assert_eq!(read(answer).0, "a@coder", "{answer}");
+    }
+}
+
+#[test]
+fn what_yaml_takes_out_of_an_answer_is_said() {
+    let (plan, repairs) = read(
+        "tasks:\n  - id: a\n    agent: coder\n    prompt: Mend issue #42 and add a test\n  - id: b\n    agent: coder\n    prompt: Do b.\n",
+    );
+    assert_eq!(plan, "a@coder b@coder");
+    assert!(repairs.contains("“#42 and add a test” is a comment"), "{repairs}");
+}
+
+#[test]
 fn one_object_a_line_is_one_plan() {
     let (plan, _) = read(
         "{\"id\": \"a\", \"prompt\": \"Do a.\", \"agent\": \"coder\"}\n{\"id\": \"b\", \"prompt\": \"Do b.\", \"agent\": \"coder\", \"needs\": [\"a\"]}\n",
@@ -216,6 +256,18 @@ fn the_built_in_plans_have_their_shapes() {
         // Of a fleet with one agent only, that one does it all.
         assert_eq!(validate(&built_in(goal, &[agent("only")]), &[agent("only")]), []);
     }
+}
+
+#[test]
+fn a_document_s_headings_and_open_items_are_told_as_such() {
+    let goal = "# Reader\n\n-----\n\n## What\n\n- [ ] open a file\n- [ ] show it\n- [x] have a name\n";
+    let (_, user) = planning_prompt(goal, &agents(), 6);
+    assert!(user.contains("\n------\n# Reader") && user.contains("have a name\n------\n"), "{user}");
+    for said in ["2 headings", "2 lines that begin with `- [ ]`", "1 lines that begin with `- [x]`"] {
+        assert!(user.contains(said), "{user}");
+    }
+    let (_, user) = planning_prompt("Compare two parsers", &agents(), 6);
+    assert!(user.contains("\n-----\nCompare two parsers\n-----\n\nPlan it"), "{user}");
 }
 
 #[test]

@@ -104,8 +104,8 @@ fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
         ),
         (
             "a wrong type",
-            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, needs: b}\n",
-            &["4:43 `needs` is text, and a list, as in [a, b] is expected"],
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, needs: true}\n",
+            &["4:43 `needs` is `true`, and a list, as in [a, b] is expected"],
         ),
         (
             "a wrong word",
@@ -187,6 +187,109 @@ fn all_errors_are_told_at_once_and_none_is_a_consequence() {
     for (said, start) in said.iter().zip(starts) {
         assert!(said.starts_with(start), "{said}\nnot\n{start}");
     }
+}
+
+/// The needs of each task of a plan with three tasks, the last with these fields.
+fn needs(fields: &str) -> Vec<String> {
+    let source = format!(
+        "{HEAD}- {{id: a, agent: coder, prompt: p}}\n- {{id: b, agent: coder, prompt: p}}\n- {{id: c, agent: coder, prompt: p, {fields}}}\n"
+    );
+    let plan = parse_for(&source, "p", &agents()).unwrap_or_else(|errors| panic!("{fields}: {errors:?}"));
+    plan.tasks[2].needs.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn needs_are_taken_as_people_write_them() {
+    for fields in [
+        "needs: [a, b]",
+        "needs: \"a, b\"",
+        "depends_on: [a, b]",
+        "dependsOn: [a, b]",
+        "dependencies: [a, b]",
+        "after: [a, b]",
+        "depends_on: {a: {condition: done}, b: {condition: done}}",
+        "needs: [{job: a}, {id: b}]",
+        "needs: a, depends_on: b",
+    ] {
+        assert_eq!(needs(fields), ["a", "b"], "{fields}");
+    }
+    assert_eq!(needs("needs: a"), ["a"]);
+    assert_eq!(needs("needs:"), [""; 0]);
+    // A word that is no task is told where it stands.
+    let said = errors(&format!("{HEAD}- {{id: a, agent: coder, prompt: p, depends_on: zebra}}\n"));
+    assert_eq!(
+        said,
+        ["4:48 task a needs zebra, which is not in the plan | add a task with the id zebra, or remove the need"]
+    );
+}
+
+#[test]
+fn what_is_merged_is_a_part_of_each_task() {
+    let source = "version: 1\ngoal: g\nx-reading: &r\n  agent: researcher\n  prompt: Read it.\n  phase: One\ntasks:\n\
+        - {<<: *r, id: a}\n- <<: *r\n  id: b\n  phase: Two\n  needs: a\n";
+    let plan = parse_for(source, "p", &agents()).unwrap();
+    let shown = |i: usize| (plan.tasks[i].prompt.clone(), plan.tasks[i].phase.clone().unwrap_or_default());
+    assert_eq!((shown(0), shown(1)), (("Read it.".into(), "One".into()), ("Read it.".into(), "Two".into())));
+}
+
+/// `line:column what` for each warning.
+fn warnings(source: &str) -> Vec<String> {
+    let reading = read_plan(source, "p", Some(&agents()));
+    assert!(reading.plan.is_ok(), "{:?}", reading.plan);
+    reading.warnings.iter().map(|w| format!("{}:{} {}", w.line, w.column, w.what)).collect()
+}
+
+#[test]
+fn a_text_that_yaml_cuts_is_a_warning_with_its_place() {
+    let said = warnings(
+        "version: 1 # of the format\ngoal: Mend #7\ntasks:\n- id: a # the first\n  agent: coder # who\n  title: #8\n  \
+         prompt: Mend issue #42 and add a test\n  checks: [cargo test] # all\n- id: b\n  agent: coder\n  needs: [a] # after\n  \
+         prompt: !important fix it\n  title: &D is wrong\n  checks:\n  - grep #include\n",
+    );
+    assert_eq!(
+        said,
+        [
+            "2:12 `goal` is read as “Mend”: “#7” is a comment in YAML",
+            "6:10 `title` is read as nothing: “#8” is a comment in YAML",
+            "7:22 `prompt` is read as “Mend issue”: “#42 and add a test” is a comment in YAML",
+            "12:11 `prompt` is read as “fix it”: “!important” is a tag in YAML, and means nothing here",
+            "13:10 `title` is read as “is wrong”: “&D” is a name in YAML, and nothing refers to it",
+            "15:10 `checks` is read as “grep”: “#include” is a comment in YAML",
+        ]
+    );
+    let fine = "version: 1\ngoal: \"Mend #7\" # so\ntasks:\n# so\n- id: a\n  agent: coder\n  prompt: | # so\n    Mend #42\n  title: C#\n  phase: &p Build\n- {id: b, agent: coder, prompt: 'a #b', phase: *p}\n";
+    assert_eq!(warnings(fine), [""; 0]);
+    let reading = read_plan("version: 1\ngoal: Mend #7\n", "p", None);
+    assert!(reading.plan.is_err() && reading.warnings.len() == 1, "{reading:?}");
+}
+
+#[test]
+fn thousands_of_mistakes_cost_no_more_than_their_number_and_are_counted() {
+    // As many unknown needs in one task; one in each of many tasks; a text cut in each; circles in a chain.
+    let many = 5_000;
+    let list = (0..many).map(|i| format!("n{i}")).collect::<Vec<_>>().join(", ");
+    let each = |fields: fn(usize) -> String| {
+        let tasks: String = (0..many).map(|i| format!("- {{id: t{i}, {}}}\n", fields(i))).collect();
+        format!("{HEAD}{tasks}")
+    };
+    let begun = std::time::Instant::now();
+    for source in [
+        format!("{HEAD}- {{id: a, agent: coder, prompt: p, needs: [{list}]}}\n"),
+        each(|i| format!("agent: coder, prompt: p, needs: [missing{i}]")),
+        each(|i| format!("agent: wizard{i}, prompt: p")),
+        each(|_| "agent: coder, promt: p".to_owned()),
+        each(|i| format!("agent: coder, prompt: p, needs: [t{}, t0]", i + 1)),
+    ] {
+        let errors = parse_for(&source, "p", &agents()).unwrap_err();
+        assert!(errors.len() <= 51, "{}", errors.len());
+        let last = errors.last().unwrap();
+        assert!(errors.len() < 51 || (last.what.starts_with("and ") && last.what.contains(",")), "{last}");
+    }
+    // A debug build: the quadratic one took minutes.
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    let texts: String = (0..many).map(|i| format!("- id: t{i}\n  agent: coder\n  prompt: Mend #{i}\n")).collect();
+    let reading = read_plan(&format!("{HEAD}{texts}"), "p", Some(&agents()));
+    assert_eq!(reading.warnings.last().unwrap().what, "and 4,950 more");
 }
 
 #[test]

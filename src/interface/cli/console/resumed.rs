@@ -10,6 +10,7 @@ use crate::engine::journal::Resumed;
 use crate::engine::servers::Room;
 use crate::interface::cli::error::{CliError, system};
 use crate::interface::cli::headless::Again;
+use crate::interface::cli::print::Printer;
 use crate::interface::cli::serve::listen_if_possible;
 use crate::interface::cli::session::{lock, origin, runtime, take_up, user};
 
@@ -23,9 +24,10 @@ pub(super) fn resumed(
     session: &SessionId,
     again: Again,
     servers: Option<Room>,
+    printer: &mut Printer,
 ) -> Result<Left, CliError> {
     let (client, starting) = start(lock(config, session)?, again, config.clone(), servers)?;
-    over(client, starting, config)
+    over(client, starting, config, printer)
 }
 
 fn start(

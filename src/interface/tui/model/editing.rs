@@ -3,7 +3,7 @@
 //! Not here: what they hold (`editor`, `form`, `preview`). Invariants: an edit of work that is finished or runs is looked
 //! at before it is sent; a text is kept until the session has taken it, or the operator has thrown it away.
 
-use super::editor::{Accepted, EditorUi, Purpose};
+use super::editor::{Accepted, EditorUi, Gravity, Purpose};
 use super::form::Filled;
 use super::form::fields::Field;
 use super::{Card, Choice, Layer, Msg, PreviewUi, Screen, Tone, Ui, UiEffect};
@@ -170,7 +170,7 @@ impl Ui {
                 notice("nothing was changed")
             }
             Accepted::Mistakes => {
-                let n = editor.problems().len();
+                let n = editor.problems().iter().filter(|p| p.gravity == Gravity::Mistake).count();
                 notice(&format!("{}, told under the line; ctrl-g goes to the next", mistakes(n)))
             }
             Accepted::Send(command, said) => {
@@ -181,7 +181,10 @@ impl Ui {
                 let Purpose::Plan(base) = &editor.purpose else { return Vec::new() };
                 let (goal, since) = (base.goal, base.changed_since(state));
                 let mine = |name: &Name| edits.iter().any(|edit| edit.name() == name);
-                let mut remarks = Vec::new();
+                // At most two: the text behind tells them all.
+                let doubtful = editor.problems().iter().take(2);
+                let mut remarks: Vec<CleanText> =
+                    doubtful.map(|p| format!("Line {}: {}.", p.at.line + 1, p.what).into()).collect();
                 if !since.is_empty() {
                     let names: Vec<&str> = since.iter().take(6).map(|n| n.as_str()).collect();
                     let more = if since.len() > 6 { " and others" } else { "" };

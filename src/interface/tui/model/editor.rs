@@ -38,9 +38,20 @@ pub enum Purpose {
     Result(TaskId),
 }
 
-/// A mistake with its place in the text.
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gravity {
+    /// The text can't be accepted.
+    Mistake,
+    /// It can, and is most likely not what was meant.
+    Warning,
+}
+
+/// A problem with its place in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// How bad it is.
+    pub gravity: Gravity,
     /// Where.
     pub at: At,
     /// What is wrong.
@@ -240,25 +251,21 @@ impl EditorUi {
     fn check(&mut self, state: &State) -> Option<Vec<PlanEdit>> {
         self.read_at = None;
         let Purpose::Plan(base) = &self.purpose else { return None };
-        match base.read(&self.text.text(), state) {
-            Ok(edits) => {
-                self.problems.clear();
-                Some(edits)
-            }
-            Err(errors) => {
-                self.problems = errors.iter().map(|e| self.problem(e)).collect();
-                self.problems.sort_by_key(|p| p.at);
-                None
-            }
-        }
+        let (read, warnings) = base.read(&self.text.text(), state);
+        let mistakes = read.as_ref().err().into_iter().flatten().map(|e| self.problem(e, Gravity::Mistake));
+        let warnings = warnings.iter().map(|w| self.problem(w, Gravity::Warning));
+        let mut problems: Vec<Problem> = mistakes.chain(warnings).collect();
+        problems.sort_by_key(|p| p.at);
+        self.problems = problems;
+        read.ok()
     }
 
-    fn problem(&self, error: &PlanError) -> Problem {
+    fn problem(&self, error: &PlanError, gravity: Gravity) -> Problem {
         let line = error.line.saturating_sub(1).min(self.text.lines().len() - 1);
         let text = self.text.line(line);
         let byte = text.char_indices().nth(error.column.saturating_sub(1)).map_or(text.len(), |(byte, _)| byte);
         let clean = |words: &str| CleanText::one_line(words);
-        Problem { at: At { line, byte }, what: clean(&error.what), mend: clean(&error.mend) }
+        Problem { gravity, at: At { line, byte }, what: clean(&error.what), mend: clean(&error.mend) }
     }
 
     /// Does what an action of a text field means; false: it means nothing here.
@@ -308,7 +315,8 @@ impl EditorUi {
             }
             Purpose::Plan(_) => match self.check(state) {
                 None => {
-                    if let Some(first) = self.problems.first().map(|p| p.at) {
+                    let first = self.problems.iter().find(|p| p.gravity == Gravity::Mistake);
+                    if let Some(first) = first.map(|p| p.at) {
                         self.text.go(first);
                     }
                     Accepted::Mistakes

@@ -12,6 +12,7 @@ use super::builtin::THEMES;
 use super::file::{self, Drafts, Origin, Reader, Source, ThemeWarning, Tint};
 use super::slot::SLOTS;
 use super::{Appearance, Depth, GlyphSet, Slot, Theme};
+use crate::domain::source::text_of;
 
 /// The themes there are: those that come with Baton, and the user's.
 #[derive(Clone, Debug)]
@@ -85,8 +86,12 @@ impl Themes {
         for path in self.seen.iter().map(|s| s.path.clone()).collect::<Vec<_>>() {
             let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             let file = path.display().to_string();
-            match std::fs::read_to_string(&path) {
-                Ok(text) => self.add(name, &file, text),
+            match std::fs::read(&path).map(|bytes| text_of(bytes, &file)) {
+                Ok(Ok(text)) => self.add(name, &file, text),
+                Ok(Err(error)) => {
+                    let text = format!("{}; {}", error.what, error.mend);
+                    self.warnings.push(ThemeWarning { file, line: error.line, text });
+                }
                 Err(error) => {
                     self.warnings.push(ThemeWarning { file, line: 0, text: format!("not readable: {error}") })
                 }

@@ -19,7 +19,7 @@ use crate::domain::text::wrap::wrap;
 use crate::interface::tui::model::editor::keys::Room;
 use crate::interface::tui::model::editor::rows::rows;
 use crate::interface::tui::model::editor::text::At;
-use crate::interface::tui::model::editor::{EditorUi, Problem, Purpose};
+use crate::interface::tui::model::editor::{EditorUi, Gravity, Problem, Purpose};
 use crate::interface::tui::model::mistakes;
 use crate::interface::tui::theme::{Glyph, Slot, Theme};
 
@@ -52,8 +52,13 @@ fn remark(theme: &Theme, editor: &EditorUi) -> String {
     if editor.is_changed() {
         parts.push("changed".to_owned());
     }
-    if !editor.problems().is_empty() {
-        parts.push(mistakes(editor.problems().len()));
+    let of = |gravity: Gravity| editor.problems().iter().filter(|p| p.gravity == gravity).count();
+    let (wrong, doubtful) = (of(Gravity::Mistake), of(Gravity::Warning));
+    if wrong > 0 {
+        parts.push(mistakes(wrong));
+    }
+    if doubtful > 0 {
+        parts.push(format!("{doubtful} warning{}", if doubtful == 1 { "" } else { "s" }));
     }
     parts.push(format!("{}:{column} of {}", line + 1, editor.text.lines().len()));
     parts.join(&format!(" {} ", theme.glyph(Glyph::Dot)))
@@ -65,9 +70,20 @@ fn gutter(editor: &EditorUi, cells: u16) -> u16 {
     if cells < 40 { 0 } else { digits + 2 }
 }
 
+fn slot_of(problem: &Problem) -> Slot {
+    match problem.gravity {
+        Gravity::Mistake => Slot::Error,
+        Gravity::Warning => Slot::Warning,
+    }
+}
+
 /// The rows of what is said under a line.
 fn under(theme: &Theme, problem: &Problem, cells: usize) -> Vec<String> {
-    let text = format!("{} {}", theme.glyph(Glyph::Failed), problem.what);
+    let glyph = match problem.gravity {
+        Gravity::Mistake => Glyph::Failed,
+        Gravity::Warning => Glyph::Asking,
+    };
+    let text = format!("{} {}", theme.glyph(glyph), problem.what);
     let mut all: Vec<String> = wrap(&text, cells).map(|r| text.get(r).unwrap_or_default().to_owned()).collect();
     if all.len() > UNDER {
         all.truncate(UNDER);
@@ -121,12 +137,15 @@ fn lines(theme: &Theme, editor: &EditorUi, area: Rect, buf: &mut Buffer) {
             y += 1;
         }
         skip = skip.saturating_sub(count);
-        let said: Vec<String> = editor.problems_in(number).iter().flat_map(|p| under(theme, p, cells)).collect();
-        for words in said.into_iter().skip(skip) {
+        let said = editor
+            .problems_in(number)
+            .iter()
+            .flat_map(|p| under(theme, p, cells).into_iter().map(|row| (slot_of(p), row)));
+        for (slot, words) in said.skip(skip) {
             if y >= area.bottom() {
                 break;
             }
-            put(buf, Rect { y, height: 1, ..text }, &words, theme.style(Slot::Error));
+            put(buf, Rect { y, height: 1, ..text }, &words, theme.style(slot));
             y += 1;
         }
         skip = 0;
@@ -152,8 +171,8 @@ impl Ink<'_> {
         }
         let slot = self.spans.iter().find(|(range, _)| range.contains(&byte)).map_or(Slot::Text, |(_, slot)| *slot);
         let style = self.theme.style(slot);
-        if self.editor.problems_in(self.number).iter().any(|p| p.at.byte == byte) {
-            return style.patch(self.theme.style(Slot::Error)).add_modifier(Modifier::UNDERLINED);
+        if let Some(problem) = self.editor.problems_in(self.number).iter().find(|p| p.at.byte == byte) {
+            return style.patch(self.theme.style(slot_of(problem))).add_modifier(Modifier::UNDERLINED);
         }
         style
     }
@@ -176,7 +195,7 @@ fn foot<'a>(theme: &'a Theme, editor: &EditorUi, cells: u16) -> Vec<Line<'a>> {
     match editor.problem_told() {
         Some(problem) => {
             let text = format!("line {}: {}; {}", problem.at.line + 1, problem.what, problem.mend);
-            page::wrapped(theme, Slot::Error, &text, cells.saturating_sub(1), 1)
+            page::wrapped(theme, slot_of(problem), &text, cells.saturating_sub(1), 1)
         }
         None => {
             let words = match &editor.purpose {

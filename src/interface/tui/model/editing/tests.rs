@@ -1,6 +1,6 @@
 //! Editing as it is typed.
 
-use super::super::editor::EditorUi;
+use super::super::editor::{EditorUi, Gravity};
 use super::super::form::FormUi;
 use super::super::form::fields::Field;
 use super::desk::Desk;
@@ -146,6 +146,17 @@ fn mistakes_are_told_when_typing_pauses_and_move_with_their_lines() {
     assert_eq!(editor(&desk).text.cursor().line, problem.at.line + 1);
     desk.keys("<ctrl-home><ctrl-g>");
     assert_eq!(editor(&desk).text.cursor(), editor(&desk).problems()[0].at);
+}
+
+#[test]
+fn a_text_that_yaml_cuts_is_told_and_can_be_accepted() {
+    let mut desk = review();
+    desk.keys("E<ctrl-f>title:<esc><end> as in issue #42 of ours").pass(200);
+    let problem = editor(&desk).problems()[0].clone();
+    assert_eq!(problem.gravity, Gravity::Warning, "{problem:?}");
+    assert!(problem.what.contains("#42 of ours") && problem.what.contains("comment"), "{problem:?}");
+    desk.keys("<ctrl-s>");
+    assert!(format!("{:?}", preview(&desk)).contains("“#42 of ours” is a comment"), "{:?}", preview(&desk));
 }
 
 #[test]

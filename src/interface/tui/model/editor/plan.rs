@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::plan::{Plan, PlanEdit, PlanError, TaskSpec, parse_for, write};
+use crate::domain::plan::{Plan, PlanEdit, PlanError, PlanReading, TaskSpec, read_plan, write};
 use crate::domain::protocol::{GoalId, Name, TaskId, Work};
 use crate::domain::source::Place;
 use crate::domain::state::State;
@@ -42,12 +42,14 @@ impl PlanBase {
         write(&self.plan)
     }
 
-    /// The steps that make the plan of an edited text; none when nothing differs.
-    ///
-    /// # Errors
-    /// Every mistake in the text, in its order.
-    pub fn read(&self, text: &str, state: &State) -> Result<Vec<PlanEdit>, Vec<PlanError>> {
-        let after = parse_for(text, NAME, &state.config.fleet.agents)?;
+    /// The steps that make the plan of an edited text, none when nothing differs, or every mistake in the text, in its
+    /// order; and besides what of its texts is lost to YAML.
+    pub fn read(&self, text: &str, state: &State) -> (Result<Vec<PlanEdit>, Vec<PlanError>>, Vec<PlanError>) {
+        let PlanReading { plan, warnings } = read_plan(text, NAME, Some(&state.config.fleet.agents));
+        (plan.and_then(|after| self.steps(after, text, state)), warnings)
+    }
+
+    fn steps(&self, after: Plan, text: &str, state: &State) -> Result<Vec<PlanEdit>, Vec<PlanError>> {
         let mut errors = self.head(&after, text);
         let before: HashMap<&Name, usize> = self.plan.tasks.iter().enumerate().map(|(i, t)| (&t.id, i)).collect();
         let mut edits = Vec::new();
