@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
+pub(crate) use super::again::{Again, Go, Tries, failed_goals, left_to_do};
 use super::args::Form;
 use super::error::{CliError, Exit};
 use super::leave;
@@ -22,10 +23,8 @@ use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
 use super::stuck::{Outlook, outlook_of};
 use super::summary::{Summary, result_text};
-use crate::domain::protocol::{
-    Command, CommandId, Event, GoalId, Health, Outcome, Record, RetryScope, Role, Subject, Work,
-};
-use crate::domain::state::{End, Gear, Goal, GoalPhase, Life, State, Task};
+use crate::domain::protocol::{Command, CommandId, Event, GoalId, Health, Outcome, Record, Role, Subject};
+use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, Keeping, LocalClient};
@@ -39,53 +38,6 @@ const BEAT: Duration = Duration::from_millis(250);
 
 /// How long the first probes may take before the goal is given all the same: as long as one question of theirs.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
-
-/// What becomes of a pause when a session is taken up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Go {
-    /// It stays.
-    AsItWas,
-    /// It is over.
-    Resumed,
-}
-
-/// What is tried anew when a session is taken up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tries {
-    /// Nothing that has ended.
-    Nothing,
-    /// What failed, and what was skipped because of it.
-    Failed,
-}
-
-/// How a session is taken up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Again {
-    /// What becomes of a pause.
-    pub(crate) go: Go,
-    /// What is tried anew.
-    pub(crate) tries: Tries,
-}
-
-impl Again {
-    /// As it was set down.
-    pub(crate) const AS_IT_WAS: Self = Self { go: Go::AsItWas, tries: Tries::Nothing };
-
-    /// The commands that make it so, in order.
-    pub(crate) fn commands(self, before: &State) -> Vec<Command> {
-        let retry = self.tries == Tries::Failed && !failed_goals(before).is_empty();
-        let resume = self.go == Go::Resumed && before.gear == Gear::Paused;
-        let retry = retry.then_some(Command::Retry(RetryScope::Failed));
-        retry.into_iter().chain(resume.then_some(Command::Resume)).collect()
-    }
-}
-
-/// The goals with a task that failed and may be tried anew.
-pub(crate) fn failed_goals(state: &State) -> Vec<GoalId> {
-    let failed = |t: &Task| !t.removed && t.life == Life::Ended(End::Failed) && t.work != Work::Planning;
-    let has = |g: &&Goal| g.tasks.iter().any(|t| failed(state.task(*t)));
-    state.goals().iter().filter(has).map(|g| g.id).collect()
-}
 
 /// What a run is over with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -534,19 +486,6 @@ impl<'a> Headless<'a> {
         };
         !self.goals.is_empty() && self.goals.iter().all(is_over)
     }
-}
-
-/// The goals of a session that are not done: those that have not ended, those with a task that a message waits for, and
-/// those with something that is to be tried anew.
-pub(crate) fn left_to_do(state: &State, tries: Tries) -> Vec<GoalId> {
-    let waits = |t: &Task| t.is_done() && !t.removed && t.unsent().next().is_some();
-    let failed = if tries == Tries::Failed { failed_goals(state) } else { Vec::new() };
-    let is_left = |g: &&Goal| {
-        !matches!(g.phase, GoalPhase::Ended(_))
-            || failed.contains(&g.id)
-            || g.tasks.iter().any(|t| waits(state.task(*t)))
-    };
-    state.goals().iter().filter(is_left).map(|g| g.id).collect()
 }
 
 /// The exit code that tells how ended goals ended.

@@ -4,6 +4,7 @@
 //! [`print::Printer`]; every way out has its exit code in [`error::Exit`].
 
 mod about;
+mod again;
 mod answer;
 mod answering;
 mod args;
