@@ -44,7 +44,8 @@ impl<'a> Seen<'a> {
         match &self.root {
             Some(root) => root.get(key).is_some(),
             None => self.text.lines().any(|line| {
-                let line = line.trim_start_matches(['"', ' ', '{']);
+                // In YAML and TOML what is indented is no field of the head.
+                let line = if self.is_json() { line.trim_start_matches(['"', ' ', '{']) } else { line };
                 line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches('"').trim_start().starts_with(':'))
             }),
         }
@@ -151,7 +152,9 @@ pub(crate) fn as_plan(file: &str, text: &str, root: Option<&Node>) -> Option<Sou
         return None;
     }
     let seen = Seen::new(file, text, root);
-    if seen.is_plan() {
+    // One in the making may begin with anything: its fields tell.
+    let broken = seen.root.is_none() && seen.has("goal") && seen.has_any(&["version", "tasks"]);
+    if broken || seen.is_plan() {
         return None;
     }
     let typed = seen.typed();

@@ -43,6 +43,14 @@ fn a_plan_is_measured_once_its_aliases_are_written_out() {
 }
 
 #[test]
+fn a_plan_in_the_making_is_not_taken_for_another_programs_file() {
+    let text = "zzz# A plan\nversion: 1\ngoal: g\ntasks:\n  - id: a\n    agent: researcher\n    prompt: p\n";
+    let errors = parse_for(text, "plan.yaml", &agents()).unwrap_err();
+    let said = errors.iter().map(ToString::to_string).collect::<String>();
+    assert!(said.contains("not YAML"), "{said}");
+}
+
+#[test]
 fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
     let table: &[(&str, &str, &[&str])] = &[
         ("an empty file", "", &["1:1 the file is empty", "baton plan"]),
