@@ -74,10 +74,10 @@ const ROWS: [[&str; 6]; 7] = [
     ["terminal closed, SSH dropped", "all kept", "go on", "all kept", "goes on", "baton attach"],
     [
         "power cut",
-        "all but those of the last 20 ms",
-        "kept but for the last 20 ms; asked again",
+        "all but those of the last 20 ms and a sync",
+        "kept but for the last 20 ms and a sync; asked again",
         "all that were answered",
-        "whole up to 20 ms before",
+        "whole up to 20 ms and a sync before",
         "baton resume",
     ],
     [
@@ -85,7 +85,7 @@ const ROWS: [[&str; 6]; 7] = [
         "kept; in memory, until it has room",
         "go on to their end; nothing new starts",
         "taken, in memory: not yet durable",
-        "waits in memory, 8 MiB at most",
+        "waits in memory, 8 MiB at most, also at the end",
         "free some space; it goes on by itself",
     ],
     [
