@@ -69,11 +69,23 @@ impl Paths {
     }
 }
 
+/// What Baton reads of a project's folder, or writes there.
+const OURS: [&str; 5] = ["fleet.toml", "agents.toml", "baton.toml", "themes", "plan.schema.json"];
+
+/// Other programs are called Baton too, and keep a folder of that name: one in which there are files and none of ours is
+/// theirs. It is left alone, and looked past.
+fn is_another_programs(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    let mut names = entries.flatten().map(|entry| entry.file_name()).peekable();
+    names.peek().is_some() && !names.any(|name| OURS.iter().any(|ours| name == *ours))
+}
+
 fn project(working: &Path, home: &Path) -> ProjectFolder {
     for folder in working.ancestors() {
         let candidate = folder.join(".baton");
         if let Ok(meta) = std::fs::symlink_metadata(&candidate)
             && (meta.is_dir() || meta.is_symlink())
+            && !(meta.is_dir() && is_another_programs(&candidate))
         {
             return match meta.alien() {
                 None => ProjectFolder::Found(candidate),

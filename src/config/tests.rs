@@ -409,6 +409,16 @@ fn folders_follow_xdg_where_it_is_absolute() {
         (paths.config, paths.log, paths.run),
         ("/c/baton".into(), "/s/baton/baton.log".into(), "/r/baton".into())
     );
+    // Another program of that name keeps its own files so: they are left alone, and what is above is found.
+    let theirs = home.join("work/deep/.baton");
+    std::fs::create_dir_all(&theirs).unwrap();
+    std::fs::write(home.join("work/.baton/fleet.toml"), "").unwrap();
+    assert_eq!(find(&[]).project, ProjectFolder::Found(theirs.clone()), "an empty one may be meant for us");
+    std::fs::write(theirs.join("HANDOFF.md"), "# Where I stopped").unwrap();
+    assert_eq!(find(&[]).project, ProjectFolder::Found(home.join("work/.baton")));
+    std::fs::write(theirs.join("agents.toml"), "").unwrap();
+    assert_eq!(find(&[]).project, ProjectFolder::Found(theirs));
+    std::fs::remove_dir_all(home.join("work/deep/.baton")).unwrap();
     // A git repository ends the search.
     std::fs::create_dir_all(home.join("work/deep/.git")).unwrap();
     assert_eq!(find(&[]).project, ProjectFolder::Absent(home.join("work/deep/er/.baton")));

@@ -77,6 +77,16 @@ impl StateLines {
         }
     }
 
+    /// Those of attempts, to take more of them in beside the rest.
+    pub fn attempts_apart(&mut self) -> Self {
+        Self { attempts: take(&mut self.attempts), ..Self::default() }
+    }
+
+    /// Puts them back.
+    pub fn with_attempts(&mut self, apart: Self) {
+        self.attempts = apart.attempts;
+    }
+
     /// The state of all that was taken in; none: its first line is missing.
     pub fn state(self) -> Option<State> {
         let mut state = self.rest?;

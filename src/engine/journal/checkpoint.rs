@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -221,23 +221,31 @@ fn open(seq: u64, offset: u64, path: &Path) -> Option<(Guard, BufReader<io::Take
     ((guard.seq, guard.offset) == (seq, offset)).then_some((guard, file))
 }
 
-/// Takes in the lines of one. False: they are not what its first line says.
-fn take(mut file: impl BufRead, sum: u64, lines: &mut StateLines, mut each: impl FnMut(u64)) -> bool {
-    let (mut line, mut all) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        match file.read_until(b'\n', &mut line) {
-            Ok(0) => return all == sum,
-            Ok(_) if line.last() == Some(&b'\n') => {}
-            _ => return false,
-        }
-        let of_line = sum_of(0, &line);
-        all = mix(all, of_line);
-        each(of_line);
-        if lines.take(&line[..line.len() - 1]).is_none() {
-            return false;
-        }
+/// Takes in the lines of one. False: they are not what its first line says. Attempts are half of all that is read, and are
+/// read beside the rest.
+fn take(mut file: impl Read, sum: u64, lines: &mut StateLines, mut each: impl FnMut(u64)) -> bool {
+    let mut text = Vec::new();
+    // Bounded where it was opened.
+    if file.read_to_end(&mut text).is_err() || !text.ends_with(b"\n") {
+        return false;
     }
+    let of_attempt = |line: &&[u8]| line.first() == Some(&b'a');
+    let all = || text.split_inclusive(|byte| *byte == b'\n');
+    let read = |lines: &mut StateLines, line: &[u8]| lines.take(&line[..line.len() - 1]).is_some();
+    let mut attempts = lines.attempts_apart();
+    let (beside, whole) = std::thread::scope(|scope| {
+        let beside = scope.spawn(|| all().filter(of_attempt).all(|line| read(&mut attempts, line)));
+        let mut mixed = 0;
+        for line in all() {
+            let of_line = sum_of(0, line);
+            mixed = mix(mixed, of_line);
+            each(of_line);
+        }
+        let whole = mixed == sum && all().filter(|line| !of_attempt(line)).all(|line| read(lines, line));
+        (beside.join().unwrap_or(false), whole)
+    });
+    lines.with_attempts(attempts);
+    beside && whole
 }
 
 /// A sum over bytes, eight at a time: [`Digest`] would take longer than all else. Tells damage, and whether a line changed; not
