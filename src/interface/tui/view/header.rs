@@ -376,7 +376,14 @@ mod tests {
         render(&scene, area, &mut buf);
         // The cell behind a wide letter is a part of it.
         let wide = |x: u16, y| x > 0 && width(buf[(x - 1, y)].symbol()) > 1;
-        let row = |y| (0..columns).filter(|x| !wide(*x, y)).map(|x| buf[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
+        let row = |y| {
+            (0..columns)
+                .filter(|x| !wide(*x, y))
+                .map(|x| buf[(x, y)].symbol())
+                .collect::<String>()
+                .trim_end()
+                .to_owned()
+        };
         (0..area.height).map(row).collect::<Vec<_>>().join("\n")
     }
 
