@@ -448,7 +448,7 @@ fn lines_of(state: &Value, columns: Option<usize>) -> Vec<String> {
                 }
             } else {
                 let lead = format!("  {status:<9} {id:<24} ");
-                out.extend(hang_in(&lead, format!("{title}  {why}").trim_end(), columns));
+                out.extend(hang_in(&lead, format!("{title} · {why}").trim_end_matches(" · "), columns));
             }
             for (n, choice) in (1..).zip(list(&task["choices"])) {
                 out.extend(hang_in(&format!("      {n}  "), &text(&choice), columns));
@@ -458,7 +458,11 @@ fn lines_of(state: &Value, columns: Option<usize>) -> Vec<String> {
     for endpoint in list(&state["endpoints"]) {
         let (busy, slots) = (&endpoint["busy"], &endpoint["slots"]);
         let lead = format!("{}  ", text(&endpoint["name"]));
-        out.extend(hang_in(&lead, format!("{busy}/{slots} slots  {}", trouble(&endpoint)).trim_end(), columns));
+        out.extend(hang_in(
+            &lead,
+            format!("{busy}/{slots} slots · {}", trouble(&endpoint)).trim_end_matches(" · "),
+            columns,
+        ));
     }
     for viewer in list(&state["viewers"]) {
         let has = if viewer["viewer"] == state["control"] { ", has control" } else { "" };

@@ -141,13 +141,15 @@ proptest! {
         let records = busy(seed, 40, 2_000);
         let path = kept(root.path(), &records);
         let made = checkpoint::list(&path);
-        prop_assert!(made.len() > 3, "{made:?}");
+        prop_assert!(!made.is_empty());
         let mut dice = Dice(seed);
         let mut late = 0;
-        for _ in 0..4 {
+        for n in 0..4 {
             // The journal as it was when so many bytes were written, with all checkpoints, also those of what came later.
             let root = tempfile::tempdir().unwrap();
-            let cut = laid_out(root.path(), &records[..1 + dice.below(records.len() as u64) as usize]);
+            // The whole is one of them: there is a checkpoint before its end.
+            let length = if n == 0 { records.len() } else { 1 + dice.below(records.len() as u64) as usize };
+            let cut = laid_out(root.path(), &records[..length]);
             for named in &made {
                 std::fs::copy(&named.path, cut.with_file_name(named.path.file_name().unwrap())).unwrap();
             }
