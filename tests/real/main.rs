@@ -38,7 +38,9 @@ fn endpoint(name: &str, port: u16, slots: u32, context: u32, more: &str) -> Stri
 /// A home with a fleet of these endpoints, and a plan of these tasks. What else works on the machine throttles nothing.
 fn home(endpoints: &[String], tasks: &str, settings: &str) -> Home {
     let home = Home::new();
-    let agent = "[[agent]]\nname = \"w\"\ndescription = \"worker\"\ntier = \"t\"\nprompt = \"You work.\"\n";
+    // No chance in it: tiny models say now and then what their own server can't read, or end too soon to be measured.
+    let agent =
+        "[[agent]]\nname = \"w\"\ndescription = \"worker\"\ntier = \"t\"\ntemperature = 0.0\nprompt = \"You work.\"\n";
     home.file("fleet.toml", &format!("replace = true\n{}{agent}", endpoints.concat()));
     home.file("plan.yaml", &format!("version: 1\ngoal: Tell stories\nsynthesis: false\ntasks:\n{tasks}"));
     home.file("config/baton/baton.toml", &format!("[session]\n{settings}\n[machine]\nthrottle_cpu_percent = 0\n"));
@@ -102,9 +104,9 @@ fn a_keyed_server_a_slow_one_and_one_that_thinks_do_their_tasks() {
     }
     {
         let slow = real.start(&real.slow, 4, 4_096, &[]);
-        let home = home(&[endpoint("slow", slow.port, 4, 4_096, "")], &stories(12, 100), KEEP);
+        let home = home(&[endpoint("slow", slow.port, 4, 4_096, "")], &stories(20, 100), KEEP);
         let ran = run(&home, &[], 90);
-        all_done(&ran, 12);
+        all_done(&ran, 20);
         assert_eq!(ran.count("task.retried"), 0, "{}", ran.err);
         // It works on the processors, and that is told apart from other work.
         let samples = ran.records().into_iter().filter_map(|record| match record.event {
@@ -112,7 +114,9 @@ fn a_keyed_server_a_slow_one_and_one_that_thinks_do_their_tasks() {
             _ => None,
         });
         if cfg!(target_os = "linux") {
-            assert!(samples.max().is_some_and(|most| most >= 10), "what the server takes is not told");
+            let samples: Vec<_> = samples.collect();
+            let told = samples.iter().max().is_some_and(|most| *most >= 10);
+            assert!(told, "what the server takes is not told: {samples:?}: {}", ran.err);
         }
     }
     let Some(think) = &real.think else { return };
@@ -224,7 +228,7 @@ fn a_task_sees_a_share_of_results_that_do_not_fit_or_the_operator_is_told() {
     let teller = Served::start(Box::new(move |_, out| out.write_all(long.as_bytes())));
     let tells =
         endpoint("teller", teller.port, 2, 16_384, "").replace("[\"t\"]", "[\"tell\"]").replace("llama.cpp", "openai");
-    let agent = "[[agent]]\nname = \"v\"\ndescription = \"teller\"\ntier = \"tell\"\nprompt = \"You tell.\"\n";
+    let agent = "[[agent]]\nname = \"v\"\ndescription = \"teller\"\ntier = \"tell\"\ntemperature = 0.0\nprompt = \"You tell.\"\n";
     let tasks = "  - {id: a, agent: v, prompt: Tell all of it.}
   - {id: b, agent: v, prompt: Tell the rest of it.}
   - {id: c, agent: w, needs: [a, b], prompt: Sum it up.}\n";
