@@ -386,10 +386,9 @@ fn log(state: &State, goal: &Goal, live: &[TaskIx], outcome: &'static str) -> Ve
     said.into_iter().map(line).collect()
 }
 
-/// A session's time as the wall clock had it in the process that was alive then, by RFC 3339.
+/// A session's time by the wall clock, as RFC 3339 writes it.
 fn instant(state: &State, at: Micros) -> Option<String> {
-    let (began, life) = state.lives.iter().rev().find(|(began, _)| *began <= at)?;
-    let ms = life.wall_ms.saturating_add(at.since(*began).0 / 1000);
+    let ms = state.wall_ms(at)?;
     let time = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?;
     let form = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     time.format(&form).ok()
