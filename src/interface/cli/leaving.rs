@@ -5,6 +5,7 @@
 //! back; a run that was left stays for its operator as with `--wait`.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command as Process, Stdio};
 use std::time::{Duration, Instant};
 
@@ -122,8 +123,23 @@ impl Leaving {
         }
     }
 
-    /// Runs the command at the end, if there is one.
-    pub(crate) fn over(&self, finished: &Finished<'_>, exit: Exit, printer: &mut Printer) {
+    /// Tells what came of a run, and runs the command at the end, if there is one.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub(crate) fn tell(
+        &self,
+        done: &Finished<'_>,
+        exit: Exit,
+        (journal, form): (&Path, Form),
+        printer: &mut Printer,
+    ) -> Result<Exit, CliError> {
+        done.tell(journal, form, printer)?;
+        self.over(done, exit, printer);
+        Ok(exit)
+    }
+
+    fn over(&self, finished: &Finished<'_>, exit: Exit, printer: &mut Printer) {
         let Some(command) = &self.on_done else { return };
         let state = &finished.state;
         let session = state.session.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -114,11 +114,8 @@ fn headless(
             .when_stuck(stuck)
             .with_patience(global.patience)
             .left(leaving.detached, curfew);
-        let tell = |done: Finished<'_>, exit: Exit, printer: &mut Printer| {
-            done.tell(&journal, form, printer)?;
-            leaving.over(&done, exit, printer);
-            Ok(exit)
-        };
+        let tell =
+            |done: Finished<'_>, exit, printer: &mut Printer| leaving.tell(&done, exit, (&journal, form), printer);
         watching.finish(taken_up.engine, &mut ends, &config.paths.log, tell).await
     })
 }
