@@ -244,8 +244,9 @@ impl Index {
                 self.listen_no_more(ended.turn);
                 let attempt = state.attempt(ended.turn.attempt);
                 self.touched.extend(attempt.map(|a| a.task));
-                if let Some(attempt) = attempt.filter(|_| matches!(ended.end, TurnEnd::Failed(_))) {
-                    self.open_in_time(state.endpoint(attempt.endpoint).pool, state);
+                let failed = attempt.filter(|_| matches!(ended.end, TurnEnd::Failed(_)));
+                if let Some(place) = failed.and_then(|a| state.place_of(a)) {
+                    self.open_in_time(place.pool, state);
                 }
             }
             Event::AttemptEnded { attempt, .. } => {

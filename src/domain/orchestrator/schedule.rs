@@ -124,7 +124,7 @@ impl Orchestrator {
         let (id, version, agent) = (task.id.clone(), task.version, task.spec.agent.clone());
         if let Some(open) = self.state.open_attempt(task) {
             let TurnId { attempt, turn } = open.turn_id();
-            if open.endpoint == grant.endpoint && open.agent == agent && open.version == version {
+            if open.endpoint() == Some(grant.endpoint) && open.agent == agent && open.version == version {
                 self.start_turn(ix, TurnId { attempt, turn: turn + 1 }, grant);
                 return;
             }

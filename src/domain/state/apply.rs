@@ -10,8 +10,8 @@ mod fleet;
 mod plan;
 
 use super::{
-    Attempt, Attention, ChannelCount, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State, Strain,
-    Task, TaskIx, Turn, watch::Sign,
+    Attempt, Attention, ChannelCount, Doer, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State,
+    Step, Strain, Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
@@ -329,7 +329,7 @@ impl State {
         let Some(ix) = self.set_life(&retried.task, at, Life::NotStarted) else { return };
         let avoid = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
             // Whatever it was: where there is another endpoint, that one may not have it.
-            Some((_, AttemptEnd::Failed(_))) => Some(self.endpoint(a.endpoint).config.name.clone()),
+            Some((_, AttemptEnd::Failed(_))) => self.place_of(a).map(|e| e.config.name.clone()),
             _ => None,
         });
         // Of a failure that costs no try only the first word counts: what is found out of it later says no new one.
@@ -339,7 +339,8 @@ impl State {
                     && (failure.kind.blame() == Blame::Server || failure.kind == FailureKind::Silent) =>
             {
                 // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
-                let avoid = failure.is_told().then(|| self.endpoint(a.endpoint).config.name.clone());
+                let place = self.place_of(a).filter(|_| failure.is_told());
+                let avoid = place.map(|e| e.config.name.clone());
                 Some((*at, avoid))
             }
             _ => None,
@@ -347,7 +348,7 @@ impl State {
         let version = self.task(ix).version;
         let refused = self.last_attempt(self.task(ix)).filter(|a| a.version == version).and_then(|a| match &a.ended {
             Some((_, AttemptEnd::Failed(failure))) if failure.kind.blame() == Blame::Request => {
-                Some(self.endpoint(a.endpoint).config.name.clone())
+                self.place_of(a).map(|e| e.config.name.clone())
             }
             _ => None,
         });
@@ -410,14 +411,12 @@ impl State {
             version: started.version,
             spec: Arc::clone(&self.task(task).spec),
             inputs,
-            by: None,
             agent: started.agent.clone(),
-            endpoint,
-            route: started.route,
+            doer: Doer::Model { endpoint, route: started.route },
             started_at: at,
             ended: None,
-            // Most attempts have one turn, and a turn is large: room for the four a vector begins with would be waste.
-            turns: Vec::with_capacity(1),
+            // Most attempts have one step, and a turn is large: room for the four a vector begins with would be waste.
+            steps: Vec::with_capacity(1),
             rate: 0.0,
             last_output_at: None,
         });
@@ -433,13 +432,14 @@ impl State {
 
     fn turn_started(&mut self, at: Micros, started: &TurnStarted) {
         let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
-        if started.turn.turn as usize != attempt.turns.len() + 1 {
+        if started.turn.turn as usize != attempt.steps.len() + 1 {
             return;
         }
+        let Some(endpoint) = attempt.endpoint() else { return };
         let (ix, version) = (attempt.task, attempt.version);
         let continues = self.to_continue(ix, version);
         let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
-        attempt.turns.push(Turn {
+        attempt.steps.push(Step::Turn(Turn {
             slot: started.slot,
             level: started.level,
             max_tokens: started.max_tokens,
@@ -457,8 +457,7 @@ impl State {
             heard_at: at,
             asked: false,
             continues,
-        });
-        let endpoint = attempt.endpoint;
+        }));
         self.goes_with(started.turn);
         self.set_permit(at, started.turn, PermitPhase::Granted(started.turn));
         let pool = self.endpoint(endpoint).pool;
@@ -466,17 +465,19 @@ impl State {
     }
 
     pub(super) fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
-        self.attempts
-            .get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?
-            .turns
-            .get_mut((id.turn as usize).checked_sub(1)?)
+        let attempt = self.attempts.get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?;
+        match attempt.steps.get_mut((id.turn as usize).checked_sub(1)?)? {
+            Step::Turn(turn) => Some(turn),
+            Step::Text(_) => None,
+        }
     }
 
     /// Moves the permit that a turn has (or is to have) to a phase.
     fn set_permit(&mut self, at: Micros, id: TurnId, phase: PermitPhase) {
         let Some(attempt) = self.attempt(id.attempt) else { return };
-        let Some(turn) = (id.turn as usize).checked_sub(1).and_then(|i| attempt.turns.get(i)) else { return };
-        let (pool, slot) = (self.endpoint(attempt.endpoint).pool, turn.slot as usize);
+        let Some(turn) = attempt.step(id.turn).and_then(Step::turn) else { return };
+        let Some(place) = self.place_of(attempt) else { return };
+        let (pool, slot) = (place.pool, turn.slot as usize);
         let pool = &mut self.pools[pool.0 as usize];
         if let Some(permit) = pool.permits.get_mut(slot) {
             let theirs = permit.phase.turn().is_some_and(|t| t != id);
@@ -494,9 +495,9 @@ impl State {
     fn output(&mut self, output: &OutputCount) {
         let OutputCount { seq, at, turn: id, .. } = *output;
         let Some(attempt) = self.attempts.get_mut((id.attempt.0 as usize).wrapping_sub(1)) else { return };
-        let endpoint = attempt.endpoint;
+        let Some(endpoint) = attempt.endpoint() else { return };
         let last = attempt.last_output_at;
-        let Some(turn) = attempt.turns.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
+        let Some(Step::Turn(turn)) = attempt.steps.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
         let first = turn.first_token_at.is_none();
         turn.first_token_at.get_or_insert(at);
         turn.heard_at = at;
@@ -539,7 +540,7 @@ impl State {
         self.totals.output_tokens += tokens;
         self.totals.prompt_tokens += ended.usage.prompt_tokens;
         self.totals.slot_us += busy;
-        let endpoint = self.attempt(ended.turn.attempt).map(|a| a.endpoint);
+        let endpoint = self.attempt(ended.turn.attempt).and_then(Attempt::endpoint);
         if let Some(ix) = endpoint {
             self.served(at, ix, ended, counted, tokens);
         }
@@ -563,7 +564,8 @@ impl State {
         }
         attempt.ended = Some((at, end.clone()));
         attempt.rate = 0.0;
-        let (endpoint, tokens) = (attempt.endpoint, attempt.output_tokens());
+        let Some(endpoint) = attempt.endpoint() else { return };
+        let tokens = attempt.output_tokens();
         let worked = attempt.worked(at).0;
         self.totals.attempt_us += worked;
         let pool = self.endpoints[endpoint.0 as usize].pool;

@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{SYNTHESIS, VOICE};
-pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use attempt::{Attempt, ChannelCount, Doer, Input, Step, Turn};
 pub use cost::dollars;
 pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::fit::Room;
-use super::{End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Shut, State, Task, TaskIx};
+use super::{Attempt, End, EndpointIx, EndpointState, Gear, Goal, GoalPhase, Life, Shut, State, Task, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{
     AgentName, EndpointName, GoalId, Grip, Health, Intake, Micros, Route, Throttle, TierName,
@@ -432,7 +432,7 @@ impl State {
             () if usable().any(|(_, e)| !refused(e)) => &refused,
             () => &|_| false,
         };
-        let own = self.between_turns(task).map(|a| a.endpoint);
+        let own = self.between_turns(task).and_then(Attempt::endpoint);
         if let Some((endpoint, e)) = own.and_then(|own| usable().find(|(i, _)| *i == own))
             && let Some(slot) = self.pool(e.pool).free_slot()
             && self.pool(e.pool).shut(now).is_none()

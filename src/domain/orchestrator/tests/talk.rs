@@ -69,7 +69,7 @@ fn a_message_to_a_running_task_makes_a_next_turn_in_the_same_conversation() {
     let a = state.task_by_id(&id("g1/a")).unwrap();
     assert_eq!((a.life, a.attempts.len()), (Life::Running, 1));
     let attempt = state.last_attempt(a).unwrap();
-    assert_eq!(attempt.turns.len(), 2);
+    assert_eq!(attempt.steps.len(), 2);
     assert_eq!(conversation(&world, "g1/a"), ["prompt", "a1.1", "shorter, please\n\nand in French"]);
     world.run(100);
     let state = world.state();
@@ -165,7 +165,7 @@ fn a_next_turn_goes_before_new_tasks_and_to_its_own_endpoint() {
     world.step();
     let state = world.state();
     let last = state.last_attempt(state.task_by_id(&id(first)).unwrap()).unwrap();
-    assert_eq!((last.turns.len(), last.ended.is_none()), (2, true), "the freed slot is its own again");
+    assert_eq!((last.steps.len(), last.ended.is_none()), (2, true), "the freed slot is its own again");
     world.run(1_000);
     assert!(world.state().attempts().iter().all(|a| a.ended.as_ref().unwrap().1 == AttemptEnd::Completed));
     world.assert_fold();
@@ -175,7 +175,7 @@ fn a_next_turn_goes_before_new_tasks_and_to_its_own_endpoint() {
 fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     let mut world = asking();
     let state = world.state();
-    let on = state.last_attempt(state.task_by_id(&id("g1/a")).unwrap()).unwrap().endpoint;
+    let on = state.last_attempt(state.task_by_id(&id("g1/a")).unwrap()).unwrap().endpoint().unwrap();
     let endpoint = state.endpoint(on).config.name.clone();
     world.down = vec![endpoint.to_string()];
     let health = Health::Down { reason: "gone".into() };
@@ -187,7 +187,7 @@ fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     let a = state.task_by_id(&id("g1/a")).unwrap();
     assert_eq!(a.attempts.len(), 2);
     assert_eq!(state.attempt(a.attempts[0]).unwrap().ended.as_ref().unwrap().1, AttemptEnd::Moved);
-    assert_ne!(state.last_attempt(a).unwrap().endpoint, on);
+    assert_ne!(state.last_attempt(a).unwrap().endpoint(), Some(on));
     let asked = state.attempt(a.attempts[0]).unwrap().turn_id().to_string();
     assert_eq!(conversation(&world, "g1/a"), ["prompt", asked.as_str(), "keep"]);
     world.down.clear();

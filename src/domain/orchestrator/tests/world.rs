@@ -553,7 +553,7 @@ impl World {
     fn check_grant(&self, record: &Record) {
         let Event::TurnStarted(started) = &record.event else { return };
         let attempt = self.fold.attempt(started.turn.attempt).unwrap();
-        let endpoint = self.fold.endpoint(attempt.endpoint);
+        let endpoint = self.fold.place_of(attempt).unwrap();
         assert!(endpoint.is_usable(), "a grant on an endpoint that does not answer");
         let pool = self.fold.pool(endpoint.pool);
         assert!(pool.busy() <= pool.ceiling, "{} of {} slots are out", pool.busy(), pool.ceiling);
@@ -576,7 +576,7 @@ impl World {
             assert_eq!(n, turns.len(), "two slots for one turn");
         }
         for attempt in state.running() {
-            let pool = state.pool(state.endpoint(attempt.endpoint).pool);
+            let pool = state.pool(state.place_of(attempt).unwrap().pool);
             let held = pool
                 .permits
                 .iter()

@@ -177,7 +177,7 @@ fn queue(state: &State, paths: &[f32], now: Micros) -> BTreeMap<TaskIx, Queued> 
         let Some(endpoint) = state.endpoints().iter().position(serves).map(|i| EndpointIx(i as u32)) else { continue };
         let mut ends: Vec<f32> = state
             .running()
-            .filter(|a| serves(state.endpoint(a.endpoint)))
+            .filter(|a| state.place_of(a).is_some_and(serves))
             .map(|a| state.remaining_seconds(a.task, now))
             .collect();
         ends.sort_by(f32::total_cmp);
