@@ -117,7 +117,7 @@ impl State {
                 }
             }
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
-            Event::TaskReleased { task } => self.with_task(task, |t| t.held = false),
+            Event::TaskReleased { task } => self.with_task(task, |t| (t.held, t.waits_since) = (false, at)),
             Event::TaskPlaced { task, endpoint } => self.with_task(task, |t| t.place.clone_from(endpoint)),
             Event::TaskAsked(asked) => self.asked(at, asked),
             Event::TaskAnswered(said) => self.answered(at, said),
@@ -264,6 +264,7 @@ impl State {
             ended_at: None,
             answer: None,
             running: 0,
+            asking: 0,
             open: 0,
             edits: VecDeque::new(),
             memory: GoalMemory::Fits,
@@ -273,6 +274,12 @@ impl State {
     fn goal_phase(&mut self, id: GoalId, phase: GoalPhase) {
         if let Some(goal) = self.goal_mut(id) {
             goal.phase = phase;
+        }
+    }
+
+    pub(super) fn with_goal(&mut self, id: GoalId, change: impl FnOnce(&mut Goal)) {
+        if let Some(goal) = self.goal_mut(id) {
+            change(goal);
         }
     }
 
@@ -287,9 +294,7 @@ impl State {
         let task = &mut self.tasks[ix.0 as usize];
         let (was, removed) = (task.life, task.removed);
         task.life = life;
-        if life != Life::Running {
-            task.drop_question();
-        }
+        let asked = life != Life::Running && task.drop_question();
         match life {
             Life::Running => {
                 task.started_at = Some(at);
@@ -303,6 +308,7 @@ impl State {
             Life::NotStarted => task.ended_at = None,
         }
         if let Some(goal) = self.goal_mut(id.goal) {
+            goal.asking = goal.asking.saturating_sub(u32::from(asked));
             match (was == Life::Running, life == Life::Running) {
                 (false, true) => goal.running += 1,
                 (true, false) => goal.running = goal.running.saturating_sub(1),
@@ -355,7 +361,7 @@ impl State {
         let last = self.last_attempt(self.task(ix)).map(Attempt::turn_id);
         let task = &mut self.tasks[ix.0 as usize];
         let moves = task.route != retried.route;
-        task.not_before = retried.not_before;
+        (task.not_before, task.waits_since) = (retried.not_before, at);
         task.reason = retried.reason.clone();
         task.route = retried.route;
         match retried.count {
@@ -575,9 +581,12 @@ impl State {
         }
         if *end == AttemptEnd::Completed {
             self.endpoints[endpoint.0 as usize].completed += 1;
-            match self.history.get_mut(&attempt.agent) {
+            let doubled = match self.history.get_mut(&attempt.agent) {
                 Some(history) => history.learn(tokens),
                 None => self.history.entry(attempt.agent.clone()).or_default().learn(tokens),
+            };
+            if doubled {
+                self.settle_pace();
             }
         }
     }

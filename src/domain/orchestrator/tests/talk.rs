@@ -365,3 +365,30 @@ fn a_message_after_a_result_by_hand_goes_on_from_that_result() {
     world.run(100);
     world.assert_fold();
 }
+
+#[test]
+fn one_that_waits_for_a_person_leaves_its_place_at_work_and_comes_under_the_limit_again() {
+    let mut world = World::new(config());
+    world.says = Box::new(|t| {
+        let first = !t.recipe.messages.iter().any(|m| m.role == Speaker::Assistant);
+        (first && t.task.name.as_str() != "c").then(|| "ASK: Which?\n- this\n- that".to_owned())
+    });
+    let mut one = plan(vec![task("a", &[], 50), task("b", &[], 50), task("c", &[], 500)]);
+    one.max_parallel = Some(1);
+    (one.tasks[0].priority, one.tasks[1].priority) = (Priority::High, Priority::High);
+    world.add(one).unwrap();
+    let at = |world: &World, task: &str| world.state().task_by_id(&id(task)).unwrap().asking.is_some();
+    while !(at(&world, "g1/a") && at(&world, "g1/b")) {
+        assert!(world.step());
+    }
+    let works = |world: &World| -> Vec<String> { world.live.values().map(|t| t.task.to_string()).collect() };
+    assert_eq!(works(&world), ["g1/c"], "the places of those that ask are others'");
+    answer(&mut world, "g1/a", "this").unwrap();
+    answer(&mut world, "g1/b", "that").unwrap();
+    assert_eq!(works(&world), ["g1/c"], "both go on when there is room");
+    let a = world.state().find(&id("g1/a")).unwrap();
+    assert!(matches!(world.state().admit(a, world.state().at), Err(Why::Limit { max: 1 })));
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
+    world.assert_fold();
+}

@@ -560,13 +560,15 @@ impl World {
         assert_eq!(pool.permits[started.slot as usize].phase, PermitPhase::Granted(started.turn));
         assert_eq!(self.fold.gear, crate::domain::state::Gear::Running);
         let goal = self.fold.goal(self.fold.task(attempt.task).id.goal).unwrap();
-        assert!(goal.options.max_parallel.is_none_or(|max| goal.running <= max));
+        // One that waits for a person is not at work; of those that were answered at once no more go on than may.
+        let at_it = goal.tasks.iter().filter(|t| self.fold.has_turn(**t)).count();
+        assert!(goal.options.max_parallel.is_none_or(|max| at_it <= max as usize), "{at_it} turns of {}", goal.id);
         assert_ne!(goal.phase, crate::domain::state::GoalPhase::Draft, "a draft starts nothing");
     }
 
     fn check(&self) {
         let state = self.state();
-        self.orchestrator.index.assert_true(state);
+        self.orchestrator.index.assert_true(state, self.now);
         // Each permit is held by one live turn.
         for pool in state.pools() {
             let mut turns: Vec<TurnId> = pool.permits.iter().filter_map(|p| p.phase.turn()).collect();
@@ -605,7 +607,7 @@ impl World {
                     state.endpoints().iter().any(|e| tier.is_some_and(|t| e.serves(t)) && is_free(e) && !avoids(e))
                 }
             };
-            if free && state.eligible(ix, self.now).is_ok() {
+            if free && state.is_eligible(ix, self.now) {
                 // Or it is too large for the one that is free, and another comes free.
                 let tier = state.tier_of(task);
                 let serving = || state.endpoints().iter().filter(|e| tier.is_some_and(|t| e.serves(t)));
@@ -626,6 +628,7 @@ impl World {
                 goal.running as usize,
                 tasks().filter(|t| t.life == crate::domain::state::Life::Running).count()
             );
+            assert_eq!(goal.asking as usize, tasks().filter(|t| t.asking.is_some()).count());
         }
     }
 

@@ -58,6 +58,7 @@ impl State {
                 slot_speed: 0.0,
                 pace: Pace::default(),
                 first_token: 0.0,
+                settled: None,
                 completed: 0,
                 errors: 0,
                 tokens: SpeedHistory::default(),
@@ -273,6 +274,7 @@ impl State {
             Finding::Shared { .. } | Finding::Alone => {}
         }
         self.resize_pool(ix);
+        self.settle_pace();
     }
 
     /// A turn is over: what that says of its endpoint. `counted` of its `tokens` were heard while they came.
