@@ -24,6 +24,7 @@ mod index;
 mod input;
 mod memory;
 mod prompts;
+mod queues;
 mod recover;
 mod rounds;
 mod schedule;
