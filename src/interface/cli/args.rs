@@ -478,6 +478,8 @@ pub(crate) struct LogArgs {
 pub(crate) enum ConfigSub {
     /// Every value with where it came from.
     Show,
+    /// Read all of it, tables for other machines and keys too, and say what is wrong and where.
+    Check,
     /// Where configuration, state and log are.
     Path,
     /// The JSON Schemas of the files, for editors.
