@@ -277,13 +277,16 @@ pub(crate) struct SessionsArgs {
     /// Only those written since then: a time of day as 22:00, or `yesterday`.
     #[arg(long, value_name = "HH:MM|yesterday")]
     pub(crate) since: Option<String>,
+    /// Only those that were started in this folder, or in one below it.
+    #[arg(long)]
+    pub(crate) here: bool,
 }
 
 /// What `baton report` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
     /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
-    /// the one before the latest, or the path of a journal; the latest when absent.
+    /// the one before the latest, or the path of a journal or bundle; the latest when absent.
     #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Write to this file instead of stdout.
