@@ -25,7 +25,7 @@ fn a_session_is_given_away_in_one_file_and_opened_as_it_is() {
     let failed = listed.lines().find_map(|l| l.strip_prefix("failures/g1-")?.strip_suffix(".md")).unwrap();
     let page = theirs.run(&["report", "given.baton.tgz", "--failure", failed]);
     assert!(page.code == Some(0) && page.out.contains("## What was asked"), "{}{}", page.out, page.err);
-    theirs.file("look.baton", "size 100x30\nprint\n");
+    theirs.file("look.baton", "size 120x30\ngo end\nprint\n");
     let told = theirs.run(&["replay", "given.baton.tgz", "--script", "look.baton"]);
     assert!(told.code == Some(0) && told.out.contains("Compare two parsers"), "{}{}", told.out, told.err);
     // Nothing of it stays, but what is made of it.
