@@ -72,16 +72,20 @@ pub fn check_pattern(pattern: &str) -> Result<(), PatternError> {
 /// A pattern as a regular expression. A name without signs stands for the file, or for all in the folder of that name.
 fn glob(path: &str) -> Result<String, globset::Error> {
     let path = path.strip_prefix("./").unwrap_or(path);
-    let folder = path.ends_with('/');
-    let pattern = match path.trim_end_matches('/') {
-        whole if folder => format!("{whole}/**"),
-        plain if !plain.contains(['*', '?', '[', '{']) => format!("{plain}{{,/**}}"),
-        signs => signs.to_owned(),
+    let folder = path.trim_end_matches('/');
+    let is_plain = !path.contains(['*', '?', '[', '{', '\\']);
+    let regex = |pattern: &str| {
+        let mut builder = GlobBuilder::new(pattern);
+        // A file system of macOS does not tell `A` from `a`.
+        builder.literal_separator(true).empty_alternates(true).case_insensitive(cfg!(target_os = "macos"));
+        builder.build().map(|glob| glob.regex().to_owned())
     };
-    let mut builder = GlobBuilder::new(&pattern);
-    // A file system of macOS does not tell `A` from `a`.
-    builder.literal_separator(true).empty_alternates(true).case_insensitive(cfg!(target_os = "macos"));
-    builder.build().map(|glob| glob.regex().to_owned())
+    let inside = if is_plain || folder.len() < path.len() { Some(regex(&format!("{folder}/**"))?) } else { None };
+    Ok(match inside {
+        Some(inside) if folder.len() < path.len() => inside,
+        Some(inside) => format!("(?:{}|{inside})", regex(path)?),
+        None => regex(path)?,
+    })
 }
 
 /// A compiled list.
@@ -144,7 +148,8 @@ fn common(one: &Automate, other: &Automate, not: &[&Automate]) -> Option<String>
     let all: Vec<&Automate> = [one, other].into_iter().chain(not.iter().copied()).collect();
     let first: Vec<StateID> = all.iter().map(|of| start(of)).collect::<Option<_>>()?;
     let takes = |of: &Automate, state: StateID| of.is_match_state(of.next_eoi_state(state));
-    let mut seen: BTreeSet<Vec<StateID>> = BTreeSet::from([first.clone()]);
+    // The same states behind a `/` are not the same place: no path ends there.
+    let mut seen: BTreeSet<(Vec<StateID>, bool)> = BTreeSet::from([(first.clone(), true)]);
     // Each with the one before it and the byte that led here.
     let mut walked: Vec<(Vec<StateID>, usize, u8)> = vec![(first, 0, 0)];
     let mut open = VecDeque::from([0]);
@@ -161,7 +166,7 @@ fn common(one: &Automate, other: &Automate, not: &[&Automate]) -> Option<String>
         for byte in letters().filter(|byte| !(slash && *byte == b'/')) {
             let next: Vec<StateID> = states.iter().zip(&all).map(|(state, of)| of.next_state(*state, byte)).collect();
             let dead = next.iter().zip(&all).take(2).any(|(state, of)| of.is_dead_state(*state));
-            if dead || !seen.insert(next.clone()) {
+            if dead || !seen.insert((next.clone(), byte == b'/')) {
                 continue;
             }
             if walked.len() >= MOST_STEPS {

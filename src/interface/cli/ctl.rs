@@ -248,8 +248,15 @@ async fn states(config: &Config, wish: Option<&str>, global: &Global, printer: &
         return Err(CliError::NoneRuns);
     }
     let mut states: Vec<Value> = Vec::new();
-    for (call, _) in &reached {
-        states.push(call.get("/v1/state").await?);
+    for (call, info) in &reached {
+        match call.get("/v1/state").await {
+            Ok(state) => states.push(state),
+            // One of several that ends just now hides no other.
+            Err(error) if wish.is_none() && reached.len() > 1 => {
+                printer.words(&format!("{}: {error}", info.session));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     match (global.form(), states.as_slice()) {
         (Form::Words, states) => {

@@ -9,6 +9,7 @@ mod answer;
 mod answering;
 mod args;
 mod attach;
+mod bundle;
 mod canary;
 mod check;
 mod choose;

@@ -57,6 +57,7 @@ pub(super) fn config() -> SessionConfig {
         machine: crate::domain::fleet::MachineSettings::default(),
         seed: 1,
         project: None,
+        folder: None,
     }
 }
 
