@@ -76,7 +76,7 @@ impl Rig {
 
     fn listen(&mut self, tcp: Option<std::net::SocketAddr>) {
         self.server = None;
-        let options = ServerOptions { run: self.run(), tcp, user: "tester".into() };
+        let options = ServerOptions { run: self.run(), tcp, user: "tester".into(), again: Default::default() };
         let connector = self.engine.as_ref().unwrap().connector().clone();
         self.server = Some(Server::start(connector, options).unwrap());
     }
@@ -623,7 +623,12 @@ async fn a_query_nobody_waits_for_any_more_is_stopped() {
 #[tokio::test]
 async fn loopback_needs_the_key_and_anything_wider_is_refused() {
     let mut rig = Rig::new(1).await;
-    let wide = ServerOptions { run: rig.run(), tcp: Some("0.0.0.0:0".parse().unwrap()), user: "tester".into() };
+    let wide = ServerOptions {
+        run: rig.run(),
+        tcp: Some("0.0.0.0:0".parse().unwrap()),
+        user: "tester".into(),
+        again: Default::default(),
+    };
     let connector = rig.engine.as_ref().unwrap().connector().clone();
     assert!(matches!(Server::start(connector, wide), Err(ServerError::NotLoopback(_))));
     rig.listen(Some("127.0.0.1:0".parse().unwrap()));

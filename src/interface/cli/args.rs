@@ -169,6 +169,12 @@ pub(crate) enum Sub {
         /// Listen on this address of this machine besides; a key is needed there.
         #[arg(long, value_name = "127.0.0.1:PORT")]
         tcp: Option<std::net::SocketAddr>,
+        /// Take up this session again in place of a new one.
+        #[arg(long, value_name = "SESSION")]
+        session: Option<String>,
+        /// Without a terminal. Not typed.
+        #[arg(long, hide = true)]
+        detached: bool,
     },
     /// Take up a session again: what is done stays done, what was under way runs again.
     ///

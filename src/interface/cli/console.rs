@@ -249,7 +249,7 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        let server = listen_if_possible(&engine, &config);
+        let server = listen_if_possible(&engine, &config, crate::interface::remote::Again::Serves);
         Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))

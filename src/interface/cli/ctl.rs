@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::given::Taken;
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
+use super::restart::{Which, restart};
 use super::run::goal_of;
 use super::session::{configuration, runtime};
 use crate::config::Config;
@@ -178,6 +179,15 @@ enum What {
         #[arg(long)]
         force: bool,
     },
+    /// Go on with the session in a new process, of the program that asks: after an update.
+    ///
+    /// What agents have said so far is kept, attached consoles follow, kept servers are adopted, and those of the session
+    /// start again. Refused where a console on its own terminal holds the process, or a command waits for its result.
+    Restart {
+        /// All sessions that run.
+        #[arg(long, conflicts_with = "session")]
+        all: bool,
+    },
     /// End the session; `baton resume` takes it up again.
     End,
     /// Say what is true now.
@@ -232,6 +242,10 @@ pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Res
     runtime()?.block_on(async {
         if let What::State = args.what {
             return states(&config, args.session.as_deref(), global, printer).await;
+        }
+        if let What::Restart { all } = args.what {
+            let which = if all { Which::All } else { Which::One };
+            return restart(&config, args.session.as_deref(), which, global, printer).await;
         }
         let given = super::attach::given(global);
         let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
@@ -398,7 +412,9 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
         }
         // Asked, not given.
-        What::State => return Err(CliError::Usage("state is asked for without a command".to_owned())),
+        What::State | What::Restart { .. } => {
+            return Err(CliError::Usage("that is asked for without a command".to_owned()));
+        }
     })
 }
 
@@ -496,6 +512,7 @@ mod tests {
     use super::*;
     use crate::domain::protocol::Micros;
     use crate::domain::state::Gear;
+    use crate::interface::remote::Held;
 
     fn info(goals: usize) -> SessionInfo {
         SessionInfo {
@@ -511,6 +528,9 @@ mod tests {
             open: 0,
             viewers: Vec::new(),
             control: None,
+            held: Held::Nobody,
+            again: Vec::new(),
+            folder: String::new(),
         }
     }
 
