@@ -2,6 +2,7 @@
 //! commands; it decides nothing about tasks.
 
 pub mod cli;
+pub(crate) mod given;
 pub mod remote;
 pub mod report;
 pub mod script;

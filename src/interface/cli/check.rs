@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::args::{FleetWish, Form, Global};
 use super::error::{CliError, Exit};
-use super::given::plan_file;
 use super::print::Printer;
 use super::session::{caution, configuration};
 use crate::config::{Config, Layer};
@@ -17,6 +16,7 @@ use crate::domain::plan::{Plan, PlanReading, TaskSpec};
 use crate::domain::protocol::{EndpointName, MachineSampled, TierName};
 use crate::domain::source::SourceError;
 use crate::engine::machine::{local_ports, this_machine};
+use crate::interface::given::{GivenError, plan_file};
 
 /// What is found in a file.
 #[derive(Debug, Default, Serialize)]
@@ -128,13 +128,13 @@ pub(crate) fn check(plans: &[PathBuf], global: &Global, printer: &mut Printer) -
     for path in plans {
         let file = path.display().to_string();
         let mut checked = Checked { file, ..Checked::default() };
-        match plan_file(path, &config) {
+        match plan_file(path, &config.fleet.agents) {
             Ok(PlanReading { plan: Ok(plan), warnings }) => {
                 let memory = machine.as_ref().and_then(|machine| Memory::of(&plan, &config, machine));
                 checked = Checked { ok: true, shape: Some(Shape::of(&plan)), memory, warnings, ..checked };
             }
             Ok(PlanReading { plan: Err(errors), warnings }) => checked = Checked { errors, warnings, ..checked },
-            Err(CliError::Source(errors)) => checked.errors = errors,
+            Err(GivenError::Source(errors)) => checked.errors = errors,
             Err(other) => printer.words(&other.to_string()),
         }
         if !checked.ok {

@@ -7,6 +7,7 @@
 
 mod call;
 pub mod driven;
+mod files;
 mod logs;
 mod look;
 mod outside;
@@ -215,6 +216,8 @@ struct Console<C: Client, S: Stage> {
     typed: Vec<Event>,
     /// What looks for sessions beside the loop.
     desk: sessions::Desk,
+    /// What reads files that a goal names beside the loop.
+    files: files::Files,
     /// What reads the log that is shown, if one is.
     logs: logs::Follower,
     /// The past, while it is shown.
@@ -276,6 +279,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             resumed: None,
             typed: Vec::new(),
             desk,
+            files: files::Files::default(),
             logs: logs::Follower::default(),
             away: Away::new(reads),
         }
@@ -358,6 +362,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.ui.discovery = found;
                 self.policy.want(Wish::Change);
             }
+            Some(news) = self.files.next() => self.hear_files(news).await,
             Some(news) = self.logs.next() => self.hear_log(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;

@@ -14,6 +14,7 @@ mod editing;
 pub mod editor;
 pub mod events;
 pub mod field;
+pub mod files;
 pub mod fleet;
 pub mod form;
 pub mod graph;
@@ -269,6 +270,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// Something was found out about sessions.
     Sessions(Box<SessionsNews>),
+    /// Something came of what the goal box asked of the disk.
+    Files(Box<files::FilesNews>),
     /// Something was read of the log that is followed.
     Log(Box<logs::LogNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
@@ -286,6 +289,8 @@ pub enum UiEffect {
     Open(Box<Layer>),
     /// Show a screen. Taken care of by [`Ui::update`]; the loop never sees it.
     Show(Screen),
+    /// Complete, look at or read files that the goal box names; what comes of it comes back with [`Msg::Files`].
+    Files(files::FilesWish),
     /// Copy to the clipboard.
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.

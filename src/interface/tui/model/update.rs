@@ -34,6 +34,7 @@ impl Ui {
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Sessions(news) => self.sessions.hear(*news),
+            Msg::Files(news) => self.welcome.hear(*news),
             Msg::Log(news) => {
                 self.fleet.hear(*news);
                 Vec::new()
