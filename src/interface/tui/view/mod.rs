@@ -6,6 +6,7 @@
 mod answer;
 mod attention;
 mod card;
+mod choices;
 pub mod done;
 mod editor;
 pub(crate) mod events;
