@@ -34,9 +34,19 @@ struct Checked {
     warnings: Vec<SourceError>,
 }
 
+/// What is taken of the models that a plan would use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Assumes {
+    /// That each has to be loaded. A run asks the servers, and may have more room.
+    NothingLoaded,
+}
+
 /// Whether a plan's models fit into this machine's memory, none of them taken to be loaded but what is measured.
 #[derive(Debug, PartialEq, Serialize)]
 struct Memory {
+    /// Of which models it is so: a check asks no server.
+    assumes: Assumes,
     /// Whether it is known that they do not.
     short: bool,
     /// Bytes that they need more than they hold.
@@ -61,10 +71,15 @@ impl Memory {
         let verdict = memory.judge(&wanted, &[]);
         let details = Some(verdict.details()).filter(|d| !d.is_empty()).map(|d| format!("; {d}"));
         Some(Self {
+            assumes: Assumes::NothingLoaded,
             short: verdict.fit == Fit::No,
             needed: verdict.needed,
             room: verdict.room,
-            words: format!("memory {}{}", verdict.headline(), details.unwrap_or_default()),
+            words: format!(
+                "memory {}{} (as if no model were loaded; `run` asks the servers which are)",
+                verdict.headline(),
+                details.unwrap_or_default()
+            ),
         })
     }
 }
@@ -197,7 +212,10 @@ mod tests {
             let machine = MachineSampled { total: gb * 1_000_000_000, used: 1, ..MachineSampled::default() };
             Memory::of(&plan, &config, &machine).unwrap()
         };
-        assert_eq!(of(256).words, "memory fits: 115 of 217.6 GB; 115 of it are still to be loaded");
+        assert_eq!(
+            of(256).words,
+            "memory fits: 115 of 217.6 GB; 115 of it are still to be loaded (as if no model were loaded; `run` asks the servers which are)"
+        );
         let short = of(120);
         assert_eq!((short.short, short.needed, short.room), (true, 115_000_000_000, 102_000_000_000));
         assert!(
