@@ -55,7 +55,7 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let used = left_off(scene, welcome, rest, buf);
     let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
-    let is_free = welcome.is_empty() || welcome.example().is_some();
+    let is_free = !welcome.files.any() && welcome.files.names.0.is_empty();
     let example_rows = if is_free && (rest.height >= 14 || left >= 4) { 4 } else { 0 };
     let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
     let rest = page::below(rest, used + u16::from(rest.height >= wanted + used));
