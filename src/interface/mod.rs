@@ -7,3 +7,4 @@ pub mod remote;
 pub mod report;
 pub mod script;
 pub mod tui;
+pub(crate) mod zone;

@@ -49,7 +49,6 @@ pub(crate) mod summary;
 mod survives;
 mod tiers;
 mod trust;
-mod zone;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@
 //! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
+mod absent;
 mod call;
 pub mod driven;
 mod files;
@@ -222,6 +223,8 @@ struct Console<C: Client, S: Stage> {
     logs: logs::Follower,
     /// The past, while it is shown.
     away: Away,
+    /// What happened while nobody was here.
+    meanwhile: absent::Meanwhile,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -282,6 +285,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             files: files::Files::default(),
             logs: logs::Follower::default(),
             away: Away::new(reads),
+            meanwhile: absent::Meanwhile::default(),
         }
     }
 
@@ -441,12 +445,16 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.state.apply(&record);
             self.transcripts.apply(&record);
             self.ui.observe(&self.state, &record);
+            self.meanwhile.take(&self.state, &record);
             if let Fact::AttentionRaised { subject, .. } = &record.event {
                 raised = Some(subject.clone());
             }
             if began.elapsed() > BATCH {
                 break;
             }
+        }
+        if self.waiting.is_empty() {
+            self.caught_up();
         }
         self.recall_pins();
         if self.away.moved.is_none() {

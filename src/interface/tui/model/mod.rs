@@ -3,6 +3,7 @@
 //! Each screen's part of it stands in a file of its own with an `update` of the same form. Invariant: nothing here is
 //! true of the session, and losing it loses no work.
 
+pub mod absent;
 pub mod answer;
 pub mod attention;
 mod card;

@@ -384,6 +384,12 @@ impl Ui {
                 self.close();
                 effects
             }
+            Some(Layer::Absent(_)) => {
+                if matches!(msg, Msg::Key(_)) {
+                    self.close();
+                }
+                Vec::new()
+            }
             Some(Layer::Retry(retry)) => {
                 let does = retry.input(msg, state);
                 self.layer_did(does, state, now)

@@ -15,19 +15,25 @@ use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, Slot};
 
-/// Cells before the words: the cursor, a space, the key.
-const LEAD: usize = 6;
+/// Cells of the cursor, with the space behind it.
+const CURSOR: usize = 2;
+/// Cells of a key, `esc` and the space behind it.
+const KEY: usize = 4;
 
 /// Answers as they stand at a width.
 pub(super) struct ChoiceRows {
     /// Whose row it is, its key where it is the first of its, its words.
     rows: Vec<(usize, Option<String>, String)>,
+    /// Cells that are kept for a key.
+    keys: usize,
 }
 
 impl ChoiceRows {
     /// Lays answers out: the key of each, and its words.
     pub(super) fn of(choices: &[(String, CleanText)], cells: u16) -> Self {
-        let room = usize::from(cells).saturating_sub(LEAD).max(1);
+        // Lines without keys have the cursor only.
+        let keys = if choices.iter().all(|(key, _)| key.is_empty()) { 0 } else { KEY };
+        let room = usize::from(cells).saturating_sub(CURSOR + keys).max(1);
         let mut rows = Vec::new();
         for (i, (key, words)) in choices.iter().enumerate() {
             let lines = wrap(words, room);
@@ -41,7 +47,7 @@ impl ChoiceRows {
                 first.1 = Some(key.clone());
             }
         }
-        Self { rows }
+        Self { rows, keys }
     }
 
     /// How many rows they take.
@@ -75,7 +81,7 @@ impl ChoiceRows {
             let sign = if here { ink(theme) } else { theme.style(Slot::Key) };
             let mark = if here && key.is_some() { theme.glyph(Glyph::Cursor) } else { " " };
             let key = key.as_deref().unwrap_or_default();
-            let left = put(buf, line, &format!("{mark} {key:<4}"), sign);
+            let left = put(buf, line, &format!("{mark} {key:<0$}", self.keys), sign);
             put(buf, left, words, ink(theme));
         }
     }

@@ -176,6 +176,8 @@ fn files(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) -
                     word(theme, Slot::Dim, tail),
                 ]));
             }
+            // It is being typed yet.
+            FileSeen::Words if welcome.typed_path().as_deref() == Some(path.as_str()) => {}
             FileSeen::Words => {
                 let words = format!("{path}: no file of that name; it is taken as a word");
                 lines.extend(page::wrapped(theme, Slot::Dim, &words, cells, 1));
