@@ -117,8 +117,8 @@ impl State {
     pub fn one_at_a_time(&self, now: Micros) -> Micros {
         let wall = self.wall(now).unwrap_or_default();
         let mut worked: Vec<u64> = self.pools.iter().map(|pool| pool.worked_us).collect();
-        for attempt in self.running() {
-            worked[self.endpoint(attempt.endpoint).pool.0 as usize] += attempt.worked(now).0;
+        for (attempt, place) in self.running().filter_map(|a| Some((a, self.place_of(a)?))) {
+            worked[place.pool.0 as usize] += attempt.worked(now).0;
         }
         self.at_most_measured(&worked, wall)
     }
@@ -127,7 +127,7 @@ impl State {
     /// [`Self::one_at_a_time`] and [`Self::speed_up`] say it of the whole session.
     pub fn spent_by(&self, goal: GoalId, now: Micros) -> (Micros, Micros) {
         let mine: Vec<&Attempt> =
-            self.attempts.iter().filter(|a| a.by.is_none() && self.task(a.task).id.goal == goal).collect();
+            self.attempts.iter().filter(|a| a.is_model() && self.task(a.task).id.goal == goal).collect();
         self.spent_on(&mine, now)
     }
 
@@ -137,8 +137,8 @@ impl State {
         let last = attempts.iter().map(|a| a.ended.as_ref().map_or(now, |(at, _)| *at)).max().unwrap_or(now);
         let wall = last.since(first);
         let mut worked = vec![0; self.pools.len()];
-        for attempt in attempts {
-            worked[self.endpoint(attempt.endpoint).pool.0 as usize] += attempt.worked(now).0;
+        for (attempt, place) in attempts.iter().filter_map(|a| Some((a, self.place_of(a)?))) {
+            worked[place.pool.0 as usize] += attempt.worked(now).0;
         }
         (wall, self.at_most_measured(&worked, wall))
     }
@@ -155,7 +155,7 @@ impl State {
         let end = if self.running.is_empty() {
             self.attempts
                 .iter()
-                .filter(|a| a.by.is_none())
+                .filter(|a| a.is_model())
                 .filter_map(|a| a.ended.as_ref().map(|(at, _)| *at))
                 .max()
                 .unwrap_or(now)
