@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::protocol::{EndpointName, Event, Health, Micros, Record, TaskId, Work};
+use crate::domain::protocol::{EndpointName, Event, Health, Micros, Record, Subject, TaskId, Work};
 use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 
@@ -43,6 +43,9 @@ pub struct Waiting {
     pub since_ms: u64,
     /// What is wanted.
     pub text: CleanText,
+    /// What it is about, for who can act on it.
+    #[serde(skip)]
+    pub subject: Subject,
 }
 
 /// What happened since an instant.
@@ -72,6 +75,9 @@ pub struct Absence {
     pub tokens: u64,
     /// Slot time used, in microseconds.
     pub slot_us: u64,
+    /// What it cost in US dollars, where a price is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
 }
 
 /// The fold.
@@ -79,6 +85,7 @@ pub struct Absence {
 pub struct AbsenceFold {
     told: Absence,
     before: (u64, u64),
+    cost: Option<f64>,
     up: BTreeMap<EndpointName, Micros>,
     /// Since when nothing is worked on though there is work.
     idle: Option<Micros>,
@@ -96,14 +103,40 @@ fn is_idle(state: &State) -> bool {
     open && state.ended.is_none() && !state.running().any(|a| state.task(a.task).asking.is_none())
 }
 
+impl Absence {
+    /// Whether there is anything that somebody who comes back should know.
+    pub fn is_worth_telling(&self) -> bool {
+        let times = [&self.slept, &self.away, &self.still];
+        !self.ended.is_empty()
+            || !self.waiting.is_empty()
+            || !self.down.is_empty()
+            || times.iter().any(|spans| !spans.is_empty())
+    }
+}
+
 impl AbsenceFold {
-    /// Begins at what is true at an instant.
+    /// When it began, in session time.
+    pub fn began(&self) -> Micros {
+        self.told.from
+    }
+
+    /// When it began, by the wall clock in milliseconds since 1970.
+    pub fn began_ms(&self) -> u64 {
+        self.told.from_ms
+    }
+
+    /// Begins at what is true at the last record.
     pub fn begin(state: &State) -> Self {
-        let from = state.at;
+        Self::begin_at(state, state.at)
+    }
+
+    /// Begins at what is true at an instant, no later than which nothing was recorded.
+    pub fn begin_at(state: &State, from: Micros) -> Self {
         let up = |e: &&crate::domain::state::EndpointState| matches!(e.health, Health::Up | Health::Loading);
         Self {
             told: Absence { from, from_ms: wall(state, from), ..Absence::default() },
             before: (state.totals.output_tokens, state.totals.slot_us),
+            cost: state.cost(None),
             up: state.endpoints().iter().filter(up).map(|e| (e.config.name.clone(), from)).collect(),
             idle: is_idle(state).then_some(from),
             last: from,
@@ -187,7 +220,11 @@ impl AbsenceFold {
             .attention
             .iter()
             .filter(|(subject, _)| subject.wants_a_word())
-            .map(|(_, raised)| Waiting { since_ms: wall(state, raised.since), text: raised.text.clone() })
+            .map(|(subject, raised)| Waiting {
+                since_ms: wall(state, raised.since),
+                text: raised.text.clone(),
+                subject: subject.clone(),
+            })
             .collect();
         waiting.sort_by_key(|w| w.since_ms);
         Absence {
@@ -195,6 +232,7 @@ impl AbsenceFold {
             waiting,
             tokens: state.totals.output_tokens.saturating_sub(self.before.0),
             slot_us: state.totals.slot_us.saturating_sub(self.before.1),
+            cost_usd: state.cost(None).map(|usd| (usd - self.cost.unwrap_or(0.0)).max(0.0)),
             ..self.told
         }
     }

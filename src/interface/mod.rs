@@ -3,7 +3,9 @@
 
 pub mod bundle;
 pub mod cli;
+pub(crate) mod given;
 pub mod remote;
 pub mod report;
 pub mod script;
 pub mod tui;
+pub(crate) mod zone;

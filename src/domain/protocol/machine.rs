@@ -51,6 +51,12 @@ pub struct MachineSampled {
     /// What it draws.
     #[serde(default, skip_serializing_if = "Power::is_unknown")]
     pub power: Power,
+    /// Its battery; none where there is none, or nobody tells of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub battery: Option<Battery>,
+    /// Whether this session keeps it awake.
+    #[serde(default, skip_serializing_if = "Vigil::is_none")]
+    pub vigil: Vigil,
     /// Its graphics processors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Gpu>,
@@ -81,6 +87,52 @@ impl MachineSampled {
         let mut limits = self.gpus.iter().filter_map(|g| g.limit);
         let first = limits.next()?;
         Some(limits.fold(first, |sum, l| GpuLimit { bytes: sum.bytes.saturating_add(l.bytes), ..sum }))
+    }
+}
+
+/// A battery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Battery {
+    /// How full, 0..=100.
+    pub percent: u8,
+    /// What the machine runs on.
+    pub supply: Supply,
+}
+
+impl Battery {
+    /// Below this, on battery, a machine with models at work is soon off.
+    pub const LOW: u8 = 20;
+
+    /// Whether it is soon empty.
+    pub fn is_low(&self) -> bool {
+        self.supply == Supply::Battery && self.percent < Self::LOW
+    }
+}
+
+/// What a machine runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supply {
+    /// The mains, or whatever charges it.
+    Mains,
+    /// Its battery.
+    Battery,
+}
+
+/// Whether a session keeps its machine awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vigil {
+    /// It does not, or does not say.
+    #[default]
+    None,
+    /// It does.
+    Kept,
+}
+
+impl Vigil {
+    fn is_none(&self) -> bool {
+        *self == Self::None
     }
 }
 

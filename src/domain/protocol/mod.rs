@@ -41,7 +41,8 @@ pub use id::{
 };
 pub use level::{Level, LevelSupport};
 pub use machine::{
-    Gpu, GpuLimit, Grip, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Thermal, Throttle, ThrottleCause,
+    Battery, Gpu, GpuLimit, Grip, LimitSource, MachineSampled, Power, Pressure, ServerMemory, Supply, Thermal,
+    Throttle, ThrottleCause, Vigil,
 };
 pub use recipe::{Cut, Message, Part, Recipe, Speaker};
 pub use record::{Counted, FORMAT, Header, OutputCount, Record, RecordError, Rethought};

@@ -1,6 +1,6 @@
 //! Progress: how much is done, and by phase.
 
-use super::{End, Life, Pool, State, Status, TaskIx};
+use super::{Attempt, End, Life, Pool, State, Status, TaskIx};
 use crate::domain::plan::OnFailure;
 use crate::domain::protocol::{GoalId, Micros, Work};
 
@@ -115,13 +115,38 @@ impl State {
     /// What one at a time would have taken: the sum of attempt times, of each pool no more than the slots that it was seen
     /// to serve can have worked. What is beyond that waited in its server's queue.
     pub fn one_at_a_time(&self, now: Micros) -> Micros {
-        let wall = self.wall(now).unwrap_or_default().0;
+        let wall = self.wall(now).unwrap_or_default();
         let mut worked: Vec<u64> = self.pools.iter().map(|pool| pool.worked_us).collect();
         for (attempt, place) in self.running().filter_map(|a| Some((a, self.place_of(a)?))) {
             worked[place.pool.0 as usize] += attempt.worked(now).0;
         }
-        let most = |pool: &Pool| pool.measured.map_or(u64::MAX, |slots| wall.saturating_mul(slots.into()));
-        Micros(self.pools.iter().zip(worked).map(|(pool, worked)| worked.min(most(pool))).sum())
+        self.at_most_measured(&worked, wall)
+    }
+
+    /// How long a goal took from its first start to its last end, and what one at a time would have taken of it: as
+    /// [`Self::one_at_a_time`] and [`Self::speed_up`] say it of the whole session.
+    pub fn spent_by(&self, goal: GoalId, now: Micros) -> (Micros, Micros) {
+        let mine: Vec<&Attempt> =
+            self.attempts.iter().filter(|a| a.is_model() && self.task(a.task).id.goal == goal).collect();
+        self.spent_on(&mine, now)
+    }
+
+    /// The same of some attempts.
+    pub fn spent_on(&self, attempts: &[&Attempt], now: Micros) -> (Micros, Micros) {
+        let first = attempts.iter().map(|a| a.started_at).min().unwrap_or(now);
+        let last = attempts.iter().map(|a| a.ended.as_ref().map_or(now, |(at, _)| *at)).max().unwrap_or(now);
+        let wall = last.since(first);
+        let mut worked = vec![0; self.pools.len()];
+        for (attempt, place) in attempts.iter().filter_map(|a| Some((a, self.place_of(a)?))) {
+            worked[place.pool.0 as usize] += attempt.worked(now).0;
+        }
+        (wall, self.at_most_measured(&worked, wall))
+    }
+
+    /// The sum of work by pool, of each no more than its measured slots can have done in that time.
+    fn at_most_measured(&self, worked: &[u64], wall: Micros) -> Micros {
+        let most = |pool: &Pool| pool.measured.map_or(u64::MAX, |slots| wall.0.saturating_mul(slots.into()));
+        Micros(self.pools.iter().zip(worked).map(|(pool, worked)| (*worked).min(most(pool))).sum())
     }
 
     /// From the first start to the last end; to `now` while anything runs.

@@ -23,7 +23,7 @@ use crate::domain::fleet::{Endpoint, PoolKey};
 use crate::domain::orchestrator::{Decision, Effect, Input, Look, Orchestrator, Reopening, StartTurn};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
-    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Subject, TurnEnd, TurnId, Usage, ViewerId,
+    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Subject, TurnEnd, TurnId, Usage, ViewerId, Vigil,
 };
 use crate::domain::state::{GoalPhase, Pool, State};
 use crate::domain::text::CleanText;
@@ -193,7 +193,8 @@ impl Host {
                 }
                 _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
                 reading = watch.answer() => {
-                    batch.extend(watch.take(self.clock.now(), &reading, pace).map(Input::Sampled));
+                    let vigil = if awake.holds() { Vigil::Kept } else { Vigil::None };
+                    batch.extend(watch.take(self.clock.now(), &reading, vigil, pace).map(Input::Sampled));
                 }
                 () = &mut alarm => {}
             }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::protocol::{MachineSampled, Micros};
+use crate::domain::protocol::{MachineSampled, Micros, Vigil};
 use crate::engine::machine::{Pace, Reading, Room, Sampler};
 
 /// The machine, watched.
@@ -56,12 +56,18 @@ impl Watch {
         std::future::pending().await
     }
 
-    /// The figures of an answer, if they are worth a record.
-    pub(super) fn take(&mut self, now: Micros, reading: &Reading, pace: Pace) -> Option<Box<MachineSampled>> {
+    /// The figures of an answer, with whether the machine is kept awake, if they are worth a record.
+    pub(super) fn take(
+        &mut self,
+        now: Micros,
+        reading: &Reading,
+        vigil: Vigil,
+        pace: Pace,
+    ) -> Option<Box<MachineSampled>> {
         self.asked = false;
         self.last = Some(now);
-        let told = reading.told().filter(|told| self.sampler.offer(now, told, pace))?;
-        Some(Box::new(told.clone()))
+        let told = MachineSampled { vigil, ..reading.told()?.clone() };
+        self.sampler.offer(now, &told, pace).then(|| Box::new(told))
     }
 }
 
@@ -84,7 +90,7 @@ mod tests {
             watch.ask(now, Pace::Working, Vec::new);
             assert_eq!(watch.due(Pace::Working), None, "one ask at a time");
             let reading = watch.answer().await;
-            told.extend(watch.take(now, &reading, Pace::Working).map(|m| (at, m.used)));
+            told.extend(watch.take(now, &reading, Vigil::None, Pace::Working).map(|m| (at, m.used)));
         }
         assert_eq!(told, [(0, 100), (2, 200)]);
         assert_eq!((watch.due(Pace::Working), watch.due(Pace::Idle)), (Some(second(4)), Some(second(33))));

@@ -67,6 +67,11 @@ impl Awake {
         }
     }
 
+    /// Whether the machine is kept awake now: what was started for it lives.
+    pub(crate) fn holds(&mut self) -> bool {
+        self.held.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
     fn step(&mut self, now: Instant, work: Work) -> Step {
         let since = |then: Option<Instant>| then.map(|then| now.saturating_duration_since(then));
         if work == Work::UnderWay {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::param::clock_ticks_per_second;
 
+use super::battery::of_supplies;
 use super::nvidia::{Cards, Told};
 use super::proc::{Meminfo, Stalls, Ticks, held, listening, parent, socket, worked};
 use super::processes::{Held, Processes, Servers, share};
@@ -17,6 +18,7 @@ use super::{Figure, Probe, Reading};
 /// The machine as Linux tells it.
 pub(super) struct LinuxProbe {
     proc: Proc,
+    supplies: PathBuf,
     ticks: Option<Ticks>,
     /// What all processors together had since the last look.
     had: Option<Duration>,
@@ -27,11 +29,13 @@ pub(super) struct LinuxProbe {
 impl LinuxProbe {
     /// This machine.
     pub(super) fn new() -> Self {
-        Self::at("/proc".into(), Cards::open())
+        let probe = Self::at("/proc".into(), Cards::open());
+        Self { supplies: "/sys/class/power_supply".into(), ..probe }
     }
 
     fn at(root: PathBuf, cards: Result<Cards, String>) -> Self {
-        Self { proc: Proc(root), ticks: None, had: None, servers: Servers::default(), cards }
+        let supplies = root.join("power_supply");
+        Self { proc: Proc(root), supplies, ticks: None, had: None, servers: Servers::default(), cards }
     }
 
     fn memory(&self, reading: &mut Reading) {
@@ -83,6 +87,7 @@ impl Probe for LinuxProbe {
         let stalls = stalls.and_then(|t| Stalls::read(&t).ok_or("its lines are odd".to_owned()));
         let stalls = reading.take(Figure::Pressure, "/proc/pressure/memory, the last 10 s", stalls);
         reading.sample.pressure = stalls.map(|s| s.pressure());
+        reading.sample.battery = of_supplies(&self.supplies);
         let cards = self.graphics(&mut reading);
         if !ports.is_empty() {
             let mut servers = self.servers.sample(now, ports, &mut self.proc);

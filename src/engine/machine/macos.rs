@@ -19,6 +19,7 @@ use objc2_io_kit::{
 use objc2_metal::{MTLCreateSystemDefaultDevice, MTLDevice};
 
 use super::apple::{LimitClaims, Pages, Swap, absolute, gpu, gpus, listed_devices, number, percent, pressure, thermal};
+use super::battery::of_pmset;
 use super::commands::printed;
 use super::cost::{Clock, Kept};
 use super::proc::Ticks;
@@ -61,6 +62,7 @@ pub(super) struct MacProbe {
     vm_stat: Kept<Result<String, String>>,
     swapusage: Kept<Result<String, String>>,
     ioreg: Kept<Result<String, String>>,
+    pmset: Kept<Result<String, String>>,
     servers: Servers,
 }
 
@@ -84,6 +86,7 @@ impl MacProbe {
             vm_stat: Kept::default(),
             swapusage: Kept::default(),
             ioreg: Kept::default(),
+            pmset: Kept::default(),
             servers: Servers::default(),
         }
     }
@@ -238,6 +241,9 @@ impl Probe for MacProbe {
         self.kernel(&mut reading);
         self.graphics(now, &mut reading);
         self.power(now, &mut reading);
+        let ask = || printed("/usr/bin/pmset", &["-g", "batt"], COMMAND_LIMIT);
+        let said = self.pmset.get(now, COMMAND_AGE, Clock::Wall, ask);
+        reading.sample.battery = said.ok().and_then(|text| of_pmset(&text));
         if !ports.is_empty() {
             let servers = self.servers.sample(now, ports, &mut Libproc);
             reading.sample.servers_percent =

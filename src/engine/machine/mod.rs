@@ -18,6 +18,7 @@ use crate::domain::protocol::{MachineSampled, ServerMemory};
 
 pub mod apple;
 pub(crate) mod awake;
+mod battery;
 #[cfg(any(target_os = "macos", test))]
 mod commands;
 mod cost;

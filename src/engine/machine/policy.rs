@@ -60,6 +60,8 @@ fn differs(a: &MachineSampled, b: &MachineSampled) -> bool {
     a.total != b.total
         || a.pressure != b.pressure
         || a.thermal != b.thermal
+        || a.battery != b.battery
+        || a.vigil != b.vigil
         || bytes(Some(a.used), Some(b.used))
         || bytes(Some(a.swap), Some(b.swap))
         || bytes(a.swap_total, b.swap_total)

@@ -121,6 +121,9 @@ impl LeavesOut {
             | Event::TaskCancelled { .. }
             | Event::TaskSkipped { .. }
             | Event::TaskHeld { .. }
+            | Event::TaskClaimed(_)
+            | Event::TaskUnclaimed { .. }
+            | Event::TaskReserved { .. }
             | Event::TaskReleased { .. }
             | Event::TaskPlaced { .. }
             | Event::AttemptStarted(_)

@@ -9,13 +9,13 @@ use super::names::{self, Candidate, Meant};
 use super::narrow::hang_in;
 use super::print::Printer;
 use super::session::{Ends, configuration, runtime};
-use super::zone::Zone;
 use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::interface::remote::{AttachClient, Attachment, Call, CallError, Given, Place, PlaceError, SessionInfo};
 use crate::interface::report::{Going, SinceWhen, now_ms, since, since_words};
+use crate::interface::zone::Zone;
 
 /// How long a session may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);

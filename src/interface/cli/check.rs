@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::args::{FleetWish, Form, Global};
 use super::error::{CliError, Exit};
-use super::given::plan_file;
 use super::print::Printer;
 use super::session::{caution, configuration};
 use crate::config::{Config, Layer};
@@ -17,6 +16,7 @@ use crate::domain::plan::{Plan, PlanReading, TaskSpec};
 use crate::domain::protocol::{EndpointName, MachineSampled, TierName};
 use crate::domain::source::SourceError;
 use crate::engine::machine::{local_ports, this_machine};
+use crate::interface::given::{GivenError, plan_file};
 
 /// What is found in a file.
 #[derive(Debug, Default, Serialize)]
@@ -34,9 +34,19 @@ struct Checked {
     warnings: Vec<SourceError>,
 }
 
+/// What is taken of the models that a plan would use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Assumes {
+    /// That each has to be loaded. A run asks the servers, and may have more room.
+    NothingLoaded,
+}
+
 /// Whether a plan's models fit into this machine's memory, none of them taken to be loaded but what is measured.
 #[derive(Debug, PartialEq, Serialize)]
 struct Memory {
+    /// Of which models it is so: a check asks no server.
+    assumes: Assumes,
     /// Whether it is known that they do not.
     short: bool,
     /// Bytes that they need more than they hold.
@@ -61,10 +71,15 @@ impl Memory {
         let verdict = memory.judge(&wanted, &[]);
         let details = Some(verdict.details()).filter(|d| !d.is_empty()).map(|d| format!("; {d}"));
         Some(Self {
+            assumes: Assumes::NothingLoaded,
             short: verdict.fit == Fit::No,
             needed: verdict.needed,
             room: verdict.room,
-            words: format!("memory {}{}", verdict.headline(), details.unwrap_or_default()),
+            words: format!(
+                "memory {}{} (as if no model were loaded; `run` asks the servers which are)",
+                verdict.headline(),
+                details.unwrap_or_default()
+            ),
         })
     }
 }
@@ -128,13 +143,13 @@ pub(crate) fn check(plans: &[PathBuf], global: &Global, printer: &mut Printer) -
     for path in plans {
         let file = path.display().to_string();
         let mut checked = Checked { file, ..Checked::default() };
-        match plan_file(path, &config) {
+        match plan_file(path, &config.fleet.agents) {
             Ok(PlanReading { plan: Ok(plan), warnings }) => {
                 let memory = machine.as_ref().and_then(|machine| Memory::of(&plan, &config, machine));
                 checked = Checked { ok: true, shape: Some(Shape::of(&plan)), memory, warnings, ..checked };
             }
             Ok(PlanReading { plan: Err(errors), warnings }) => checked = Checked { errors, warnings, ..checked },
-            Err(CliError::Source(errors)) => checked.errors = errors,
+            Err(GivenError::Source(errors)) => checked.errors = errors,
             Err(other) => printer.words(&other.to_string()),
         }
         if !checked.ok {
@@ -197,7 +212,10 @@ mod tests {
             let machine = MachineSampled { total: gb * 1_000_000_000, used: 1, ..MachineSampled::default() };
             Memory::of(&plan, &config, &machine).unwrap()
         };
-        assert_eq!(of(256).words, "memory fits: 115 of 217.6 GB; 115 of it are still to be loaded");
+        assert_eq!(
+            of(256).words,
+            "memory fits: 115 of 217.6 GB; 115 of it are still to be loaded (as if no model were loaded; `run` asks the servers which are)"
+        );
         let short = of(120);
         assert_eq!((short.short, short.needed, short.room), (true, 115_000_000_000, 102_000_000_000));
         assert!(

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::args::{Form, Global};
 use super::attach::{reach, the_one};
 use super::error::{CliError, Exit};
-use super::given::Taken;
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
 use super::restart::{Which, restart};
@@ -17,6 +16,7 @@ use crate::domain::protocol::{
     Command, EndpointEdit, EndpointName, GoalId, Level, LevelScope, MemoryCheck, ModelVerb, Name, Partial, RetryScope,
     Review, ServerVerb, StopScope, TaskId,
 };
+use crate::interface::given::Taken;
 use crate::interface::remote::{Given, SessionInfo, Verdict};
 
 /// What `baton ctl` takes.
@@ -249,7 +249,9 @@ pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Res
         }
         let given = super::attach::given(global);
         let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
-        let command = command(&args.what, &info, &config)?;
+        let mut said = Vec::new();
+        let command = command(&args.what, &info, &config, &mut said)?;
+        said.iter().for_each(|words| printer.words(words));
         let (verdict, id) = call.command(None, &command, None).await?;
         Ok(answer(&command, &verdict, id.as_str(), global, printer))
     })
@@ -328,7 +330,8 @@ fn how_to_force(command: &Command, reason: &str) -> Option<String> {
     reason.contains(" GB are left of ").then(|| format!("; {words} all the same"))
 }
 
-fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, CliError> {
+/// What was typed as a command; what is to be said of a file that it names goes into `said`.
+fn command(what: &What, info: &SessionInfo, config: &Config, said: &mut Vec<String>) -> Result<Command, CliError> {
     let task = |word: &str| task(word, info);
     Ok(match what {
         What::Pause => Command::Pause,
@@ -379,7 +382,8 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
         }
         What::Goal { text, goal, review } => {
             let asked = if *review { Review::Ask } else { Review::Auto };
-            let mut command = goal_of(text, Taken::by(*goal), config, asked)?;
+            let (mut command, words) = goal_of(text, Taken::by(*goal), config, asked)?;
+            said.extend(words);
             // A plan that is given runs at once, unless it is to be looked at.
             if let Command::AddGoal { options, .. } = &mut command {
                 options.review = asked;
@@ -549,7 +553,7 @@ mod tests {
         let surroundings =
             crate::config::Surroundings { variables: Default::default(), working: folder(), home: folder() };
         let config = crate::config::load_in(&surroundings, &crate::config::Flags::default()).unwrap();
-        command(&what, &info(1), &config)
+        command(&what, &info(1), &config, &mut Vec::new())
     }
 
     #[test]

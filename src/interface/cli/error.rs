@@ -11,6 +11,7 @@ use crate::engine::journal::JournalError;
 use crate::engine::providers::ClientError;
 use crate::engine::simulator::{FaultError, SimulatorError};
 use crate::interface::bundle::BundleError;
+use crate::interface::given::GivenError;
 use crate::interface::remote::CallError;
 
 /// How the process ends.
@@ -239,6 +240,16 @@ impl CliError {
 /// For `map_err`: what was attempted.
 pub(crate) fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
     move |source| CliError::System { what, source }
+}
+
+impl From<GivenError> for CliError {
+    fn from(error: GivenError) -> Self {
+        match error {
+            GivenError::Source(errors) => Self::Source(errors),
+            GivenError::Read { path, source } => Self::Read { path, source },
+            GivenError::Usage(words) => Self::Usage(words),
+        }
+    }
 }
 
 fn list(errors: &[SourceError]) -> String {

@@ -17,11 +17,11 @@ use super::error::{CliError, Exit, system};
 use super::headless::Finished;
 use super::print::Printer;
 use super::run::Stuck;
-use super::zone::{Zone, seconds_of};
 use crate::domain::protocol::SessionId;
 use crate::domain::state::GoalPhase;
 use crate::interface::remote::{Again, is_announced};
 use crate::interface::report::now_ms;
+use crate::interface::zone::{Zone, seconds_of};
 
 /// The flag that starts a run and leaves it, and the one it becomes for the run that is left.
 const LEAVES: (&str, &str) = ("--detach", "--detached");

@@ -21,7 +21,6 @@ mod error;
 mod export;
 mod fleet;
 mod fork;
-mod given;
 mod headless;
 mod inbox;
 mod init;
@@ -52,7 +51,6 @@ pub(crate) mod summary;
 mod survives;
 mod tiers;
 mod trust;
-mod zone;
 
 use std::process::ExitCode;
 
@@ -61,6 +59,7 @@ use clap::error::ErrorKind;
 
 use crate::config::{Paths, Surroundings};
 use crate::engine::journal::Begins;
+use crate::interface::given::Taken;
 use crate::interface::tui::launcher::{Launch, launch};
 use args::{Cli, FleetSub, Sub};
 use error::{CliError, Exit};
@@ -142,7 +141,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             leaving.part();
             let wanted =
                 run::Given { stuck: stuck(*wait), memory: ctl::memory(*force_memory), name: name.as_deref(), leaving };
-            run::run(what, given::Taken::by(*goal), wanted, global, printer)
+            run::run(what, Taken::by(*goal), wanted, global, printer)
         }
         Some(Sub::Attach { session }) => attach::attach(session.as_deref(), global, printer),
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
@@ -164,7 +163,7 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
             fork::fork(session, *at, begins, global, printer)
         }
         Some(Sub::Replay(args)) => replay::replay(args, global, printer),
-        Some(Sub::Plan { what, goal }) => plan::plan(what, given::Taken::by(*goal), global, printer),
+        Some(Sub::Plan { what, goal }) => plan::plan(what, Taken::by(*goal), global, printer),
         Some(Sub::Check { plans }) => check::check(plans, global, printer),
         Some(Sub::Sim(args)) => simulate::simulate(args, global, printer),
         Some(Sub::Fleet { command }) => match command {

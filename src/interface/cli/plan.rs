@@ -3,7 +3,6 @@
 use super::args::{Form, Global};
 use super::choose::choose_fleet;
 use super::error::{CliError, Exit};
-use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Finished, Headless, Until};
 use super::print::Printer;
 use super::session::{Ends, caution, configuration, engine, runtime, without_project};
@@ -12,6 +11,7 @@ use crate::domain::plan::{PLAN_VERSION, Plan, write};
 use crate::domain::protocol::{Command, GoalId, GoalOptions, PlanSource, Review, Work};
 use crate::domain::state::State;
 use crate::domain::text::CleanText;
+use crate::interface::given::{Input, Taken, Typed, Wanted, typed};
 
 /// Plans a goal.
 ///
@@ -19,7 +19,7 @@ use crate::domain::text::CleanText;
 /// [`CliError`].
 pub(crate) fn plan(goal: &str, taken: Taken, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
-    let Typed { input, words, .. } = typed(goal, taken, Wanted::Goal, &config)?;
+    let Typed { input, words, .. } = typed(goal, taken, Wanted::Goal, &config.fleet.agents)?;
     words.iter().for_each(|words| printer.words(words));
     let text = match input {
         Input::Goal(text) => text,

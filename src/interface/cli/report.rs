@@ -10,12 +10,12 @@ use super::error::{CliError, Exit};
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
 use super::session::configuration;
-use super::zone::Zone;
 use crate::domain::protocol::SessionId;
 use crate::engine::journal::{Reader, Sessions};
 use crate::interface::report::{
     Going, Report, SinceWhen, Story, Wanted, failure, fold, markdown, now_ms, since, since_words,
 };
+use crate::interface::zone::Zone;
 
 /// Prints a report, or writes it to a file.
 ///

@@ -4,7 +4,6 @@ use super::args::Global;
 use super::choose::choose_fleet;
 use super::console::Opening;
 use super::error::{CliError, Exit};
-use super::given::{Input, Taken, Typed, Wanted, typed};
 use super::headless::{Finished, Headless, Until};
 use super::leaving::Leaving;
 use super::print::Printer;
@@ -13,7 +12,8 @@ use super::servers::room;
 use super::session::{Ends, caution, configuration, engine_named, runtime, without_project};
 use crate::config::Config;
 use crate::domain::fleet::Settings;
-use crate::domain::protocol::{Command, GoalOptions, MemoryCheck, PlanSource, Review};
+use crate::domain::protocol::{Command, MemoryCheck, Review};
+use crate::interface::given::{Taken, Typed, Wanted, command_of, typed};
 
 /// What a run without a console does when only the operator can release what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,9 @@ pub(crate) fn run(
     let stuck = leaving.stuck(given.stuck);
     let mut config = configuration(global)?;
     let review = if console { Review::Ask } else { Review::Auto };
-    let Typed { input, words, warnings } = typed(what, taken, Wanted::Either, &config)?;
+    let typed = typed(what, taken, Wanted::Either, &config.fleet.agents)?;
+    let said = typed.said();
+    let Typed { input, warnings, .. } = typed;
     let mut command = command_of(input, review);
     if let Command::AddGoal { options, .. } = &mut command {
         options.memory = memory;
@@ -63,25 +65,26 @@ pub(crate) fn run(
         let opening = Opening::New(global.fleet.clone(), Some(Box::new(command)));
         return super::console::open(config, opening, global, printer);
     }
-    words.iter().for_each(|words| printer.words(words));
-    warnings.iter().for_each(|warning| printer.words(&format!("warning: {warning}")));
+    said.iter().for_each(|words| printer.words(words));
     // Nobody is there to answer, unless it waits for somebody.
     let questions = config.settings.questions && stuck == Stuck::Waits;
     let settings = Settings { questions, ..config.settings.clone() };
     headless(&Config { settings, ..config }, command, Given { stuck, ..given }, global, printer)
 }
 
-/// What was typed as a command: a given plan runs at once, a model's is looked at first where somebody can.
-pub(crate) fn goal_of(what: &str, taken: Taken, config: &Config, review: Review) -> Result<Command, CliError> {
-    typed(what, taken, Wanted::Either, config).map(|typed| command_of(typed.input, review))
-}
-
-fn command_of(input: Input, review: Review) -> Command {
-    let (text, plan, review) = match input {
-        Input::Plan(plan) => (plan.goal.clone(), PlanSource::Given(plan), Review::Auto),
-        Input::Goal(text) => (text, PlanSource::Model, review),
-    };
-    Command::AddGoal { text, plan, options: GoalOptions { review, ..GoalOptions::default() } }
+/// What was typed as a command, and what is to be said of it.
+///
+/// # Errors
+/// As [`typed`].
+pub(crate) fn goal_of(
+    what: &str,
+    taken: Taken,
+    config: &Config,
+    review: Review,
+) -> Result<(Command, Vec<String>), CliError> {
+    let typed = typed(what, taken, Wanted::Either, &config.fleet.agents)?;
+    let said = typed.said();
+    Ok((command_of(typed.input, review), said))
 }
 
 fn headless(

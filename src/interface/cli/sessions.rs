@@ -14,13 +14,13 @@ use super::names::keep_list;
 use super::narrow::{NARROW, hang};
 use super::print::Printer;
 use super::session::{configuration, here};
-use super::zone::Zone;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::width::{Align, cut_end, pad, width};
 use crate::domain::text::{CleanText, Needle};
 use crate::engine::journal::{Found, Glance, Halt, SessionSummary, Sessions, search};
 use crate::interface::report::{ago, now_ms};
 use crate::interface::tui::widget::figure::{clock, count};
+use crate::interface::zone::Zone;
 
 /// Matches of one session that are printed: more help nobody, and `/` on the screen goes on from there.
 const MOST: usize = 50;

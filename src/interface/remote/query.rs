@@ -102,7 +102,7 @@ struct TaskLine {
 struct Metrics {
     /// From the question to the answer.
     total_time_seconds: f64,
-    /// The sum of attempt times: what one at a time would have taken.
+    /// What one at a time would have taken: work without queueing, as the report counts it.
     sequential_seconds: f64,
     speed_up: f64,
     /// Tokens generated.
@@ -279,8 +279,8 @@ impl Response {
         let end = goal.ended_at.unwrap_or(state.at);
         let live: Vec<TaskIx> = goal.tasks.iter().copied().filter(|ix| !state.task(*ix).removed).collect();
         let tasks: Vec<TaskLine> = live.iter().map(|ix| TaskLine::of(state, *ix, end)).collect();
-        let spent = live.iter().flat_map(|ix| attempts_of(state, state.task(*ix))).map(|a| a.elapsed(end));
-        let (seconds, sequential) = (end.since(goal.added_at), spent.fold(Micros(0), Micros::plus));
+        let spent: Vec<&Attempt> = live.iter().flat_map(|ix| attempts_of(state, state.task(*ix))).collect();
+        let (seconds, sequential) = (end.since(goal.added_at), state.spent_on(&spent, end).1);
         let metrics = Metrics {
             total_time_seconds: rounded(seconds),
             sequential_seconds: rounded(sequential),

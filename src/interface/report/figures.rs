@@ -14,7 +14,7 @@ use crate::domain::state::{State, dollars};
 pub struct Metrics {
     /// From the first attempt's start to the last one's end.
     pub seconds: f64,
-    /// The sum of attempt times: what one at a time would have taken.
+    /// What one at a time would have taken: work without queueing.
     pub sequential_seconds: f64,
     /// How many times faster that was.
     pub speed_up: f64,

@@ -67,7 +67,7 @@ pub struct PhaseLine {
     pub failed: u32,
     /// From its first attempt's start to its last one's end.
     pub seconds: f64,
-    /// The sum of its attempts' times.
+    /// What one at a time would have taken of it: work without queueing.
     pub sequential_seconds: f64,
     /// The most of its attempts at once.
     pub widest: u32,
@@ -305,8 +305,9 @@ pub(super) fn phases(state: &State) -> Vec<PhaseLine> {
     let all = state.goals().iter().flat_map(|g| state.phases(g.id));
     all.map(|phase| {
         let attempts = phase.tasks.iter().flat_map(|ix| &state.task(*ix).attempts).filter_map(|id| state.attempt(*id));
+        let attempts: Vec<_> = attempts.filter(|a| a.is_model()).collect();
         let spans: Vec<(Micros, Micros)> =
-            attempts.filter(|a| a.is_model()).map(|a| (a.started_at, a.started_at.plus(a.elapsed(state.at)))).collect();
+            attempts.iter().map(|a| (a.started_at, a.started_at.plus(a.elapsed(state.at)))).collect();
         let from = spans.iter().map(|s| s.0).min().unwrap_or_default();
         let to = spans.iter().map(|s| s.1).max().unwrap_or_default();
         let sum: u64 = spans.iter().map(|s| s.1.since(s.0).0).sum();
@@ -319,7 +320,7 @@ pub(super) fn phases(state: &State) -> Vec<PhaseLine> {
             done: phase.progress.done,
             failed: phase.progress.failed,
             seconds: seconds(to.since(from)),
-            sequential_seconds: seconds(Micros(sum)),
+            sequential_seconds: seconds(state.spent_on(&attempts, state.at).1),
             widest,
             efficiency: if room > 0.0 { rounded((Micros(sum).secs_f64() / room).min(1.0)) } else { 0.0 },
         }

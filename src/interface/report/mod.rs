@@ -30,7 +30,7 @@ pub use lines::{
 pub use markdown::markdown;
 pub use narrow::fold;
 pub use read::{Story, Wanted, moment};
-pub use since::{Going, SinceWhen, since, since_words};
+pub use since::{Going, SinceAbout, SinceWhen, since, since_lines, since_words};
 pub use transcript::transcript;
 pub use when::{ago, now_ms};
 

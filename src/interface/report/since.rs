@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use crate::domain::absence::{Absence, AbsenceFold, Finish, WallSpan};
-use crate::domain::protocol::{Event, Micros};
-use crate::domain::state::State;
+use crate::domain::protocol::{EndpointName, Event, Micros, Subject, TaskId};
+use crate::domain::state::{State, dollars};
 use crate::engine::journal::{JournalError, Reader};
 
 /// Reasons of failures that are told: the report has all of them.
@@ -72,8 +72,26 @@ pub fn since(journal: &Path, when: SinceWhen, going: Going) -> Result<(State, Ab
     Ok((state, told))
 }
 
+/// What a line is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinceAbout {
+    /// All of it.
+    All,
+    /// A task that failed.
+    Task(TaskId),
+    /// Something that waits for a person.
+    Waits(Subject),
+    /// A server.
+    Endpoint(EndpointName),
+}
+
 /// The words, a sentence a line; `time` writes an instant of the wall clock as a time of day.
 pub fn since_words(state: &State, told: &Absence, time: &dyn Fn(u64) -> String) -> Vec<String> {
+    since_lines(state, told, time).into_iter().map(|(words, _)| words).collect()
+}
+
+/// The same, each line with what it is about.
+pub fn since_lines(state: &State, told: &Absence, time: &dyn Fn(u64) -> String) -> Vec<(String, SinceAbout)> {
     let count = |wanted: fn(&Finish) -> bool| told.ended.values().filter(|f| wanted(f)).count();
     let done = count(|f| *f == Finish::Done);
     let failed = count(|f| matches!(f, Finish::Failed(_)));
@@ -105,29 +123,34 @@ pub fn since_words(state: &State, told: &Absence, time: &dyn Fn(u64) -> String) 
     }
     parts.push(format!("{} tokens", told.tokens));
     parts.push(format!("{:.1} slot hours", told.slot_us as f64 / 3.6e9));
-    let mut lines = vec![format!("since {}: {}", time(told.from_ms), parts.join(", "))];
+    parts.extend(told.cost_usd.map(dollars));
+    let mut lines = vec![(format!("since {}: {}", time(told.from_ms), parts.join(", ")), SinceAbout::All)];
     let title = |id| state.task_by_id(id).map(|t| t.title.to_string()).unwrap_or_default();
-    let reasons: Vec<String> = told
+    let reasons: Vec<(String, SinceAbout)> = told
         .ended
         .iter()
         .filter_map(|(id, finish)| match finish {
-            Finish::Failed(reason) => Some(format!("failed: {}: {reason}", title(id))),
+            Finish::Failed(reason) => Some((format!("failed: {}: {reason}", title(id)), SinceAbout::Task(id.clone()))),
             _ => None,
         })
         .collect();
     lines.extend(reasons.iter().take(MOST_NAMED).cloned());
     if reasons.len() > MOST_NAMED {
-        lines.push(format!("and {} more that failed", reasons.len() - MOST_NAMED));
+        lines.push((format!("and {} more that failed", reasons.len() - MOST_NAMED), SinceAbout::All));
     }
-    lines.extend(told.waiting.iter().map(|w| format!("waits since {}: {}", time(w.since_ms), w.text.to_one_line())));
+    lines.extend(told.waiting.iter().map(|w| {
+        let words = format!("waits since {}: {}", time(w.since_ms), w.text.to_one_line());
+        (words, SinceAbout::Waits(w.subject.clone()))
+    }));
     for (endpoint, down) in &told.down {
-        lines.push(match down.to_ms {
+        let words = match down.to_ms {
             Some(_) => format!("{endpoint} was down {}", span(down)),
             None => format!("{endpoint} is down {}", span(down)),
-        });
+        };
+        lines.push((words, SinceAbout::Endpoint(endpoint.clone())));
     }
     if let Some(since) = told.paused_ms {
-        lines.push(format!("paused since {}: nothing new starts", time(since)));
+        lines.push((format!("paused since {}: nothing new starts", time(since)), SinceAbout::All));
     }
     lines
 }

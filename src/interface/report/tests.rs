@@ -78,6 +78,11 @@ fn the_figures_agree_with_each_other() {
     let report = Report::of(&whole(Wanted::Results));
     let m = &report.metrics;
     assert!(m.bound.seconds <= m.work.seconds && m.work.seconds <= m.work.sequential_seconds);
+    // The screen of a goal's end says it of one goal, the report of all.
+    let state = whole(Wanted::Results).state;
+    let (wall, one_at_a_time) = state.spent_by(crate::domain::protocol::GoalId(1), state.at);
+    let said = [wall, one_at_a_time].map(|t| super::figures::rounded(t.secs_f64()));
+    assert_eq!(said, [m.work.seconds, m.work.sequential_seconds]);
     assert!(m.times_bound.is_some_and(|t| t >= 1.0));
     assert_eq!(m.attempts as usize, report.attempts.len());
     assert_eq!(report.agents.iter().map(|a| a.attempts).sum::<u32>(), m.attempts);

@@ -5,8 +5,10 @@
 //! ([`super::model`]). Invariants: input waits for at most `BATCH` of records; while nothing changes no timer runs and
 //! nothing is written; the engine is reached through the client alone.
 
+mod absent;
 mod call;
 pub mod driven;
+mod files;
 mod logs;
 mod look;
 mod outside;
@@ -215,10 +217,14 @@ struct Console<C: Client, S: Stage> {
     typed: Vec<Event>,
     /// What looks for sessions beside the loop.
     desk: sessions::Desk,
+    /// What reads files that a goal names beside the loop.
+    files: files::Files,
     /// What reads the log that is shown, if one is.
     logs: logs::Follower,
     /// The past, while it is shown.
     away: Away,
+    /// What happened while nobody was here.
+    meanwhile: absent::Meanwhile,
 }
 
 impl<C: Client, S: Stage> Console<C, S> {
@@ -276,8 +282,10 @@ impl<C: Client, S: Stage> Console<C, S> {
             resumed: None,
             typed: Vec::new(),
             desk,
+            files: files::Files::default(),
             logs: logs::Follower::default(),
             away: Away::new(reads),
+            meanwhile: absent::Meanwhile::default(),
         }
     }
 
@@ -358,6 +366,7 @@ impl<C: Client, S: Stage> Console<C, S> {
                 self.ui.discovery = found;
                 self.policy.want(Wish::Change);
             }
+            Some(news) = self.files.next() => self.hear_files(news).await,
             Some(news) = self.logs.next() => self.hear_log(news).await,
             more = self.client.recv(&mut batch, RECORDS), if live && !waiting => {
                 self.live = more;
@@ -436,12 +445,16 @@ impl<C: Client, S: Stage> Console<C, S> {
             self.state.apply(&record);
             self.transcripts.apply(&record);
             self.ui.observe(&self.state, &record);
+            self.meanwhile.take(&self.state, &record);
             if let Fact::AttentionRaised { subject, .. } = &record.event {
                 raised = Some(subject.clone());
             }
             if began.elapsed() > BATCH {
                 break;
             }
+        }
+        if self.waiting.is_empty() {
+            self.caught_up();
         }
         self.recall_pins();
         if self.away.moved.is_none() {

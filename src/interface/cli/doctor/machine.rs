@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::domain::protocol::{Gpu, MachineSampled, Power, Pressure, ServerMemory};
+use crate::domain::protocol::{Gpu, MachineSampled, Power, Pressure, ServerMemory, Supply};
 use crate::engine::machine::{Figure, Reading, this_machine};
 
 /// How busy the processors are is told between two looks; they are this far apart.
@@ -42,7 +42,18 @@ fn findings(reading: &Reading) -> Vec<Finding> {
             _ => Finding::ok(figure.word(), found),
         }
     };
-    Figure::ALL.into_iter().map(told).collect()
+    let battery = reading.sample.battery.map(|battery| {
+        let runs = match battery.supply {
+            Supply::Mains => "on mains",
+            Supply::Battery => "in use",
+        };
+        let found = format!("{} %, {runs}", battery.percent);
+        match battery.is_low() {
+            true => Finding::warn("battery", found, "plug it in: what runs when it is empty is interrupted"),
+            false => Finding::ok("battery", found),
+        }
+    });
+    Figure::ALL.into_iter().map(told).chain(battery).collect()
 }
 
 /// A figure in words; none when it is not told.

@@ -1,7 +1,9 @@
 //! The answer card: a question of an agent with its choices and room for words of one's own; and what `a` does to a task
 //! that waits for the operator for another reason.
 //!
-//! Invariants: an answer is sent for the question that was read and no other; the focused choice sends nothing.
+//! Invariants: an answer is sent for the question that was read and no other; a card that has just opened takes no key.
+
+use std::cell::Cell;
 
 use crossterm::event::KeyCode;
 
@@ -23,6 +25,34 @@ pub enum Hand {
     Writing,
 }
 
+/// Rows of the question that a page key scrolls: less than the lowest card shows of a long one would be lost on others.
+const PAGE: usize = 5;
+
+/// An answer that may be higher than the card: it is read to its end before the next one is focused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TallChoice {
+    /// Rows scrolled.
+    rows: usize,
+    /// Rows that there are to scroll, as the last frame measured.
+    most: Cell<usize>,
+}
+
+impl TallChoice {
+    /// Goes on in it; false: there is no further row that way.
+    fn step(&mut self, by: isize) -> bool {
+        let to = self.rows.saturating_add_signed(by).min(self.most.get());
+        let moved = to != self.rows;
+        self.rows = to;
+        moved
+    }
+
+    /// The view's measure: how many rows it has and how many there is room for; how many are scrolled.
+    pub(crate) fn shown(&self, rows: usize, room: u16) -> usize {
+        self.most.set(rows.saturating_sub(usize::from(room)));
+        self.rows.min(self.most.get())
+    }
+}
+
 /// A question and the answer to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerUi {
@@ -32,8 +62,10 @@ pub struct AnswerUi {
     turn: TurnId,
     /// The words typed.
     pub(crate) field: TextField,
-    /// The focused row: the choices, then "write an answer", then "later".
+    /// The focused answer: the choices, then "write an answer", then "later".
     pub focused: usize,
+    /// How far the focused one is scrolled, where it is higher than the card.
+    pub(crate) into: TallChoice,
     /// Choosing or typing.
     pub hand: Hand,
     /// The first row of the question shown.
@@ -45,8 +77,8 @@ impl AnswerUi {
     /// The card of a question; to write at once where it offers no choice.
     fn new(task: TaskId, question: &Question, now: Micros) -> Self {
         let hand = if question.choices.is_empty() { Hand::Writing } else { Hand::Choosing };
-        let focused = question.choices.len();
-        Self { task, turn: question.turn, field: TextField::default(), focused, hand, scroll: 0, opened: now }
+        let (field, into) = Default::default();
+        Self { task, turn: question.turn, field, focused: 0, into, hand, scroll: 0, opened: now }
     }
 
     /// The question, while it is still the one that was read.
@@ -67,6 +99,11 @@ impl AnswerUi {
             return LayerDoes::Closes(notice("that question is answered or gone; nothing was sent"));
         }
         LayerDoes::Closes(vec![UiEffect::Send(Command::Answer { task: self.task.clone(), text })])
+    }
+
+    fn focus(&mut self, answer: usize) {
+        self.focused = answer;
+        self.into = TallChoice::default();
     }
 
     fn choose(&mut self, row: usize, state: &State) -> LayerDoes {
@@ -108,8 +145,10 @@ impl AnswerUi {
         }
         let rows = self.question(state).map_or(0, |q| q.choices.len()) + 2;
         match action {
-            Action::Up | Action::Left | Action::PreviousPane => self.focused = (self.focused + rows - 1) % rows,
-            Action::Down | Action::Right | Action::NextPane => self.focused = (self.focused + 1) % rows,
+            Action::Up if self.into.step(-1) => {}
+            Action::Down if self.into.step(1) => {}
+            Action::Up | Action::Left | Action::PreviousPane => self.focus((self.focused + rows - 1) % rows),
+            Action::Down | Action::Right | Action::NextPane => self.focus((self.focused + 1) % rows),
             Action::Enter => return self.choose(self.focused, state),
             _ => {}
         }
@@ -125,6 +164,11 @@ impl AnswerUi {
                 let Some(choices) = self.question(state).map(|q| q.choices.len()) else {
                     return LayerDoes::Closes(notice("that question is answered or gone; nothing was sent"));
                 };
+                match key.code {
+                    KeyCode::PageDown => self.scroll = self.scroll.saturating_add(PAGE),
+                    KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(PAGE),
+                    _ => {}
+                }
                 let row = match key.code {
                     KeyCode::Char('w') => Some(choices),
                     KeyCode::Char(c) => {
@@ -265,9 +309,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_choice_is_focused_and_a_tall_one_is_read_to_its_end() {
+        let (story, mut ui) = asked(&["keep them", "drop them"]);
+        assert_eq!(ui.update(Msg::Action(Action::Enter), &story.state, NOW), vec![], "deaf at first");
+        assert_eq!(ui.update(Msg::Action(Action::Enter), &story.state, LATER), sent("keep them"));
+        let mut tall = TallChoice::default();
+        assert!(!tall.step(1), "nothing is known of it yet");
+        assert_eq!(tall.shown(5, 3), 0);
+        assert!(tall.step(1) && tall.step(1) && !tall.step(1));
+        assert_eq!((tall.shown(5, 3), tall.shown(5, 9)), (2, 0));
+    }
+
+    #[test]
     fn words_of_ones_own_are_sent_and_esc_goes_back_to_the_choices() {
         let (story, mut ui) = asked(&["keep them"]);
-        assert_eq!(ui.update(Msg::Action(Action::Enter), &story.state, LATER), vec![], "the focused one sends nothing");
+        ui.update(key('w'), &story.state, LATER);
         for c in "no".chars() {
             ui.update(key(c), &story.state, LATER);
         }

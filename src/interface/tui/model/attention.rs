@@ -71,7 +71,7 @@ impl AttentionUi {
 }
 
 /// What an action does about something that needs the operator.
-fn attend(subject: &Subject, action: Action, state: &State, now: Micros) -> LayerDoes {
+pub(super) fn attend(subject: &Subject, action: Action, state: &State, now: Micros) -> LayerDoes {
     let task = subject.task().and_then(|t| state.find(t));
     let probe = || match subject {
         Subject::Endpoint(endpoint) => {

@@ -51,6 +51,10 @@ impl Ui {
                 let effects = themes.go(row);
                 if effects.is_empty() { self.act(Action::Enter, state, now) } else { effects }
             }
+            Some(Layer::Absent(absent)) => {
+                absent.focused = row;
+                self.act(Action::Enter, state, now)
+            }
             Some(Layer::Answer(answer)) => {
                 answer.focused = row;
                 self.act(Action::Enter, state, now)

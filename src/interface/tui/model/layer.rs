@@ -1,5 +1,6 @@
 //! What can lie on top of a screen. The uppermost has the keys; `Back` closes it.
 
+use super::absent::AbsentUi;
 use super::answer::Hand;
 use super::fleet::form::EndpointForm;
 use super::{
@@ -41,6 +42,8 @@ pub enum Layer {
     Notices(usize),
     /// Where in the session to go.
     GoTo(GoToUi),
+    /// What happened while nobody was here.
+    Absent(AbsentUi),
     /// An endpoint's form.
     Endpoint(Box<EndpointForm>),
 }
@@ -81,7 +84,7 @@ impl Layer {
             }
             Self::Retry(retry) => retry.contexts(),
             Self::Answer(answer) => answer.contexts(),
-            Self::Card(_) | Self::Preview(_) => vec![Context::Card],
+            Self::Card(_) | Self::Preview(_) | Self::Absent(_) => vec![Context::Card],
             Self::Inspector(inspector) => inspector.contexts(state),
         }
     }
@@ -98,6 +101,7 @@ impl Layer {
     pub(super) fn listens_at(&self) -> Option<Micros> {
         match self {
             Self::Card(card) => Some(card.listens_at()),
+            Self::Absent(absent) => Some(absent.opened.plus(Card::DEAF)),
             Self::Retry(retry) => Some(retry.opened.plus(Card::DEAF)),
             // Words that are typed decide nothing yet.
             Self::Answer(answer) if answer.hand == Hand::Choosing => Some(answer.opened.plus(Card::DEAF)),
@@ -117,6 +121,7 @@ impl Layer {
     pub(super) fn opens(&mut self, now: Micros) {
         match self {
             Self::Card(card) => card.opened = now,
+            Self::Absent(absent) => absent.opened = now,
             Self::Retry(retry) => retry.opened = now,
             Self::Answer(answer) => answer.opened = now,
             Self::Preview(preview) => preview.opens(now),

@@ -112,6 +112,10 @@ pub(super) fn layer_acts(layer: &mut Layer, action: Action, state: &State, now: 
             Action::Redraw | Action::Suspend => None,
             action => Some(answer.update(action, state)),
         },
+        Layer::Absent(absent) => match action {
+            Action::Redraw | Action::Suspend | Action::Quit => None,
+            action => Some(absent.update(action, state, now)),
+        },
         Layer::Message(message) => match action {
             Action::Redraw | Action::Suspend | Action::Quit => None,
             action => Some(message.update(action, state)),

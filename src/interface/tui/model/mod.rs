@@ -3,6 +3,7 @@
 //! Each screen's part of it stands in a file of its own with an `update` of the same form. Invariant: nothing here is
 //! true of the session, and losing it loses no work.
 
+pub mod absent;
 pub mod answer;
 pub mod attention;
 mod card;
@@ -14,6 +15,7 @@ mod editing;
 pub mod editor;
 pub mod events;
 pub mod field;
+pub mod files;
 pub mod fleet;
 pub mod form;
 pub mod graph;
@@ -269,6 +271,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// Something was found out about sessions.
     Sessions(Box<SessionsNews>),
+    /// Something came of what the goal box asked of the disk.
+    Files(Box<files::FilesNews>),
     /// Something was read of the log that is followed.
     Log(Box<logs::LogNews>),
     /// A deadline of the console's own came (a notice ends, a pane rotates).
@@ -286,6 +290,8 @@ pub enum UiEffect {
     Open(Box<Layer>),
     /// Show a screen. Taken care of by [`Ui::update`]; the loop never sees it.
     Show(Screen),
+    /// Complete, look at or read files that the goal box names; what comes of it comes back with [`Msg::Files`].
+    Files(files::FilesWish),
     /// Copy to the clipboard.
     Copy(String),
     /// Copy an attempt's answer to the clipboard: the loop has the text.

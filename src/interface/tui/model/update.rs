@@ -34,6 +34,7 @@ impl Ui {
             }
             Msg::Action(action) => self.act(action, state, now),
             Msg::Sessions(news) => self.sessions.hear(*news),
+            Msg::Files(news) => self.welcome.hear(*news),
             Msg::Log(news) => {
                 self.fleet.hear(*news);
                 Vec::new()
@@ -382,6 +383,12 @@ impl Ui {
                 let Some(effects) = card.letter(c).map(|choice| choice.effects.clone()) else { return Vec::new() };
                 self.close();
                 effects
+            }
+            Some(Layer::Absent(_)) => {
+                if matches!(msg, Msg::Key(_)) {
+                    self.close();
+                }
+                Vec::new()
             }
             Some(Layer::Retry(retry)) => {
                 let does = retry.input(msg, state);

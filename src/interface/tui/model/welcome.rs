@@ -3,12 +3,14 @@
 //! Not here: what is drawn (`view/welcome`). Invariant: what was typed is lost only when it was sent.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use tui_textarea::{CursorMove, TextArea, WrapMode};
+use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
-use super::{FleetChoice, Msg, Next, Screen, UiEffect};
+use super::files::{FilesNews, FilesWish, NamedFiles};
+use super::{FleetChoice, Msg, Next, Screen, UiEffect, notice};
 use crate::domain::plan::demo_plan;
 use crate::domain::protocol::{Command, GoalOptions, Micros, PlanSource, Record, Review};
 use crate::domain::state::State;
+use crate::interface::given::mentioned::typed_path;
 use crate::interface::tui::action::{Action, Context};
 
 /// What `enter` on an empty box runs: enough independent work to fill slots, and a question with an answer.
@@ -44,11 +46,13 @@ pub struct WelcomeUi {
     focus: WelcomeFocus,
     /// The example in the box, as long as it stands there unchanged.
     example: Option<usize>,
+    /// The files that the text names.
+    pub(crate) files: NamedFiles,
 }
 
 impl Default for WelcomeUi {
     fn default() -> Self {
-        Self { area: empty(), focus: WelcomeFocus::Goal, example: None }
+        Self { area: empty(), focus: WelcomeFocus::Goal, example: None, files: NamedFiles::default() }
     }
 }
 
@@ -87,7 +91,7 @@ impl WelcomeUi {
 
     /// Takes a key of the goal box or a paste.
     pub fn input(&mut self, msg: &Msg, _state: &State, _now: Micros) -> Vec<UiEffect> {
-        match msg {
+        let effects = match msg {
             Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
             Msg::Paste(text) if self.focus == WelcomeFocus::Goal => {
                 self.area.insert_str(text.as_str());
@@ -95,7 +99,82 @@ impl WelcomeUi {
                 Vec::new()
             }
             _ => Vec::new(),
+        };
+        self.follow(effects)
+    }
+
+    /// Follows the text: what files it names is looked at.
+    fn follow(&mut self, mut effects: Vec<UiEffect>) -> Vec<UiEffect> {
+        effects.extend(self.files.follow(self.text()));
+        effects
+    }
+
+    /// The path that is being typed, up to the cursor.
+    pub(crate) fn typed_path(&self) -> Option<String> {
+        let DataCursor(row, column) = self.area.cursor();
+        let line = self.area.lines().get(row)?;
+        let before: String = line.chars().take(column).collect();
+        typed_path(&before).map(str::to_owned)
+    }
+
+    /// Takes in what came of files.
+    pub(super) fn hear(&mut self, news: FilesNews) -> Vec<UiEffect> {
+        match news {
+            FilesNews::Completed { typed, path, names, more } => {
+                if self.typed_path().as_deref() != Some(typed.as_str()) {
+                    return Vec::new();
+                }
+                self.complete(&typed, &path, names.is_empty());
+                let effects = self.follow(Vec::new());
+                self.files.names = (names, more);
+                effects
+            }
+            FilesNews::NotCompleted(words) => {
+                self.files.trouble = Some(words);
+                Vec::new()
+            }
+            FilesNews::Looked(text, seen) => {
+                self.files.looked(&text, seen);
+                Vec::new()
+            }
+            FilesNews::Read { text, command, said } => {
+                self.files.was_read();
+                if self.text() != text {
+                    return notice("the goal was changed while its files were read; enter sends it as it is now");
+                }
+                match command {
+                    Ok(command) => {
+                        *self = Self::default();
+                        let said = said.into_iter().map(UiEffect::Notice);
+                        [UiEffect::Send(*command), UiEffect::Show(Screen::Run)].into_iter().chain(said).collect()
+                    }
+                    Err(words) => {
+                        self.files.trouble = Some(words);
+                        Vec::new()
+                    }
+                }
+            }
         }
+    }
+
+    /// Writes a path in place of what was typed of it; a whole one is closed, so that one types on.
+    fn complete(&mut self, typed: &str, path: &str, is_whole: bool) {
+        for _ in typed.chars() {
+            self.area.delete_char();
+        }
+        let DataCursor(row, column) = self.area.cursor();
+        let line = self.area.lines().get(row).map(String::as_str).unwrap_or_default();
+        let was_quoted = line.chars().take(column).last() == Some('"');
+        // As long as a plain word it would end at the space, or before the bracket.
+        let needs = path.contains(|c: char| c.is_whitespace() || ",;:!?)]}".contains(c)) || path.ends_with('.');
+        let quote = if needs && !was_quoted { "\"" } else { "" };
+        let ends = match (is_whole && !path.ends_with('/'), needs || was_quoted) {
+            (true, true) => "\" ",
+            (true, false) => " ",
+            (false, _) => "",
+        };
+        self.area.insert_str(format!("{quote}{path}{ends}"));
+        self.example = None;
     }
 
     /// The contexts of the focus, innermost first.
@@ -110,7 +189,18 @@ impl WelcomeUi {
     pub fn observe(&mut self, _state: &State, _record: &Record) {}
 
     /// Does what an action means here.
-    pub fn update(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+    pub fn update(&mut self, action: Action, state: &State, now: Micros) -> Vec<UiEffect> {
+        let effects = self.act(action, state, now);
+        self.follow(effects)
+    }
+
+    fn act(&mut self, action: Action, state: &State, _now: Micros) -> Vec<UiEffect> {
+        if action == Action::NextPane
+            && self.focus == WelcomeFocus::Goal
+            && let Some(path) = self.typed_path()
+        {
+            return vec![UiEffect::Files(FilesWish::Complete(path))];
+        }
         match action {
             Action::Enter if self.focus == WelcomeFocus::Goal => return self.accept(state),
             Action::Enter => self.focus = WelcomeFocus::Goal,
@@ -219,6 +309,13 @@ impl WelcomeUi {
     /// Sends the goal; an empty box sends the demo, which runs at once: on the simulated fleet the plan that shows
     /// everything, on real servers a goal of ordinary size.
     fn accept(&mut self, state: &State) -> Vec<UiEffect> {
+        if self.files.any() {
+            let text = self.text();
+            return match self.files.is_reading(&text) {
+                true => notice("its files are being read; it is sent as soon as they are"),
+                false => vec![self.files.read(text)],
+            };
+        }
         let (text, plan, options) = if !self.is_empty() {
             let options = GoalOptions { review: Review::Ask, ..GoalOptions::default() };
             (self.text().trim().to_owned(), PlanSource::Model, options)
@@ -321,6 +418,61 @@ mod tests {
         assert_eq!(welcome.text(), "one\ntwo");
         welcome.update(Action::TextUndo, &State::default(), Micros(0));
         assert_eq!(welcome.text(), "");
+    }
+
+    fn files(effects: &[UiEffect]) -> Vec<&FilesWish> {
+        effects.iter().filter_map(|e| if let UiEffect::Files(wish) = e { Some(wish) } else { None }).collect()
+    }
+
+    #[test]
+    fn tab_completes_a_path_and_behind_it_leaves_the_box() {
+        let mut welcome = WelcomeUi::default();
+        write(&mut welcome, "sum up @no");
+        let asked = welcome.update(Action::NextPane, &State::default(), Micros(0));
+        assert_eq!(files(&asked), [&FilesWish::Complete("no".into())]);
+        let completed = |typed: &str, path: &str, names: &[&str]| FilesNews::Completed {
+            typed: typed.into(),
+            path: path.into(),
+            names: names.iter().map(|n| (*n).into()).collect(),
+            more: 0,
+        };
+        welcome.hear(completed("n", "never.md", &[]));
+        assert_eq!(welcome.text(), "sum up @no", "late: more was typed since");
+        welcome.hear(completed("no", "notes ", &["notes a.md", "notes b.md"]));
+        assert_eq!((welcome.text().as_str(), welcome.files.names.0.len()), ("sum up @\"notes ", 2));
+        write(&mut welcome, "b");
+        assert!(welcome.files.names.0.is_empty());
+        welcome.hear(completed("notes b", "notes b.md", &[]));
+        assert_eq!(welcome.text(), "sum up @\"notes b.md\" ");
+        welcome.update(Action::NextPane, &State::default(), Micros(0));
+        assert_eq!(welcome.focus(), WelcomeFocus::Fleet);
+        let mut plain = WelcomeUi::default();
+        write(&mut plain, "@p");
+        plain.hear(completed("p", "plan.yaml", &[]));
+        assert_eq!(plain.text(), "@plan.yaml ");
+    }
+
+    #[test]
+    fn a_goal_with_a_file_is_sent_once_that_is_read_and_kept_where_it_can_t_be() {
+        let mut welcome = WelcomeUi::default();
+        write(&mut welcome, "sum up ");
+        assert_eq!(files(&welcome.input(&Msg::Paste("@a.md".into()), &State::default(), Micros(0))).len(), 1);
+        let text = "sum up @a.md";
+        assert_eq!(accept(&mut welcome), [UiEffect::Files(FilesWish::Read(text.into()))]);
+        assert!(matches!(accept(&mut welcome)[..], [UiEffect::Notice(_)]), "sent twice by a second enter");
+        let wrong = |words: &str| FilesNews::Read { text: text.into(), command: Err(words.into()), said: Vec::new() };
+        assert_eq!(welcome.hear(wrong("there is no file")), []);
+        assert_eq!((welcome.text().as_str(), welcome.files.trouble.as_deref()), (text, Some("there is no file")));
+        accept(&mut welcome);
+        let command = Box::new(Command::Pause);
+        let read = FilesNews::Read { text: text.into(), command: Ok(command), said: Vec::new() };
+        assert_eq!(welcome.hear(read), [UiEffect::Send(Command::Pause), UiEffect::Show(Screen::Run)]);
+        assert!(welcome.is_empty() && welcome.files.trouble.is_none());
+        write(&mut welcome, text);
+        accept(&mut welcome);
+        write(&mut welcome, "!");
+        assert!(matches!(welcome.hear(wrong(""))[..], [UiEffect::Notice(_)]), "another text is not sent");
+        assert_eq!(welcome.text(), format!("{text}!"));
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl Driven {
                     | UiEffect::Save { .. }
                     | UiEffect::ExternalEditor { .. }
                     | UiEffect::EditResult(_)
+                    | UiEffect::Files(_)
                     | UiEffect::Suspend
                     | UiEffect::Detach
                     | UiEffect::Quit(_)

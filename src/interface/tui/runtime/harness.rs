@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Console, ConsoleExit, ConsoleOptions, Course, Greeting, Keeps, Notify, Opens, Parted, Preset};
 use crate::config::Motion;
-use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record};
+use crate::domain::protocol::{Command, CommandId, Event as Fact, Micros, Name, Record, ViewerId};
 use crate::domain::text::CleanText;
-use crate::engine::client::{Client, SendError};
+use crate::engine::client::{Client, Leaving, SendError, Standing};
 use crate::interface::tui::action::{Key, Keymap};
 use crate::interface::tui::model::discovery::Discovery;
 use crate::interface::tui::model::{Mouse, Ui};
@@ -33,6 +33,8 @@ pub(crate) struct Told {
     now: Arc<Mutex<Micros>>,
     /// Where the records are too, if they are.
     journal: Option<std::path::PathBuf>,
+    leaving: Leaving,
+    standing: Standing,
 }
 
 impl Client for Told {
@@ -43,6 +45,14 @@ impl Client for Told {
     fn send(&self, command: Command) -> Result<CommandId, SendError> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(command);
         Ok(Name::slug("c1"))
+    }
+
+    fn leaving(&self) -> Leaving {
+        self.leaving
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing
     }
 
     fn journal(&self) -> Option<std::path::PathBuf> {
@@ -212,14 +222,21 @@ impl Harness {
         // Unbounded: a test types all it wants before the loop runs.
         let (typing, events) = mpsc::unbounded_channel();
         let (telling, records) = mpsc::unbounded_channel();
+        let (leaving, standing) = Default::default();
         let (sent, now, log) = (Arc::default(), Arc::<Mutex<Micros>>::default(), Rc::default());
-        let client = Told { records, sent: Arc::clone(&sent), now: Arc::clone(&now), journal: None };
+        let client = Told { records, sent: Arc::clone(&sent), now: Arc::clone(&now), journal: None, leaving, standing };
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let board = Board { terminal, events: Some(events), log: Rc::clone(&log) };
         let options = ConsoleOptions { theme, mouse, depth, ..options(folder) };
         let mut console = Console::new(client, board, Signals::none(), options);
         console.begin(Greeting::Trust).unwrap();
         Self { console, typing, telling: Some(telling), seq: 0, sent, now, log, _folder: None }
+    }
+
+    /// It watches a session of another process, as this viewer.
+    pub(crate) fn attach(&mut self, viewer: ViewerId) {
+        self.console.client.leaving = Leaving::OnlyCloses;
+        self.console.client.standing.viewer = Some(viewer);
     }
 
     /// A search tells it how far it is, and what it finds is kept so.

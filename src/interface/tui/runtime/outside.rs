@@ -3,6 +3,7 @@
 
 use super::{Console, ConsoleExit, Course, Parted};
 use crate::domain::protocol::{AttemptId, Channel, Command, TaskId, TurnId};
+use crate::domain::source::text_of;
 use crate::domain::state::{Gear, GoalPhase, State, Status, TaskIx};
 use crate::domain::text::CleanText;
 use crate::engine::client::{Client, Leaving};
@@ -30,6 +31,10 @@ impl<C: Client, S: Stage> Console<C, S> {
                     self.say((error.to_string().into(), Tone::Warning));
                     self.ui.refused(&error.to_string(), self.now());
                 }
+                Ok(())
+            }
+            UiEffect::Files(wish) => {
+                self.ask_files(wish);
                 Ok(())
             }
             UiEffect::Copy(text) => self.copy(&text),
@@ -328,9 +333,11 @@ impl<C: Client, S: Stage> Console<C, S> {
         let status = tokio::process::Command::new(program).args(args).arg(&path).status().await;
         self.stage.enter()?;
         self.events = Some(self.stage.events());
-        let after = std::fs::read_to_string(&path);
-        // A copy that can't be removed lies in the state folder and does no harm.
-        let _ = std::fs::remove_file(&path);
+        let after = std::fs::read(&path).map(|bytes| text_of(bytes, &path.display().to_string()));
+        if !matches!(after, Ok(Err(_))) {
+            // A copy that can't be removed lies in the state folder and does no harm.
+            let _ = std::fs::remove_file(&path);
+        }
         match (status, after) {
             (Err(error), _) => {
                 self.say((format!("{program} did not start: {error}; set $VISUAL or $EDITOR").into(), Tone::Warning));
@@ -341,7 +348,12 @@ impl<C: Client, S: Stage> Console<C, S> {
             (Ok(_), Err(error)) => {
                 self.say((format!("the edited text could not be read: {error}").into(), Tone::Warning));
             }
-            (Ok(_), Ok(after)) => self.ui.edited_outside(&after, &self.state),
+            // What was written is kept: as it is told, it can still be turned into text.
+            (Ok(_), Ok(Err(error))) => {
+                let words = format!("{}: {}; the text is as it was; {}", path.display(), error.what, error.mend);
+                self.say((CleanText::one_line(&words), Tone::Warning));
+            }
+            (Ok(_), Ok(Ok(after))) => self.ui.edited_outside(&after, &self.state),
         }
         Ok(())
     }

@@ -85,6 +85,10 @@ impl<C: Client, S: Stage> Console<C, S> {
             Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
             Event::Key(key) => {
                 self.policy.want(Wish::Key);
+                // Ctrl-c is meant for what runs, whatever is shown.
+                if Key::of(*key).to_string() != "ctrl-c" && self.came_back() {
+                    return Vec::new();
+                }
                 let contexts = self.contexts();
                 let action = self.options.keymap.lookup(&contexts, *key);
                 self.look_at_themes(if action == Some(Action::Refresh) { Glance::Now } else { Glance::InPassing });
@@ -138,6 +142,7 @@ impl<C: Client, S: Stage> Console<C, S> {
             }
             Event::FocusGained => {
                 self.policy.gaze(Gaze::Here);
+                self.came_back();
                 self.look_at_themes(Glance::Now);
                 self.policy.want(Wish::Change);
                 Vec::new()

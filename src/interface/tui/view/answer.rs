@@ -3,16 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::choices::ChoiceRows;
 use super::field;
 use super::page::{self, below, paint, upper, wrapped};
 use super::put;
-use super::sheet::{ink, row, sheet};
+use super::sheet::{row, sheet};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::AnswerUi;
 use crate::interface::tui::model::answer::Hand;
-use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::scene::Scene;
-use crate::interface::tui::theme::{Glyph, Slot};
+use crate::interface::tui::theme::Slot;
 
 /// Cells inside.
 const WIDE: u16 = 76;
@@ -31,14 +31,19 @@ pub(super) fn render(scene: &Scene<'_>, card: &AnswerUi, area: Rect, buf: &mut B
     };
     let cells = WIDE.min(area.width.saturating_sub(6));
     let text = wrapped(theme, Slot::Text, &question.text, cells, 0);
+    let own = [("w".to_owned(), CleanText::from_static("write an answer")), ("esc".to_owned(), "later".into())];
+    let key = |i: usize| if i < 9 { (i + 1).to_string() } else { String::new() };
+    let offered = question.choices.iter().enumerate().map(|(i, c)| (key(i), CleanText::one_line(c)));
+    let choices = ChoiceRows::of(&offered.chain(own).collect::<Vec<_>>(), cells);
     let foot = match card.hand {
-        Hand::Choosing => question.choices.len() as u16 + 2,
+        Hand::Choosing => choices.count(),
         Hand::Writing => field::rows(&card.field, cells).clamp(3, 8),
     };
-    let wanted = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(foot + 1);
-    let inner = sheet(theme, &title, (WIDE, wanted), area, buf);
-    // What can be answered always stands; the question scrolls above it.
-    let foot = foot.min(inner.height.saturating_sub(1));
+    let rows = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    let inner = sheet(theme, &title, (WIDE, rows.saturating_add(foot + 1)), area, buf);
+    // What can be answered stands; the question scrolls above it, and keeps a third where the answers are long.
+    let least = rows.min(inner.height / 3);
+    let foot = foot.min(inner.height.saturating_sub(least + 1).max(1));
     let gap = u16::from(inner.height > foot + 2);
     let asked = upper(inner, inner.height.saturating_sub(foot + gap));
     let from = card.scroll.min(text.len().saturating_sub(usize::from(asked.height)));
@@ -49,25 +54,12 @@ pub(super) fn render(scene: &Scene<'_>, card: &AnswerUi, area: Rect, buf: &mut B
     match card.hand {
         Hand::Writing => field::field(theme, &card.field, "Your answer. enter sends it.", place, buf),
         Hand::Choosing => {
-            let own = [("w".to_owned(), CleanText::from_static("write an answer")), ("esc".to_owned(), "later".into())];
-            let offered = question
-                .choices
-                .iter()
-                .enumerate()
-                .map(|(i, c)| (if i < 9 { (i + 1).to_string() } else { String::new() }, CleanText::one_line(c)));
-            let rows: Vec<(String, CleanText)> = offered.chain(own).collect();
-            let from = card.focused.saturating_sub(usize::from(place.height).saturating_sub(1));
-            for (i, (at, (key, words))) in (0..).zip(rows.iter().enumerate().skip(from)) {
-                let Some(line) = row(place, i) else { break };
-                scene.ui.spots.add(line, Spot::Row(at));
-                let focused = at == card.focused;
-                if focused {
-                    buf.set_style(line, theme.style(Slot::Selected));
-                }
-                let mark = if focused { theme.glyph(Glyph::Cursor) } else { " " };
-                let sign = if focused { ink(theme) } else { theme.style(Slot::Key) };
-                let left = put(buf, line, &format!("{mark} {key:<4}"), sign);
-                put(buf, left, &theme.cut(words, usize::from(left.width)), ink(theme));
+            let span = choices.span(card.focused);
+            let from = card.into.shown(span.len(), place.height) + choices.around(card.focused, place.height);
+            choices.paint(scene, card.focused, from, place, buf);
+            let left = usize::from(choices.count()).saturating_sub(from + usize::from(place.height));
+            if from + left > 0 {
+                page::hidden(theme, upper(below(inner, asked.height), gap), from, left, buf);
             }
         }
     }

@@ -163,6 +163,39 @@ fn every_card_at_every_size() {
 }
 
 #[test]
+fn no_choice_of_a_question_is_cut_where_it_is_narrow() {
+    let long = |i: usize| {
+        let words = (0..12).map(|w| format!("word{i}x{w}"));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let choices: Vec<String> = (0..4).map(long).collect();
+    let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+    for size in [(46, 20), (60, 20), (46, 9)] {
+        let story = story::asking(&choices);
+        let mut ui = opened(&story, "samples", Action::Answer, &[]);
+        let mut seen = String::new();
+        for _ in 0..60 {
+            seen.push_str(&text(&draw(&story, &mut ui, &Theme::plain(), size)));
+            ui.update(act(Action::Down), &story.state, story.at);
+        }
+        for word in choices.iter().flat_map(|c| c.split(' ')) {
+            assert!(seen.contains(word), "{word} at {size:?}\n{seen}");
+        }
+    }
+}
+
+#[test]
+fn no_answer_of_a_card_is_cut_where_it_is_narrow() {
+    for (name, story, mut ui) in all() {
+        let Some(Layer::Card(card)) = ui.layers.last().cloned() else { continue };
+        let shown = text(&draw(&story, &mut ui, &Theme::plain(), (46, 20)));
+        for word in card.choices.iter().flat_map(|c| c.words.split(' ')) {
+            assert!(shown.contains(word), "{name}: {word}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn with_ascii_glyphs_the_words_of_baton_are_ascii() {
     let mut theme = Theme::plain();
     theme.glyphs = GlyphSet::Ascii;

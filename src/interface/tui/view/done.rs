@@ -225,14 +225,13 @@ impl Figures {
         let mine = |a: &&Attempt| goal.tasks.contains(&a.task);
         let end = goal.ended_at.unwrap_or(now);
         let ended = |a: &Attempt| a.ended.as_ref().map_or(end, |(at, _)| *at);
-        let start = state.attempts().iter().filter(mine).map(|a| a.started_at).min().unwrap_or(end);
-        let wall = end.since(start).secs_f64();
-        let (mut serial, mut busy, mut tokens) = (0.0, 0.0, 0);
+        let (wall, serial) = state.spent_by(goal.id, end);
+        let (wall, serial) = (wall.secs_f64(), serial.secs_f64());
+        let (mut busy, mut tokens) = (0.0, 0);
         let mut agents: BTreeMap<String, (usize, u64)> = BTreeMap::new();
         // +1 where an attempt begins, -1 where one ends; at one instant ends come first.
         let mut edges: Vec<(Micros, i32)> = Vec::new();
         for a in state.attempts().iter().filter(mine) {
-            serial += ended(a).since(a.started_at).secs_f64();
             tokens += a.output_tokens();
             edges.extend([(a.started_at, 1), (ended(a), -1)]);
             let entry = agents.entry(a.agent.to_string()).or_default();

@@ -1,13 +1,13 @@
 //! The header: screens and session on the first line, the state on the second; on low terminals the state alone.
 //!
-//! Not here: notice and key line. The state line gives up, in this order: tok/s, times faster, memory detail, bar,
-//! remaining. Never: state, done/total, slots, what needs the operator, the badges.
+//! Not here: notice and key line. The state line gives up, in this order: tok/s, that the machine is kept awake, times faster,
+//! memory detail, bar, remaining. Never: state, done/total, slots, what needs the operator, the badges.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::domain::protocol::{Outcome, Pressure, Role};
+use crate::domain::protocol::{Outcome, Pressure, Role, Vigil};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
@@ -162,6 +162,7 @@ fn short(session: &str) -> String {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Keep {
     Rate,
+    Awake,
     Times,
     Memory,
     Bar,
@@ -273,6 +274,11 @@ fn fields(scene: &Scene<'_>, lines: u16) -> Vec<Field> {
     let p = figures.progress;
     if p.total > 0 {
         out.push(field(clock(Figures::span(state, scene.now)), Slot::Text, Keep::Elapsed));
+    }
+    if at_now && state.ended.is_none() && state.machine.vigil == Vigil::Kept {
+        out.push(field("awake".to_owned(), Slot::Dim, Keep::Awake));
+    }
+    if p.total > 0 {
         let digits = p.total.to_string().len();
         out.push(field(format!("{:>digits$}/{}", p.done, p.total), Slot::Strong, Keep::Always));
         let bar = |cells: usize| {
@@ -296,6 +302,11 @@ fn fields(scene: &Scene<'_>, lines: u16) -> Vec<Field> {
     let digits = all.to_string().len();
     out.push(field(format!("slots {busy:>digits$}/{all}"), Slot::Text, Keep::Always));
     out.push(memory(scene));
+    // One that is fuller, or charges, changes nothing.
+    if let Some(battery) = state.machine.battery.filter(|b| at_now && b.is_low()) {
+        let long = field(format!("battery {}%", battery.percent), Slot::Warning, Keep::Elapsed);
+        out.push(Field { short: Some(format!("bat {}%", battery.percent)), ..long });
+    }
     out
 }
 
@@ -413,6 +424,24 @@ mod tests {
         let mut own = state("weather");
         own.config.project = None;
         assert!(!shown(&own, Screen::Run, (80, 24)).contains("project"));
+    }
+
+    #[test]
+    fn that_the_machine_is_kept_awake_and_a_low_battery_are_said_where_they_are_told() {
+        use crate::domain::protocol::{Battery, Supply, Vigil};
+        let mut state = crate::interface::tui::view::story::asking(&["yes"]).state;
+        assert!(!shown(&state, Screen::Run, (120, 40)).contains("awake"), "an engine that does not say");
+        state.machine.vigil = Vigil::Kept;
+        state.machine.battery = Some(Battery { percent: 21, supply: Supply::Battery });
+        let text = shown(&state, Screen::Run, (120, 40));
+        assert!(text.contains("awake") && !text.contains("battery"), "{text}");
+        state.machine.battery = Some(Battery { percent: 19, supply: Supply::Battery });
+        for size in [(60, 20), (80, 24), (120, 40)] {
+            let text = shown(&state, Screen::Run, size);
+            assert!(text.contains("bat") && text.contains("19%"), "{size:?}\n{text}");
+        }
+        state.machine.battery = Some(Battery { percent: 19, supply: Supply::Mains });
+        assert!(!shown(&state, Screen::Run, (120, 40)).contains("19%"));
     }
 
     #[test]

@@ -64,6 +64,8 @@ const ATTENTION: &[Words] = &[
     LEAVE,
     HELP,
 ];
+const ABSENT: &[Words] =
+    &[(&[Action::Enter], "open"), (&[Action::Down, Action::Up], "choose"), (&[Action::Back], "close")];
 const RETRY: &[Words] = &[
     (&[Action::Enter], "do"),
     (&[Action::Back], "nothing"),
@@ -237,6 +239,7 @@ fn words(scene: &Scene<'_>) -> Option<Vec<Words>> {
     if let Some(layer) = scene.ui.layers.last() {
         return match layer {
             Layer::Card(_) => Some(CARD.to_vec()),
+            Layer::Absent(_) => Some(ABSENT.to_vec()),
             Layer::Themes(_) => Some(THEMES.to_vec()),
             Layer::Help(_) | Layer::Notices(_) => Some(SHEET.to_vec()),
             Layer::Attention(_) => Some(ATTENTION.to_vec()),

@@ -3,9 +3,11 @@
 //! Views are functions of the scene into a buffer. Not here: what a key does ([`super::action`], [`super::model`]).
 //! Invariants: nothing paints outside its rectangle, whatever the size; nothing draws text that is not clean or its own.
 
+mod absent;
 mod answer;
 mod attention;
 mod card;
+mod choices;
 pub mod done;
 mod editor;
 pub(crate) mod events;
@@ -115,6 +117,7 @@ pub fn render(scene: &Scene<'_>, keymap: &Keymap, caches: &mut Caches, area: Rec
             Layer::Themes(picker) => themes::render(scene, picker, body, buf),
             Layer::Attention(list) => attention::render(scene, keymap, list, body, buf),
             Layer::Retry(retry) => retry::render(scene, retry, body, buf),
+            Layer::Absent(absent) => absent::render(scene, absent, body, buf),
             Layer::Answer(answer) => answer::render(scene, answer, body, buf),
             Layer::Message(message) => message::render(scene, message, body, buf),
             Layer::Endpoint(form) => fleet::form(scene, form, body, buf),

@@ -11,10 +11,11 @@ use super::page::{self, Focus, cell, cell_right, dot, facts, frame, padded, pain
 use crate::domain::fleet::Protocol;
 use crate::domain::memory::{System, wider};
 use crate::domain::protocol::{AgentName, Health, TierName};
-use crate::domain::state::{EndpointState, State};
+use crate::domain::state::{Density, EndpointState, State};
 use crate::domain::text::CleanText;
 use crate::domain::text::width::width;
 use crate::interface::tui::model::discovery::{Discovery, Offer, Search};
+use crate::interface::tui::model::files::FileSeen;
 use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::welcome::{EXAMPLES, WelcomeFocus, WelcomeUi};
 use crate::interface::tui::scene::Scene;
@@ -49,10 +50,13 @@ fn draw(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) {
     let used = goal_box(scene, welcome, page::upper(rest, box_rows), buf);
     scene.ui.spots.add(page::upper(rest, used), Spot::Goal);
     let rest = page::below(rest, used);
+    let used = files(scene, welcome, page::upper(rest, rest.height.saturating_sub(3)), buf);
+    let rest = page::below(rest, used);
     let used = left_off(scene, welcome, rest, buf);
     let rest = page::below(rest, used);
     let left = rest.height.saturating_sub(wanted);
-    let example_rows = if rest.height >= 14 || left >= 4 { 4 } else { 0 };
+    let is_free = !welcome.files.any() && welcome.files.names.0.is_empty();
+    let example_rows = if is_free && (rest.height >= 14 || left >= 4) { 4 } else { 0 };
     let used = examples(scene, welcome, page::upper(rest, example_rows), buf);
     let rest = page::below(rest, used + u16::from(rest.height >= wanted + used));
     fleet(scene, welcome, rest, buf);
@@ -130,7 +134,11 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         let hints = match (focused, welcome.is_empty()) {
             (false, _) => vec![key("tab", "back to the goal")],
             (true, true) => {
-                vec![key("enter", "runs a demo"), key(theme.glyph(Glyph::Below), "writes an example")]
+                let example = key(theme.glyph(Glyph::Below), "writes an example");
+                vec![key("enter", "runs a demo"), example, key("@", "names a file")]
+            }
+            (true, false) if welcome.typed_path().is_some() => {
+                vec![key("tab", "completes the path"), key("enter", "makes a plan"), key("ctrl-j", "new line")]
             }
             (true, false) => vec![key("enter", "makes a plan, to review before it runs"), key("ctrl-j", "new line")],
         };
@@ -138,6 +146,69 @@ fn goal_box(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer
         paint(page::upper(page::below(padded(inside), inside.height - 1), 1), &lines, buf);
     }
     area.height
+}
+
+/// The files that the goal names, and what they come to; returns the rows used.
+fn files(scene: &Scene<'_>, welcome: &WelcomeUi, area: Rect, buf: &mut Buffer) -> u16 {
+    let (theme, files) = (scene.theme, &welcome.files);
+    let cells = area.width.saturating_sub(2);
+    let mut lines = Vec::new();
+    if let Some(words) = &files.trouble {
+        lines.extend(page::wrapped(theme, Slot::Warning, words, cells, 1));
+    }
+    let (names, more) = &files.names;
+    if !names.is_empty() {
+        let mut words = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("  ");
+        if *more > 0 {
+            words.push_str(&format!("  and {more} more"));
+        }
+        lines.extend(page::wrapped(theme, Slot::Dim, &words, cells, 1));
+    }
+    let mut sum = (0, 0_u64);
+    for (path, seen) in &files.seen {
+        match seen {
+            FileSeen::Text(bytes) => {
+                sum = (sum.0 + 1, sum.1 + bytes);
+                let tail = format!("  {}", size(*bytes));
+                let room = usize::from(cells).saturating_sub(1 + tail.len());
+                lines.push(Line::from(vec![
+                    word(theme, Slot::Text, format!(" {}", theme.cut(path, room))),
+                    word(theme, Slot::Dim, tail),
+                ]));
+            }
+            // It is being typed yet.
+            FileSeen::Words if welcome.typed_path().as_deref() == Some(path.as_str()) => {}
+            FileSeen::Words => {
+                let words = format!("{path}: no file of that name; it is taken as a word");
+                lines.extend(page::wrapped(theme, Slot::Dim, &words, cells, 1));
+            }
+            // What kept the goal from being sent says it already.
+            FileSeen::Wrong(_) if files.trouble.is_some() => {}
+            FileSeen::Wrong(words) => lines.extend(page::wrapped(theme, Slot::Warning, words, cells, 1)),
+        }
+    }
+    if sum.0 > 1 {
+        let words = format!("together {}", size(sum.1));
+        lines.push(Line::from(word(theme, Slot::Dim, format!(" {words}"))));
+    }
+    let room = usize::from(area.height);
+    if lines.len() > room && room > 0 {
+        // The last line is worth most where there are several files; else the beginning says what it is about.
+        let hidden = lines.len() - room;
+        lines.drain(room - 1..lines.len() - 1);
+        if sum.0 <= 1
+            && let Some(last) = lines.last_mut()
+        {
+            *last = Line::from(word(theme, Slot::Dim, format!(" {} {} more", theme.glyph(Glyph::Below), hidden + 1)));
+        }
+    }
+    paint(area, &lines, buf)
+}
+
+/// How much a text is, and what it will come to in a prompt.
+fn size(bytes: u64) -> String {
+    let tokens = page::thousands(Density::USUAL.tokens(bytes));
+    format!("{}, about {tokens} tokens", page::bytes(bytes))
 }
 
 /// The session that was left unfinished last; returns the rows used.
