@@ -1,7 +1,7 @@
 //! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
 
 use super::index::{Place, Standing, Timer};
-use super::{Effect, Look, Orchestrator, StartTurn, WantAnswer};
+use super::{Job, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, Micros, TurnId, TurnStarted, Work,
 };
@@ -26,7 +26,7 @@ impl Orchestrator {
                 Timer::Probe(endpoint) => {
                     // Its answer sets the time of the next one; without an answer there is still a next one.
                     self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
-                    self.effect(Effect::Probe(endpoint, Look::Light));
+                    self.probe(endpoint, Look::Light);
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Watch(pool) => self.watch_pool(pool),
@@ -179,7 +179,7 @@ impl Orchestrator {
         self.listen(turn);
         self.watch_sent(grant.endpoint);
         self.hush(self.state.endpoint(grant.endpoint).pool);
-        self.effect(Effect::StartTurn(Box::new(start)));
+        self.begin(Job::Turn(Box::new(start)));
         self.tell_fit(ix);
     }
 
