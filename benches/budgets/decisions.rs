@@ -110,7 +110,7 @@ pub(crate) fn run_through(
                 }
                 inputs.push(Input::Job(
                     JobId::Turn(turn),
-                    News::Over(JobEnd::Turn {
+                    News::from(JobEnd::Turn {
                         end: TurnEnd::Stop,
                         usage: Usage {
                             output_tokens: pieces.count as u64 * u64::from(pieces.tokens),
@@ -124,7 +124,7 @@ pub(crate) fn run_through(
             }
             Effect::Begin(Job::Probe(endpoint, _)) => {
                 let report = ProbeReport { level: LevelSupport::None, ..ProbeReport::of(Health::Up) };
-                inputs.push(Input::Job(JobId::Probe(endpoint), News::Over(JobEnd::Probe(report))));
+                inputs.push(Input::Job(JobId::Probe(endpoint), News::from(JobEnd::Probe(report))));
             }
             _ => {}
         }

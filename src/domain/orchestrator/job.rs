@@ -89,8 +89,8 @@ pub enum News {
         /// What it repeats, and how often.
         evidence: CleanText,
     },
-    /// It ended by itself.
-    Over(JobEnd),
+    /// It ended by itself. Boxed: pieces of text, which are many, stay small.
+    Over(Box<JobEnd>),
     /// The server shows that the slot of a turn that was stopped is free, or the time for that is over.
     Freed,
 }
@@ -117,6 +117,12 @@ pub enum JobEnd {
     Server(Result<(), CleanText>),
     /// A model was loaded or unloaded, or could not be.
     Model(ModelMoved),
+}
+
+impl From<JobEnd> for News {
+    fn from(end: JobEnd) -> Self {
+        Self::Over(Box::new(end))
+    }
 }
 
 impl Job {
@@ -168,13 +174,20 @@ impl Orchestrator {
             (JobId::Turn(turn), News::Progress { processed, total }) => self.progress(turn, processed, total),
             (JobId::Turn(turn), News::Rethought) => self.rethought(turn),
             (JobId::Turn(turn), News::Looping { evidence }) => self.looping(turn, &evidence),
-            (JobId::Turn(turn), News::Over(JobEnd::Turn { end, usage, slot, prompt_digest, answer })) => {
+            (JobId::Turn(turn), News::Freed) => self.slot_freed(turn),
+            (id, News::Over(end)) => self.over(id, *end),
+            _ => self.late(),
+        }
+    }
+
+    fn over(&mut self, id: JobId, end: JobEnd) {
+        match (id, end) {
+            (JobId::Turn(turn), JobEnd::Turn { end, usage, slot, prompt_digest, answer }) => {
                 self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
             }
-            (JobId::Turn(turn), News::Freed) => self.slot_freed(turn),
-            (JobId::Probe(endpoint), News::Over(JobEnd::Probe(report))) => self.probed(&endpoint, report),
-            (JobId::Server(endpoint), News::Over(JobEnd::Server(given))) => self.order_given(&endpoint, given),
-            (JobId::Model(_), News::Over(JobEnd::Model(moved))) => self.model_moved(moved),
+            (JobId::Probe(endpoint), JobEnd::Probe(report)) => self.probed(&endpoint, report),
+            (JobId::Server(endpoint), JobEnd::Server(given)) => self.order_given(&endpoint, given),
+            (JobId::Model(_), JobEnd::Model(moved)) => self.model_moved(moved),
             _ => self.late(),
         }
     }

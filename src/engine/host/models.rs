@@ -36,7 +36,7 @@ impl Worker for Move {
 }
 
 fn moved(endpoint: &Endpoint, verb: ModelVerb, failed: Option<CleanText>, held: Option<u64>) -> News {
-    News::Over(JobEnd::Model(ModelMoved { endpoint: endpoint.name.clone(), verb, failed, held }))
+    JobEnd::Model(ModelMoved { endpoint: endpoint.name.clone(), verb, failed, held }).into()
 }
 
 /// What a second order comes to while one is carried out.
@@ -52,13 +52,13 @@ pub(super) fn still_moving(endpoint: &Endpoint, verb: ModelVerb) -> News {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::host::jobs::tests::{Breaks, client, endpoint, heard_of};
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
 
     #[tokio::test]
     async fn a_move_that_breaks_off_has_failed_and_says_so() {
         let moving = Move { client: client(), endpoint: endpoint("http://127.0.0.1:1"), verb: ModelVerb::Unload };
         let news = heard_of(None, Breaks(moving), |_| {}).await;
-        let News::Over(JobEnd::Model(moved)) = news else { panic!("{news:?}") };
+        let JobEnd::Model(moved) = end_of(news) else { panic!("not a move's end") };
         assert_eq!((moved.endpoint.as_str(), moved.verb), ("t", ModelVerb::Unload));
         assert!(moved.failed.is_some_and(|why| why.contains("broke off while unloading the model of t")));
     }

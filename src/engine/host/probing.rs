@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::{Say, Unfinished, Worker};
-use crate::domain::fleet::{Endpoint, PoolKey};
+use crate::domain::fleet::Endpoint;
 use crate::domain::orchestrator::{JobEnd, Look, News, ProbeReport};
 use crate::domain::protocol::{EndpointName, Health};
 use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
@@ -60,11 +60,10 @@ impl Ours {
     }
 }
 
-/// Asks the loop for what this session has at a server and model now.
+/// Asks the loop for what this session has at the server and model of an endpoint now.
 #[derive(Debug)]
 pub(super) struct Asks {
-    /// The server and model.
-    pub(super) pool: PoolKey,
+    pub(super) endpoint: EndpointName,
     answer: oneshot::Sender<Ours>,
 }
 
@@ -114,10 +113,10 @@ pub(super) struct Probe {
 
 impl Worker for Probe {
     async fn run(&mut self, _: &Say) -> News {
-        let (client, endpoint, to, pool) = (&self.client, &self.endpoint, &self.to, self.endpoint.pool());
+        let (client, endpoint, to) = (&self.client, &self.endpoint, &self.to);
         let told = self.told.load(Ordering::Relaxed);
         let find = |depth, traffic| probe(client, endpoint, depth, traffic);
-        let (found, others) = sure(self.look, told, || ours(to, &pool), find).await;
+        let (found, others) = sure(self.look, told, || ours(to, &endpoint.name), find).await;
         if let Some(others) = others {
             self.told.store(others, Ordering::Relaxed);
         }
@@ -136,19 +135,19 @@ impl Worker for Probe {
             fault: found.fault,
         };
         super::debug_log::probed(&endpoint.name, &report);
-        News::Over(JobEnd::Probe(report))
+        JobEnd::Probe(report).into()
     }
 
     async fn unfinished(&mut self, _: &Say, why: Unfinished) -> News {
         let reason = why.words("probing the server");
-        News::Over(JobEnd::Probe(ProbeReport::of(Health::Down { reason })))
+        JobEnd::Probe(ProbeReport::of(Health::Down { reason })).into()
     }
 }
 
 /// What this session has at a server and model now; nothing once it is over.
-async fn ours(to: &mpsc::Sender<Asks>, pool: &PoolKey) -> Ours {
+async fn ours(to: &mpsc::Sender<Asks>, endpoint: &EndpointName) -> Ours {
     let (answer, told) = oneshot::channel();
-    if to.send(Asks { pool: pool.clone(), answer }).await.is_err() {
+    if to.send(Asks { endpoint: endpoint.clone(), answer }).await.is_err() {
         return Ours::default();
     }
     told.await.unwrap_or_default()
@@ -194,7 +193,7 @@ mod tests {
 
     use super::*;
     use crate::domain::protocol::LevelSupport;
-    use crate::engine::host::jobs::tests::{Breaks, client, endpoint, heard_of};
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
 
     fn ours(open: u32, begun: u32, draining: u32) -> Ours {
         Ours { open, begun, draining }
@@ -276,7 +275,7 @@ mod tests {
     async fn a_probe_that_breaks_off_finds_its_server_down() {
         let probe = Probing::default().of(&client(), endpoint("http://127.0.0.1:1"), Look::Light);
         let news = heard_of(None, Breaks(probe), |_| {}).await;
-        let News::Over(JobEnd::Probe(report)) = news else { panic!("{news:?}") };
+        let JobEnd::Probe(report) = end_of(news) else { panic!("not a probe's end") };
         let Health::Down { reason } = report.health else { panic!("{report:?}") };
         assert!(reason.contains("Baton broke off while probing the server"), "{reason}");
     }

@@ -18,13 +18,12 @@ use super::probing::{Ours, Probing};
 use super::servers::{self, Order};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
-use crate::domain::fleet::PoolKey;
 use crate::domain::orchestrator::{Decision, Effect, Input, Job, JobId, News, Orchestrator, Reopening};
 use crate::domain::protocol::{
     Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Micros, Name, Record, Role, SessionOpened,
     SessionStarted, Subject, ViewerId,
 };
-use crate::domain::state::{GoalPhase, Pool, State};
+use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{JournalError, Keeper, TextStore, Writer};
 use crate::engine::machine::awake::{Awake, Work};
@@ -173,7 +172,7 @@ impl Host {
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
                 Some(changed) = standing.recv() => batch.push(Input::ServerIs(Box::new(changed))),
                 Some(asks) = self.probing.asks() => {
-                    let ours = self.ours(orchestrator.state(), &asks.pool);
+                    let ours = self.ours(orchestrator.state(), &asks.endpoint);
                     asks.answer(ours);
                 }
                 kept = self.jobs.next(&mut heard, BATCH) => {
@@ -352,7 +351,7 @@ impl Host {
         match effect {
             Effect::TurnAway { id, reason } => self.answer(&id, Answer::Refused(reason)),
             Effect::Begin(job) => self.begin(orchestrator, job),
-            Effect::Stop(id) => self.stop(id),
+            Effect::Stop(id) => self.stop(orchestrator.state(), id),
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }
@@ -392,23 +391,26 @@ impl Host {
         }
     }
 
-    fn stop(&mut self, id: JobId) {
+    fn stop(&mut self, state: &State, id: JobId) {
         match (self.jobs.stop(&id), id) {
-            (Stopped::Sent(sent), JobId::Turn(turn)) => self.drain(turn, sent),
+            (Stopped::Sent(sent), JobId::Turn(turn)) => self.drain(state, turn, &sent),
             // It was never sent. A slot that nobody frees drains for ever.
             (Stopped::Nothing, id @ JobId::Turn(_)) => self.own.push(Input::Job(id, News::Freed)),
             _ => {}
         }
     }
 
-    /// What this session has at a server and model.
-    fn ours(&self, state: &State, pool: &PoolKey) -> Ours {
+    /// What this session has at the server and model of an endpoint.
+    fn ours(&self, state: &State, endpoint: &EndpointName) -> Ours {
+        let Some(pool) = state.find_endpoint(endpoint).map(|ix| state.endpoint(ix).pool) else {
+            return Ours::default();
+        };
         let mut ours = Ours::default();
-        for sent in self.jobs.sent().filter(|sent| sent.pool == *pool) {
+        for sent in self.jobs.sent().filter(|sent| sent.pool == pool) {
             ours.open += 1;
             ours.begun += u32::from(sent.has_begun());
         }
-        ours.draining = state.pools().iter().filter(|p| p.key == *pool).map(Pool::draining).sum();
+        ours.draining = state.pool(pool).draining();
         ours
     }
 }

@@ -51,7 +51,7 @@ impl Worker for Order {
             return nothing_done("this process starts and stops no servers; `baton fleet` does");
         };
         if room.order(self.endpoint.clone(), self.verb).await {
-            News::Over(JobEnd::Server(Ok(())))
+            JobEnd::Server(Ok(())).into()
         } else {
             nothing_done("what starts and stops servers broke off; the log says where")
         }
@@ -63,13 +63,13 @@ impl Worker for Order {
 }
 
 fn nothing_done(why: &str) -> News {
-    News::Over(JobEnd::Server(Err(CleanText::one_line(&format!("nothing was done with it: {why}")))))
+    JobEnd::Server(Err(CleanText::one_line(&format!("nothing was done with it: {why}")))).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::host::jobs::tests::{Breaks, endpoint, heard_of};
+    use crate::engine::host::jobs::tests::{Breaks, end_of, endpoint, heard_of};
 
     #[tokio::test]
     async fn an_order_that_breaks_off_or_finds_no_room_was_not_given() {
@@ -79,7 +79,7 @@ mod tests {
             (heard_of(None, Breaks(order()), |_| {}).await, "Baton broke off while giving the order"),
         ];
         for (news, words) in words {
-            let News::Over(JobEnd::Server(Err(why))) = news else { panic!("{news:?}") };
+            let JobEnd::Server(Err(why)) = end_of(news) else { panic!("it was given") };
             assert!(why.starts_with("nothing was done with it: ") && why.contains(words), "{why}");
         }
     }

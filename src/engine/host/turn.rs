@@ -17,10 +17,12 @@ use super::expand::expand;
 use super::jobs::{Say, Unfinished, What, Worker};
 use super::repeat::Repeat;
 use super::run::Host;
-use crate::domain::fleet::{Endpoint, PoolKey};
+use crate::domain::fleet::Endpoint;
 use crate::domain::orchestrator::{Input, JobEnd, JobId, News, StartTurn, WantAnswer};
-use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
-use crate::domain::state::State;
+use crate::domain::protocol::{
+    Channel, EndpointName, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage,
+};
+use crate::domain::state::{PoolIx, State};
 use crate::domain::text::CleanText;
 use crate::engine::providers::{AnswerFormat, AnswerStream, Chunk, Client, Phase, Request, drained};
 
@@ -61,8 +63,8 @@ impl PhaseCell {
 #[derive(Debug)]
 pub(super) struct Sent {
     phase: PhaseCell,
-    endpoint: Endpoint,
-    pub(super) pool: PoolKey,
+    endpoint: EndpointName,
+    pub(super) pool: PoolIx,
 }
 
 impl Sent {
@@ -75,6 +77,7 @@ impl Sent {
 impl Host {
     /// Sends a turn's request, which may take so long.
     pub(super) fn send(&mut self, state: &State, endpoint: Endpoint, start: StartTurn, limit: Option<Duration>) {
+        let Some(pool) = state.find_endpoint(&endpoint.name).map(|ix| state.endpoint(ix).pool) else { return };
         let prompt = match expand(start.turn, &start.recipe, state, &self.texts) {
             Ok(prompt) => prompt,
             Err(error) => {
@@ -86,7 +89,7 @@ impl Host {
             }
         };
         let request = Request {
-            endpoint: endpoint.clone(),
+            endpoint,
             messages: prompt.messages,
             max_tokens: start.max_tokens,
             temperature: start.temperature,
@@ -97,16 +100,17 @@ impl Host {
         };
         let stream = self.client.stream(request);
         let turn = Turn::new(stream, self.clock, start.want_answer, prompt.digest, start.max_tokens);
-        let sent = Sent { phase: turn.phase.clone(), pool: endpoint.pool(), endpoint };
+        let sent = Sent { phase: turn.phase.clone(), endpoint: start.endpoint, pool };
         self.jobs.run(JobId::Turn(start.turn), What::Turn(sent), limit, turn);
     }
 
     /// Closes the connection of a request that was stopped and waits, beside everything else, until its server's slot is
     /// free.
-    pub(super) fn drain(&mut self, turn: TurnId, sent: Sent) {
+    pub(super) fn drain(&mut self, state: &State, turn: TurnId, sent: &Sent) {
+        let Some(endpoint) = state.config.fleet.endpoint(&sent.endpoint).cloned() else { return };
         let others = self.jobs.sent().filter(|other| other.pool == sent.pool).count();
         let others = u32::try_from(others).unwrap_or(u32::MAX);
-        let drain = Drain { client: self.client.clone(), phase: sent.phase.get(), endpoint: sent.endpoint, others };
+        let drain = Drain { client: self.client.clone(), phase: sent.phase.get(), endpoint, others };
         self.jobs.run(JobId::Turn(turn), What::Drain, None, drain);
     }
 }
@@ -257,7 +261,7 @@ impl Turn {
             }
         }
         let (prompt_digest, answer) = (std::mem::take(&mut self.prompt_digest), self.text.answer.take());
-        News::Over(JobEnd::Turn { end, usage, slot, prompt_digest, answer })
+        JobEnd::Turn { end, usage, slot, prompt_digest, answer }.into()
     }
 }
 
@@ -281,13 +285,14 @@ impl Worker for Turn {
 
 /// The end of a turn that failed here, not at the server.
 fn failed(failure: Failure, slot: SlotAfter) -> News {
-    News::Over(JobEnd::Turn {
+    JobEnd::Turn {
         end: TurnEnd::Failed(failure),
         usage: Usage::default(),
         slot,
         prompt_digest: String::new(),
         answer: None,
-    })
+    }
+    .into()
 }
 
 /// The text of a turn on its way.
@@ -434,7 +439,7 @@ mod tests {
     use crate::domain::fleet::Protocol;
     use crate::domain::protocol::{Level, LevelSupport, Speaker};
     use crate::engine::host::coalesce::MOST;
-    use crate::engine::host::jobs::tests::{Breaks, client, endpoint, heard_of};
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
 
     fn request(endpoint: Endpoint, max_tokens: u32) -> Request {
         assert_eq!(endpoint.protocol, Protocol::OpenAi);
@@ -476,7 +481,7 @@ mod tests {
                 texts[channel as usize].push_str(&text);
             }
         });
-        let News::Over(JobEnd::Turn { end, slot, .. }) = end.await else { panic!("not a turn's end") };
+        let JobEnd::Turn { end, slot, .. } = end_of(end.await) else { panic!("not a turn's end") };
         server.abort();
         (texts, end, slot)
     }
@@ -506,7 +511,9 @@ mod tests {
             (late, FailureKind::TimedOut, "was over before the answer was"),
             (broken, FailureKind::Garbage, "Baton broke off while reading the answer"),
         ] {
-            let News::Over(JobEnd::Turn { end: TurnEnd::Failed(failure), slot, .. }) = news else { panic!("{news:?}") };
+            let JobEnd::Turn { end: TurnEnd::Failed(failure), slot, .. } = end_of(news) else {
+                panic!("it did not fail")
+            };
             assert_eq!((failure.kind, slot), (kind, SlotAfter::Draining));
             assert!(failure.message.contains(words), "{failure:?}");
         }

@@ -12,12 +12,12 @@ use crate::domain::text::CleanText;
 fn moved(endpoint: &str) -> Input {
     let pool = PoolKey { url: "http://nowhere".into(), model: "m".into() };
     let moved = ModelMoved { endpoint: name(endpoint), verb: ModelVerb::Load, failed: None, held: None };
-    Input::Job(JobId::Model(pool), News::Over(JobEnd::Model(moved)))
+    Input::Job(JobId::Model(pool), News::from(JobEnd::Model(moved)))
 }
 
 fn not_given(endpoint: &str) -> Input {
     let words = CleanText::from("nothing was done with it: the room is gone");
-    Input::Job(JobId::Server(name(endpoint)), News::Over(JobEnd::Server(Err(words))))
+    Input::Job(JobId::Server(name(endpoint)), News::from(JobEnd::Server(Err(words))))
 }
 
 /// `a` has a server that can be started.
@@ -37,7 +37,7 @@ fn late_news_of_every_kind_is_counted_and_changes_nothing() {
     assert!(world.live.is_empty(), "its turn is over");
     let end = |end| {
         let (usage, slot) = (Usage::default(), SlotAfter::Draining);
-        News::Over(JobEnd::Turn { end, usage, slot, prompt_digest: String::new(), answer: None })
+        News::from(JobEnd::Turn { end, usage, slot, prompt_digest: String::new(), answer: None })
     };
     let failure = Failure::new(FailureKind::Garbage, Remedy::RetryHere, CleanText::from("it broke"));
     let never = TurnId { attempt: turn.attempt, turn: 9 };
@@ -58,7 +58,7 @@ fn late_news_of_every_kind_is_counted_and_changes_nothing() {
         // And what such a job does not say.
         Input::Job(JobId::Probe(name("a")), News::Freed),
         Input::Job(JobId::Server(name("a")), News::Rethought),
-        of_turn(turn, News::Over(JobEnd::Probe(ProbeReport::of(Health::Up)))),
+        of_turn(turn, News::from(JobEnd::Probe(ProbeReport::of(Health::Up)))),
     ];
     let (before, counted) = (world.state().clone(), world.orchestrator.late_news());
     let n = late.len() as u64;
@@ -79,7 +79,7 @@ fn an_order_that_was_not_given_is_told_as_failed_and_one_that_was_changes_nothin
     world.command(start(MemoryCheck::Force)).unwrap();
     let standing = |world: &World| world.state().servers[&name("a")].standing;
     assert_eq!(standing(&world), ServerStanding::Starting);
-    world.input(Input::Job(JobId::Server(name("a")), News::Over(JobEnd::Server(Ok(())))));
+    world.input(Input::Job(JobId::Server(name("a")), News::from(JobEnd::Server(Ok(())))));
     assert_eq!(standing(&world), ServerStanding::Starting, "how it stands is seen");
     let late = world.orchestrator.late_news();
     world.input(not_given("a"));

@@ -32,7 +32,7 @@ fn end(world: &mut World, turn: TurnId) {
     world.live.remove(&turn);
     world.input(of_turn(
         turn,
-        News::Over(JobEnd::Turn {
+        News::from(JobEnd::Turn {
             end: TurnEnd::Stop,
             usage: Usage::default(),
             slot: SlotAfter::Free,

@@ -174,7 +174,7 @@ pub(super) fn of_turn(turn: TurnId, news: News) -> Input {
 
 /// A probe came back.
 pub(super) fn probed(endpoint: Name, report: ProbeReport) -> Input {
-    Input::Job(JobId::Probe(endpoint), News::Over(JobEnd::Probe(report)))
+    Input::Job(JobId::Probe(endpoint), News::from(JobEnd::Probe(report)))
 }
 
 impl World {
@@ -450,7 +450,7 @@ impl World {
                 };
                 self.input(of_turn(
                     turn,
-                    News::Over(JobEnd::Turn {
+                    News::from(JobEnd::Turn {
                         end,
                         usage,
                         slot: SlotAfter::Free,
@@ -490,7 +490,7 @@ impl World {
     fn fails(&mut self, turn: TurnId, failure: Failure) {
         self.input(of_turn(
             turn,
-            News::Over(JobEnd::Turn {
+            News::from(JobEnd::Turn {
                 end: TurnEnd::Failed(failure),
                 usage: Usage::default(),
                 slot: SlotAfter::Free,
@@ -524,7 +524,7 @@ impl World {
             }
             self.input(of_turn(
                 turn,
-                News::Over(JobEnd::Turn {
+                News::from(JobEnd::Turn {
                     end: TurnEnd::Failed(failure(FailureKind::Cut, Remedy::RetryHere)),
                     usage: Usage::default(),
                     slot: SlotAfter::Free,

@@ -36,6 +36,10 @@ pub(in crate::engine::host) fn endpoint(url: &str) -> Endpoint {
     .unwrap()
 }
 
+pub(in crate::engine::host) fn end_of(news: News) -> JobEnd {
+    if let News::Over(end) = news { *end } else { panic!("{news:?}") }
+}
+
 /// What a worker comes to; what it says before goes to `said`.
 pub(in crate::engine::host) async fn heard_of(
     limit: Option<Duration>,
@@ -121,7 +125,7 @@ fn what(job: &Job) -> What {
 }
 
 fn up() -> News {
-    News::Over(JobEnd::Probe(ProbeReport::of(Health::Up)))
+    JobEnd::Probe(ProbeReport::of(Health::Up)).into()
 }
 
 /// A table, and the disk it waits for.
@@ -270,7 +274,7 @@ async fn a_second_order_follows_the_first_and_a_model_moves_one_way_at_a_time() 
     assert!(!rig.starts(Journal::Written, server(ServerVerb::Restart)));
     assert!(!rig.starts(Journal::Written, server(ServerVerb::Stop)));
     assert!(matches!(rig.begin(Journal::Written, model(ModelVerb::Unload)), Begun::Busy(_)));
-    given.send(News::Over(JobEnd::Server(Ok(())))).unwrap();
+    given.send(JobEnd::Server(Ok(())).into()).unwrap();
     rig.hear().await;
     assert_eq!(rig.jobs.settle(), [server(ServerVerb::Stop)], "the last counts");
     drop(loading);
