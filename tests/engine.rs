@@ -189,7 +189,7 @@ async fn a_server_that_dies_mid_stream_costs_one_attempt() {
     // And no try: it says nothing of the task.
     assert_eq!((task.failures, task.attempts.len()), (0, 2), "{:?}", rig.state.attempts());
     let last = rig.state.last_attempt(task).unwrap();
-    assert_eq!(rig.state.endpoint(last.endpoint).config.name.as_str(), "b");
+    assert_eq!(rig.state.place_of(last).unwrap().config.name.as_str(), "b");
     rig.close().await;
 }
 
@@ -288,7 +288,7 @@ async fn a_question_gives_its_slot_back_and_its_answer_reaches_the_server() {
     rig.reach_the_end().await;
     let task = rig.state.task_by_id(&id).unwrap();
     let attempt = rig.state.attempt(task.result.unwrap()).unwrap();
-    assert_eq!((task.attempts.len(), attempt.turns.len()), (1, 2));
+    assert_eq!((task.attempts.len(), attempt.steps.len()), (1, 2));
     // The simulator obeys words it finds in the conversation: the answer was among them.
     let said: String = rig
         .records
@@ -365,7 +365,7 @@ async fn a_session_that_ended_is_taken_up_and_what_was_done_is_not_done_again() 
     let fleet = || (vec![sim("a", Protocol::LlamaCpp, 1)], vec![agent("worker", "a", None)]);
     let digest = |rig: &Rig| {
         let two = rig.state.task_by_id(&"g1/two".parse().unwrap()).unwrap();
-        rig.state.attempt(two.result.unwrap()).unwrap().turns[0].prompt_digest.clone()
+        rig.state.attempt(two.result.unwrap()).unwrap().turns().next().unwrap().prompt_digest.clone()
     };
     let mut whole = Rig::new(fleet().0, fleet().1).await;
     whole.add(tasks());

@@ -114,7 +114,7 @@ impl Ran {
         let there = |event: &Event| {
             let Event::TurnEnded(ended) = event else { return false };
             let attempt = self.state.attempt(ended.turn.attempt).unwrap();
-            self.state.endpoint(attempt.endpoint).config.name.as_str() == endpoint
+            self.state.place_of(attempt).unwrap().config.name.as_str() == endpoint
         };
         self.records[..place].iter().filter(|record| there(&record.event)).count()
     }
@@ -127,7 +127,7 @@ impl Ran {
         for (i, record) in self.records.iter().enumerate().take(places.end) {
             state.apply(record);
             let Event::TurnStarted(started) = &record.event else { continue };
-            let e = state.endpoint(state.attempt(started.turn.attempt).unwrap().endpoint);
+            let e = state.place_of(state.attempt(started.turn.attempt).unwrap()).unwrap();
             if i >= places.start && e.config.name.as_str() == endpoint {
                 wide.push(state.pool(e.pool).busy());
             }

@@ -173,7 +173,7 @@ fn what_a_server_was_at_that_is_asked_to_end_moves_to_an_idle_one_within_five_se
     let running = home.start(&RUN, &[]);
     let at_work = |state: &State| -> Vec<(String, String)> {
         let open = state.attempts().iter().filter(|attempt| attempt.ended.is_none());
-        open.map(|a| (state.task(a.task).id.to_string(), state.endpoint(a.endpoint).config.name.to_string())).collect()
+        open.map(|a| (state.task(a.task).id.to_string(), state.place_of(a).unwrap().config.name.to_string())).collect()
     };
     let records =
         |journal: &str| -> Vec<Record> { journal.lines().filter_map(|l| Record::from_json(l).ok()).collect() };

@@ -88,10 +88,11 @@ impl Orchestrator {
 
     /// The open turns of a pool: whose, whether they have begun, and when they were heard last.
     fn open_turns(&self, pool: PoolIx) -> Vec<(TurnId, EndpointIx, bool, Micros)> {
-        let here = self.state.running().filter(|a| self.state.endpoint(a.endpoint).pool == pool);
-        here.filter_map(|a| {
+        let models = self.state.running().filter_map(|a| Some((a, a.endpoint()?)));
+        let here = models.filter(|(_, endpoint)| self.state.endpoint(*endpoint).pool == pool);
+        here.filter_map(|(a, endpoint)| {
             let turn = a.turn().filter(|t| t.ended.is_none())?;
-            Some((a.turn_id(), a.endpoint, turn.first_token_at.is_some() || turn.prompt.is_some(), turn.heard_at))
+            Some((a.turn_id(), endpoint, turn.first_token_at.is_some() || turn.prompt.is_some(), turn.heard_at))
         })
         .collect()
     }
@@ -160,7 +161,9 @@ impl Orchestrator {
     fn judge_broken(&mut self, task: TaskIx, endpoint: EndpointIx, health: &Health) {
         let t = self.state.task(task);
         let waits = t.life == Life::NotStarted && !t.removed && t.setbacks > 0 && t.not_before > self.now;
-        let Some(attempt) = self.state.last_attempt(t).filter(|a| waits && a.endpoint == endpoint) else { return };
+        let Some(attempt) = self.state.last_attempt(t).filter(|a| waits && a.endpoint() == Some(endpoint)) else {
+            return;
+        };
         let Some((_, AttemptEnd::Failed(failure))) = &attempt.ended else { return };
         let e = self.state.endpoint(endpoint);
         let server = self.state.servers.get(&e.config.name).map(|s| s.standing);

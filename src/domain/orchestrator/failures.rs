@@ -14,7 +14,7 @@ use crate::domain::protocol::{
     AttemptEnd, AttemptId, Blame, Event, Failure, FailureCount, FailureKind, Finding, Health, Micros, Remedy, Route,
     Subject, TaskRetried, TierName, Unmade, Work,
 };
-use crate::domain::state::{EndpointIx, Task, TaskIx};
+use crate::domain::state::{Attempt, EndpointIx, EndpointState, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// A stream that broke is looked into before anybody is blamed: so long its task waits for what a probe finds. A probe is
@@ -30,7 +30,7 @@ impl Orchestrator {
         if self.fits_if_cut(ix, failure) {
             return self.cut_and_retry(ix, failure);
         }
-        let endpoint = self.state.last_attempt(self.state.task(ix)).map(|a| self.state.endpoint(a.endpoint));
+        let endpoint = self.state.last_attempt(self.state.task(ix)).and_then(|a| self.state.place_of(a));
         // One that is given a rest answers; that its streams fall silent is why it is given one.
         let gone = endpoint.is_some_and(|e| !e.answers() && e.rests == 0);
         match failure.kind.blame() {
@@ -70,7 +70,7 @@ impl Orchestrator {
         self.state.config.fleet.agent(&task.spec.agent).is_some_and(|agent| {
             let fallback = agent.fallback.as_ref().filter(|f| **f != agent.tier);
             // What failed there is not sent there again at once.
-            let on_its_own = self.state.last_attempt(task).is_none_or(|a| a.route == Route::Primary);
+            let on_its_own = self.state.last_attempt(task).is_none_or(|a| a.route() != Some(Route::Fallback));
             let fallback = fallback.filter(|_| on_its_own && task.route == Route::Primary);
             fallback.is_some_and(|f| self.state.tier_is_down(&agent.tier) && !self.state.tier_is_down(f))
         })
@@ -79,7 +79,7 @@ impl Orchestrator {
     /// A failure that says something of the server and nothing of the task: no try is used, as long as it does not last.
     pub(super) fn server_failed(&mut self, ix: TaskIx, failure: &Failure) {
         let task = self.state.task(ix);
-        let Some(endpoint) = self.state.last_attempt(task).map(|a| a.endpoint) else { return };
+        let Some(endpoint) = self.state.last_attempt(task).and_then(Attempt::endpoint) else { return };
         let e = self.state.endpoint(endpoint);
         let pool = self.state.pool(e.pool);
         let (since, setbacks) = (task.troubled_since, task.setbacks + 1);
@@ -139,7 +139,7 @@ impl Orchestrator {
         let task = self.state.task(ix);
         let before = task.refused_by.iter().filter_map(|name| self.state.find_endpoint(name));
         let refused: Vec<EndpointIx> =
-            before.chain(self.state.last_attempt(task).map(|attempt| attempt.endpoint)).collect();
+            before.chain(self.state.last_attempt(task).and_then(Attempt::endpoint)).collect();
         let tries = self.tries(task);
         if self.elsewhere(task, &refused) > 0 && task.failures < tries {
             let words = format!("{}; goes to another endpoint", words_of(failure));
@@ -154,7 +154,7 @@ impl Orchestrator {
         let task = self.state.task(ix);
         let retry = task.spec.retry;
         let failures = task.failures + 1;
-        let endpoint = self.state.last_attempt(task).map(|a| a.endpoint);
+        let endpoint = self.state.last_attempt(task).and_then(Attempt::endpoint);
         let max = self.tries(task);
         let most = if task.route == Route::Fallback { max.saturating_mul(2).saturating_add(1) } else { max };
         if failures > most || !self.is_tried_once_more(task, failure) {
@@ -194,7 +194,7 @@ impl Orchestrator {
         let same = attempts
             .take((task.failures + 1) as usize)
             .take_while(|a| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind == failure.kind))
-            .filter(|a| a.route == task.route);
+            .filter(|a| a.route() == Some(task.route));
         !stubborn || same.count() < 2
     }
 
@@ -217,7 +217,7 @@ impl Orchestrator {
     /// What to look at when nothing came of a request and its server does not say why.
     fn look_at(&self, task: &Task, failure: &Failure) -> String {
         let Some(attempt) = self.state.last_attempt(task) else { return String::new() };
-        let context = self.state.endpoint(attempt.endpoint).context();
+        let Some(context) = self.state.place_of(attempt).map(EndpointState::context) else { return String::new() };
         let read = attempt.turn().map_or(0, |t| t.usage.prompt_tokens.max(t.prompt.map_or(0, |(_, total)| total)));
         let prompt = match read {
             0 => format!("its prompt and the context of {context} tokens there"),
@@ -274,7 +274,7 @@ impl Orchestrator {
     /// A server to which no connection is made is down at once, one that loads is loading, one that has no room has fewer slots; one
     /// that broke is looked at.
     pub(super) fn blame_endpoint(&mut self, attempt: AttemptId, failure: &Failure) {
-        let Some(ix) = self.state.attempt(attempt).map(|a| a.endpoint) else { return };
+        let Some(ix) = self.state.attempt(attempt).and_then(Attempt::endpoint) else { return };
         let name = self.state.endpoint(ix).config.name.clone();
         self.rest_if_failing(ix, failure);
         let answers = self.state.endpoint(ix).answers();

@@ -120,8 +120,8 @@ impl Orchestrator {
     /// it was not sent there.
     fn held(&self, messages: &[Message], task: &Task, endpoint: EndpointIx) -> Option<Vec<Cut>> {
         let before = task.thread.last()?.attempt;
-        let before = self.state.attempt(before).filter(|a| a.endpoint == endpoint)?;
-        let sent = before.turns.iter().rfind(|t| !t.recipe.messages.is_empty())?;
+        let before = self.state.attempt(before).filter(|a| a.endpoint() == Some(endpoint))?;
+        let sent = before.turns().last()?;
         let results = |messages: &[Message]| -> Vec<(AttemptId, Cut)> {
             let of = |part: &Part| match part {
                 Part::ResultOf { attempt, cut } => Some((*attempt, *cut)),
@@ -138,7 +138,7 @@ impl Orchestrator {
     fn refused(&self, task: &Task, endpoint: EndpointIx) -> impl Iterator<Item = (&Attempt, &Failure)> {
         let version = task.version;
         let tries = task.attempts.iter().rev().filter_map(|id| self.state.attempt(*id));
-        let here = tries.filter(move |a| a.endpoint == endpoint && a.version == version && a.by.is_none());
+        let here = tries.filter(move |a| a.endpoint() == Some(endpoint) && a.version == version);
         // One that was answered was sent whole. What was interrupted, or broke otherwise, says nothing.
         let answered = |a: &Attempt| {
             let end = a.turn().and_then(|t| t.ended.as_ref());
@@ -175,11 +175,12 @@ impl Orchestrator {
         let Some(attempt) = self.state.last_attempt(task).filter(|_| is_too_long(failure)) else {
             return false;
         };
-        let Some(sent) = attempt.turn().filter(|_| self.refused(task, attempt.endpoint).count() == 1) else {
+        let Some(endpoint) = attempt.endpoint() else { return false };
+        let Some(sent) = attempt.turn().filter(|_| self.refused(task, endpoint).count() == 1) else {
             return false;
         };
-        let mut messages = self.messages(task, attempt.endpoint);
-        let share = self.fit_into(&mut messages, task, attempt.endpoint);
+        let mut messages = self.messages(task, endpoint);
+        let share = self.fit_into(&mut messages, task, endpoint);
         let bytes = |messages: &[Message]| -> u64 {
             messages.iter().flat_map(|m| &m.parts).map(|p| self.state.part_bytes(p, &task.spec)).sum()
         };
@@ -207,7 +208,7 @@ impl Orchestrator {
         let subject = Subject::Fit(task.id.clone());
         let Some(attempt) = self.state.last_attempt(task) else { return };
         let Some(fit) = self.state.fit_of(attempt) else { return };
-        let e = self.state.endpoint(attempt.endpoint);
+        let Some(e) = self.state.place_of(attempt) else { return };
         let (context, name) = (e.context(), &e.config.name);
         let mut says = Vec::new();
         if fit.is_short() {

@@ -1,15 +1,12 @@
 //! What the orchestrator looks up fast: who is ready and in what order, what waits for a time. All of it follows from
 //! the state and can be rebuilt from it.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::down::Hush;
 use crate::domain::plan::{PlanEdit, Priority};
-use crate::domain::protocol::{
-    AttemptEnd, EndpointName, Event, FailureKind, GoalId, Micros, Record, TaskId, TierName, TurnEnd, TurnId,
-};
-use crate::domain::state::{Attempt, EndpointIx, EndpointState, GoalPhase, Life, PoolIx, State, Task, TaskIx};
+use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnEnd, TurnId};
+use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, Life, PoolIx, QueuePlace, State, Task, TaskIx};
 
 /// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,30 +15,6 @@ pub(super) struct Lane {
     pub tier: TierName,
     /// The one endpoint they go to; none: any of the tier.
     pub endpoint: Option<EndpointIx>,
-}
-
-/// The order among ready tasks: the smallest goes first.
-///
-/// What is under way before what is new. Then what did not break a server again and again. Then priority (raised by ageing). Then, so that a stream of new goals can't starve an old one, the tasks that were
-/// added earlier by a wide step. Then the longest remaining path. Then the order of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub standing: Standing,
-    /// Failures in a row by which its server may have broken at this very request: whoever has none goes first.
-    behind: u32,
-    class: Reverse<Priority>,
-    epoch: u64,
-    path: Reverse<u32>,
-    pub task: TaskIx,
-}
-
-/// Whether a task begins or goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
-    /// An attempt of it is open and wants its next turn.
-    UnderWay,
-    /// It has no open attempt.
-    New,
 }
 
 /// Something that waits for a time.
@@ -69,13 +42,11 @@ pub(super) enum Timer {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
     /// Ready tasks by lane, in order.
-    pub lanes: BTreeMap<Lane, BTreeSet<Place>>,
+    pub lanes: BTreeMap<Lane, BTreeSet<QueuePlace>>,
     /// Where each ready task stands.
-    places: Vec<Option<(Lane, Place)>>,
+    places: Vec<Option<(Lane, QueuePlace)>>,
     /// Needs of each task that have not ended.
     unmet: Vec<u32>,
-    /// Times a ready task has been raised by ageing.
-    raised: Vec<u8>,
     /// Longest remaining path of each task in seconds.
     paths: Vec<f32>,
     /// Tasks whose readiness is to be looked at again.
@@ -164,7 +135,6 @@ impl Index {
         if self.unmet.len() < n {
             self.places.resize(n, None);
             self.unmet.resize(n, 0);
-            self.raised.resize(n, 0);
             self.paths.resize(n, 0.0);
             self.age_at.resize(n, None);
             self.counted.resize(n, None);
@@ -174,6 +144,7 @@ impl Index {
     /// Counts a task under its priority while it is unfinished. Returns whether it was counted before.
     fn count(&mut self, ix: TaskIx, task: &Task) -> bool {
         let now = (!task.has_ended() && !task.removed).then_some(task.spec.priority);
+        let highest = self.highest();
         let was = std::mem::replace(&mut self.counted[ix.0 as usize], now);
         if let Some(was) = was {
             let n = &mut self.by_priority[was as usize];
@@ -181,6 +152,10 @@ impl Index {
         }
         if let Some(now) = now {
             self.by_priority[now as usize] += 1;
+        }
+        if self.highest() != highest {
+            // Ageing raises to it.
+            self.touch_ready();
         }
         was.is_some()
     }
@@ -230,13 +205,16 @@ impl Index {
             Event::TaskRetried(retried) => {
                 self.reopened(&retried.task, state);
                 self.weigh = true;
+                self.stale_paths = true;
             }
             Event::TaskStarted { task }
             | Event::TaskHeld { task }
             | Event::TaskReleased { task }
             | Event::TaskPlaced { task, .. } => {
                 self.touched.extend(state.find(task));
-                self.weigh |= matches!(record.event, Event::TaskPlaced { .. });
+                let placed = matches!(record.event, Event::TaskPlaced { .. });
+                self.weigh |= placed;
+                self.stale_paths |= placed;
             }
             Event::TaskAnswered(said) => self.touched.extend(state.find(&said.task)),
             Event::TurnStarted(started) => self.touched.extend(state.attempt(started.turn.attempt).map(|a| a.task)),
@@ -244,8 +222,9 @@ impl Index {
                 self.listen_no_more(ended.turn);
                 let attempt = state.attempt(ended.turn.attempt);
                 self.touched.extend(attempt.map(|a| a.task));
-                if let Some(attempt) = attempt.filter(|_| matches!(ended.end, TurnEnd::Failed(_))) {
-                    self.open_in_time(state.endpoint(attempt.endpoint).pool, state);
+                let failed = attempt.filter(|_| matches!(ended.end, TurnEnd::Failed(_)));
+                if let Some(place) = failed.and_then(|a| state.place_of(a)) {
+                    self.open_in_time(place.pool, state);
                 }
             }
             Event::AttemptEnded { attempt, .. } => {
@@ -264,10 +243,12 @@ impl Index {
                 }
                 // A tier that went down or came back sends its ready tasks another way.
                 self.touch_ready();
+                self.stale_paths = true;
                 self.weigh = true;
             }
             Event::EndpointDrained { .. } | Event::EndpointEdited { .. } => {
                 self.touch_ready();
+                self.stale_paths = true;
                 self.weigh = true;
             }
             Event::EndpointFound(_) => self.stale_paths = true,
@@ -287,6 +268,8 @@ impl Index {
         // A result put in by hand comes to tasks that had ended as well: they were met then already.
         let open = self.count(ix, task);
         self.touched.push(ix);
+        // It ended before what it needs: the paths of that are shorter now. Else nothing before it waits any more.
+        self.stale_paths |= self.unmet[ix.0 as usize] > 0;
         for feed in &task.feeds {
             let unmet = &mut self.unmet[feed.0 as usize];
             *unmet = unmet.saturating_sub(u32::from(open));
@@ -354,52 +337,55 @@ impl Index {
         }
         let Some(lane) = lane else {
             self.remove(ix);
-            self.raised[i] = 0;
             if let Some(at) = self.age_at[i].take() {
                 self.ages.remove(&(at, ix));
             }
             return;
         };
-        let place = self.place(ix, if goes_on { Standing::UnderWay } else { Standing::New }, state);
+        let place = self.place(ix, state, now);
         if let Some((old_lane, old)) = &self.places[i] {
             if *old_lane == lane && *old == place {
                 return;
             }
             self.remove(ix);
         }
-        if self.age_at[i].is_none() {
-            self.age_after(ix, state, now);
-        }
+        self.age_after(ix, state, now);
         self.lanes.entry(lane.clone()).or_default().insert(place);
         self.places[i] = Some((lane, place));
     }
 
-    /// Sets when a ready task grows older next.
-    fn age_after(&mut self, ix: TaskIx, state: &State, now: Micros) {
-        let at = now.plus(Micros::from_secs(state.config.settings.ageing_seconds.max(1)));
-        self.age_at[ix.0 as usize] = Some(at);
-        self.ages.insert((at, ix));
+    /// Looks again at the tasks that have grown older by `now`.
+    pub(super) fn grow_older(&mut self, now: Micros) {
+        while let Some((at, ix)) = self.ages.first().copied()
+            && at <= now
+        {
+            self.ages.pop_first();
+            self.age_at[ix.0 as usize] = None;
+            self.touched.push(ix);
+        }
     }
 
-    fn place(&self, ix: TaskIx, standing: Standing, state: &State) -> Place {
-        let task = state.task(ix);
-        let highest = (0..4).rev().find(|p| self.by_priority[*p] > 0).unwrap_or(0);
-        let own = task.spec.priority as usize;
-        let class = match (own + usize::from(self.raised[ix.0 as usize])).min(highest.max(own)) {
-            0 => Priority::Low,
-            1 => Priority::Medium,
-            2 => Priority::High,
-            _ => Priority::Critical,
-        };
-        let step = Micros::from_secs(state.config.settings.ageing_seconds.max(1) * 10).0;
-        Place {
-            standing,
-            behind: behind(state, task),
-            class: Reverse(class),
-            epoch: task.added_at.0 / step,
-            path: Reverse(self.paths[ix.0 as usize].max(0.0).to_bits()),
-            task: ix,
+    /// Sets when a ready task grows older next.
+    fn age_after(&mut self, ix: TaskIx, state: &State, now: Micros) {
+        let next = state.older_at(state.waits_since(state.task(ix)), now);
+        let age_at = &mut self.age_at[ix.0 as usize];
+        if *age_at == next {
+            return;
         }
+        if let Some(at) = std::mem::replace(age_at, next) {
+            self.ages.remove(&(at, ix));
+        }
+        self.ages.extend(next.map(|at| (at, ix)));
+    }
+
+    fn place(&self, ix: TaskIx, state: &State, now: Micros) -> QueuePlace {
+        state.queue_place(ix, now, self.paths[ix.0 as usize], self.highest())
+    }
+
+    /// As [`State::highest_priority`], kept in step.
+    fn highest(&self) -> Priority {
+        let all = [Priority::Critical, Priority::High, Priority::Medium];
+        all.into_iter().find(|p| self.by_priority[*p as usize] > 0).unwrap_or(Priority::Low)
     }
 
     fn remove(&mut self, ix: TaskIx) {
@@ -414,15 +400,15 @@ impl Index {
     }
 
     /// Computes paths again if they are stale, and moves ready tasks to their new places.
-    pub(super) fn refresh_paths(&mut self, state: &State) {
+    pub(super) fn refresh_paths(&mut self, state: &State, now: Micros) {
         if !std::mem::take(&mut self.stale_paths) {
             return;
         }
-        self.paths = state.estimates(Micros::NEVER).path;
+        self.paths = state.paths();
         for i in 0..self.places.len() {
             let ix = TaskIx(i as u32);
             let Some((lane, old)) = self.places[i].clone() else { continue };
-            let place = self.place(ix, old.standing, state);
+            let place = self.place(ix, state, now);
             if place != old {
                 if let Some(set) = self.lanes.get_mut(&lane) {
                     set.remove(&old);
@@ -500,8 +486,8 @@ impl Index {
         }
     }
 
-    /// The timers that are due; ageing is acted on here.
-    pub(super) fn due(&mut self, state: &State, now: Micros) -> Vec<Timer> {
+    /// The timers that are due.
+    pub(super) fn due(&mut self, now: Micros) -> Vec<Timer> {
         let mut due = Vec::new();
         while let Some((at, _)) = self.timers.first()
             && *at <= now
@@ -526,15 +512,6 @@ impl Index {
                     due.push(Timer::Watch(pool));
                 }
             }
-        }
-        while let Some((at, ix)) = self.ages.first().copied()
-            && at <= now
-        {
-            self.ages.pop_first();
-            let raised = &mut self.raised[ix.0 as usize];
-            *raised = raised.saturating_add(1).min(3);
-            self.age_after(ix, state, now);
-            self.touched.push(ix);
         }
         due
     }
@@ -561,7 +538,7 @@ impl Index {
 #[cfg(test)]
 impl Index {
     /// What is kept in step is what counting gives.
-    pub(super) fn assert_true(&self, state: &State) {
+    pub(super) fn assert_true(&self, state: &State, now: Micros) {
         let fresh = Self::rebuild(state);
         let open = |ix: &usize| !state.task(TaskIx(*ix as u32)).removed;
         for i in (0..state.tasks().len()).filter(open) {
@@ -570,19 +547,20 @@ impl Index {
         assert_eq!(self.by_priority, fresh.by_priority, "unfinished tasks by priority");
         let ready: usize = self.lanes.values().map(BTreeSet::len).sum();
         assert_eq!(ready, self.places.iter().flatten().count());
-        assert_eq!(self.ages.len(), ready, "each ready task grows older, once");
+        assert_eq!(self.ages.len(), self.age_at.iter().flatten().count());
+        if !self.stale_paths {
+            let (paths, highest) = (state.paths(), state.highest_priority());
+            for (_, place) in self.places.iter().flatten() {
+                let ix = place.task;
+                let theirs = state.queue_place(ix, now, paths[ix.0 as usize], highest);
+                assert_eq!(*place, theirs, "the order is what any viewer works out: {}", state.task(ix).id);
+            }
+        }
         for endpoint in state.endpoints().iter().filter(|e| e.probe_at.is_some()) {
             let name = &endpoint.config.name;
             assert!(self.timers.iter().any(|(_, t)| matches!(t, Timer::Probe(n) if n == name)), "{name} is forgotten");
         }
     }
-}
-
-/// How far behind the others a task stands, since its servers break when they work at it. One such failure may be chance.
-fn behind(state: &State, task: &Task) -> u32 {
-    let broke = |a: &Attempt| matches!(&a.ended, Some((_, AttemptEnd::Failed(f))) if f.kind == FailureKind::Server);
-    let suspect = task.setbacks > 1 && state.last_attempt(task).is_some_and(broke);
-    if suspect { task.setbacks } else { 0 }
 }
 
 fn count_unmet(state: &State, ix: TaskIx) -> u32 {

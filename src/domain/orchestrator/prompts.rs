@@ -6,7 +6,7 @@ use super::Orchestrator;
 use super::goals::ended_word;
 use crate::domain::plan::planning_prompt;
 use crate::domain::protocol::{AttemptEnd, AttemptId, Cut, FailureKind, Message, Part, Recipe, Speaker, TurnId, Work};
-use crate::domain::state::{EndpointIx, Said, Task, TaskIx};
+use crate::domain::state::{EndpointIx, Said, Step, Task, TaskIx};
 use crate::domain::text::CleanText;
 
 /// The least context in which an agent is told how it may ask the operator, in tokens.
@@ -129,14 +129,13 @@ impl Orchestrator {
         task.failures > 0 && last == Some(FailureKind::ToolsOnly)
     }
 
-    /// What a task's conversation carries. What was put in by hand (a turn that asked nothing) stands for the answer
+    /// What a task's conversation carries. What was put in by hand stands for the answer
     /// before it, and what was said for that answer stays.
     fn thread(&self, task: &Task) -> Vec<Spoken> {
         let mut thread: Vec<Spoken> = Vec::with_capacity(task.thread.len());
         for id in &task.thread {
-            let turns = self.state.attempt(id.attempt).map(|a| &a.turns);
-            let Some(turn) = turns.and_then(|t| t.get((id.turn as usize).wrapping_sub(1))) else { continue };
-            let by_hand = turn.recipe.messages.is_empty();
+            let Some(step) = self.state.step(*id) else { continue };
+            let by_hand = matches!(step, Step::Text(_));
             match thread.last_mut() {
                 Some(before) if by_hand => before.answer = *id,
                 _ => thread.push(Spoken { asked: *id, answer: *id }),

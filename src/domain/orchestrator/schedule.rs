@@ -1,11 +1,11 @@
 //! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
 
-use super::index::{Place, Standing, Timer};
+use super::index::Timer;
 use super::{Job, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, Micros, TurnId, TurnStarted, Work,
 };
-use crate::domain::state::{EndpointState, Gear, Grant, Life, TaskIx};
+use crate::domain::state::{EndpointState, Gear, Goal, Life, QueuePlace, QueueStanding, Seat, TaskIx};
 
 /// Whether anything may start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Orchestrator {
     /// Acts on deadlines that have come.
     pub(super) fn wake(&mut self) {
         self.index.woken(self.now);
-        for timer in self.index.due(&self.state, self.now) {
+        for timer in self.index.due(self.now) {
             match timer {
                 Timer::Probe(endpoint) => {
                     // Its answer sets the time of the next one; without an answer there is still a next one.
@@ -48,6 +48,7 @@ impl Orchestrator {
     }
 
     fn come_to_rest(&mut self, starts: Starts) {
+        self.index.grow_older(self.now);
         loop {
             while self.index.is_touched() {
                 for ix in self.index.take_touched() {
@@ -57,7 +58,7 @@ impl Orchestrator {
                     }
                 }
             }
-            self.index.refresh_paths(&self.state);
+            self.index.refresh_paths(&self.state, self.now);
             if starts == Starts::Allowed {
                 self.weigh_goals();
                 self.fill_slots();
@@ -74,9 +75,9 @@ impl Orchestrator {
         if self.state.gear == Gear::Paused || self.state.ended.is_some() {
             return;
         }
-        while let Some((ix, grant)) = self.next_start() {
-            if !self.rounds_first(ix, grant.endpoint) {
-                self.start_task(ix, grant);
+        while let Some((ix, seat)) = self.next_start() {
+            if !self.rounds_first(ix, seat.endpoint) {
+                self.start_task(ix, seat);
             }
             for ix in self.index.take_touched() {
                 self.calm(ix);
@@ -86,8 +87,8 @@ impl Orchestrator {
     }
 
     /// The first ready task, over all lanes, that can be placed.
-    fn next_start(&self) -> Option<(TaskIx, Grant)> {
-        let mut best: Option<(Place, Grant)> = None;
+    fn next_start(&self) -> Option<(TaskIx, Seat)> {
+        let mut best: Option<(QueuePlace, Seat)> = None;
         for (lane, places) in &self.index.lanes {
             let goal = self.state.goal(lane.goal);
             let takes = |e: &EndpointState| {
@@ -99,33 +100,32 @@ impl Orchestrator {
                 Some(endpoint) => is_free(self.state.endpoint(endpoint)),
                 None => self.state.endpoints().iter().any(|e| e.serves(&lane.tier) && is_free(e)),
             };
-            let full = goal.is_some_and(|g| g.options.max_parallel.is_some_and(|max| g.running >= max));
             if !free {
                 continue;
             }
-            let full = full || self.is_shut_to_new(lane);
+            let full = goal.and_then(Goal::full).is_some() || self.is_shut_to_new(lane);
             // Beyond the first: only tasks that avoid the one endpoint with room are passed over.
             for place in places {
                 // What is under way is counted in the limit already, and goes before what is new.
-                if best.as_ref().is_some_and(|(b, _)| b < place) || (full && place.standing == Standing::New) {
+                if best.as_ref().is_some_and(|(b, _)| b < place) || (full && place.standing == QueueStanding::New) {
                     break;
                 }
-                if let Ok(grant) = self.state.admit(place.task, self.now) {
-                    best = Some((*place, grant));
+                if let Ok(seat) = self.state.admit(place.task, self.now) {
+                    best = Some((*place, seat));
                     break;
                 }
             }
         }
-        best.map(|(place, grant)| (place.task, grant))
+        best.map(|(place, seat)| (place.task, seat))
     }
 
-    fn start_task(&mut self, ix: TaskIx, grant: Grant) {
+    fn start_task(&mut self, ix: TaskIx, seat: Seat) {
         let task = self.state.task(ix);
         let (id, version, agent) = (task.id.clone(), task.version, task.spec.agent.clone());
         if let Some(open) = self.state.open_attempt(task) {
             let TurnId { attempt, turn } = open.turn_id();
-            if open.endpoint == grant.endpoint && open.agent == agent && open.version == version {
-                self.start_turn(ix, TurnId { attempt, turn: turn + 1 }, grant);
+            if open.endpoint() == Some(seat.endpoint) && open.agent == agent && open.version == version {
+                self.start_turn(ix, TurnId { attempt, turn: turn + 1 }, seat);
                 return;
             }
             self.emit(Event::AttemptEnded { attempt, end: AttemptEnd::Moved });
@@ -133,23 +133,23 @@ impl Orchestrator {
             self.emit(Event::TaskStarted { task: id.clone() });
         }
         let attempt = AttemptId(self.state.attempts().len() as u64 + 1);
-        let endpoint = self.state.endpoint(grant.endpoint).config.name.clone();
+        let endpoint = self.state.endpoint(seat.endpoint).config.name.clone();
         self.emit(Event::AttemptStarted(AttemptStarted {
             attempt,
             task: id,
             version,
             agent,
             endpoint,
-            route: grant.route,
+            route: seat.route,
         }));
-        self.start_turn(ix, TurnId { attempt, turn: 1 }, grant);
+        self.start_turn(ix, TurnId { attempt, turn: 1 }, seat);
     }
 
     /// Sends a turn's request on a granted slot.
-    fn start_turn(&mut self, ix: TaskIx, turn: TurnId, grant: Grant) {
-        let (recipe, max_tokens) = self.recipe(ix, grant.endpoint);
+    fn start_turn(&mut self, ix: TaskIx, turn: TurnId, seat: Seat) {
+        let (recipe, max_tokens) = self.recipe(ix, seat.endpoint);
         let task = self.state.task(ix);
-        let endpoint = self.state.endpoint(grant.endpoint);
+        let endpoint = self.state.endpoint(seat.endpoint);
         let level = self.state.level_of(task);
         let agent = self.state.config.fleet.agent(&task.spec.agent);
         let planning = task.work == Work::Planning;
@@ -175,10 +175,10 @@ impl Orchestrator {
             seconds: task.spec.budget.seconds,
             silence_seconds: self.silence_limit(task),
         };
-        self.emit(Event::TurnStarted(TurnStarted { turn, slot: grant.slot, level, max_tokens, recipe }));
+        self.emit(Event::TurnStarted(TurnStarted { turn, slot: seat.slot, level, max_tokens, recipe }));
         self.listen(turn);
-        self.watch_sent(grant.endpoint);
-        self.hush(self.state.endpoint(grant.endpoint).pool);
+        self.watch_sent(seat.endpoint);
+        self.hush(self.state.endpoint(seat.endpoint).pool);
         self.begin(Job::Turn(Box::new(start)));
         self.tell_fit(ix);
     }

@@ -151,7 +151,10 @@ impl Orchestrator {
 
     /// The tasks with a turn under way at such endpoints.
     fn at_work(&self, at: impl Fn(EndpointIx) -> bool) -> Vec<TaskIx> {
-        let works = self.state.running().filter(|a| at(a.endpoint) && a.turn().is_some_and(|t| t.ended.is_none()));
+        let works = self
+            .state
+            .running()
+            .filter(|a| a.endpoint().is_some_and(&at) && a.turn().is_some_and(|t| t.ended.is_none()));
         works.map(|a| a.task).collect()
     }
 

@@ -5,7 +5,7 @@ use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptOutput, Channel, Event, Failure, FailureKind, Remedy, SlotAfter, Subject, TaskAsked,
     TurnEnd, TurnEnded, TurnId, Usage,
 };
-use crate::domain::state::{PermitPhase, TaskIx};
+use crate::domain::state::{Attempt, PermitPhase, TaskIx};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
@@ -49,7 +49,7 @@ impl Orchestrator {
 
     /// What a turn's sign of work, or its end, says of its endpoint.
     fn worked(&mut self, turn: TurnId) {
-        if let Some(endpoint) = self.state.attempt(turn.attempt).map(|a| a.endpoint) {
+        if let Some(endpoint) = self.state.attempt(turn.attempt).and_then(Attempt::endpoint) {
             self.look_at_capacity(endpoint);
         }
     }
@@ -58,7 +58,8 @@ impl Orchestrator {
         let draining = self
             .state
             .attempt(turn.attempt)
-            .map(|a| self.state.pool(self.state.endpoint(a.endpoint).pool))
+            .and_then(|a| self.state.place_of(a))
+            .map(|e| self.state.pool(e.pool))
             .is_some_and(|p| p.permits.iter().any(|p| p.phase == PermitPhase::Draining(turn)));
         if draining {
             self.emit(Event::SlotFreed { turn });

@@ -8,7 +8,7 @@ use super::Orchestrator;
 use super::commands::Refusal;
 use super::cut::thinks_long;
 use crate::domain::protocol::{AttemptId, Micros, Subject, TaskId, TurnId};
-use crate::domain::state::{Attempt, TaskIx, Turn};
+use crate::domain::state::{Attempt, EndpointState, TaskIx, Turn};
 use crate::domain::text::CleanText;
 
 impl Orchestrator {
@@ -43,7 +43,7 @@ impl Orchestrator {
             return self.index.listen(turn, due.min(again));
         }
         let task = self.state.task(ix);
-        let endpoint = self.state.endpoint(attempt.endpoint).config.short();
+        let Some(endpoint) = self.state.place_of(attempt).map(|e| e.config.short()) else { return };
         let what = if t.first_token_at.is_some() { "said nothing" } else { "not got on with the prompt" };
         let seconds = self.now.since(t.heard_at).0 / 1_000_000;
         let text = format!(
@@ -85,7 +85,7 @@ impl Orchestrator {
     fn look_at_context(&mut self, ix: TaskIx) {
         let percent = self.state.config.attention.full_percent;
         let Some((attempt, _)) = self.turn_of(ix).filter(|_| percent > 0) else { return };
-        let context = self.state.endpoint(attempt.endpoint).context();
+        let Some(context) = self.state.place_of(attempt).map(EndpointState::context) else { return };
         let Some(share) = attempt.context_share(context).filter(|s| s * 100.0 >= percent as f32) else { return };
         let task = self.state.task(ix);
         let subject = Subject::Context(task.id.clone());
@@ -146,7 +146,7 @@ impl Orchestrator {
 
     /// A request to an endpoint succeeded: what was refused before is mended.
     pub(super) fn trusted(&mut self, attempt: AttemptId) {
-        let Some(endpoint) = self.state.attempt(attempt).map(|a| a.endpoint) else { return };
+        let Some(endpoint) = self.state.attempt(attempt).and_then(Attempt::endpoint) else { return };
         self.emit_cleared(Subject::Endpoint(self.state.endpoint(endpoint).config.name.clone()));
     }
 }

@@ -10,8 +10,8 @@ mod fleet;
 mod plan;
 
 use super::{
-    Attempt, Attention, ChannelCount, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State, Strain,
-    Task, TaskIx, Turn, watch::Sign,
+    Attempt, Attention, ChannelCount, Doer, End, Gear, Goal, GoalMemory, GoalPhase, Life, Permit, PermitPhase, State,
+    Step, Strain, Task, TaskIx, Turn, watch::Sign,
 };
 use crate::domain::protocol::{
     AttemptEnd, AttemptStarted, Author, Blame, Counted, Event, FailureCount, FailureKind, GoalAdded, GoalId,
@@ -117,7 +117,7 @@ impl State {
                 }
             }
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
-            Event::TaskReleased { task } => self.with_task(task, |t| t.held = false),
+            Event::TaskReleased { task } => self.with_task(task, |t| (t.held, t.waits_since) = (false, at)),
             Event::TaskPlaced { task, endpoint } => self.with_task(task, |t| t.place.clone_from(endpoint)),
             Event::TaskAsked(asked) => self.asked(at, asked),
             Event::TaskAnswered(said) => self.answered(at, said),
@@ -264,6 +264,7 @@ impl State {
             ended_at: None,
             answer: None,
             running: 0,
+            asking: 0,
             open: 0,
             edits: VecDeque::new(),
             memory: GoalMemory::Fits,
@@ -273,6 +274,12 @@ impl State {
     fn goal_phase(&mut self, id: GoalId, phase: GoalPhase) {
         if let Some(goal) = self.goal_mut(id) {
             goal.phase = phase;
+        }
+    }
+
+    pub(super) fn with_goal(&mut self, id: GoalId, change: impl FnOnce(&mut Goal)) {
+        if let Some(goal) = self.goal_mut(id) {
+            change(goal);
         }
     }
 
@@ -287,9 +294,7 @@ impl State {
         let task = &mut self.tasks[ix.0 as usize];
         let (was, removed) = (task.life, task.removed);
         task.life = life;
-        if life != Life::Running {
-            task.drop_question();
-        }
+        let asked = life != Life::Running && task.drop_question();
         match life {
             Life::Running => {
                 task.started_at = Some(at);
@@ -303,6 +308,7 @@ impl State {
             Life::NotStarted => task.ended_at = None,
         }
         if let Some(goal) = self.goal_mut(id.goal) {
+            goal.asking = goal.asking.saturating_sub(u32::from(asked));
             match (was == Life::Running, life == Life::Running) {
                 (false, true) => goal.running += 1,
                 (true, false) => goal.running = goal.running.saturating_sub(1),
@@ -329,7 +335,7 @@ impl State {
         let Some(ix) = self.set_life(&retried.task, at, Life::NotStarted) else { return };
         let avoid = self.last_attempt(self.task(ix)).and_then(|a| match &a.ended {
             // Whatever it was: where there is another endpoint, that one may not have it.
-            Some((_, AttemptEnd::Failed(_))) => Some(self.endpoint(a.endpoint).config.name.clone()),
+            Some((_, AttemptEnd::Failed(_))) => self.place_of(a).map(|e| e.config.name.clone()),
             _ => None,
         });
         // Of a failure that costs no try only the first word counts: what is found out of it later says no new one.
@@ -339,7 +345,8 @@ impl State {
                     && (failure.kind.blame() == Blame::Server || failure.kind == FailureKind::Silent) =>
             {
                 // It may be this request that breaks it. One that is not there is not usable, and needs no avoiding.
-                let avoid = failure.is_told().then(|| self.endpoint(a.endpoint).config.name.clone());
+                let place = self.place_of(a).filter(|_| failure.is_told());
+                let avoid = place.map(|e| e.config.name.clone());
                 Some((*at, avoid))
             }
             _ => None,
@@ -347,14 +354,14 @@ impl State {
         let version = self.task(ix).version;
         let refused = self.last_attempt(self.task(ix)).filter(|a| a.version == version).and_then(|a| match &a.ended {
             Some((_, AttemptEnd::Failed(failure))) if failure.kind.blame() == Blame::Request => {
-                Some(self.endpoint(a.endpoint).config.name.clone())
+                self.place_of(a).map(|e| e.config.name.clone())
             }
             _ => None,
         });
         let last = self.last_attempt(self.task(ix)).map(Attempt::turn_id);
         let task = &mut self.tasks[ix.0 as usize];
         let moves = task.route != retried.route;
-        task.not_before = retried.not_before;
+        (task.not_before, task.waits_since) = (retried.not_before, at);
         task.reason = retried.reason.clone();
         task.route = retried.route;
         match retried.count {
@@ -410,14 +417,12 @@ impl State {
             version: started.version,
             spec: Arc::clone(&self.task(task).spec),
             inputs,
-            by: None,
             agent: started.agent.clone(),
-            endpoint,
-            route: started.route,
+            doer: Doer::Model { endpoint, route: started.route },
             started_at: at,
             ended: None,
-            // Most attempts have one turn, and a turn is large: room for the four a vector begins with would be waste.
-            turns: Vec::with_capacity(1),
+            // Most attempts have one step, and a turn is large: room for the four a vector begins with would be waste.
+            steps: Vec::with_capacity(1),
             rate: 0.0,
             last_output_at: None,
         });
@@ -433,13 +438,14 @@ impl State {
 
     fn turn_started(&mut self, at: Micros, started: &TurnStarted) {
         let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
-        if started.turn.turn as usize != attempt.turns.len() + 1 {
+        if started.turn.turn as usize != attempt.steps.len() + 1 {
             return;
         }
+        let Some(endpoint) = attempt.endpoint() else { return };
         let (ix, version) = (attempt.task, attempt.version);
         let continues = self.to_continue(ix, version);
         let Some(attempt) = self.attempts.get_mut((started.turn.attempt.0 as usize).wrapping_sub(1)) else { return };
-        attempt.turns.push(Turn {
+        attempt.steps.push(Step::Turn(Turn {
             slot: started.slot,
             level: started.level,
             max_tokens: started.max_tokens,
@@ -457,8 +463,7 @@ impl State {
             heard_at: at,
             asked: false,
             continues,
-        });
-        let endpoint = attempt.endpoint;
+        }));
         self.goes_with(started.turn);
         self.set_permit(at, started.turn, PermitPhase::Granted(started.turn));
         let pool = self.endpoint(endpoint).pool;
@@ -466,17 +471,19 @@ impl State {
     }
 
     pub(super) fn turn_mut(&mut self, id: TurnId) -> Option<&mut Turn> {
-        self.attempts
-            .get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?
-            .turns
-            .get_mut((id.turn as usize).checked_sub(1)?)
+        let attempt = self.attempts.get_mut(usize::try_from(id.attempt.0).ok()?.checked_sub(1)?)?;
+        match attempt.steps.get_mut((id.turn as usize).checked_sub(1)?)? {
+            Step::Turn(turn) => Some(turn),
+            Step::Text(_) => None,
+        }
     }
 
     /// Moves the permit that a turn has (or is to have) to a phase.
     fn set_permit(&mut self, at: Micros, id: TurnId, phase: PermitPhase) {
         let Some(attempt) = self.attempt(id.attempt) else { return };
-        let Some(turn) = (id.turn as usize).checked_sub(1).and_then(|i| attempt.turns.get(i)) else { return };
-        let (pool, slot) = (self.endpoint(attempt.endpoint).pool, turn.slot as usize);
+        let Some(turn) = attempt.step(id.turn).and_then(Step::turn) else { return };
+        let Some(place) = self.place_of(attempt) else { return };
+        let (pool, slot) = (place.pool, turn.slot as usize);
         let pool = &mut self.pools[pool.0 as usize];
         if let Some(permit) = pool.permits.get_mut(slot) {
             let theirs = permit.phase.turn().is_some_and(|t| t != id);
@@ -494,9 +501,9 @@ impl State {
     fn output(&mut self, output: &OutputCount) {
         let OutputCount { seq, at, turn: id, .. } = *output;
         let Some(attempt) = self.attempts.get_mut((id.attempt.0 as usize).wrapping_sub(1)) else { return };
-        let endpoint = attempt.endpoint;
+        let Some(endpoint) = attempt.endpoint() else { return };
         let last = attempt.last_output_at;
-        let Some(turn) = attempt.turns.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
+        let Some(Step::Turn(turn)) = attempt.steps.get_mut((id.turn as usize).wrapping_sub(1)) else { return };
         let first = turn.first_token_at.is_none();
         turn.first_token_at.get_or_insert(at);
         turn.heard_at = at;
@@ -539,7 +546,7 @@ impl State {
         self.totals.output_tokens += tokens;
         self.totals.prompt_tokens += ended.usage.prompt_tokens;
         self.totals.slot_us += busy;
-        let endpoint = self.attempt(ended.turn.attempt).map(|a| a.endpoint);
+        let endpoint = self.attempt(ended.turn.attempt).and_then(Attempt::endpoint);
         if let Some(ix) = endpoint {
             self.served(at, ix, ended, counted, tokens);
         }
@@ -563,7 +570,8 @@ impl State {
         }
         attempt.ended = Some((at, end.clone()));
         attempt.rate = 0.0;
-        let (endpoint, tokens) = (attempt.endpoint, attempt.output_tokens());
+        let Some(endpoint) = attempt.endpoint() else { return };
+        let tokens = attempt.output_tokens();
         let worked = attempt.worked(at).0;
         self.totals.attempt_us += worked;
         let pool = self.endpoints[endpoint.0 as usize].pool;
@@ -573,9 +581,12 @@ impl State {
         }
         if *end == AttemptEnd::Completed {
             self.endpoints[endpoint.0 as usize].completed += 1;
-            match self.history.get_mut(&attempt.agent) {
+            let doubled = match self.history.get_mut(&attempt.agent) {
                 Some(history) => history.learn(tokens),
                 None => self.history.entry(attempt.agent.clone()).or_default().learn(tokens),
+            };
+            if doubled {
+                self.settle_pace();
             }
         }
     }

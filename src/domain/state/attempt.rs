@@ -1,10 +1,14 @@
-//! Attempts and turns as they stand: counts and references, no text.
+//! Attempts and their steps as they stand: counts and references, no text.
+//!
+//! An attempt is somebody's work in steps: a model's turns, or a text that a person put in. Not here: what an attempt does
+//! next ([`super::next`]), which of its steps are its result ([`super::cut`]). Invariants: steps are numbered from 1 within
+//! their attempt and keep their numbers; only a model's attempt has an endpoint, and only it has turns.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointIx, State, TaskIx};
+use super::{EndpointIx, EndpointState, State, TaskIx};
 use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{
     AgentName, AttemptEnd, AttemptId, Author, Channel, Level, Micros, Recipe, Record, Route, TurnEnd, TurnId, Usage,
@@ -129,7 +133,57 @@ pub struct Input {
     pub result: Option<AttemptId>,
 }
 
-/// One try of a task on one endpoint, or a text put in its place by hand.
+/// Who works on an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doer {
+    /// A model.
+    Model {
+        /// Where it is served.
+        endpoint: EndpointIx,
+        /// By which of the agent's tiers it was found.
+        route: Route,
+    },
+    /// A person, by hand.
+    Person(Author),
+}
+
+/// One step of an attempt.
+#[expect(clippy::large_enum_variant, reason = "nearly every step is a turn; a box each would be an allocation a task")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// A model request.
+    Turn(Turn),
+    /// A text that was put in by hand, whole; its count has no tokens.
+    Text(ChannelCount),
+}
+
+impl Step {
+    /// The model request, where the step is one.
+    pub fn turn(&self) -> Option<&Turn> {
+        match self {
+            Self::Turn(turn) => Some(turn),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The count of one channel. A text put in by hand stands for an answer.
+    pub fn channel(&self, channel: Channel) -> ChannelCount {
+        match self {
+            Self::Turn(turn) => *turn.channel(channel),
+            Self::Text(count) if channel == Channel::Answer => *count,
+            Self::Text(_) => ChannelCount::default(),
+        }
+    }
+
+    /// The counts of all channels.
+    pub fn channels(&self) -> [ChannelCount; 3] {
+        [Channel::Thinking, Channel::Answer, Channel::ToolCall].map(|channel| self.channel(channel))
+    }
+}
+
+/// One try of a task by one agent on one endpoint, or a text put in its place by hand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its id.
@@ -143,22 +197,17 @@ pub struct Attempt {
     /// What it took in, sorted by task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
-    /// Who put its text in by hand; none: a model wrote it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Author>,
     /// The agent.
     pub agent: AgentName,
-    /// Where.
-    pub endpoint: EndpointIx,
-    /// By which of the agent's tiers.
-    pub route: Route,
+    /// Who does it.
+    pub doer: Doer,
     /// When it began.
     pub started_at: Micros,
     /// When and how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<(Micros, AttemptEnd)>,
-    /// Its turns, oldest first.
-    pub turns: Vec<Turn>,
+    /// Its steps, oldest first.
+    pub steps: Vec<Step>,
     /// Tokens a second over the last seconds (smoothed), 0 while nothing came.
     pub rate: f32,
     /// When the last text came.
@@ -167,14 +216,59 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The turn under way or the last one.
-    pub fn turn(&self) -> Option<&Turn> {
-        self.turns.last()
+    /// Where its model is served; none: no model does it.
+    pub fn endpoint(&self) -> Option<EndpointIx> {
+        match self.doer {
+            Doer::Model { endpoint, .. } => Some(endpoint),
+            Doer::Person(_) => None,
+        }
     }
 
-    /// The id of the turn under way or the last one.
+    /// By which of the agent's tiers its endpoint was found; none: no model does it.
+    pub fn route(&self) -> Option<Route> {
+        match self.doer {
+            Doer::Model { route, .. } => Some(route),
+            Doer::Person(_) => None,
+        }
+    }
+
+    /// Who put its text in by hand; none: a model does it.
+    pub fn by_hand(&self) -> Option<&Author> {
+        match &self.doer {
+            Doer::Model { .. } => None,
+            Doer::Person(author) => Some(author),
+        }
+    }
+
+    /// Whether a model does it.
+    pub fn is_model(&self) -> bool {
+        matches!(self.doer, Doer::Model { .. })
+    }
+
+    /// A step by its number, from 1.
+    pub fn step(&self, number: u32) -> Option<&Step> {
+        self.steps.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Its steps with their ids, oldest first.
+    pub fn numbered_steps(&self) -> impl DoubleEndedIterator<Item = (TurnId, &Step)> + ExactSizeIterator {
+        let attempt = self.id;
+        self.steps.iter().enumerate().map(move |(i, step)| (TurnId { attempt, turn: i as u32 + 1 }, step))
+    }
+
+    /// Its model requests, oldest first.
+    pub fn turns(&self) -> impl DoubleEndedIterator<Item = &Turn> {
+        self.steps.iter().filter_map(Step::turn)
+    }
+
+    /// The last step, where it is a turn: the one under way, or the one that ended last.
+    pub fn turn(&self) -> Option<&Turn> {
+        self.steps.last().and_then(Step::turn)
+    }
+
+    /// The id of the last step.
     pub fn turn_id(&self) -> TurnId {
-        TurnId { attempt: self.id, turn: self.turns.len() as u32 }
+        TurnId { attempt: self.id, turn: self.steps.len() as u32 }
     }
 
     /// How long it took, or has taken at `now`.
@@ -189,12 +283,12 @@ impl Attempt {
             let time = t.ended.as_ref().map_or(now, |(at, _)| *at).since(t.started_at).0;
             time.saturating_sub(t.usage.queue_us)
         };
-        Micros(self.turns.iter().map(turn).sum())
+        Micros(self.turns().map(turn).sum())
     }
 
     /// Tokens generated, all turns.
     pub fn output_tokens(&self) -> u64 {
-        self.turns.iter().map(Turn::output_tokens).sum()
+        self.turns().map(Turn::output_tokens).sum()
     }
 
     /// The part of the endpoint's context in use, 0..=1, as far as known; `context` in tokens.
@@ -206,12 +300,21 @@ impl Attempt {
 }
 
 impl State {
+    /// The endpoint of an attempt; none: no model does it.
+    pub fn place_of(&self, attempt: &Attempt) -> Option<&EndpointState> {
+        attempt.endpoint().map(|ix| self.endpoint(ix))
+    }
+
+    /// The attempts that models did, oldest first, with where.
+    pub fn by_models(&self) -> impl Iterator<Item = (&Attempt, EndpointIx)> {
+        self.attempts.iter().filter_map(|a| Some((a, a.endpoint()?)))
+    }
+
     /// The text that a record adds to an attempt, as [`Record::said`], with the channel it has as far as this state knows:
     /// an answer that turned out to be thinking is thinking.
     pub fn text_in<'a>(&self, record: &'a Record) -> Option<(TurnId, Channel, &'a str)> {
         let (turn, channel, text) = record.said()?;
-        let number = (turn.turn as usize).checked_sub(1);
-        let known = number.and_then(|n| self.attempt(turn.attempt)?.turns.get(n)).and_then(|t| t.rethought);
+        let known = self.turn(turn).and_then(|t| t.rethought);
         Some((turn, channel.known(record.seq, known), text))
     }
 }

@@ -76,7 +76,7 @@ impl State {
 
     /// Turns under way on an endpoint.
     fn at_work(&self, ix: EndpointIx) -> usize {
-        self.running().filter(|a| a.endpoint == ix && a.turn().is_some_and(|t| t.ended.is_none())).count()
+        self.running().filter(|a| a.endpoint() == Some(ix) && a.turn().is_some_and(|t| t.ended.is_none())).count()
     }
 
     /// As many as the servers of a pool claim: the least of configured and reported.

@@ -19,9 +19,9 @@ impl Price {
 impl State {
     /// What an attempt has cost so far, in US dollars; none where its endpoint has no price, or a person wrote its text.
     pub fn cost_of(&self, attempt: &Attempt) -> Option<f64> {
-        let price = self.endpoint(attempt.endpoint).config.price.filter(|_| attempt.by.is_none())?;
+        let price = self.place_of(attempt)?.config.price?;
         let turn = |turn: &Turn| price.of(turn.prompt_tokens(), turn.usage.cached_tokens, turn.output_tokens());
-        Some(attempt.turns.iter().map(turn).sum())
+        Some(attempt.turns().map(turn).sum())
     }
 
     /// What the attempts of a task have cost.

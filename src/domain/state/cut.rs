@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, End, Life, State, Task, TaskIx, Turn};
+use super::{Attempt, End, Life, State, Step, Task, TaskIx, Turn};
 use crate::domain::fleet::OnCut;
 use crate::domain::protocol::{AttemptId, Channel, Partial, TurnEnd, TurnId, Work};
 
@@ -98,21 +98,29 @@ impl Turn {
 impl State {
     /// A turn by id.
     pub fn turn(&self, id: TurnId) -> Option<&Turn> {
-        self.attempt(id.attempt)?.turns.get((id.turn as usize).checked_sub(1)?)
+        self.step(id)?.turn()
+    }
+
+    /// A step by id.
+    pub fn step(&self, id: TurnId) -> Option<&Step> {
+        self.attempt(id.attempt)?.step(id.turn)
     }
 
     /// The turns whose answers, joined as they are, are the result of an attempt, oldest first: the last one that answered
     /// with more than a question, and what it continues. They may be turns of earlier attempts.
     pub fn result_turns(&self, attempt: &Attempt) -> Vec<TurnId> {
-        let last = attempt.turns.iter().rposition(|t| !t.asked && (t.tells() || t.continues.is_some()));
-        let mut next = last.map(|i| TurnId { attempt: attempt.id, turn: i as u32 + 1 });
+        let is_last = |step: &Step| match step {
+            Step::Turn(t) => !t.asked && (t.tells() || t.continues.is_some()),
+            Step::Text(_) => true,
+        };
+        let mut next = attempt.numbered_steps().rfind(|(_, step)| is_last(step)).map(|(id, _)| id);
         let mut turns = Vec::with_capacity(1);
-        while let Some((id, turn)) = next.and_then(|id| Some((id, self.turn(id)?))) {
-            if turn.tells() {
+        while let Some((id, step)) = next.and_then(|id| Some((id, self.step(id)?))) {
+            if step.turn().is_none_or(Turn::tells) {
                 turns.push(id);
             }
             // A turn continues an earlier one, so this ends; a record from elsewhere that says otherwise ends it too.
-            next = turn.continues.filter(|before| *before < id);
+            next = step.turn().and_then(|turn| turn.continues).filter(|before| *before < id);
         }
         turns.reverse();
         turns
@@ -125,13 +133,14 @@ impl State {
         if !result.is_empty() {
             return result;
         }
-        let last = attempt.turns.iter().rposition(|t| t.channel(channel).bytes > 0);
-        last.map(|i| TurnId { attempt: attempt.id, turn: i as u32 + 1 }).into_iter().collect()
+        let last = attempt.numbered_steps().rfind(|(_, step)| step.channel(channel).bytes > 0);
+        last.map(|(id, _)| id).into_iter().collect()
     }
 
     /// Bytes of an attempt's result.
     pub fn answer_bytes(&self, attempt: &Attempt) -> u64 {
-        self.result_turns(attempt).iter().filter_map(|id| self.turn(*id)).map(|t| t.answer.bytes).sum()
+        let answers = self.result_turns(attempt).into_iter().filter_map(|id| self.step(id));
+        answers.map(|step| step.channel(Channel::Answer).bytes).sum()
     }
 
     /// Where the result of an attempt was cut; none: it is whole, or there is none.
@@ -208,7 +217,7 @@ impl State {
     pub fn to_continue(&self, ix: TaskIx, version: u32) -> Option<TurnId> {
         let task = self.task(ix);
         let before = *task.thread.last()?;
-        let same = self.attempt(before.attempt).is_some_and(|a| a.version == version && a.by.is_none());
+        let same = self.attempt(before.attempt).is_some_and(|a| a.version == version && a.is_model());
         let cut = self.turn(before).is_some_and(Turn::is_cut);
         (same && cut && task.work != Work::Planning && task.unsent().next().is_none()).then_some(before)
     }
@@ -219,7 +228,8 @@ impl State {
     }
 
     fn context_of(&self, attempt: AttemptId) -> u64 {
-        self.attempt(attempt).map_or(0, |a| u64::from(self.endpoint(a.endpoint).context()))
+        let place = self.attempt(attempt).and_then(|a| self.place_of(a));
+        place.map_or(0, |e| u64::from(e.context()))
     }
 }
 

@@ -37,7 +37,7 @@ impl State {
             return true;
         }
         // What a person wrote came of no inputs.
-        if attempt.by.is_some() {
+        if !attempt.is_model() {
             return false;
         }
         needs.len() != attempt.inputs.len()
@@ -55,7 +55,7 @@ impl State {
 
     /// Whether a result stands whatever becomes of the needs: a person wrote it.
     pub(super) fn is_by_hand(&self, task: &Task) -> bool {
-        task.result.and_then(|a| self.attempt(a)).is_some_and(|a| a.by.is_some())
+        task.result.and_then(|a| self.attempt(a)).is_some_and(|a| !a.is_model())
     }
 
     /// Looks again at tasks, and at those that need them as far as something changes. In the order of the plan, each

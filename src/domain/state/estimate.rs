@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Life, State, Task, TaskIx};
+use super::{EndpointState, Life, State, Task, TaskIx};
 use crate::domain::plan::TaskSpec;
 use crate::domain::protocol::{AgentName, Micros, Route};
 
@@ -13,12 +13,21 @@ pub struct AgentHistory {
     pub answers: u64,
     /// Mean tokens of an answer, thinking included.
     pub tokens: f32,
+    /// The mean as of the last doubling of the answers seen: what the order of a queue goes by, so that it holds still.
+    #[serde(default)]
+    pub settled: f32,
 }
 
 impl AgentHistory {
-    pub(super) fn learn(&mut self, tokens: u64) {
+    /// Learns an answer. True: so much is known now that the order of what waits is to be found anew.
+    pub(super) fn learn(&mut self, tokens: u64) -> bool {
         self.answers += 1;
         self.tokens += (tokens as f32 - self.tokens) / self.answers as f32;
+        let doubled = self.answers.is_power_of_two();
+        if doubled {
+            self.settled = self.tokens;
+        }
+        doubled
     }
 }
 
@@ -45,11 +54,15 @@ impl State {
     }
 
     fn tokens_of(&self, form: &TaskSpec) -> f32 {
+        self.tokens_by(form, |history| history.tokens)
+    }
+
+    fn tokens_by(&self, form: &TaskSpec, mean: impl Fn(&AgentHistory) -> f32) -> f32 {
         if let Some(tokens) = form.budget.tokens {
             return tokens as f32;
         }
         if let Some(history) = self.history.get(&form.agent).filter(|h| h.answers > 0) {
-            return history.tokens;
+            return mean(history);
         }
         self.config.fleet.agent(&form.agent).map_or(1024.0, |a| a.max_tokens as f32 / 2.0)
     }
@@ -74,12 +87,17 @@ impl State {
     }
 
     fn pace_for(&self, agent: &AgentName, route: Route) -> (f32, f32) {
+        self.best_pace(agent, route, |e| (e.speed(), e.first_token))
+    }
+
+    /// The pace of the fastest endpoint that serves an agent on a route.
+    fn best_pace(&self, agent: &AgentName, route: Route, pace: impl Fn(&EndpointState) -> (f32, f32)) -> (f32, f32) {
         let tier = self.route_for(agent, route).map(|(tier, _)| tier);
         let best = self
             .endpoints
             .iter()
             .filter(|e| tier.is_some_and(|t| e.serves(t)))
-            .map(|e| (e.speed(), e.first_token))
+            .map(pace)
             .fold((0.0f32, 0.0f32), |a, b| if b.0 > a.0 { b } else { a });
         if best.0 > 0.0 { best } else { (40.0, 0.0) }
     }
@@ -109,9 +127,7 @@ impl State {
     /// Estimates for all tasks.
     pub fn estimates(&self, now: Micros) -> Estimates {
         let n = self.tasks.len();
-        let mut out = Estimates { own: vec![0.0; n], path: vec![0.0; n] };
-        let mut open: Vec<u32> = Vec::with_capacity(n);
-        let mut stack: Vec<u32> = Vec::new();
+        let mut out = Estimates { own: vec![0.0; n], path: Vec::new() };
         // Tasks of one agent on one route go at the same pace; there are few agents and many tasks.
         let mut paces: Vec<(&AgentName, Route, (f32, f32))> = Vec::new();
         for i in 0..n {
@@ -130,16 +146,45 @@ impl State {
                     })
                 });
             }
-            open.push(task.feeds.len() as u32);
-            if task.feeds.is_empty() {
-                stack.push(i as u32);
-            }
         }
+        out.path = self.chains(&out.own);
+        out
+    }
+
+    /// The longest remaining path of each task in seconds, as the queue goes by it: by what was known when the answers seen
+    /// last doubled. It changes with few records, so that the order of what waits holds still and is the same for all.
+    pub fn paths(&self) -> Vec<f32> {
+        let mut paces: Vec<(&AgentName, Route, (f32, f32))> = Vec::new();
+        let mut own = vec![0.0; self.tasks.len()];
+        for (own, task) in own.iter_mut().zip(&self.tasks).filter(|(_, task)| !task.removed && !task.has_ended()) {
+            let form = &task.spec;
+            let pace = match self.placed(task).map(|ix| self.endpoint(ix)) {
+                Some(e) => e.settled_pace(),
+                None => {
+                    let known = paces.iter().find(|(agent, route, _)| **agent == form.agent && *route == task.route);
+                    known.map(|(.., pace)| *pace).unwrap_or_else(|| {
+                        let pace = self.best_pace(&form.agent, task.route, EndpointState::settled_pace);
+                        paces.push((&form.agent, task.route, pace));
+                        pace
+                    })
+                }
+            };
+            *own = self.tokens_by(form, |history| history.settled) / pace.0 + pace.1;
+        }
+        self.chains(&own)
+    }
+
+    /// The longest chain that starts with each task, itself included, where each takes as long as `own` says.
+    fn chains(&self, own: &[f32]) -> Vec<f32> {
+        let mut path = vec![0.0; own.len()];
+        let mut open: Vec<u32> = self.tasks.iter().map(|task| task.feeds.len() as u32).collect();
+        let ends = (0..own.len() as u32).filter(|i| open[*i as usize] == 0);
+        let mut stack: Vec<u32> = ends.collect();
         // From the ends backwards: a task's path is known when those of all it feeds are.
         while let Some(i) = stack.pop() {
             let task = &self.tasks[i as usize];
-            let after = task.feeds.iter().map(|f| out.path[f.0 as usize]).fold(0.0, f32::max);
-            out.path[i as usize] = out.own[i as usize] + after;
+            let after = task.feeds.iter().map(|f| path[f.0 as usize]).fold(0.0, f32::max);
+            path[i as usize] = own[i as usize] + after;
             for need in &task.needs {
                 open[need.0 as usize] -= 1;
                 if open[need.0 as usize] == 0 {
@@ -147,7 +192,14 @@ impl State {
                 }
             }
         }
-        out
+        path
+    }
+
+    /// What endpoints' speeds are now is what the order of the queue goes by until the answers seen double again.
+    pub(super) fn settle_pace(&mut self) {
+        for e in &mut self.endpoints {
+            e.settled = Some((e.speed(), e.first_token));
+        }
     }
 
     /// The critical path: the chain of unfinished tasks with the longest estimate, first to last.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attempt, State, Turn};
 use crate::domain::plan::TaskSpec;
-use crate::domain::protocol::{AgentName, Cut, Part, Recipe, TurnEnd, TurnEnded, Work};
+use crate::domain::protocol::{AgentName, Channel, Cut, Part, Recipe, TurnEnd, TurnEnded, Work};
 
 /// How many bytes of text a token stands for, in bytes of a hundred tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,9 +146,7 @@ impl State {
             Part::TaskPrompt(_) => form.prompt.len() as u64,
             Part::ResultOf { attempt, cut } => cut_to(cut, self.attempt(*attempt).map_or(0, |a| self.answer_bytes(a))),
             Part::AnswerOf { turn, cut } => {
-                let turns = self.attempt(turn.attempt).map(|a| &a.turns);
-                let of = turns.and_then(|t| t.get((turn.turn as usize).wrapping_sub(1)));
-                cut_to(cut, of.map_or(0, |t| t.answer.bytes))
+                cut_to(cut, self.step(*turn).map_or(0, |step| step.channel(Channel::Answer).bytes))
             }
         }
     }
@@ -189,7 +187,7 @@ impl State {
         if self.task(attempt.task).work != Work::Round {
             return None;
         }
-        let turn = attempt.turns.iter().rfind(|t| !t.recipe.messages.is_empty())?;
+        let turn = attempt.turns().last()?;
         let (mut there, mut read) = (0, 0);
         for part in turn.recipe.messages.iter().flat_map(|m| &m.parts) {
             if let Part::ResultOf { attempt: result, .. } = part
@@ -207,14 +205,14 @@ impl State {
 
     /// How the last turn of an attempt fits; none where nothing was asked.
     pub fn fit_of(&self, attempt: &Attempt) -> Option<Fit> {
-        let turn = attempt.turn().filter(|t| !t.recipe.messages.is_empty())?;
+        let turn = attempt.turn()?;
         Some(self.fit(attempt, turn))
     }
 
     /// What the end of a turn says of how dense text is at its endpoint.
     pub(super) fn density_told(&self, ended: &TurnEnded) -> Option<Density> {
         let attempt = self.attempt(ended.turn.attempt)?;
-        let turn = attempt.turns.get((ended.turn.turn as usize).checked_sub(1)?)?;
+        let turn = self.turn(ended.turn)?;
         let bytes = || self.recipe_bytes(&turn.recipe, &attempt.spec);
         match &ended.end {
             TurnEnd::Failed(failure) => Density::of(bytes(), failure.told.prompt_tokens?),

@@ -124,8 +124,8 @@ fn attempt_bytes(attempt: &Attempt) -> usize {
         let text = if let Part::Literal(text) = part { text.as_str().len() } else { 0 };
         size_of::<Part>() + text
     };
-    let parts = attempt.turns.iter().flat_map(|turn| turn.recipe.messages.iter()).flat_map(|message| &message.parts);
-    size_of::<Attempt>() + 224 * attempt.turns.len().max(1) + parts.map(part).sum::<usize>() + 64
+    let parts = attempt.turns().flat_map(|turn| turn.recipe.messages.iter()).flat_map(|message| &message.parts);
+    size_of::<Attempt>() + 224 * attempt.steps.len().max(1) + parts.map(part).sum::<usize>() + 64
 }
 
 #[cfg(test)]

@@ -70,10 +70,17 @@ pub struct Goal {
     pub memory: GoalMemory,
     /// How many of its tasks run now.
     pub running: u32,
+    /// How many of those wait for a person's answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asking: u32,
     /// How many of its tasks have not ended (removed ones aside).
     pub open: u32,
     /// The edits of its plan that can be undone or made again, oldest first.
     pub edits: VecDeque<PastEdit>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 impl Goal {

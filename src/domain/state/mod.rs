@@ -7,6 +7,7 @@
 //! Invariants: applying never panics and never looks at a clock; applying a record twice does nothing the second time;
 //! the fold of a journal equals the live state.
 
+mod admit;
 mod answer;
 mod apply;
 mod attempt;
@@ -32,14 +33,14 @@ mod talk;
 mod task;
 mod wall;
 mod watch;
-mod why;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use admit::{IdleWhy, Pinch, QueuePlace, QueueStanding, Seat, Why};
 pub(crate) use answer::{SYNTHESIS, VOICE};
-pub use attempt::{Attempt, ChannelCount, Input, Turn};
+pub use attempt::{Attempt, ChannelCount, Doer, Input, Step, Turn};
 pub use cost::dollars;
 pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
@@ -60,7 +61,6 @@ pub use status::Status;
 pub use strain::Strain;
 pub use task::{End, Life, Question, Said, Task, TaskIx};
 pub use watch::Watch;
-pub use why::{Grant, IdleWhy, Pinch, Why};
 
 use crate::domain::fleet::SessionConfig;
 use crate::domain::hash::IdMap;

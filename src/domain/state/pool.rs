@@ -237,6 +237,9 @@ pub struct EndpointState {
     pub pace: Pace,
     /// Seconds to the first token, smoothed; 0 while unmeasured.
     pub first_token: f32,
+    /// Both, the speed first, when the order of the queue was settled last ([`super::State::paths`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<(f32, f32)>,
     /// Attempts that ended well.
     pub completed: u64,
     /// Attempts that failed.
@@ -315,6 +318,12 @@ impl EndpointState {
         [self.reported_context, self.told_context].into_iter().flatten().fold(self.config.context, u32::min)
     }
 
+    /// Tokens a second and seconds to the first token as the order of the queue goes by them.
+    pub(super) fn settled_pace(&self) -> (f32, f32) {
+        self.settled.unwrap_or_else(|| (self.config.tokens_per_second.unwrap_or(40.0), 0.0))
+    }
+
+    /// Tokens a second of one slot: measured, else configured, else a guess of 40.
     /// Tokens a second of one slot: measured, else configured, else a guess of 40.
     pub fn speed(&self) -> f32 {
         if self.slot_speed > 0.0 { self.slot_speed } else { self.config.tokens_per_second.unwrap_or(40.0) }

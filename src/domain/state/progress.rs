@@ -117,8 +117,8 @@ impl State {
     pub fn one_at_a_time(&self, now: Micros) -> Micros {
         let wall = self.wall(now).unwrap_or_default().0;
         let mut worked: Vec<u64> = self.pools.iter().map(|pool| pool.worked_us).collect();
-        for attempt in self.running() {
-            worked[self.endpoint(attempt.endpoint).pool.0 as usize] += attempt.worked(now).0;
+        for (attempt, place) in self.running().filter_map(|a| Some((a, self.place_of(a)?))) {
+            worked[place.pool.0 as usize] += attempt.worked(now).0;
         }
         let most = |pool: &Pool| pool.measured.map_or(u64::MAX, |slots| wall.saturating_mul(slots.into()));
         Micros(self.pools.iter().zip(worked).map(|(pool, worked)| worked.min(most(pool))).sum())
@@ -130,7 +130,7 @@ impl State {
         let end = if self.running.is_empty() {
             self.attempts
                 .iter()
-                .filter(|a| a.by.is_none())
+                .filter(|a| a.is_model())
                 .filter_map(|a| a.ended.as_ref().map(|(at, _)| *at))
                 .max()
                 .unwrap_or(now)

@@ -60,8 +60,9 @@ impl State {
                 Ok(_) => "its next turn starts now".to_owned(),
                 Err(why) => format!("its next turn waits: {why}"),
             });
-        } else if let Some(attempt) = self.last_attempt(task) {
-            let e = self.endpoint(attempt.endpoint);
+        } else if let Some(attempt) = self.last_attempt(task)
+            && let Some(e) = self.place_of(attempt)
+        {
             // The first try goes without saying; narrow screens have one line for all of this.
             let tries = task.attempts.len();
             let again = if tries > 1 { format!(", try {tries}") } else { String::new() };
@@ -90,7 +91,7 @@ impl State {
         };
         let last = self.last_attempt(task);
         let ran = |a: &Attempt| {
-            let (place, tries) = (self.endpoint(a.endpoint).config.short(), task.attempts.len());
+            let (place, tries) = (self.place_of(a).map_or("", |e| e.config.short()), task.attempts.len());
             format!("{word} on {place}, try {tries}, {}, {} tokens", a.elapsed(now).words(), a.output_tokens())
         };
         parts.push(if task.edited {

@@ -5,7 +5,7 @@
 //! Invariants: a message goes with one turn that was answered, or waits; what went with a turn that came to nothing
 //! waits again; a task asks only while an attempt of it is open and has no turn under way.
 
-use super::{Attempt, Life, Question, Said, State, Task};
+use super::{Attempt, Life, Question, Said, State, Task, TaskIx};
 use crate::domain::fleet::OnCut;
 use crate::domain::protocol::{AskedAbout, MessageSent, Micros, TaskAsked, TurnEnd, TurnId};
 
@@ -15,13 +15,14 @@ impl Task {
         self.messages.iter().filter(|m| m.turn.is_none())
     }
 
-    /// Takes the question back: what went with the turn that asked waits again, for the turn is run again.
-    pub(super) fn drop_question(&mut self) {
-        if let Some(question) = self.asking.take()
-            && question.about == AskedAbout::Work
-        {
+    /// Takes the question back: what went with the turn that asked waits again, for the turn is run again. Returns whether
+    /// there was one.
+    pub(super) fn drop_question(&mut self) -> bool {
+        let Some(question) = self.asking.take() else { return false };
+        if question.about == AskedAbout::Work {
             self.unsay(question.turn);
         }
+        true
     }
 
     /// What a turn answered is no part of the conversation: it is asked anew, with what went along with it.
@@ -45,6 +46,11 @@ impl State {
         waits.then(|| self.open_attempt(task)).flatten().filter(|a| a.turn().is_some_and(|t| t.ended.is_some()))
     }
 
+    /// Whether a task has a turn under way.
+    pub fn has_turn(&self, ix: TaskIx) -> bool {
+        self.open_attempt(self.task(ix)).and_then(Attempt::turn).is_some_and(|t| t.ended.is_none())
+    }
+
     /// The attempt of a task that has not ended.
     pub fn open_attempt(&self, task: &Task) -> Option<&Attempt> {
         self.last_attempt(task).filter(|a| a.ended.is_none())
@@ -59,19 +65,26 @@ impl State {
         {
             turn.asked = true;
         }
-        self.tasks[ix.0 as usize].asking = Some(Question {
+        let question = Question {
             turn: asked.turn,
             text: asked.question.clone(),
             choices: asked.choices.clone(),
             since: at,
             about: asked.about,
-        });
+        };
+        if self.tasks[ix.0 as usize].asking.replace(question).is_none() {
+            self.with_goal(asked.task.goal, |goal| goal.asking += 1);
+        }
     }
 
     pub(super) fn answered(&mut self, at: Micros, said: &MessageSent) {
         let Some(ix) = self.find(&said.task) else { return };
+        let question = self.tasks[ix.0 as usize].asking.take();
+        if question.is_some() {
+            self.with_goal(said.task.goal, |goal| goal.asking = goal.asking.saturating_sub(1));
+        }
         let task = &mut self.tasks[ix.0 as usize];
-        match task.asking.take() {
+        match question {
             // Baton asked what becomes of a cut answer. Other words than those it offered are for the agent.
             Some(Question { about: AskedAbout::Cut, .. }) => {
                 task.cut_choice = cut_choice(&said.text);

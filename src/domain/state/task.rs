@@ -141,6 +141,9 @@ pub struct Task {
     pub refused_by: Vec<EndpointName>,
     /// No start before this time (wait for a retry).
     pub not_before: Micros,
+    /// When it was released or put back last; zero: never.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub waits_since: Micros,
     /// A level set while running; it goes before the form's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
@@ -167,6 +170,10 @@ pub struct Task {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+fn is_never(at: &Micros) -> bool {
+    at.0 == 0
 }
 
 impl Task {

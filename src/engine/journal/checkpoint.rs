@@ -23,7 +23,7 @@ use super::{Digest, own, parts};
 use crate::domain::state::{State, StateLines};
 
 /// Goes up when the meaning of what State has changes, so that no older checkpoint is taken for a newer one.
-const SHAPE: u32 = 3;
+const SHAPE: u32 = 4;
 
 /// A larger one is no checkpoint of ours.
 const MAX_BYTES: u64 = 512 << 20;

@@ -61,17 +61,15 @@ impl TextStore {
     pub fn after(journal: impl Into<PathBuf>, limit: usize, state: &State) -> Self {
         let mut store = Self::new(journal, limit);
         for attempt in state.attempts() {
-            let attempt_id = attempt.id;
-            for (number, turn) in (1..).zip(&attempt.turns) {
-                let id = TurnId { attempt: attempt_id, turn: number };
-                if let Some(seq) = turn.rethought {
+            for (id, step) in attempt.numbered_steps() {
+                if let Some(seq) = step.turn().and_then(|turn| turn.rethought) {
                     store.rethought.add(id, seq);
                 }
-                let counts = [turn.thinking, turn.answer, turn.tool_calls];
+                let counts = step.channels();
                 let said = counts.iter().filter(|count| count.first_seq > 0);
                 let said = said.map(|c| (c.first_seq, c.last_seq)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
                 if let Some((first_seq, last_seq)) = said {
-                    let pieces = store.attempts.entry(attempt_id).or_default();
+                    let pieces = store.attempts.entry(attempt.id).or_default();
                     pieces.past.push(Said { turn: id, first_seq, last_seq });
                 }
             }

@@ -16,7 +16,7 @@ use super::checkpoint::{self, Loaded, Made, Named, Place, Whole};
 use super::reader::{seq_of, time_of};
 use super::{JournalError, Reader};
 use crate::domain::protocol::{AttemptId, Counted, Micros, Record};
-use crate::domain::state::{Frozen, State};
+use crate::domain::state::{Frozen, State, Step};
 
 /// The most memory for states on the way: with the texts at hand it stays within the 80 MB the process may have.
 const KEPT_BYTES: usize = 24 << 20;
@@ -365,8 +365,8 @@ impl Past {
     /// # Errors
     /// As [`Reader::read`].
     pub fn said(&self, state: &State, attempts: &[AttemptId], most: usize) -> Result<Vec<Arc<Record>>, JournalError> {
-        let counts = attempts.iter().filter_map(|id| state.attempt(*id)).flat_map(|a| &a.turns);
-        let counts = counts.flat_map(|t| [t.thinking, t.answer, t.tool_calls]).filter(|c| c.first_seq > 0);
+        let counts = attempts.iter().filter_map(|id| state.attempt(*id)).flat_map(|a| &a.steps);
+        let counts = counts.flat_map(Step::channels).filter(|c| c.first_seq > 0);
         let Some((first, last)) =
             counts.map(|c| (c.first_seq, c.last_seq)).reduce(|(first, last), (a, b)| (first.min(a), last.max(b)))
         else {

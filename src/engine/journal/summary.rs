@@ -136,8 +136,8 @@ impl SessionSummary {
         let progress = state.progress(None);
         let goal = state.goals().first().map(|g| g.text.clone()).unwrap_or_default();
         let mut worked = vec![false; state.endpoints().len()];
-        for attempt in state.attempts().iter().filter(|a| a.by.is_none()) {
-            if let Some(flag) = worked.get_mut(attempt.endpoint.0 as usize) {
+        for (_, endpoint) in state.by_models() {
+            if let Some(flag) = worked.get_mut(endpoint.0 as usize) {
                 *flag = true;
             }
         }

@@ -45,7 +45,7 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             let task = state.task(attempt.task);
             let first = task.attempts.first() == Some(&attempt.id);
             let fit = state.fit_of(attempt).filter(|f| first && f.is_limited() && !f.is_much_limited())?;
-            let e = state.endpoint(attempt.endpoint);
+            let e = state.place_of(attempt)?;
             Some(format!(
                 "limited    {} · may answer with {} of the {} tokens of its budget: {} has {} in all",
                 task.title,
@@ -62,7 +62,7 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
                 return None;
             }
             let how = cut.map_or_else(|| "completed ".to_owned(), |cut| format!("completed, {cut}"));
-            let endpoint = &state.endpoint(attempt.endpoint).config.name;
+            let endpoint = &state.place_of(attempt)?.config.name;
             let seconds = attempt.elapsed(record.at).secs_f64();
             Some(format!("{how} {} · {endpoint} · {seconds:.1} s · {} tokens", title(task), attempt.output_tokens()))
         }
@@ -79,7 +79,7 @@ pub(crate) fn line(state: &State, record: &Record, before: Option<&Health>, tell
             Some(format!(
                 "moved      {} · away from {}",
                 state.task(attempt.task).title,
-                state.endpoint(attempt.endpoint).config.name
+                state.place_of(attempt)?.config.name
             ))
         }
         Event::EndpointChanged(changed) => match (before, &changed.health) {

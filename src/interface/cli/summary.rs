@@ -109,7 +109,7 @@ impl<'a> Summary<'a> {
                 reason: if task.is_done() { "" } else { &task.reason },
                 cut: state.cut_of(task),
                 attempts: attempts.len(),
-                endpoint: attempts.last().map(|a| state.endpoint(a.endpoint).config.name.as_str()),
+                endpoint: attempts.last().and_then(|a| state.place_of(a)).map(|e| e.config.name.as_str()),
                 tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
                 cost_usd: state.cost_of_task(task).map(micro_dollars),
                 seconds: rounded(attempts.iter().map(|a| a.elapsed(state.at).secs_f64()).sum()),

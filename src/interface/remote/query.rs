@@ -311,8 +311,8 @@ impl TaskLine {
         let last = attempts.last();
         let ended = attempts.iter().map(|a| a.ended.as_ref().map(|(at, _)| *at)).max().flatten();
         let model = |a: &&Attempt| {
-            let fallback = if a.route == Route::Fallback { " (fallback)" } else { "" };
-            format!("{}{fallback}", state.endpoint(a.endpoint).config.model)
+            let fallback = if a.route() == Some(Route::Fallback) { " (fallback)" } else { "" };
+            Some(format!("{}{fallback}", state.place_of(a)?.config.model))
         };
         Self {
             id: task.id.to_string(),
@@ -329,10 +329,10 @@ impl TaskLine {
             latency_ms: attempts.iter().map(|a| a.elapsed(end)).fold(Micros(0), Micros::plus).0 / 1000,
             tokens_used: attempts.iter().map(|a| a.output_tokens()).sum(),
             cost_usd: state.cost_of_task(task).map(micro_dollars),
-            model_used: last.filter(|a| a.by.is_none()).map(model),
+            model_used: last.and_then(model),
             cut: state.cut_of(task),
             attempts: attempts.len(),
-            endpoint: last.map(|a| state.endpoint(a.endpoint).config.name.to_string()),
+            endpoint: last.and_then(|a| state.place_of(a)).map(|e| e.config.name.to_string()),
             tier: state.config.fleet.agent(&task.spec.agent).map(|a| a.tier.to_string()),
         }
     }
@@ -365,8 +365,12 @@ fn log(state: &State, goal: &Goal, live: &[TaskIx], outcome: &'static str) -> Ve
     for ix in live {
         let task = state.task(*ix);
         for attempt in attempts_of(state, task) {
-            let place = state.endpoint(attempt.endpoint).config.title();
             let name = &task.id.name;
+            let Some(place) = state.place_of(attempt).map(|e| e.config.title()) else {
+                let by = attempt.by_hand().map(ToString::to_string).unwrap_or_default();
+                said.push((attempt.started_at, "info", format!("the result of {name} is put in by {by}")));
+                continue;
+            };
             said.push((attempt.started_at, "info", format!("{name} ({}) begins on {place}", task.spec.agent)));
             let Some((at, how)) = &attempt.ended else { continue };
             let took = format!("after {:.1} s, {} tokens", attempt.elapsed(*at).secs_f64(), attempt.output_tokens());

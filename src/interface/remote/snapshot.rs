@@ -217,7 +217,7 @@ fn task(state: &State, ix: crate::domain::state::TaskIx, now: Micros) -> TaskLin
         attempts: attempts.iter().map(|a| a.id.to_string()).collect(),
         result: task.result.map(|a| a.to_string()),
         cut: state.cut_of(task),
-        endpoint: attempts.last().map(|a| &state.endpoint(a.endpoint).config.name),
+        endpoint: attempts.last().and_then(|a| state.place_of(a)).map(|e| &e.config.name),
         tokens: attempts.iter().map(|a| a.output_tokens()).sum(),
     }
 }

@@ -115,7 +115,7 @@ impl Bound {
         let tasks = state.tasks();
         let took = |i: usize| -> u64 {
             let attempts = tasks[i].attempts.iter().filter_map(|id| state.attempt(*id));
-            attempts.filter(|a| a.by.is_none()).map(|a| a.worked(state.at).0).sum()
+            attempts.filter(|a| a.is_model()).map(|a| a.worked(state.at).0).sum()
         };
         // What a model planned could not begin before the plan.
         let plan_of = |goal| tasks.iter().position(|t| t.id.goal == goal && t.work == Work::Planning);
@@ -134,8 +134,8 @@ impl Bound {
             until[i] = before + if tasks[i].removed { 0 } else { took(i) };
         }
         let mut busy = vec![0_u64; state.pools().len()];
-        for attempt in state.attempts().iter().filter(|a| a.by.is_none()) {
-            let pool = state.endpoint(attempt.endpoint).pool;
+        for (attempt, endpoint) in state.by_models() {
+            let pool = state.endpoint(endpoint).pool;
             busy[pool.0 as usize] += attempt.worked(state.at).0;
         }
         let slots = busy.iter().zip(state.pools()).map(|(us, pool)| us / u64::from(pool.ceiling.max(1)));
@@ -184,7 +184,7 @@ impl Overall {
     pub(super) fn of(state: &State) -> Self {
         let work = Metrics::of(state);
         let progress = state.progress(None);
-        let attempts = || state.attempts().iter().filter(|a| a.by.is_none());
+        let attempts = || state.by_models().map(|(attempt, _)| attempt);
         let began = state.lives.first().map_or(Micros(0), |(at, _)| *at);
         let over = |value: f64, by: f64| if by > 0.0 { rounded(value / by) } else { 0.0 };
         let bound = Bound::of(state);

@@ -305,10 +305,8 @@ pub(super) fn phases(state: &State) -> Vec<PhaseLine> {
     let all = state.goals().iter().flat_map(|g| state.phases(g.id));
     all.map(|phase| {
         let attempts = phase.tasks.iter().flat_map(|ix| &state.task(*ix).attempts).filter_map(|id| state.attempt(*id));
-        let spans: Vec<(Micros, Micros)> = attempts
-            .filter(|a| a.by.is_none())
-            .map(|a| (a.started_at, a.started_at.plus(a.elapsed(state.at))))
-            .collect();
+        let spans: Vec<(Micros, Micros)> =
+            attempts.filter(|a| a.is_model()).map(|a| (a.started_at, a.started_at.plus(a.elapsed(state.at)))).collect();
         let from = spans.iter().map(|s| s.0).min().unwrap_or_default();
         let to = spans.iter().map(|s| s.1).max().unwrap_or_default();
         let sum: u64 = spans.iter().map(|s| s.1.since(s.0).0).sum();
@@ -342,12 +340,12 @@ fn widest(spans: &[(Micros, Micros)]) -> u32 {
 }
 
 pub(super) fn agents(state: &State) -> Vec<AgentLine> {
-    let mut names: Vec<_> = state.attempts().iter().filter(|a| a.by.is_none()).map(|a| &a.agent).collect();
+    let mut names: Vec<_> = state.by_models().map(|(a, _)| &a.agent).collect();
     names.extend(live_tasks(state).map(|(_, t)| &t.spec.agent));
     names.sort();
     names.dedup();
     let line = |name: &crate::domain::protocol::AgentName| {
-        let attempts = || state.attempts().iter().filter(|a| a.agent == *name && a.by.is_none());
+        let attempts = || state.by_models().map(|(a, _)| a).filter(|a| a.agent == *name);
         AgentLine {
             name: name.to_string(),
             tasks: live_tasks(state).filter(|(_, t)| t.spec.agent == *name).count() as u32,
@@ -363,8 +361,8 @@ pub(super) fn agents(state: &State) -> Vec<AgentLine> {
 pub(super) fn endpoints(state: &State) -> Vec<EndpointLine> {
     let all = last_end(state).since(state.totals.first_start.unwrap_or_default()).secs_f64();
     let line = |(i, endpoint): (usize, &crate::domain::state::EndpointState)| {
-        let attempts = || state.attempts().iter().filter(move |a| a.by.is_none() && a.endpoint.0 as usize == i);
-        let turns = || attempts().flat_map(|a| &a.turns);
+        let attempts = || state.by_models().filter(move |(_, e)| e.0 as usize == i).map(|(a, _)| a);
+        let turns = || attempts().flat_map(Attempt::turns);
         let busy = Micros(attempts().map(|a| a.worked(state.at).0).sum()).secs_f64();
         let slots = state.pool(endpoint.pool).ceiling;
         let generating: u64 = turns().map(|t| t.usage.generation_us).sum();
@@ -420,10 +418,7 @@ fn first_line(text: &str) -> String {
 }
 
 pub(super) fn endpoint_of(state: &State, attempt: &Attempt) -> String {
-    match attempt.by {
-        Some(_) => String::new(),
-        None => state.endpoint(attempt.endpoint).config.title().to_owned(),
-    }
+    state.place_of(attempt).map(|e| e.config.title().to_owned()).unwrap_or_default()
 }
 
 /// An attempt's task and which try of it it is.
@@ -445,7 +440,7 @@ pub(super) fn attempts(state: &State) -> Vec<AttemptLine> {
             started: seconds(attempt.started_at),
             seconds: seconds(attempt.elapsed(state.at)),
             tokens: attempt.output_tokens(),
-            end: match (&attempt.by, &attempt.ended) {
+            end: match (attempt.by_hand(), &attempt.ended) {
                 (Some(_), _) => "by hand",
                 (None, None) => "running",
                 (None, Some((_, end))) => match end {
@@ -479,7 +474,7 @@ pub(super) fn failures(state: &State) -> Vec<FailureLine> {
                 endpoint: endpoint_of(state, attempt),
                 reason: failure.message.to_string(),
                 then: match (next, task.life) {
-                    (Some(next), _) if next.by.is_some() => "its result was put in by hand".to_owned(),
+                    (Some(next), _) if !next.is_model() => "its result was put in by hand".to_owned(),
                     (Some(next), _) => format!("try {} on {}", number + 1, endpoint_of(state, next)),
                     (None, Life::Ended(End::Failed)) => "the task failed".to_owned(),
                     (None, Life::Ended(_)) => "the task was ended".to_owned(),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::Story;
 use super::markdown::{plain, plain_lines, quote};
-use crate::domain::protocol::{AttemptEnd, TurnId};
+use crate::domain::protocol::AttemptEnd;
 use crate::domain::state::{Attempt, State, Task};
 
 /// Writes a session, read with [`super::Wanted::All`], as Markdown.
@@ -63,7 +63,7 @@ fn word(state: &State, task: &Task) -> &'static str {
 fn try_of(out: &mut String, story: &Story, task: &Task, attempt: &Attempt, number: u32) {
     let state = &story.state;
     let result = if task.result == Some(attempt.id) { ", the result" } else { "" };
-    let _ = match &attempt.by {
+    let _ = match attempt.by_hand() {
         Some(author) => write!(out, "\n#### Put in by {}{result}\n", plain(&author.to_string())),
         None => {
             let end = match attempt.ended.as_ref().map(|(_, end)| end) {
@@ -76,12 +76,11 @@ fn try_of(out: &mut String, story: &Story, task: &Task, attempt: &Attempt, numbe
                 Some(AttemptEnd::Moved) => "went on elsewhere".to_owned(),
                 Some(AttemptEnd::Interrupted) => "interrupted".to_owned(),
             };
-            let endpoint = plain(state.endpoint(attempt.endpoint).config.title());
+            let endpoint = plain(state.place_of(attempt).map_or("", |e| e.config.title()));
             write!(out, "\n#### Try {number} on {endpoint}{result}\n\n{end}\n")
         }
     };
-    for (i, _) in (1..).zip(&attempt.turns) {
-        let turn = TurnId { attempt: attempt.id, turn: i };
+    for (turn, _) in attempt.numbered_steps() {
         for said in task.messages.iter().filter(|m| m.turn == Some(turn)) {
             let _ = write!(out, "\n{}:\n\n{}", plain(&said.author.to_string()), quote(&plain_lines(&said.text)));
         }

@@ -146,9 +146,7 @@ impl Entry {
         if let Some(attempt) = about.attempt.and_then(|a| state.attempt(a)) {
             about.task = about.task.or_else(|| Some(&state.task(attempt.task).id));
             about.agent = about.agent.or(Some(&attempt.agent));
-            // What was put in by hand came from no endpoint, though the state keeps the last one's place.
-            let endpoint = attempt.by.is_none().then(|| &state.endpoint(attempt.endpoint).config.name);
-            about.endpoint = about.endpoint.or(endpoint);
+            about.endpoint = about.endpoint.or(state.place_of(attempt).map(|e| &e.config.name));
         }
         if let Some(task) = about.task.and_then(|t| state.task_by_id(t)) {
             about.agent = about.agent.or(Some(&task.spec.agent));

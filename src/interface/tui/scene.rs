@@ -7,7 +7,7 @@ use super::log::EventLog;
 use super::model::Ui;
 use super::theme::Theme;
 use crate::domain::protocol::{AttemptId, Channel, Event, Micros, Record, Rethought, TurnId};
-use crate::domain::state::State;
+use crate::domain::state::{Attempt, State, Step};
 
 /// All a view may look at. Views are functions of it.
 pub struct Scene<'a> {
@@ -101,8 +101,9 @@ impl Transcripts {
             }
         }
         for (attempt, mut kept) in texts {
-            for (n, turn) in (1..).zip(state.attempt(attempt).into_iter().flat_map(|a| &a.turns)) {
-                turn.rethought.iter().for_each(|seq| self.rethought.add(TurnId { attempt, turn: n }, *seq));
+            for (id, step) in state.attempt(attempt).into_iter().flat_map(Attempt::numbered_steps) {
+                let rethought = step.turn().and_then(|turn| turn.rethought);
+                rethought.iter().for_each(|seq| self.rethought.add(id, *seq));
             }
             // What came while it was read goes on behind it.
             let read = kept.pieces.back().map_or(0, |p| p.seq);
@@ -112,8 +113,8 @@ impl Transcripts {
                 kept.pieces.push_back(Arc::clone(piece));
             }
             // What of all that was said is not here was not read, or not kept.
-            let turns = state.attempt(attempt).into_iter().flat_map(|a| &a.turns);
-            let all: u64 = turns.map(|t| t.thinking.bytes + t.answer.bytes + t.tool_calls.bytes).sum();
+            let steps = state.attempt(attempt).into_iter().flat_map(|a| &a.steps);
+            let all: u64 = steps.flat_map(Step::channels).map(|count| count.bytes).sum();
             kept.gone_bytes = all.saturating_sub(kept.pieces.iter().map(|p| text_bytes(p)).sum());
             if kept.gone_bytes > 0 {
                 kept.gone = kept.gone.max(1);

@@ -27,7 +27,7 @@ fn dependants_use_a_result_put_in_by_hand() {
     let b = get(&world, "b");
     assert!(b.is_done() && b.edited && !b.dirty);
     let attempt = world.state().attempt(b.result.unwrap()).unwrap();
-    assert!(attempt.by.is_some() && world.state().answer_bytes(attempt) == 11 && attempt.output_tokens() == 0);
+    assert!(!attempt.is_model() && world.state().answer_bytes(attempt) == 11 && attempt.output_tokens() == 0);
     let start = world.live.values().find(|t| t.task == id("c")).expect("c has what it needs");
     let given = Part::ResultOf { attempt: attempt.id, cut: crate::domain::protocol::Cut::Whole };
     assert!(start.recipe.messages.iter().any(|m| m.parts.contains(&given)));
@@ -66,5 +66,19 @@ fn a_failure_mended_by_hand_lets_go_on_what_was_skipped_for_it() {
     world.run(1_000);
     assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     assert!(get(&world, "c").is_done());
+    world.assert_fold();
+}
+
+#[test]
+fn a_person_needs_no_endpoint_to_put_in_a_result() {
+    let mut alone = config();
+    alone.fleet.endpoints.clear();
+    let mut world = World::new(alone);
+    world.add(plan(vec![task("a", &[], 50), task("b", &["a"], 50)])).unwrap();
+    put(&mut world, "a", "mine").unwrap();
+    put(&mut world, "b", "mine too").unwrap();
+    let state = world.state();
+    assert!(state.attempts().iter().all(|a| a.endpoint().is_none() && a.turns().next().is_none()));
+    assert_eq!(state.goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.assert_fold();
 }

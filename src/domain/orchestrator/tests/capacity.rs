@@ -231,7 +231,7 @@ fn a_slow_endpoint_gets_a_task_only_when_the_quick_one_of_its_tier_is_full() {
     let before = world.state().attempts().len();
     world.add(plan(tasks(4))).unwrap();
     world.run(10_000);
-    assert!(world.state().attempts()[before..].iter().all(|a| a.endpoint == EndpointIx(1)));
+    assert!(world.state().attempts()[before..].iter().all(|a| a.endpoint() == Some(EndpointIx(1))));
 }
 
 #[test]
@@ -320,7 +320,9 @@ fn requests_that_fail_one_after_another_though_probes_say_up_give_the_server_a_r
         .state()
         .attempts()
         .iter()
-        .filter(|a| a.endpoint == EndpointIx(0) && a.ended.as_ref().is_some_and(|(at, _)| at.secs_f64() > 100.0))
+        .filter(|a| {
+            a.endpoint() == Some(EndpointIx(0)) && a.ended.as_ref().is_some_and(|(at, _)| at.secs_f64() > 100.0)
+        })
         .count();
     assert!(after > 4, "it is used again");
     world.assert_fold();
@@ -342,7 +344,7 @@ fn an_endpoint_that_runs_empty_ends_what_runs_and_takes_nothing_new() {
     assert!(words.contains("runs empty as you asked, 2 to end"), "{words}");
     world.run_until(Micros::from_secs(30));
     assert!(running.iter().all(|t| world.state().task_by_id(t).unwrap().is_done()));
-    assert!(world.state().attempts()[before..].iter().all(|a| a.endpoint == EndpointIx(1)));
+    assert!(world.state().attempts()[before..].iter().all(|a| a.endpoint() == Some(EndpointIx(1))));
     assert_eq!(world.state().idle_why(EndpointIx(0), world.now), Some(IdleWhy::Draining));
     // With the other one drained too, what is left waits and says for what.
     let other = world.state().endpoint(EndpointIx(1)).config.name.clone();
@@ -366,13 +368,13 @@ fn a_conversation_moves_on_when_its_endpoint_runs_empty_and_a_drained_tier_is_no
     world.run_until(Micros::from_secs(1));
     let id = world.state().tasks()[0].id.clone();
     world.command(Command::Message { task: id, text: "shorter".into() }).unwrap();
-    let first = world.state().attempts()[0].endpoint;
+    let first = world.state().attempts()[0].endpoint().unwrap();
     let name = world.state().endpoint(first).config.name.clone();
     world.command(Command::Drain(name)).unwrap();
     world.run(1_000);
     let attempts = world.state().attempts();
     assert_eq!(attempts.len(), 2);
-    assert_ne!(attempts[1].endpoint, first);
+    assert_ne!(attempts[1].endpoint(), Some(first));
     assert!(world.state().tasks()[0].is_done());
 
     // The lesser model of the fallback tier is for when the first does not answer.
@@ -386,7 +388,7 @@ fn a_conversation_moves_on_when_its_endpoint_runs_empty_and_a_drained_tier_is_no
     world.down = vec!["c".into()];
     world.command(Command::Probe(None)).unwrap();
     world.run(100);
-    assert_eq!(world.state().attempts()[0].route, Route::Fallback);
+    assert_eq!(world.state().attempts()[0].route(), Some(Route::Fallback));
 }
 
 /// Numbers that follow from a seed.

@@ -5,7 +5,7 @@ use crate::domain::orchestrator::QUESTIONS;
 use crate::domain::protocol::{
     Cut, Event, Failure, FailureKind, Message, Part, Remedy, Route, Speaker, Subject, TaskId, Told,
 };
-use crate::domain::state::{End, Fit, Life};
+use crate::domain::state::{Attempt, End, Fit, Life};
 
 /// Two researchers on `main` and what needs both on `deep`, whose endpoint has this context and no fallback.
 fn world(context: u32, sizes: [usize; 2], budget: Option<u32>) -> World {
@@ -122,7 +122,7 @@ fn a_prompt_that_was_too_long_is_cut_by_the_ratio_told_and_sent_once_more_at_no_
     assert!((4_000.0..6_144.0).contains(&tokens), "{tokens} tokens");
     assert!(second.limit >= 6_144 / 4);
     // The endpoint is known better from then on.
-    let e = world.state().endpoint(world.state().attempts().last().unwrap().endpoint);
+    let e = world.state().place_of(world.state().attempts().last().unwrap()).unwrap();
     assert_eq!(e.context(), 6_144);
     assert!(e.density().tokens(3000) > 1500);
     let retried = world.records.iter().filter_map(|r| match &r.event {
@@ -181,7 +181,8 @@ fn a_second_refusal_goes_to_the_fallback_tier_where_there_is_one() {
     world.add(plan(vec![task("a", &[], 50), both])).unwrap();
     world.run(1_000);
     let task = world.state().task_by_id(&"g1/both".parse().unwrap()).unwrap();
-    let routes: Vec<Route> = task.attempts.iter().filter_map(|a| world.state().attempt(*a)).map(|a| a.route).collect();
+    let routes: Vec<Route> =
+        task.attempts.iter().filter_map(|a| world.state().attempt(*a)).filter_map(Attempt::route).collect();
     assert_eq!(routes, [Route::Primary, Route::Primary, Route::Fallback]);
     assert!(task.is_done());
 }
@@ -195,7 +196,7 @@ fn a_prompt_with_nothing_to_cut_is_not_sent_again_in_vain() {
     world.add(plan(vec![alone])).unwrap();
     world.run(1_000);
     let state = world.state();
-    assert!(state.attempts().iter().filter(|a| a.route == Route::Primary).count() <= 1, "once is enough");
+    assert!(state.attempts().iter().filter(|a| a.route() == Some(Route::Primary)).count() <= 1, "once is enough");
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn what_was_sent_is_not_cut_anew_when_the_conversation_goes_on() {
         message.parts.iter().filter_map(cut).collect()
     };
     let task = world.state().task_by_id(&both()).unwrap();
-    let turns = task.attempts.iter().filter_map(|a| world.state().attempt(*a)).flat_map(|a| &a.turns);
+    let turns = task.attempts.iter().filter_map(|a| world.state().attempt(*a)).flat_map(Attempt::turns);
     let sent: Vec<Vec<Cut>> = turns.map(|t| cuts(&t.recipe.messages[1])).collect();
     assert_eq!(sent.len(), 3);
     assert!(sent.iter().all(|s| *s == sent[0]), "{sent:?}");

@@ -75,7 +75,8 @@ fn it_goes_on_where_it_stopped_and_both_parts_are_the_result() {
     assert_eq!((state.answer_bytes(attempt), state.cut_of(a)), (11, None));
     assert!(state.attention.is_empty(), "{:?}", state.attention);
     // The second request is the first with the answer so far, whole, and the word to go on: what was read is read fast.
-    let [first, second] = &attempt.turns[..] else { panic!("{} turns", attempt.turns.len()) };
+    let turns: Vec<_> = attempt.turns().collect();
+    let [first, second] = turns[..] else { panic!("{} turns", turns.len()) };
     assert_eq!(second.recipe.messages[..2], first.recipe.messages[..]);
     let so_far = Part::AnswerOf { turn: TurnId { attempt: AttemptId(1), turn: 1 }, cut: Cut::Whole };
     assert_eq!(second.recipe.messages[2].parts, [so_far]);
@@ -104,7 +105,7 @@ fn one_that_is_cut_again_or_adds_nothing_is_done_and_marked() {
         let a = task_of(state, "g1/a");
         let tokens = if silent { 50 } else { 100 };
         assert_eq!((a.is_done(), a.attempts.len()), (true, 1));
-        assert_eq!(state.attempt(AttemptId(1)).unwrap().turns.len(), 2);
+        assert_eq!(state.attempt(AttemptId(1)).unwrap().steps.len(), 2);
         assert_eq!(state.cut_of(a), Some(CutAt { tokens, by: CutBy::Limit }));
         let said = &state.attention[&Subject::Cut(id("g1/a"))].text;
         assert!(said.contains(&format!("cut at {tokens} tokens")) && said.contains("r runs it again"), "{said}");
@@ -167,7 +168,7 @@ fn a_full_context_is_said_and_nothing_is_asked_of_it() {
     world.run(100);
     let state = world.state();
     let a = task_of(state, "g1/a");
-    assert_eq!((a.is_done(), state.attempts()[0].turns.len()), (true, 1));
+    assert_eq!((a.is_done(), state.attempts()[0].steps.len()), (true, 1));
     assert_eq!(state.cut_of(a), Some(CutAt { tokens: 1_024, by: CutBy::Context }));
     assert!(state.attention[&Subject::Cut(id("g1/a"))].text.contains("cut by the context of 1024 tokens"));
     world.assert_fold();
@@ -179,7 +180,7 @@ fn it_is_asked_anew_once_with_twice_the_limit() {
     world.run(100);
     let state = world.state();
     assert_eq!((turns(state, "g1/a"), state.cut_of(task_of(state, "g1/a"))), (vec!["a2.1".to_owned()], None));
-    let limits: Vec<u32> = state.attempts().iter().take(2).map(|a| a.turns[0].max_tokens).collect();
+    let limits: Vec<u32> = state.attempts().iter().take(2).map(|a| a.turns().next().unwrap().max_tokens).collect();
     assert_eq!(limits, [50, 100]);
     let mut world = cut(OnCut::RetryLarger, always);
     world.run(100);
@@ -202,7 +203,7 @@ fn a_task_goes_before_the_setting() {
         world.add(plan(vec![a])).unwrap();
         world.run(100);
         let state = world.state();
-        assert_eq!((state.attempts().len(), state.attempts()[0].turns.len()), (attempts, turns), "{own:?}");
+        assert_eq!((state.attempts().len(), state.attempts()[0].steps.len()), (attempts, turns), "{own:?}");
         assert!(state.cut_of(task_of(state, "g1/a")).is_some());
     }
 }
@@ -319,7 +320,7 @@ fn half_a_plan_is_asked_for_anew_and_said_if_it_is_still_half() {
         world.run(100);
         let state = world.state();
         assert_eq!(task_of(state, "g1/.plan").attempts.len(), 2);
-        let limits: Vec<u32> = state.attempts().iter().take(2).map(|a| a.turns[0].max_tokens).collect();
+        let limits: Vec<u32> = state.attempts().iter().take(2).map(|a| a.turns().next().unwrap().max_tokens).collect();
         assert_eq!(limits[1], limits[0] * 2);
         let said = state.goals()[0].repairs.iter().any(|r| r.contains("the plan was cut at"));
         assert_eq!(said, still, "{:?}", state.goals()[0].repairs);
@@ -339,7 +340,8 @@ fn a_plan_that_stops_in_the_middle_is_asked_for_anew_also_when_its_server_calls_
     world.run(100);
     let state = world.state();
     let plan = task_of(state, "g1/.plan");
-    let limits: Vec<u32> = plan.attempts.iter().map(|a| state.attempt(*a).unwrap().turns[0].max_tokens).collect();
+    let limits: Vec<u32> =
+        plan.attempts.iter().map(|a| state.attempt(*a).unwrap().turns().next().unwrap().max_tokens).collect();
     assert_eq!(limits, [limits[0], limits[0] * 2]);
     assert!(
         state.goals()[0].repairs.iter().any(|r| r.contains("stops in the middle")),
@@ -356,7 +358,8 @@ fn one_that_only_thought_is_tried_once_with_twice_the_limit() {
     world.run(1_000);
     let state = world.state();
     let a = task_of(state, "g1/a");
-    let limits: Vec<u32> = a.attempts.iter().map(|id| state.attempt(*id).unwrap().turns[0].max_tokens).collect();
+    let limits: Vec<u32> =
+        a.attempts.iter().map(|id| state.attempt(*id).unwrap().turns().next().unwrap().max_tokens).collect();
     assert_eq!((a.life, limits), (Life::Ended(End::Failed), vec![50, 100]));
     assert!(
         a.reason.contains("100 tokens went into thinking") && a.reason.contains("raise budget.tokens"),
@@ -378,7 +381,7 @@ fn one_that_called_tools_is_told_that_it_has_none() {
     world.run(100);
     let state = world.state();
     let told = |attempt: usize| {
-        let system = &state.attempts()[attempt].turns[0].recipe.messages[0];
+        let system = &state.attempts()[attempt].turns().next().unwrap().recipe.messages[0];
         system.parts.iter().any(|p| matches!(p, Part::Literal(t) if t.contains("You have no tools in this task")))
     };
     assert_eq!((told(0), told(1), told(2)), (false, true, false));

@@ -348,7 +348,7 @@ fn a_placed_task_goes_where_it_was_placed_while_that_can_be_used() {
     place(&mut world, "c", Some("b")).unwrap();
     world.command(Command::Resume).unwrap();
     let at = |world: &World, t: &str| {
-        world.state().last_attempt(get(world, t)).map(|a| world.state().endpoint(a.endpoint).config.name.to_string())
+        world.state().last_attempt(get(world, t)).map(|a| world.state().place_of(a).unwrap().config.name.to_string())
     };
     assert_eq!((at(&world, "a").as_deref(), at(&world, "c").as_deref()), (Some("d"), Some("b")));
     let why = |state: &State, now| state.admit(state.find(&id("b")).unwrap(), now).unwrap_err();

@@ -4,7 +4,7 @@ use super::world::{World, config, failure, name, plan, task};
 use crate::domain::protocol::{
     Command, Event, FailureKind, GoalOptions, Outcome, PlanSource, Remedy, Review, Route, Work,
 };
-use crate::domain::state::{GoalPhase, Why};
+use crate::domain::state::{Attempt, GoalPhase, Why};
 
 #[test]
 fn a_failed_request_is_tried_again_after_a_wait_and_then_on_the_fallback_tier() {
@@ -17,7 +17,7 @@ fn a_failed_request_is_tried_again_after_a_wait_and_then_on_the_fallback_tier() 
     world.add(plan(vec![deep])).unwrap();
     world.run(1_000);
     let state = world.state();
-    let routes: Vec<Route> = state.attempts().iter().map(|a| a.route).collect();
+    let routes: Vec<Route> = state.attempts().iter().filter_map(Attempt::route).collect();
     assert_eq!(routes, [Route::Primary, Route::Primary, Route::Primary, Route::Fallback]);
     let gaps: Vec<u64> =
         state.attempts().windows(2).map(|w| w[1].started_at.since(w[0].ended.as_ref().unwrap().0).0 / 1_000).collect();
@@ -40,7 +40,7 @@ fn a_server_that_dies_costs_one_attempt_and_its_tasks_move() {
     let deep = state.task_by_id(&"g1/deep".parse().unwrap()).unwrap();
     assert!(deep.is_done());
     assert!(deep.attempts.len() <= 2);
-    assert_eq!(state.attempt(*deep.attempts.last().unwrap()).unwrap().route, Route::Fallback);
+    assert_eq!(state.attempt(*deep.attempts.last().unwrap()).unwrap().route(), Some(Route::Fallback));
     world.assert_fold();
 }
 

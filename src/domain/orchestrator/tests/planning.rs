@@ -19,14 +19,14 @@ fn planned(level: LevelSupport, max_tasks: u32) -> World {
 }
 
 fn limit(world: &World) -> u32 {
-    world.state().attempts()[0].turns[0].max_tokens
+    world.state().attempts()[0].turns().next().unwrap().max_tokens
 }
 
 #[test]
 fn planning_goes_to_the_fast_tier_with_as_many_tokens_as_its_tasks_need() {
     let world = planned(LevelSupport::None, 6);
     let state = world.state();
-    let (plan, place) = (&state.tasks()[0], state.endpoint(state.attempts()[0].endpoint));
+    let (plan, place) = (&state.tasks()[0], state.place_of(&state.attempts()[0]).unwrap());
     assert_eq!((plan.spec.agent.as_str(), place.config.tiers[0].as_str()), ("researcher", "main"));
     assert_eq!(limit(&world), 1024);
     assert_eq!(limit(&planned(LevelSupport::Switch, 6)), 2048, "thinking counts among them");
@@ -55,9 +55,9 @@ fn cost_is_counted_where_a_price_is_and_nowhere_else() {
     let state: &State = world.state();
     let mut sum = 0.0;
     for attempt in state.attempts() {
-        let turn = &attempt.turns[0];
+        let turn = &attempt.turns().next().unwrap();
         let cost = state.cost_of(attempt);
-        if state.endpoint(attempt.endpoint).config.name.as_str() == "b" {
+        if state.place_of(attempt).unwrap().config.name.as_str() == "b" {
             assert_eq!(cost, None);
             continue;
         }

@@ -307,7 +307,7 @@ fn command(kind: u8, pick: u8, world: &mut World) -> Command {
 /// each of their own words begins another, which may be cut as well.
 fn answer_all(world: &mut World) -> bool {
     let asks = |t: &Task| {
-        let turns = world.state().last_attempt(t).map_or(0, |a| a.turns.len());
+        let turns = world.state().last_attempt(t).map_or(0, |a| a.steps.len());
         let last = t.asking.as_ref()?.choices.last().filter(|_| turns > 2).map(ToString::to_string);
         Some((t.id.clone(), last.unwrap_or_else(|| "that one".to_owned())))
     };

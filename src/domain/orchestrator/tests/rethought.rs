@@ -19,7 +19,7 @@ fn begun() -> (World, TurnId) {
 }
 
 fn counts(state: &State, turn: TurnId) -> (ChannelCount, ChannelCount, Option<u64>) {
-    let turn = &state.attempt(turn.attempt).unwrap().turns[turn.turn as usize - 1];
+    let turn = state.turn(turn).unwrap();
     (turn.thinking, turn.answer, turn.rethought)
 }
 

@@ -63,8 +63,8 @@ fn assert_all_named(state: &State, goal: GoalId) -> usize {
             .rev()
             .filter_map(|a| state.attempt(*a))
             .find(|a| a.turn().is_some_and(|t| !t.recipe.messages.is_empty()));
-        let sent = Some(result).filter(|a| a.by.is_none()).or(sent).unwrap();
-        for part in sent.turns.iter().flat_map(|t| t.recipe.messages.iter()).flat_map(|m| &m.parts) {
+        let sent = Some(result).filter(|a| a.is_model()).or(sent).unwrap();
+        for part in sent.turns().flat_map(|t| t.recipe.messages.iter()).flat_map(|m| &m.parts) {
             if let Part::ResultOf { attempt, cut } = part {
                 named.push((*attempt, *cut));
             }
@@ -278,7 +278,7 @@ fn rounds_that_fill_their_limit_shrink_what_there_is_at_each_level_and_what_is_l
         for round in &rounds {
             let read: u64 = round.needs.iter().map(|n| bytes(state.task(*n))).sum();
             assert!(bytes(round) * 4 <= read * 3, "{at}: {} of {read} bytes", bytes(round));
-            assert_eq!(state.last_attempt(round).unwrap().turns.len(), 1, "{at}: no round goes on");
+            assert_eq!(state.last_attempt(round).unwrap().steps.len(), 1, "{at}: no round goes on");
         }
         let answer = state.own_task(GOAL, Work::Synthesis).unwrap();
         let sent = state.last_attempt(answer).unwrap();

@@ -7,7 +7,7 @@ use crate::domain::protocol::{
     AttemptEnd, Command, Event, Health, MemoryCheck, ModelVerb, Outcome, Residence, ServerChanged, ServerStanding,
     ServerVerb, Subject,
 };
-use crate::domain::state::{GoalPhase, State, Why};
+use crate::domain::state::{EndpointIx, GoalPhase, State, Why};
 use crate::domain::text::CleanText;
 
 use ServerStanding as S;
@@ -156,7 +156,7 @@ fn what_runs_at_a_server_that_is_stopped_moves_and_is_no_failure() {
     tell(&mut world, "a", S::Stopped, Some(Lifetime::Session));
     world.run(2_000);
     assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
-    assert!(world.state().attempts().iter().skip(10).all(|a| a.endpoint.0 == 1), "all on b");
+    assert!(world.state().attempts().iter().skip(10).all(|a| a.endpoint() == Some(EndpointIx(1))), "all on b");
     world.assert_fold();
 }
 

@@ -69,7 +69,7 @@ fn a_message_to_a_running_task_makes_a_next_turn_in_the_same_conversation() {
     let a = state.task_by_id(&id("g1/a")).unwrap();
     assert_eq!((a.life, a.attempts.len()), (Life::Running, 1));
     let attempt = state.last_attempt(a).unwrap();
-    assert_eq!(attempt.turns.len(), 2);
+    assert_eq!(attempt.steps.len(), 2);
     assert_eq!(conversation(&world, "g1/a"), ["prompt", "a1.1", "shorter, please\n\nand in French"]);
     world.run(100);
     let state = world.state();
@@ -165,7 +165,7 @@ fn a_next_turn_goes_before_new_tasks_and_to_its_own_endpoint() {
     world.step();
     let state = world.state();
     let last = state.last_attempt(state.task_by_id(&id(first)).unwrap()).unwrap();
-    assert_eq!((last.turns.len(), last.ended.is_none()), (2, true), "the freed slot is its own again");
+    assert_eq!((last.steps.len(), last.ended.is_none()), (2, true), "the freed slot is its own again");
     world.run(1_000);
     assert!(world.state().attempts().iter().all(|a| a.ended.as_ref().unwrap().1 == AttemptEnd::Completed));
     world.assert_fold();
@@ -175,7 +175,7 @@ fn a_next_turn_goes_before_new_tasks_and_to_its_own_endpoint() {
 fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     let mut world = asking();
     let state = world.state();
-    let on = state.last_attempt(state.task_by_id(&id("g1/a")).unwrap()).unwrap().endpoint;
+    let on = state.last_attempt(state.task_by_id(&id("g1/a")).unwrap()).unwrap().endpoint().unwrap();
     let endpoint = state.endpoint(on).config.name.clone();
     world.down = vec![endpoint.to_string()];
     let health = Health::Down { reason: "gone".into() };
@@ -187,7 +187,7 @@ fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     let a = state.task_by_id(&id("g1/a")).unwrap();
     assert_eq!(a.attempts.len(), 2);
     assert_eq!(state.attempt(a.attempts[0]).unwrap().ended.as_ref().unwrap().1, AttemptEnd::Moved);
-    assert_ne!(state.last_attempt(a).unwrap().endpoint, on);
+    assert_ne!(state.last_attempt(a).unwrap().endpoint(), Some(on));
     let asked = state.attempt(a.attempts[0]).unwrap().turn_id().to_string();
     assert_eq!(conversation(&world, "g1/a"), ["prompt", asked.as_str(), "keep"]);
     world.down.clear();
@@ -363,5 +363,32 @@ fn a_message_after_a_result_by_hand_goes_on_from_that_result() {
         ["prompt".to_owned(), format!("{first}.1"), "shorter".into(), format!("{hand}.1"), "in French".into()]
     );
     world.run(100);
+    world.assert_fold();
+}
+
+#[test]
+fn one_that_waits_for_a_person_leaves_its_place_at_work_and_comes_under_the_limit_again() {
+    let mut world = World::new(config());
+    world.says = Box::new(|t| {
+        let first = !t.recipe.messages.iter().any(|m| m.role == Speaker::Assistant);
+        (first && t.task.name.as_str() != "c").then(|| "ASK: Which?\n- this\n- that".to_owned())
+    });
+    let mut one = plan(vec![task("a", &[], 50), task("b", &[], 50), task("c", &[], 500)]);
+    one.max_parallel = Some(1);
+    (one.tasks[0].priority, one.tasks[1].priority) = (Priority::High, Priority::High);
+    world.add(one).unwrap();
+    let at = |world: &World, task: &str| world.state().task_by_id(&id(task)).unwrap().asking.is_some();
+    while !(at(&world, "g1/a") && at(&world, "g1/b")) {
+        assert!(world.step());
+    }
+    let works = |world: &World| -> Vec<String> { world.live.values().map(|t| t.task.to_string()).collect() };
+    assert_eq!(works(&world), ["g1/c"], "the places of those that ask are others'");
+    answer(&mut world, "g1/a", "this").unwrap();
+    answer(&mut world, "g1/b", "that").unwrap();
+    assert_eq!(works(&world), ["g1/c"], "both go on when there is room");
+    let a = world.state().find(&id("g1/a")).unwrap();
+    assert!(matches!(world.state().admit(a, world.state().at), Err(Why::Limit { max: 1 })));
+    world.run(1_000);
+    assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
     world.assert_fold();
 }

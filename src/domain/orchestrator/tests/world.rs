@@ -574,20 +574,22 @@ impl World {
     fn check_grant(&self, record: &Record) {
         let Event::TurnStarted(started) = &record.event else { return };
         let attempt = self.fold.attempt(started.turn.attempt).unwrap();
-        let endpoint = self.fold.endpoint(attempt.endpoint);
+        let endpoint = self.fold.place_of(attempt).unwrap();
         assert!(endpoint.is_usable(), "a grant on an endpoint that does not answer");
         let pool = self.fold.pool(endpoint.pool);
         assert!(pool.busy() <= pool.ceiling, "{} of {} slots are out", pool.busy(), pool.ceiling);
         assert_eq!(pool.permits[started.slot as usize].phase, PermitPhase::Granted(started.turn));
         assert_eq!(self.fold.gear, crate::domain::state::Gear::Running);
         let goal = self.fold.goal(self.fold.task(attempt.task).id.goal).unwrap();
-        assert!(goal.options.max_parallel.is_none_or(|max| goal.running <= max));
+        // One that waits for a person is not at work; of those that were answered at once no more go on than may.
+        let at_it = goal.tasks.iter().filter(|t| self.fold.has_turn(**t)).count();
+        assert!(goal.options.max_parallel.is_none_or(|max| at_it <= max as usize), "{at_it} turns of {}", goal.id);
         assert_ne!(goal.phase, crate::domain::state::GoalPhase::Draft, "a draft starts nothing");
     }
 
     fn check(&self) {
         let state = self.state();
-        self.orchestrator.index.assert_true(state);
+        self.orchestrator.index.assert_true(state, self.now);
         // Each permit is held by one live turn.
         for pool in state.pools() {
             let mut turns: Vec<TurnId> = pool.permits.iter().filter_map(|p| p.phase.turn()).collect();
@@ -597,7 +599,7 @@ impl World {
             assert_eq!(n, turns.len(), "two slots for one turn");
         }
         for attempt in state.running() {
-            let pool = state.pool(state.endpoint(attempt.endpoint).pool);
+            let pool = state.pool(state.place_of(attempt).unwrap().pool);
             let held = pool
                 .permits
                 .iter()
@@ -626,7 +628,7 @@ impl World {
                     state.endpoints().iter().any(|e| tier.is_some_and(|t| e.serves(t)) && is_free(e) && !avoids(e))
                 }
             };
-            if free && state.eligible(ix, self.now).is_ok() {
+            if free && state.is_eligible(ix, self.now) {
                 // Or it is too large for the one that is free, and another comes free.
                 let tier = state.tier_of(task);
                 let serving = || state.endpoints().iter().filter(|e| tier.is_some_and(|t| e.serves(t)));
@@ -647,6 +649,7 @@ impl World {
                 goal.running as usize,
                 tasks().filter(|t| t.life == crate::domain::state::Life::Running).count()
             );
+            assert_eq!(goal.asking as usize, tasks().filter(|t| t.asking.is_some()).count());
         }
     }
 

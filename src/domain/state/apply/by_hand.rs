@@ -1,53 +1,31 @@
-//! A result put in by hand: an attempt that no model made.
+//! A result put in by hand: an attempt that a person did, of one step.
 
 use std::sync::Arc;
 
-use super::super::{Attempt, ChannelCount, End, EndpointIx, Life, State, Turn};
-use crate::domain::protocol::{AttemptEnd, Micros, Recipe, ResultEdited, Route, TurnEnd, Usage};
+use super::super::{Attempt, ChannelCount, Doer, End, Life, State, Step};
+use crate::domain::protocol::{AttemptEnd, Micros, ResultEdited};
 use crate::domain::text::CleanText;
 
 impl State {
     /// The task is done with the text. No slot, no tokens, no endpoint's record: those count what models do.
     pub(super) fn result_edited(&mut self, seq: u64, at: Micros, edited: &ResultEdited) {
         let Some(ix) = self.find(&edited.task) else { return };
-        if edited.attempt.0 != self.attempts.len() as u64 + 1 || self.endpoints.is_empty() {
+        if edited.attempt.0 != self.attempts.len() as u64 + 1 {
             return;
         }
-        let level = self.level_of(self.task(ix));
         let task = self.task(ix);
-        let turn = Turn {
-            slot: 0,
-            level,
-            max_tokens: 0,
-            recipe: Recipe::default(),
-            started_at: at,
-            first_token_at: None,
-            prompt: None,
-            ended: Some((at, TurnEnd::Stop)),
-            usage: Usage::default(),
-            prompt_digest: String::new(),
-            thinking: ChannelCount::default(),
-            answer: ChannelCount { bytes: edited.text.len() as u64, tokens: 0, first_seq: seq, last_seq: seq },
-            tool_calls: ChannelCount::default(),
-            rethought: None,
-            heard_at: at,
-            asked: false,
-            continues: None,
-        };
+        let text = ChannelCount { bytes: edited.text.len() as u64, tokens: 0, first_seq: seq, last_seq: seq };
         let attempt = Attempt {
             id: edited.attempt,
             task: ix,
             version: task.version,
             spec: Arc::clone(&task.spec),
             inputs: Vec::new(),
-            by: Some(edited.author.clone()),
             agent: task.spec.agent.clone(),
-            // Where the task was last, so that there is a place to name.
-            endpoint: self.last_attempt(task).map_or(EndpointIx(0), |a| a.endpoint),
-            route: Route::Primary,
+            doer: Doer::Person(edited.author.clone()),
             started_at: at,
             ended: Some((at, AttemptEnd::Completed)),
-            turns: vec![turn],
+            steps: vec![Step::Text(text)],
             rate: 0.0,
             last_output_at: None,
         };

@@ -58,6 +58,7 @@ impl State {
                 slot_speed: 0.0,
                 pace: Pace::default(),
                 first_token: 0.0,
+                settled: None,
                 completed: 0,
                 errors: 0,
                 tokens: SpeedHistory::default(),
@@ -138,8 +139,9 @@ impl State {
         if is && !was {
             watch.came_back();
             // It worked all the time; only the probe did not come through.
-            let heard =
-                |a: &Attempt| a.endpoint == ix && a.turn().is_some_and(|t| t.ended.is_none() && t.heard_at > since);
+            let heard = |a: &Attempt| {
+                a.endpoint() == Some(ix) && a.turn().is_some_and(|t| t.ended.is_none() && t.heard_at > since)
+            };
             if self.running().any(heard) {
                 self.proves_itself(pool);
             }
@@ -156,7 +158,7 @@ impl State {
         for i in 0..self.tasks.len() {
             let task = &self.tasks[i];
             let Some(troubled) = task.troubled_since.filter(|_| !task.has_ended()) else { continue };
-            let theirs = self.last_attempt(task).is_some_and(|a| self.endpoint(a.endpoint).pool == pool);
+            let theirs = self.last_attempt(task).and_then(|a| self.place_of(a)).is_some_and(|e| e.pool == pool);
             if theirs {
                 self.tasks[i].troubled_since = Some(troubled.plus(at.since(since.max(troubled))));
             }
@@ -220,7 +222,7 @@ impl State {
 
     /// A turn gave its first sign of work, or the first of its answer.
     pub(super) fn turn_begins(&mut self, at: Micros, turn: TurnId, sign: Sign) {
-        let Some(endpoint) = self.attempt(turn.attempt).map(|a| a.endpoint) else { return };
+        let Some(endpoint) = self.attempt(turn.attempt).and_then(Attempt::endpoint) else { return };
         let ix = self.endpoint(endpoint).pool;
         self.watched(ix, |watch, believed| watch.begins(at, turn, sign, believed));
         self.pools[ix.0 as usize].takes();
@@ -272,6 +274,7 @@ impl State {
             Finding::Shared { .. } | Finding::Alone => {}
         }
         self.resize_pool(ix);
+        self.settle_pace();
     }
 
     /// A turn is over: what that says of its endpoint. `counted` of its `tokens` were heard while they came.

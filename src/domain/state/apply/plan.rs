@@ -130,6 +130,7 @@ impl State {
             avoid: None,
             refused_by: Vec::new(),
             not_before: Micros(0),
+            waits_since: Micros(0),
             level: None,
             limit: None,
             cut_attempt: None,

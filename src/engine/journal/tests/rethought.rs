@@ -74,7 +74,7 @@ fn each_way_to_a_text_says_the_same_at_each_instant() {
             assert_eq!(hot.text(turn.attempt, channel).unwrap(), text, "{said} hot");
             assert_eq!(cold.turn_text(turn, channel).unwrap(), text, "{said} cold");
             assert_eq!(text_of(writer.path(), &[turn], channel).unwrap(), text, "{said} {channel:?}");
-            let counted = state.attempt(turn.attempt).unwrap().turns[0].channel(channel);
+            let counted = state.attempt(turn.attempt).unwrap().turns().next().unwrap().channel(channel);
             assert_eq!(counted.bytes, text.len() as u64, "{said} {channel:?}");
             let by_state: String = records[..before + said]
                 .iter()

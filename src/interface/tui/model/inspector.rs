@@ -319,8 +319,8 @@ impl InspectorUi {
                 return vec![UiEffect::Copy(self.shown.borrow().clone())];
             }
         };
-        let turns = self.attempt(state).and_then(|a| state.attempt(a)).map(|a| (a.id, &a.turns));
-        match turns.filter(|(_, turns)| turns.iter().any(|t| t.channel(channel).bytes > 0)) {
+        let steps = self.attempt(state).and_then(|a| state.attempt(a)).map(|a| (a.id, &a.steps));
+        match steps.filter(|(_, steps)| steps.iter().any(|s| s.channel(channel).bytes > 0)) {
             Some((attempt, _)) if channel == Channel::Answer => vec![UiEffect::CopyAnswer(attempt)],
             Some((attempt, _)) => vec![UiEffect::CopyText(attempt, channel)],
             None => notice("there is nothing here to copy yet"),

@@ -36,6 +36,8 @@ fn asks(ui: &Ui, now: Micros) -> bool {
         Some(layer @ (Layer::Card(_) | Layer::Retry(_) | Layer::Answer(_))) => {
             layer.listens_at().is_none_or(|at| at <= now)
         }
+        // It shows what an edit does and which tasks run again with it.
+        Some(Layer::Preview(preview)) => preview.listens_at() <= now,
         _ => false,
     }
 }

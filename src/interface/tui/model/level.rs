@@ -26,7 +26,7 @@ pub(crate) fn words(scope: &LevelScope, level: Option<Level>, state: &State) -> 
 
 /// What keeps a level from being what it says, where something does: the endpoint a task runs on, or all it may go to.
 pub(crate) fn support(task: &Task, level: Level, state: &State) -> Option<String> {
-    let running = state.last_attempt(task).filter(|_| task.life == Life::Running).map(|a| state.endpoint(a.endpoint));
+    let running = state.last_attempt(task).filter(|_| task.life == Life::Running).and_then(|a| state.place_of(a));
     let tier = state.tier_of(task);
     let places: Vec<&EndpointState> = match running {
         Some(endpoint) => vec![endpoint],

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::seek::{Instant, LOG};
 use crate::domain::protocol::{AttemptId, GoalId, Micros, Outcome, Record};
-use crate::domain::state::{GoalPhase, State};
+use crate::domain::state::{GoalPhase, State, Step};
 use crate::interface::tui::model::run::Drawn;
 use crate::interface::tui::model::{Layer, Screen, Ui};
 use crate::interface::tui::scene::Transcripts;
@@ -151,8 +151,8 @@ impl Moved {
     /// Attempts that are shown, have said something, and whose text was not read yet. They are asked for once.
     pub(crate) fn missing(&mut self) -> Vec<AttemptId> {
         let said = |a: &AttemptId| {
-            let turns = self.state.attempt(*a).into_iter().flat_map(|a| &a.turns);
-            turns.map(|t| t.answer.bytes + t.thinking.bytes + t.tool_calls.bytes).sum::<u64>() > 0
+            let steps = self.state.attempt(*a).into_iter().flat_map(|a| &a.steps);
+            steps.flat_map(Step::channels).any(|count| count.bytes > 0)
         };
         let missing: Vec<AttemptId> = shown(&self.ui, &self.state)
             .into_iter()

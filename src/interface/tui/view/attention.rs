@@ -170,7 +170,7 @@ fn evidence(scene: &Scene<'_>, subject: &Subject, attention: &Attention, cells: 
 
 /// Where the attempt stands: what a stall, a loop or a full context is judged by.
 fn standing(scene: &Scene<'_>, subject: &Subject, attempt: &Attempt) -> String {
-    let endpoint = scene.state.endpoint(attempt.endpoint);
+    let Some(endpoint) = scene.state.place_of(attempt) else { return String::new() };
     let mut says = vec![format!("attempt on {}, {} tokens", endpoint.config.short(), attempt.output_tokens())];
     if let Some(at) = attempt.last_output_at.filter(|_| attempt.ended.is_none()) {
         says.push(format!("last output {} s ago", scene.now.since(at).0 / 1_000_000));

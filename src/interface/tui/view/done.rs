@@ -238,7 +238,7 @@ impl Figures {
             let entry = agents.entry(a.agent.to_string()).or_default();
             entry.0 += 1;
             entry.1 += a.output_tokens();
-            for turn in &a.turns {
+            for turn in a.turns() {
                 busy += turn.ended.as_ref().map_or(end, |(at, _)| *at).since(turn.started_at).secs_f64();
             }
         }

@@ -149,7 +149,7 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
     if let Some(a) = state.last_attempt(task) {
         let place = if cells >= 90 { endpoint_title(state, a) } else { place(state, a) };
         says.push(vec![word(theme, Slot::Text, place)]);
-        if a.by.is_none() {
+        if a.is_model() {
             says.push(vec![word(theme, Slot::Text, duration(a.elapsed(scene.now).secs_f64()))]);
         }
     }
@@ -158,9 +158,9 @@ fn heading(scene: &Scene<'_>, ix: TaskIx, task: &Task, cells: u16) -> Vec<Line<'
 
 /// The endpoint's title, where there is room; of a text put in by hand, whose it is.
 fn endpoint_title(state: &State, attempt: &Attempt) -> String {
-    match attempt.by {
-        Some(_) => place(state, attempt),
-        None => CleanText::one_line(state.endpoint(attempt.endpoint).config.title()).to_string(),
+    match state.place_of(attempt) {
+        Some(endpoint) => CleanText::one_line(endpoint.config.title()).to_string(),
+        None => place(state, attempt),
     }
 }
 
@@ -328,7 +328,7 @@ fn attempts(scene: &Scene<'_>, task: &Task, shown: Option<&Attempt>, cells: u16)
         };
         let chosen = shown.is_some_and(|s| s.id == a.id);
         let mark = if chosen { theme.glyph(Glyph::Cursor) } else { " " };
-        let route = if a.route == Route::Fallback { " (fallback)" } else { "" };
+        let route = if a.route() == Some(Route::Fallback) { " (fallback)" } else { "" };
         lines.push(Line::from(vec![
             word(theme, Slot::Strong, format!("{mark} attempt {} ", n + 1)),
             sign(theme, slot, glyph),
@@ -370,7 +370,7 @@ fn indented(lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
 
 fn figures(theme: &Theme, state: &State, a: &Attempt, now: Micros) -> Vec<Vec<Span<'static>>> {
     let fact = |text: String| vec![word(theme, Slot::Dim, text)];
-    if a.by.is_some() {
+    if !a.is_model() {
         let at = format!("at {}", duration(a.started_at.secs_f64()));
         return vec![fact(at), fact("put in by hand".to_owned()), fact(bytes(state.answer_bytes(a)))];
     }
@@ -388,8 +388,8 @@ fn figures(theme: &Theme, state: &State, a: &Attempt, now: Micros) -> Vec<Vec<Sp
     }
     says.push(fact(format!("{} tokens", thousands(a.output_tokens()))));
     says.extend(state.cost_of(a).map(|usd| fact(dollars(usd))));
-    if a.turns.len() > 1 {
-        says.push(fact(plural(a.turns.len(), "turn")));
+    if a.steps.len() > 1 {
+        says.push(fact(plural(a.steps.len(), "turn")));
     }
     says
 }

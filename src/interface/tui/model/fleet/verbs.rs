@@ -146,7 +146,7 @@ fn runs_there(ix: EndpointIx, state: &State) -> Vec<CleanText> {
     let pool = state.endpoint(ix).pool;
     let titles: Vec<&str> = state
         .running()
-        .filter(|a| state.endpoint(a.endpoint).pool == pool)
+        .filter(|a| state.place_of(a).is_some_and(|e| e.pool == pool))
         .map(|a| state.task(a.task).title.as_str())
         .collect();
     let others = state.endpoint(ix).others;

@@ -83,7 +83,7 @@ impl Figures {
         self.token_rate = state.token_rate(now);
         self.critical = state.critical_path(&estimates).into_iter().collect();
         self.rates = state.running().map(|a| (a.task, a.rate)).collect();
-        self.queue = queue(state, &estimates.path, now);
+        self.queue = queue(state, now);
         self.fleet(state, now);
         self.paths = estimates.path;
     }
@@ -155,12 +155,15 @@ fn quick_progress(state: &State, last: Progress) -> Progress {
     Progress { running, waiting: open.saturating_sub(running), done, ..last }
 }
 
-/// Ready tasks by tier in the order they will start: priority, then the longest remaining path.
-fn queue(state: &State, paths: &[f32], now: Micros) -> BTreeMap<TaskIx, Queued> {
+/// Ready tasks by tier in the order they will start ([`State::queue_place`]).
+fn queue(state: &State, now: Micros) -> BTreeMap<TaskIx, Queued> {
+    let (paths, highest) = (state.paths(), state.highest_priority());
     let mut tiers: BTreeMap<&str, Vec<TaskIx>> = BTreeMap::new();
     for (i, task) in state.tasks().iter().enumerate() {
         let ix = TaskIx(i as u32);
-        if task.life != Life::NotStarted || task.removed || task.held {
+        // One between two turns goes first, and holds up those behind it.
+        let waits = task.life == Life::NotStarted && !task.held;
+        if task.removed || !(waits || state.between_turns(task).is_some()) {
             continue;
         }
         if let Err(Why::Slot { .. }) = state.admit(ix, now)
@@ -177,15 +180,12 @@ fn queue(state: &State, paths: &[f32], now: Micros) -> BTreeMap<TaskIx, Queued> 
         let Some(endpoint) = state.endpoints().iter().position(serves).map(|i| EndpointIx(i as u32)) else { continue };
         let mut ends: Vec<f32> = state
             .running()
-            .filter(|a| serves(state.endpoint(a.endpoint)))
+            .filter(|a| state.place_of(a).is_some_and(serves))
             .map(|a| state.remaining_seconds(a.task, now))
             .collect();
         ends.sort_by(f32::total_cmp);
         let path = |t: &TaskIx| paths.get(t.0 as usize).copied().unwrap_or(0.0);
-        tasks.sort_by(|a, b| {
-            let (ta, tb) = (state.task(*a), state.task(*b));
-            tb.spec.priority.cmp(&ta.spec.priority).then(path(b).total_cmp(&path(a))).then(a.cmp(b))
-        });
+        tasks.sort_by_cached_key(|t| state.queue_place(*t, now, path(t), highest));
         for (i, ix) in tasks.into_iter().enumerate() {
             let slots = ends.len().max(1);
             let mut seconds = ends.get(i % slots).copied().unwrap_or(0.0);

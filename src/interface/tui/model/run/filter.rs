@@ -109,8 +109,8 @@ impl Filter {
             Word::Of("phase", w) => phase().contains(w),
             Word::Of("level", w) => state.level_of(task).word().starts_with(w.as_str()),
             // What was put in by hand came from no endpoint.
-            Word::Of(_, w) => state.last_attempt(task).filter(|a| a.by.is_none()).is_some_and(|a| {
-                let e = &state.endpoint(a.endpoint).config;
+            Word::Of(_, w) => state.last_attempt(task).and_then(|a| state.place_of(a)).is_some_and(|e| {
+                let e = &e.config;
                 e.name.as_str().contains(w.as_str()) || e.title().to_lowercase().contains(w)
             }),
         })

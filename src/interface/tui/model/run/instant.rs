@@ -74,7 +74,7 @@ impl Panes {
     /// Seats the tasks as if their panes had been watched all along: each takes the first place that is free when it
     /// starts, and keeps it until five seconds after its end.
     pub(super) fn seat(&mut self, state: &State, now: Micros, capacity: usize) {
-        let attempts = state.attempts().iter().filter(|a| a.by.is_none());
+        let attempts = state.by_models().map(|(attempt, _)| attempt);
         let mut seats: Vec<Option<(TaskIx, Micros)>> = vec![None; capacity];
         let mut waiting: Vec<(TaskIx, Micros)> = Vec::new();
         let free = |seat: &Option<(TaskIx, Micros)>, at: Micros| seat.is_none_or(|(_, end)| end.plus(SHOWN) <= at);

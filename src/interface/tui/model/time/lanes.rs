@@ -3,7 +3,7 @@
 //! Not here: columns ([`super::timeline`]). Invariant: a lane keeps its place as long as the fleet does.
 
 use crate::domain::protocol::{AttemptEnd, AttemptId, Micros};
-use crate::domain::state::{Attempt, EndpointIx, PoolIx, State, Turn};
+use crate::domain::state::{Attempt, EndpointIx, PoolIx, State, Step, Turn};
 
 /// A slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,11 @@ pub enum Bar {
 impl Bar {
     /// Of a turn of an attempt; only the last turn ends as the attempt does.
     pub fn of(attempt: &Attempt, turn: usize) -> Self {
-        let last = turn + 1 == attempt.turns.len();
+        let last = turn + 1 == attempt.steps.len();
         match attempt.ended.as_ref().map(|(_, end)| end) {
-            None if last && attempt.turns.get(turn).is_some_and(|t| t.ended.is_none()) => Self::Running,
+            None if last && attempt.steps.get(turn).and_then(Step::turn).is_some_and(|t| t.ended.is_none()) => {
+                Self::Running
+            }
             None | Some(AttemptEnd::Completed) => Self::Done,
             Some(_) if !last => Self::Done,
             Some(AttemptEnd::Failed(_)) => Self::Failed,
@@ -64,9 +66,9 @@ impl Lanes {
     pub fn of(state: &State) -> Self {
         let mut slots: Vec<u16> =
             state.pools().iter().map(|p| u16::try_from(p.permits.len()).unwrap_or(u16::MAX).max(1)).collect();
-        for attempt in state.attempts() {
-            let pool = state.endpoint(attempt.endpoint).pool;
-            let used = attempt.turns.iter().map(|t| t.slot + 1).max().unwrap_or(0);
+        for (attempt, endpoint) in state.by_models() {
+            let pool = state.endpoint(endpoint).pool;
+            let used = attempt.turns().map(|t| t.slot + 1).max().unwrap_or(0);
             if let Some(slots) = slots.get_mut(pool.0 as usize) {
                 *slots = (*slots).max(used);
             }
@@ -84,8 +86,8 @@ impl Lanes {
 
     /// The lane a turn ran on.
     pub fn at(&self, state: &State, attempt: &Attempt, turn: &Turn) -> usize {
-        let pool = state.endpoint(attempt.endpoint).pool;
-        self.first.get(pool.0 as usize).copied().unwrap_or(0) + usize::from(turn.slot)
+        let pool = state.place_of(attempt).map(|e| e.pool);
+        pool.and_then(|pool| self.first.get(pool.0 as usize)).copied().unwrap_or(0) + usize::from(turn.slot)
     }
 }
 
@@ -106,8 +108,8 @@ pub struct Piece {
 
 /// All turns with their lanes, in the order of their attempts. `now` is the end of what goes on.
 pub fn pieces<'a>(state: &'a State, lanes: &'a Lanes, now: Micros) -> impl Iterator<Item = (usize, Piece)> + 'a {
-    state.attempts().iter().filter(|a| a.by.is_none()).flat_map(move |attempt| {
-        attempt.turns.iter().enumerate().map(move |(i, turn)| {
+    state.by_models().flat_map(move |(attempt, _)| {
+        attempt.turns().enumerate().map(move |(i, turn)| {
             // What its process left open ended with it.
             let end = turn.ended.as_ref().map(|(at, _)| *at).or(attempt.ended.as_ref().map(|(at, _)| *at));
             let piece = Piece {

@@ -47,8 +47,7 @@ pub(super) fn lines(scene: &Scene<'_>, entry: &Entry, cells: u16) -> Vec<Line<'s
         let (branch, trunk) = if last { (end, gap) } else { (tee, bar) };
         let mine = Some(attempt.id) == entry.attempt();
         lines.extend(of_attempt(scene, task, attempt, &time, (branch, trunk), mine, cells));
-        // What was put in by hand had no turn with a model.
-        let turns = if attempt.by.is_some() { &[][..] } else { &attempt.turns };
+        let turns: Vec<&Turn> = attempt.turns().collect();
         for (n, turn) in turns.iter().enumerate() {
             let twig = if n + 1 == turns.len() { end } else { tee };
             lines.extend(of_turn(theme, n, turn, &time, &format!("{trunk}{twig}"), scene.now, cells));
@@ -97,7 +96,7 @@ fn of_attempt(
     };
     let until = attempt.started_at.plus(attempt.elapsed(scene.now));
     let name = if mine { Slot::Heading } else { Slot::Strong };
-    let (whose, took) = match attempt.by {
+    let (whose, took) = match attempt.by_hand() {
         Some(_) => {
             how = "put in by hand".to_owned();
             (place(state, attempt), format!(" at {}", clock(attempt.started_at)))
@@ -116,7 +115,7 @@ fn of_attempt(
         word(theme, Slot::Text, took),
     ]);
     let mut lines = vec![head];
-    let rail = if attempt.by.is_some() || attempt.turns.is_empty() { "  " } else { "│ " };
+    let rail = if attempt.turns().next().is_none() { "  " } else { "│ " };
     let rail = if theme.glyphs == GlyphSet::Ascii { rail.replace('│', "|") } else { rail.to_owned() };
     for mut line in page::wrapped(theme, slot, &how, cells.saturating_sub(4), 0) {
         line.spans.insert(0, word(theme, Slot::Border, format!("{trunk}{rail}")));

@@ -100,7 +100,7 @@ fn phase(scene: &Scene<'_>, permit: &Permit) -> (String, Slot) {
     let state = scene.state;
     let Some(turn) = permit.phase.turn() else { return ("free".to_owned(), Slot::Dim) };
     let attempt = state.attempt(turn.attempt);
-    let asked = attempt.and_then(|a| a.turns.get((turn.turn as usize).checked_sub(1)?));
+    let asked = state.turn(turn);
     match permit.phase {
         PermitPhase::Draining(_) => ("draining".to_owned(), Slot::SlotDraining),
         PermitPhase::Granted(_) => match asked.and_then(|t| t.prompt) {

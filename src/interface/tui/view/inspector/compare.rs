@@ -74,7 +74,7 @@ fn compare(scene: &Scene<'_>, task: &Task, pair: (AttemptId, AttemptId), cells: 
     let name = |a: AttemptId| {
         let n = task.attempts.iter().position(|t| *t == a).map_or(0, |i| i + 1);
         match scene.state.attempt(a) {
-            Some(of) if of.by.is_some() => format!("attempt {n} {}", place(scene.state, of)),
+            Some(of) if !of.is_model() => format!("attempt {n} {}", place(scene.state, of)),
             Some(of) => format!("attempt {n} on {}", place(scene.state, of)),
             None => format!("attempt {n}"),
         }

@@ -83,7 +83,7 @@ fn lines(scene: &Scene<'_>, ix: TaskIx, inner: Rect) -> Vec<(String, Slot)> {
             };
             let place = place(state, attempt);
             let tokens = count(attempt.output_tokens());
-            let line = match attempt.by {
+            let line = match attempt.by_hand() {
                 Some(_) => format!("{} {place} · put in by hand", n + 1),
                 None => {
                     format!("{} {place} · {word} · {} · {tokens} tokens", n + 1, span(attempt.elapsed(scene.now)))

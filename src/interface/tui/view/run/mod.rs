@@ -242,7 +242,8 @@ fn seats(state: &State, tasks: &[crate::domain::state::TaskIx]) -> Vec<String> {
     let mut by: std::collections::BTreeMap<crate::domain::state::EndpointIx, Vec<u16>> =
         std::collections::BTreeMap::new();
     for attempt in tasks.iter().filter_map(|t| state.last_attempt(state.task(*t))) {
-        let slots = by.entry(attempt.endpoint).or_default();
+        let Some(endpoint) = attempt.endpoint() else { continue };
+        let slots = by.entry(endpoint).or_default();
         slots.extend(attempt.turn().map(|t| t.slot + 1));
     }
     by.into_iter()

@@ -264,7 +264,8 @@ impl Line<'_> {
 pub(in crate::interface::tui::view) fn level_letter(scene: &Scene<'_>, ix: TaskIx) -> &'static str {
     let task = scene.state.task(ix);
     let running = scene.state.last_attempt(task).filter(|_| task.life == crate::domain::state::Life::Running);
-    if running.is_some_and(|a| scene.state.endpoint(a.endpoint).level == crate::domain::protocol::LevelSupport::None) {
+    let place = running.and_then(|a| scene.state.place_of(a));
+    if place.is_some_and(|e| e.level == crate::domain::protocol::LevelSupport::None) {
         return "-";
     }
     let level = running.and_then(|a| a.turn()).map_or_else(|| scene.state.level_of(task), |t| t.level);

@@ -2,7 +2,7 @@
 //! the same.
 
 use crate::domain::protocol::Micros;
-use crate::domain::state::{Attempt, CutAt, CutBy, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
+use crate::domain::state::{Attempt, CutAt, CutBy, Doer, EndpointState, State, Status, TaskIx, Turn, Urgency, Why};
 use crate::domain::text::CleanText;
 use crate::interface::tui::model::run::figures::Figures;
 use crate::interface::tui::theme::{Glyph, Slot};
@@ -38,7 +38,7 @@ pub(super) fn brief(e: &EndpointState) -> &str {
 
 /// The endpoint's brief name and the slot as people count.
 pub(super) fn seat(state: &State, attempt: &Attempt) -> String {
-    let name = brief(state.endpoint(attempt.endpoint));
+    let name = state.place_of(attempt).map_or("", brief);
     match attempt.turn() {
         Some(turn) => format!("{name} {}", turn.slot + 1),
         None => name.to_owned(),
@@ -47,9 +47,9 @@ pub(super) fn seat(state: &State, attempt: &Attempt) -> String {
 
 /// Where an attempt was: the endpoint's short name, or who put its text in by hand.
 pub(in crate::interface::tui::view) fn place(state: &State, attempt: &Attempt) -> String {
-    match &attempt.by {
-        Some(author) => CleanText::one_line(&format!("by {author}")).to_string(),
-        None => CleanText::one_line(state.endpoint(attempt.endpoint).config.short()).to_string(),
+    match &attempt.doer {
+        Doer::Person(author) => CleanText::one_line(&format!("by {author}")).to_string(),
+        Doer::Model { endpoint, .. } => CleanText::one_line(state.endpoint(*endpoint).config.short()).to_string(),
     }
 }
 
@@ -133,7 +133,7 @@ pub(in crate::interface::tui::view) fn words(state: &State, figures: &Figures, i
         },
         Status::Done => {
             // Putting a text in takes no time that would say anything.
-            let took = |a: &Attempt| if a.by.is_some() { "by hand".to_owned() } else { span(a.elapsed(now)) };
+            let took = |a: &Attempt| if !a.is_model() { "by hand".to_owned() } else { span(a.elapsed(now)) };
             (last.map(|a| place(state, a)).unwrap_or_default(), last.map(took).unwrap_or_default())
         }
         Status::Failed => (String::new(), "failed".to_owned()),

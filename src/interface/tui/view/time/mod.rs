@@ -231,16 +231,15 @@ fn why(scene: &Scene<'_>, sheet: &Sheet, area: Rect, buf: &mut Buffer) {
         Bar::Failed => "failed",
     };
     let head = format!("{glyph} {}{dot}{word}", task.title);
-    let endpoint = state.endpoint(attempt.endpoint);
     let began = attempt.started_at;
     let mut facts = vec![
-        format!("{} on {}", attempt.agent, endpoint.config.short()),
+        format!("{} on {}", attempt.agent, state.place_of(attempt).map_or("", |e| e.config.short())),
         format!("attempt {tries}"),
         format!("{} for {}", clock(began), span(attempt.elapsed(scene.now))),
         format!("{} tokens", count(attempt.output_tokens())),
     ];
-    if attempt.turns.len() > 1 {
-        facts.push(format!("turn {} of {}", piece.turn + 1, attempt.turns.len()));
+    if attempt.steps.len() > 1 {
+        facts.push(format!("turn {} of {}", piece.turn + 1, attempt.steps.len()));
     }
     let seconds = attempt.worked(scene.now).secs_f64();
     if seconds > 0.0 && attempt.output_tokens() > 0 {
