@@ -31,7 +31,7 @@ pub(super) type Barrier = BoxFuture<'static, Result<(), JournalError>>;
 
 /// Whether what is decided reaches the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Journal {
+pub(super) enum JournalHealth {
     /// It is in the kernel's hands.
     Written,
     /// It waits in memory.
@@ -77,26 +77,26 @@ struct Which {
 #[derive(Clone, Debug)]
 pub(super) struct Say {
     of: Which,
-    to: mpsc::Sender<Heard>,
+    to: mpsc::Sender<NewsFrom>,
 }
 
 impl Say {
     /// Says some news; waits while the loop is behind. An error: nobody listens any more, the session is over.
     pub(super) async fn tell(&self, news: News) -> Result<(), ()> {
-        self.to.send(Heard { of: self.of.clone(), news }).await.map_err(|_| ())
+        self.to.send(NewsFrom { of: self.of.clone(), news }).await.map_err(|_| ())
     }
 }
 
 /// News as they come from a worker.
 #[derive(Debug)]
-pub(super) struct Heard {
+pub(super) struct NewsFrom {
     of: Which,
     news: News,
 }
 
 /// What is known of a job under way.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum UnderWay {
     /// A request.
     Turn(Sent),
     /// A request was closed, and its slot drains.
@@ -113,7 +113,7 @@ pub(super) enum What {
 struct Running {
     generation: u64,
     task: AbortHandle,
-    what: What,
+    what: UnderWay,
     /// What is begun when it is over.
     next: Option<Job>,
 }
@@ -127,7 +127,7 @@ struct Waiting {
 
 /// What becomes of a job that is to begin.
 #[derive(Debug)]
-pub(super) enum Begun {
+pub(super) enum JobStart {
     /// It is to be started.
     Now(Job),
     /// It waits, or what is under way does for it.
@@ -159,8 +159,8 @@ pub(super) struct Jobs {
     /// The workers; they end with the table.
     tasks: JoinSet<()>,
     generation: u64,
-    to: mpsc::Sender<Heard>,
-    queue: mpsc::Receiver<Heard>,
+    to: mpsc::Sender<NewsFrom>,
+    queue: mpsc::Receiver<NewsFrom>,
     /// News of workers that were stopped.
     late: u64,
 }
@@ -184,39 +184,39 @@ impl Default for Jobs {
 
 impl Jobs {
     /// Takes a job that was decided: whether it starts now. `barrier` is asked where it has to wait for the disk.
-    pub(super) fn begin(&mut self, job: Job, journal: Journal, barrier: impl FnOnce() -> Barrier) -> Begun {
+    pub(super) fn begin(&mut self, job: Job, journal: JournalHealth, barrier: impl FnOnce() -> Barrier) -> JobStart {
         let id = job.id();
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.job.id() == id) {
             return match again(&job, look_of(&waiting.job)) {
-                Again::Covered => Begun::Later,
-                Again::Busy => Begun::Busy(job),
+                Again::Covered => JobStart::Later,
+                Again::Busy => JobStart::Busy(job),
                 Again::After => {
-                    let durable = (journal == Journal::Written).then(barrier);
+                    let durable = (journal == JournalHealth::Written).then(barrier);
                     *waiting = Waiting { job, durable };
-                    Begun::Later
+                    JobStart::Later
                 }
             };
         }
         if let Some(running) = self.running.get_mut(&id) {
-            let look = if let What::Probe(look) = running.what { Some(look) } else { None };
+            let look = if let UnderWay::Probe(look) = running.what { Some(look) } else { None };
             return match again(&job, look) {
-                Again::Covered => Begun::Later,
-                Again::Busy => Begun::Busy(job),
+                Again::Covered => JobStart::Later,
+                Again::Busy => JobStart::Busy(job),
                 Again::After => {
                     running.next = Some(job);
-                    Begun::Later
+                    JobStart::Later
                 }
             };
         }
         match (journal, job.durability()) {
-            (Journal::Written, Durability::Repeat) => Begun::Now(job),
-            (Journal::Written, Durability::Reconcile | Durability::Once) => {
+            (JournalHealth::Written, Durability::Repeat) => JobStart::Now(job),
+            (JournalHealth::Written, Durability::Reconcile | Durability::Once) => {
                 self.waiting.push_back(Waiting { job, durable: Some(barrier()) });
-                Begun::Later
+                JobStart::Later
             }
-            (Journal::Fails, _) => {
+            (JournalHealth::Fails, _) => {
                 self.waiting.push_back(Waiting { job, durable: None });
-                Begun::Later
+                JobStart::Later
             }
         }
     }
@@ -233,7 +233,7 @@ impl Jobs {
     }
 
     /// Sets a worker to a job that starts.
-    pub(super) fn run(&mut self, id: JobId, what: What, limit: Option<Duration>, worker: impl Worker) {
+    pub(super) fn run(&mut self, id: JobId, what: UnderWay, limit: Option<Duration>, worker: impl Worker) {
         self.generation += 1;
         let generation = self.generation;
         let say = Say { of: Which { id: id.clone(), generation }, to: self.to.clone() };
@@ -249,15 +249,15 @@ impl Jobs {
         }
         let Some(running) = self.running.remove(id) else { return Stopped::Nothing };
         match running.what {
-            What::Drain => {
+            UnderWay::Drain => {
                 self.running.insert(id.clone(), running);
                 Stopped::Drains
             }
-            What::Turn(sent) => {
+            UnderWay::Turn(sent) => {
                 running.task.abort();
                 Stopped::Sent(sent)
             }
-            What::Probe(_) | What::Server | What::Model => {
+            UnderWay::Probe(_) | UnderWay::Server | UnderWay::Model => {
                 running.task.abort();
                 Stopped::Nothing
             }
@@ -273,7 +273,7 @@ impl Jobs {
 
     /// What comes next: news, at most so many, or a job that waited for the disk and is to be started. May be dropped while
     /// it waits.
-    pub(super) async fn next(&mut self, heard: &mut Vec<Heard>, most: usize) -> Option<Job> {
+    pub(super) async fn next(&mut self, heard: &mut Vec<NewsFrom>, most: usize) -> Option<Job> {
         let Self { waiting, queue, .. } = self;
         tokio::select! {
             biased;
@@ -283,7 +283,7 @@ impl Jobs {
     }
 
     /// News, as an input; none where they are late. Where they are the last, the job is over.
-    pub(super) fn hear(&mut self, Heard { of: Which { id, generation }, news }: Heard) -> Option<Input> {
+    pub(super) fn hear(&mut self, NewsFrom { of: Which { id, generation }, news }: NewsFrom) -> Option<Input> {
         if self.running.get(&id).is_none_or(|running| running.generation != generation) {
             self.late += 1;
             tracing::debug!(?id, late = self.late, "news of a job that was stopped");
@@ -293,7 +293,7 @@ impl Jobs {
             && let Some(running) = self.running.remove(&id)
         {
             self.follow.extend(running.next);
-            if let What::Turn(sent) = running.what {
+            if let UnderWay::Turn(sent) = running.what {
                 self.ended.push((id.clone(), sent));
             }
         }
@@ -310,14 +310,14 @@ impl Jobs {
     /// The requests under way.
     pub(super) fn sent(&self) -> impl Iterator<Item = &Sent> {
         self.running.values().filter_map(|running| match &running.what {
-            What::Turn(sent) if !running.task.is_finished() => Some(sent),
+            UnderWay::Turn(sent) if !running.task.is_finished() => Some(sent),
             _ => None,
         })
     }
 
     /// Whether a request is under way.
     pub(super) fn works(&self) -> bool {
-        self.running.values().any(|running| matches!(running.what, What::Turn(_)))
+        self.running.values().any(|running| matches!(running.what, UnderWay::Turn(_)))
     }
 }
 

@@ -11,13 +11,13 @@ use crate::domain::text::CleanText;
 use crate::engine::providers::{Client, load, unload};
 
 /// A model on its way.
-pub(super) struct Move {
+pub(super) struct ModelMove {
     pub(super) client: Client,
     pub(super) endpoint: Endpoint,
     pub(super) verb: ModelVerb,
 }
 
-impl Worker for Move {
+impl Worker for ModelMove {
     async fn run(&mut self, _: &Say) -> News {
         let done = match self.verb {
             ModelVerb::Load => load(&self.client, &self.endpoint).await.map(|()| None),
@@ -56,7 +56,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_move_that_breaks_off_has_failed_and_says_so() {
-        let moving = Move { client: client(), endpoint: endpoint("http://127.0.0.1:1"), verb: ModelVerb::Unload };
+        let moving = ModelMove { client: client(), endpoint: endpoint("http://127.0.0.1:1"), verb: ModelVerb::Unload };
         let news = heard_of(None, Breaks(moving), |_| {}).await;
         let JobEnd::Model(moved) = end_of(news) else { panic!("not a move's end") };
         assert_eq!((moved.endpoint.as_str(), moved.verb), ("t", ModelVerb::Unload));

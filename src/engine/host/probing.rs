@@ -91,9 +91,9 @@ impl Default for Probing {
 
 impl Probing {
     /// A probe of an endpoint.
-    pub(super) fn of(&mut self, client: &Client, endpoint: Endpoint, look: Look) -> Probe {
+    pub(super) fn of(&mut self, client: &Client, endpoint: Endpoint, look: Look) -> ServerProbe {
         let told = Arc::clone(self.told.entry(endpoint.name.clone()).or_default());
-        Probe { client: client.clone(), endpoint, look, told, to: self.to.clone() }
+        ServerProbe { client: client.clone(), endpoint, look, told, to: self.to.clone() }
     }
 
     /// The next that is asked. May be dropped while it waits.
@@ -103,7 +103,7 @@ impl Probing {
 }
 
 /// A probe under way, the wait for its second look included.
-pub(super) struct Probe {
+pub(super) struct ServerProbe {
     client: Client,
     endpoint: Endpoint,
     look: Look,
@@ -111,7 +111,7 @@ pub(super) struct Probe {
     to: mpsc::Sender<Asks>,
 }
 
-impl Worker for Probe {
+impl Worker for ServerProbe {
     async fn run(&mut self, _: &Say) -> News {
         let (client, endpoint, to) = (&self.client, &self.endpoint, &self.to);
         let told = self.told.load(Ordering::Relaxed);

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::asleep::Asleep;
 use super::clock::SessionClock;
-use super::jobs::{Begun, Heard, Jobs, Journal, Stopped, What};
+use super::jobs::{JobStart, Jobs, JournalHealth, NewsFrom, Stopped, UnderWay};
 use super::keeping::{Keeping, Wish, wished};
-use super::models::{Move, still_moving};
+use super::models::{ModelMove, still_moving};
 use super::probing::{Ours, Probing};
-use super::servers::{self, Order};
+use super::servers::{self, ServerOrder};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
 use crate::domain::orchestrator::{Decision, Effect, Input, Job, JobId, News, Orchestrator, Reopening};
@@ -69,7 +69,7 @@ pub(super) struct Host {
     /// When a journal that failed is tried again.
     retry: Option<Instant>,
     wake: Option<Micros>,
-    journal: Journal,
+    journal: JournalHealth,
     /// How what is decided is kept, for who holds the engine.
     pub(super) keeping: watch::Sender<Keeping>,
     ended: bool,
@@ -104,7 +104,7 @@ impl Host {
             own: Vec::new(),
             retry: None,
             wake: None,
-            journal: Journal::Written,
+            journal: JournalHealth::Written,
             keeping,
             ended: false,
             answering: JoinSet::new(),
@@ -127,7 +127,7 @@ impl Host {
         };
         // A process that ended while its journal failed left the session halted; it is written again now.
         if orchestrator.state().attention.contains_key(&Subject::Journal) {
-            self.journal = Journal::Fails;
+            self.journal = JournalHealth::Fails;
         }
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
@@ -137,7 +137,7 @@ impl Host {
         let mut awake = Awake::new(orchestrator.state().config.machine.keep_awake);
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
-        let mut heard: Vec<Heard> = Vec::with_capacity(BATCH);
+        let mut heard: Vec<NewsFrom> = Vec::with_capacity(BATCH);
         let mut asked_to_stop = false;
         // One timer for all that has a time, moved only when the earliest does: a new one for each turn of this loop
         // costs a good part of what the loop does.
@@ -250,7 +250,7 @@ impl Host {
             next = self.carry_out(orchestrator, vec![decision]);
         }
         self.own.extend(next);
-        self.retry = (self.journal == Journal::Fails).then(|| Instant::now() + JOURNAL_RETRY);
+        self.retry = (self.journal == JournalHealth::Fails).then(|| Instant::now() + JOURNAL_RETRY);
     }
 
     /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns what is to be said
@@ -288,9 +288,9 @@ impl Host {
             let state = orchestrator.state();
             self.keeper.written(self.writer.committed_bytes(), state.tasks().len() + state.attempts().len());
         }
-        let now = if failure.is_some() { Journal::Fails } else { Journal::Written };
+        let now = if failure.is_some() { JournalHealth::Fails } else { JournalHealth::Written };
         let before = std::mem::replace(&mut self.journal, now);
-        if now == Journal::Written {
+        if now == JournalHealth::Written {
             for job in self.jobs.held() {
                 self.begin(orchestrator, job);
             }
@@ -299,7 +299,7 @@ impl Host {
             self.act(orchestrator, effect);
         }
         match failure {
-            Some(error) if before == Journal::Written => {
+            Some(error) if before == JournalHealth::Written => {
                 let kept = if error.may_pass() {
                     "; what is decided waits in memory, and is written once there is room"
                 } else {
@@ -307,7 +307,7 @@ impl Host {
                 };
                 Some(Input::JournalFailed { reason: CleanText::one_line(&format!("{error}{kept}")) })
             }
-            None if before == Journal::Fails => Some(Input::JournalMended),
+            None if before == JournalHealth::Fails => Some(Input::JournalMended),
             _ => None,
         }
     }
@@ -360,9 +360,9 @@ impl Host {
     /// Begins a job, now or once what it waits for is so.
     fn begin(&mut self, orchestrator: &Orchestrator, job: Job) {
         match self.jobs.begin(job, self.journal, || Box::pin(self.writer.barrier())) {
-            Begun::Now(job) => self.start(orchestrator, job),
-            Begun::Later => {}
-            Begun::Busy(job) => {
+            JobStart::Now(job) => self.start(orchestrator, job),
+            JobStart::Later => {}
+            JobStart::Busy(job) => {
                 let endpoint = orchestrator.state().config.fleet.endpoint(job.endpoint());
                 if let (Some(endpoint), Job::Model { verb, .. }) = (endpoint, &job) {
                     self.own.push(Input::Job(job.id(), still_moving(endpoint, *verb)));
@@ -380,13 +380,13 @@ impl Host {
             Job::Turn(start) => self.send(state, endpoint, *start, limit),
             Job::Probe(_, look) => {
                 let probe = self.probing.of(&self.client, endpoint, look);
-                self.jobs.run(id, What::Probe(look), limit, probe);
+                self.jobs.run(id, UnderWay::Probe(look), limit, probe);
             }
             Job::Server(_, verb) => {
-                self.jobs.run(id, What::Server, limit, Order { room: self.room.clone(), endpoint, verb });
+                self.jobs.run(id, UnderWay::Server, limit, ServerOrder { room: self.room.clone(), endpoint, verb });
             }
             Job::Model { verb, .. } => {
-                self.jobs.run(id, What::Model, limit, Move { client: self.client.clone(), endpoint, verb });
+                self.jobs.run(id, UnderWay::Model, limit, ModelMove { client: self.client.clone(), endpoint, verb });
             }
         }
     }

@@ -38,14 +38,14 @@ pub(super) fn watch(room: Option<&Room>, state: &State) -> mpsc::Receiver<Server
 }
 
 /// An order to the room.
-pub(super) struct Order {
+pub(super) struct ServerOrder {
     /// None: this process has none.
     pub(super) room: Option<Room>,
     pub(super) endpoint: Endpoint,
     pub(super) verb: ServerVerb,
 }
 
-impl Worker for Order {
+impl Worker for ServerOrder {
     async fn run(&mut self, _: &Say) -> News {
         let Some(room) = &self.room else {
             return nothing_done("this process starts and stops no servers; `baton fleet` does");
@@ -73,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_that_breaks_off_or_finds_no_room_was_not_given() {
-        let order = || Order { room: None, endpoint: endpoint("http://127.0.0.1:1"), verb: ServerVerb::Start };
+        let order = || ServerOrder { room: None, endpoint: endpoint("http://127.0.0.1:1"), verb: ServerVerb::Start };
         let words = [
             (heard_of(None, order(), |_| {}).await, "this process starts and stops no servers"),
             (heard_of(None, Breaks(order()), |_| {}).await, "Baton broke off while giving the order"),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::clock::SessionClock;
 use super::coalesce::{Coalescer, TextPiece};
 use super::expand::expand;
-use super::jobs::{Say, Unfinished, What, Worker};
+use super::jobs::{Say, UnderWay, Unfinished, Worker};
 use super::repeat::Repeat;
 use super::run::Host;
 use crate::domain::fleet::Endpoint;
@@ -101,7 +101,7 @@ impl Host {
         let stream = self.client.stream(request);
         let turn = Turn::new(stream, self.clock, start.want_answer, prompt.digest, start.max_tokens);
         let sent = Sent { phase: turn.phase.clone(), endpoint: start.endpoint, pool };
-        self.jobs.run(JobId::Turn(start.turn), What::Turn(sent), limit, turn);
+        self.jobs.run(JobId::Turn(start.turn), UnderWay::Turn(sent), limit, turn);
     }
 
     /// Closes the connection of a request that was stopped and waits, beside everything else, until its server's slot is
@@ -111,7 +111,7 @@ impl Host {
         let others = self.jobs.sent().filter(|other| other.pool == sent.pool).count();
         let others = u32::try_from(others).unwrap_or(u32::MAX);
         let drain = Drain { client: self.client.clone(), phase: sent.phase.get(), endpoint, others };
-        self.jobs.run(JobId::Turn(turn), What::Drain, None, drain);
+        self.jobs.run(JobId::Turn(turn), UnderWay::Drain, None, drain);
     }
 }
 

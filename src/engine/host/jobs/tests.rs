@@ -47,7 +47,7 @@ pub(in crate::engine::host) async fn heard_of(
     mut said: impl FnMut(News),
 ) -> News {
     let (mut jobs, mut heard) = (Jobs::default(), Vec::new());
-    jobs.run(JobId::Turn(TurnId { attempt: AttemptId(1), turn: 1 }), What::Drain, limit, worker);
+    jobs.run(JobId::Turn(TurnId { attempt: AttemptId(1), turn: 1 }), UnderWay::Drain, limit, worker);
     loop {
         jobs.next(&mut heard, 64).await;
         for heard in heard.drain(..) {
@@ -115,12 +115,12 @@ impl Worker for Fake {
 }
 
 /// What the table knows of a job of this kind under way.
-fn what(job: &Job) -> What {
+fn what(job: &Job) -> UnderWay {
     match job {
-        Job::Turn(_) => What::Drain,
-        Job::Probe(_, look) => What::Probe(*look),
-        Job::Server(..) => What::Server,
-        Job::Model { .. } => What::Model,
+        Job::Turn(_) => UnderWay::Drain,
+        Job::Probe(_, look) => UnderWay::Probe(*look),
+        Job::Server(..) => UnderWay::Server,
+        Job::Model { .. } => UnderWay::Model,
     }
 }
 
@@ -136,7 +136,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn begin(&mut self, journal: Journal, job: Job) -> Begun {
+    fn begin(&mut self, journal: JournalHealth, job: Job) -> JobStart {
         self.jobs.begin(job, journal, || {
             let (kept, waits) = oneshot::channel();
             self.barriers.push(kept);
@@ -150,14 +150,14 @@ impl Rig {
     }
 
     /// Begins it where it starts now.
-    fn starts(&mut self, journal: Journal, job: Job) -> bool {
+    fn starts(&mut self, journal: JournalHealth, job: Job) -> bool {
         match self.begin(journal, job) {
-            Begun::Now(job) => {
+            JobStart::Now(job) => {
                 let _ = self.run(&job);
                 true
             }
-            Begun::Later => false,
-            Begun::Busy(job) => panic!("{job:?} is under way"),
+            JobStart::Later => false,
+            JobStart::Busy(job) => panic!("{job:?} is under way"),
         }
     }
 
@@ -186,7 +186,7 @@ impl Rig {
 #[tokio::test(start_paused = true)]
 async fn what_may_be_repeated_starts_at_once_and_the_rest_once_it_is_on_disk_in_order() {
     let mut rig = Rig::default();
-    let started: Vec<bool> = kinds().map(|job| rig.starts(Journal::Written, job)).into();
+    let started: Vec<bool> = kinds().map(|job| rig.starts(JournalHealth::Written, job)).into();
     assert_eq!(started, [false, true, true, false]);
     assert_eq!(rig.barriers.len(), 2, "asked when they were decided");
     assert_eq!(rig.kept().await, None, "nothing is on disk yet");
@@ -203,20 +203,20 @@ async fn what_may_be_repeated_starts_at_once_and_the_rest_once_it_is_on_disk_in_
 async fn while_the_journal_fails_every_kind_is_held_and_all_begin_once_it_is_written() {
     let mut rig = Rig::default();
     for job in kinds() {
-        assert!(!rig.starts(Journal::Fails, job.clone()), "{job:?}");
+        assert!(!rig.starts(JournalHealth::Fails, job.clone()), "{job:?}");
     }
     // Asked again and again meanwhile, nothing piles up; more is asked once.
     for _ in 0..3 {
-        assert!(!rig.starts(Journal::Fails, probe(Look::Light)));
-        assert!(!rig.starts(Journal::Fails, probe(Look::Slots)));
-        assert!(!rig.starts(Journal::Fails, server(ServerVerb::Stop)));
-        assert!(matches!(rig.begin(Journal::Fails, model(ModelVerb::Unload)), Begun::Busy(_)));
+        assert!(!rig.starts(JournalHealth::Fails, probe(Look::Light)));
+        assert!(!rig.starts(JournalHealth::Fails, probe(Look::Slots)));
+        assert!(!rig.starts(JournalHealth::Fails, server(ServerVerb::Stop)));
+        assert!(matches!(rig.begin(JournalHealth::Fails, model(ModelVerb::Unload)), JobStart::Busy(_)));
     }
     assert_eq!(rig.kept().await, None);
     assert!(rig.barriers.is_empty(), "what is not written can't be waited for");
     let held = rig.jobs.held();
     assert_eq!(held, [server(ServerVerb::Stop), turn(1), probe(Look::Slots), model(ModelVerb::Load)]);
-    let started: Vec<bool> = held.into_iter().map(|job| rig.starts(Journal::Written, job)).collect();
+    let started: Vec<bool> = held.into_iter().map(|job| rig.starts(JournalHealth::Written, job)).collect();
     assert_eq!(started, [false, true, true, false]);
     rig.barriers.drain(..).for_each(|kept| kept.send(Ok(())).unwrap());
     assert_eq!(rig.kept().await, Some(server(ServerVerb::Stop)));
@@ -227,7 +227,7 @@ async fn while_the_journal_fails_every_kind_is_held_and_all_begin_once_it_is_wri
 #[tokio::test(start_paused = true)]
 async fn what_waited_for_a_disk_that_failed_is_held_too() {
     let mut rig = Rig::default();
-    assert!(!rig.starts(Journal::Written, server(ServerVerb::Start)));
+    assert!(!rig.starts(JournalHealth::Written, server(ServerVerb::Start)));
     rig.barriers.clear();
     assert_eq!(rig.kept().await, None);
     assert_eq!(rig.jobs.held(), [server(ServerVerb::Start)]);
@@ -236,11 +236,11 @@ async fn what_waited_for_a_disk_that_failed_is_held_too() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_takes_out_what_is_held_and_nothing_waits_for_the_journal_to_stop() {
     let mut rig = Rig::default();
-    assert!(!rig.starts(Journal::Fails, turn(1)));
+    assert!(!rig.starts(JournalHealth::Fails, turn(1)));
     assert!(matches!(rig.jobs.stop(&turn(1).id()), Stopped::Nothing));
     assert_eq!(rig.jobs.held(), []);
     let end = rig.run(&probe(Look::Light));
-    assert!(!rig.starts(Journal::Fails, probe(Look::Slots)));
+    assert!(!rig.starts(JournalHealth::Fails, probe(Look::Slots)));
     assert!(matches!(rig.jobs.stop(&probe(Look::Light).id()), Stopped::Nothing));
     tokio::task::yield_now().await;
     assert!(end.is_closed(), "it is ended");
@@ -252,18 +252,18 @@ async fn a_stop_takes_out_what_is_held_and_nothing_waits_for_the_journal_to_stop
 async fn a_second_probe_is_not_needed_and_one_that_asks_for_more_comes_after_the_first() {
     let mut rig = Rig::default();
     let end = rig.run(&probe(Look::Light));
-    assert!(!rig.starts(Journal::Written, probe(Look::Light)));
-    assert!(!rig.starts(Journal::Written, probe(Look::Slots)));
-    assert!(!rig.starts(Journal::Written, probe(Look::Slots)));
+    assert!(!rig.starts(JournalHealth::Written, probe(Look::Light)));
+    assert!(!rig.starts(JournalHealth::Written, probe(Look::Slots)));
+    assert!(!rig.starts(JournalHealth::Written, probe(Look::Slots)));
     end.send(up()).unwrap();
     assert_eq!(rig.hear().await.last(), Some(&Input::Job(probe(Look::Light).id(), up())));
     assert_eq!(rig.jobs.settle(), [probe(Look::Slots)]);
     let end = rig.run(&probe(Look::Slots));
-    assert!(!rig.starts(Journal::Written, probe(Look::Slots)), "covered");
+    assert!(!rig.starts(JournalHealth::Written, probe(Look::Slots)), "covered");
     end.send(up()).unwrap();
     assert_eq!(rig.hear().await.len(), 2);
     assert_eq!(rig.jobs.settle(), []);
-    assert!(rig.starts(Journal::Written, probe(Look::Light)), "it is over");
+    assert!(rig.starts(JournalHealth::Written, probe(Look::Light)), "it is over");
 }
 
 #[tokio::test(start_paused = true)]
@@ -271,9 +271,9 @@ async fn a_second_order_follows_the_first_and_a_model_moves_one_way_at_a_time() 
     let mut rig = Rig::default();
     let given = rig.run(&server(ServerVerb::Start));
     let loading = rig.run(&model(ModelVerb::Load));
-    assert!(!rig.starts(Journal::Written, server(ServerVerb::Restart)));
-    assert!(!rig.starts(Journal::Written, server(ServerVerb::Stop)));
-    assert!(matches!(rig.begin(Journal::Written, model(ModelVerb::Unload)), Begun::Busy(_)));
+    assert!(!rig.starts(JournalHealth::Written, server(ServerVerb::Restart)));
+    assert!(!rig.starts(JournalHealth::Written, server(ServerVerb::Stop)));
+    assert!(matches!(rig.begin(JournalHealth::Written, model(ModelVerb::Unload)), JobStart::Busy(_)));
     given.send(JobEnd::Server(Ok(())).into()).unwrap();
     rig.hear().await;
     assert_eq!(rig.jobs.settle(), [server(ServerVerb::Stop)], "the last counts");
@@ -303,7 +303,7 @@ async fn news_of_what_was_stopped_or_begun_anew_is_counted_and_goes_no_further()
 async fn a_worker_that_takes_too_long_is_ended_and_says_so() {
     let mut rig = Rig::default();
     let (end, ends) = oneshot::channel();
-    rig.jobs.run(turn(1).id(), What::Drain, Some(Duration::from_secs(5)), Fake(ends));
+    rig.jobs.run(turn(1).id(), UnderWay::Drain, Some(Duration::from_secs(5)), Fake(ends));
     let (mut heard, begun) = (Vec::new(), tokio::time::Instant::now());
     rig.jobs.next(&mut heard, 1).await;
     assert_eq!(begun.elapsed(), Duration::from_secs(5));
