@@ -11,6 +11,10 @@ use baton::domain::protocol::{Event, Record};
 
 #[path = "cli/afar.rs"]
 mod afar;
+#[path = "cli/bundle.rs"]
+mod bundle;
+#[path = "cli/narrow.rs"]
+mod narrow;
 
 const BATON: &str = env!("CARGO_BIN_EXE_baton");
 
@@ -386,8 +390,13 @@ fn a_session_that_was_ended_is_taken_up_and_forked_by_name() {
 
 /// Runs in a terminal and returns all that came on it, and the exit code.
 fn on_terminal(home: &Home, args: &[&str]) -> (String, u32) {
+    on_terminal_of(100, home, args)
+}
+
+/// The same in a terminal of so many columns.
+fn on_terminal_of(cols: u16, home: &Home, args: &[&str]) -> (String, u32) {
     use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-    let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 }).unwrap();
+    let pair = native_pty_system().openpty(PtySize { rows: 24, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
     let mut command = CommandBuilder::new(BATON);
     command.args(args);
     command.cwd(home.path());

@@ -88,7 +88,14 @@ impl Rig {
     }
 
     fn add(&self, tasks: Vec<TaskSpec>) {
-        let plan = Plan { version: 1, goal: "test".into(), max_parallel: None, synthesis: Some(false), tasks };
+        let plan = Plan {
+            version: 1,
+            goal: "test".into(),
+            max_parallel: None,
+            capacity: Default::default(),
+            synthesis: Some(false),
+            tasks,
+        };
         let plan = PlanSource::Given(Box::new(plan));
         self.client.send(Command::AddGoal { text: "test".into(), plan, options: GoalOptions::default() }).unwrap();
     }

@@ -76,7 +76,7 @@ impl Rig {
 
     fn listen(&mut self, tcp: Option<std::net::SocketAddr>) {
         self.server = None;
-        let options = ServerOptions { run: self.run(), tcp, user: "tester".into() };
+        let options = ServerOptions { run: self.run(), tcp, user: "tester".into(), again: Default::default() };
         let connector = self.engine.as_ref().unwrap().connector().clone();
         self.server = Some(Server::start(connector, options).unwrap());
     }
@@ -94,7 +94,14 @@ impl Rig {
     }
 
     fn add_as(&self, tasks: Vec<TaskSpec>, review: Review) {
-        let plan = Plan { version: 1, goal: "test".into(), max_parallel: None, synthesis: Some(false), tasks };
+        let plan = Plan {
+            version: 1,
+            goal: "test".into(),
+            max_parallel: None,
+            capacity: Default::default(),
+            synthesis: Some(false),
+            tasks,
+        };
         let plan = PlanSource::Given(Box::new(plan));
         let options = GoalOptions { review, ..GoalOptions::default() };
         self.client.send(Command::AddGoal { text: "test".into(), plan, options }).unwrap();
@@ -347,8 +354,14 @@ async fn parts_of_the_records_are_given_as_asked() {
 /// Every command there is. A new one has to be named in [`is_known`], and belongs here then.
 fn every_command() -> Vec<Command> {
     let t = || id("g1/held");
-    let plan =
-        Plan { version: 1, goal: "x".into(), max_parallel: None, synthesis: None, tasks: vec![task("x", &[], "")] };
+    let plan = Plan {
+        version: 1,
+        goal: "x".into(),
+        max_parallel: None,
+        capacity: Default::default(),
+        synthesis: None,
+        tasks: vec![task("x", &[], "")],
+    };
     let all = vec![
         Command::AddGoal { text: "x".into(), plan: PlanSource::Model, options: GoalOptions::default() },
         Command::AddGoal { text: "x".into(), plan: PlanSource::Given(Box::new(plan)), options: GoalOptions::default() },
@@ -610,7 +623,12 @@ async fn a_query_nobody_waits_for_any_more_is_stopped() {
 #[tokio::test]
 async fn loopback_needs_the_key_and_anything_wider_is_refused() {
     let mut rig = Rig::new(1).await;
-    let wide = ServerOptions { run: rig.run(), tcp: Some("0.0.0.0:0".parse().unwrap()), user: "tester".into() };
+    let wide = ServerOptions {
+        run: rig.run(),
+        tcp: Some("0.0.0.0:0".parse().unwrap()),
+        user: "tester".into(),
+        again: Default::default(),
+    };
     let connector = rig.engine.as_ref().unwrap().connector().clone();
     assert!(matches!(Server::start(connector, wide), Err(ServerError::NotLoopback(_))));
     rig.listen(Some("127.0.0.1:0".parse().unwrap()));

@@ -80,7 +80,14 @@ pub(crate) fn run_through(
         t.budget.tokens = Some(100 + (i * 7919 % 900) as u32);
         tasks.push(t);
     }
-    let plan = Plan { version: 1, goal: "g".into(), max_parallel: None, synthesis: Some(false), tasks };
+    let plan = Plan {
+        version: 1,
+        goal: "g".into(),
+        max_parallel: None,
+        capacity: Default::default(),
+        synthesis: Some(false),
+        tasks,
+    };
     let mut queue: std::collections::VecDeque<Effect> = first.effects.into();
     let mut now = Micros(0);
     let command = |n: u32, command| {
@@ -160,7 +167,14 @@ pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {
             t
         })
         .collect();
-    let plan = Plan { version: 1, goal: "g".into(), max_parallel: None, synthesis: Some(false), tasks };
+    let plan = Plan {
+        version: 1,
+        goal: "g".into(),
+        max_parallel: None,
+        capacity: Default::default(),
+        synthesis: Some(false),
+        tasks,
+    };
     let envelope = |n: u32, command| {
         Input::Command(CommandEnvelope {
             id: Name::slug(&format!("c{n}")),

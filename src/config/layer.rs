@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::host;
 use super::trust::{Links, Whose as _, open_regular};
 use super::{ConfigError, Paths, ProjectFolder};
 use crate::domain::foreign;
@@ -27,7 +28,7 @@ const FILES: [(&str, &[&str]); 3] = [
 ];
 
 /// Variables that are read elsewhere.
-const OTHER_VARIABLES: [&str; 5] = ["LOG", "FLEET", "SIM_SEED", "READ_ONLY", "HEADLESS"];
+const OTHER_VARIABLES: [&str; 6] = ["HOST", "LOG", "FLEET", "SIM_SEED", "READ_ONLY", "HEADLESS"];
 
 /// A layer; later ones win.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -102,6 +103,12 @@ impl Surroundings {
         Self { variables, working, home }
     }
 
+    /// This machine's name, or what `BATON_HOST` says in its place.
+    pub fn host(&self) -> String {
+        let told = self.variable("BATON_HOST").map(str::to_owned);
+        told.or_else(|| sysinfo::System::host_name().ok()).unwrap_or_default()
+    }
+
     /// A variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -111,7 +118,41 @@ impl Surroundings {
 /// One source of values.
 pub(super) struct Source {
     pub(super) layer: Layer,
+    pub(super) part: Part,
     pub(super) root: Node,
+}
+
+/// What of a file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What it says itself.
+    Own,
+    /// What it says for this machine.
+    Host,
+}
+
+/// The machines that files have tables for, each once.
+pub(super) fn hosts_named(paths: &Paths, flags: &Flags) -> Vec<String> {
+    let mut folders = vec![paths.config.as_path()];
+    if let ProjectFolder::Found(path) = &paths.project {
+        folders.push(path);
+    }
+    let files = folders.iter().flat_map(|folder| FILES.iter().map(|(file, _)| folder.join(file)));
+    let mut found = Vec::new();
+    for path in files.chain(flags.fleet.clone()) {
+        // What can't be read was told by who read it before. A pipe is read once only.
+        let text = open_regular(&path, Links::Followed).and_then(|file| {
+            use std::io::Read as _;
+            let mut text = String::new();
+            file.take(MAX_BYTES).read_to_string(&mut text).map(|_| text)
+        });
+        let read = text.ok().and_then(|text| read_toml(&text, &"".into()).ok());
+        let tables = read.as_ref().and_then(|root| root.get(host::HOST));
+        found.extend(tables.into_iter().flat_map(Node::entries).map(|entry| entry.key.to_ascii_lowercase()));
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// All sources, the weakest first. The texts of the files are kept for errors.
@@ -123,8 +164,12 @@ pub(super) fn read_all(
     errors: &mut Vec<ConfigError>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
+    let machine = surroundings.host();
+    let mut source = |layer, name: &str, text: String, groups: &[&str], errors: &mut Vec<ConfigError>| {
+        source(layer, name, text, (groups, &machine), texts, errors)
+    };
     for ((name, text), (_, groups)) in BUILT_IN.into_iter().zip(FILES) {
-        sources.extend(source(Layer::BuiltIn, name, text.to_owned(), groups, texts, errors));
+        sources.extend(source(Layer::BuiltIn, name, text.to_owned(), groups, errors));
     }
     let mut folders = vec![(Layer::User, paths.config.as_path())];
     if let ProjectFolder::Found(path) = &paths.project {
@@ -135,14 +180,14 @@ pub(super) fn read_all(
             let path = folder.join(file);
             let links = if layer == Layer::Project { Links::Refused } else { Links::Followed };
             if let Some(text) = read_file(&path, (Missing::Fine, links), errors) {
-                sources.extend(source(layer, &path.display().to_string(), text, groups, texts, errors));
+                sources.extend(source(layer, &path.display().to_string(), text, groups, errors));
             }
         }
     }
     if let Some(path) = &flags.fleet
         && let Some(text) = read_given(path, errors)
     {
-        sources.extend(source(Layer::FleetFile, &path.display().to_string(), text, FILES[0].1, texts, errors));
+        sources.extend(source(Layer::FleetFile, &path.display().to_string(), text, FILES[0].1, errors));
     }
     let variables = surroundings.variables.iter().filter_map(|(name, value)| {
         let setting = name.strip_prefix("BATON_").filter(|s| !OTHER_VARIABLES.contains(s))?;
@@ -216,30 +261,44 @@ fn read_text(
     }
 }
 
-/// A file's tree with only the groups it may hold.
+/// A file's tree with only the groups it may hold, and the same of what it says for this machine.
 fn source(
     layer: Layer,
     name: &str,
     text: String,
-    groups: &[&str],
+    (groups, machine): (&[&str], &str),
     texts: &mut BTreeMap<String, String>,
     errors: &mut Vec<ConfigError>,
-) -> Option<Source> {
+) -> Vec<Source> {
     let read = read_toml(&text, &name.into());
-    let is_known = |root: &Node| root.entries().iter().any(|e| groups.contains(&e.key.as_str()));
+    let is_known = |root: &Node| root.entries().iter().any(|e| e.key == host::HOST || groups.contains(&e.key.as_str()));
     let strange = groups.contains(&"endpoint") && !text.trim().is_empty() && !read.as_ref().is_ok_and(is_known);
     if let Some(other) = strange.then(|| foreign::as_fleet(name, &text)).flatten() {
         errors.push(other);
-        return None;
+        return Vec::new();
     }
-    texts.insert(name.to_owned(), text);
     let mut root = match read {
         Ok(root) => root,
         Err(found) => {
             errors.extend(found);
-            return None;
+            texts.insert(name.to_owned(), text);
+            return Vec::new();
         }
     };
+    let ours = host::take(&mut root, machine, errors);
+    let mut sources = Vec::new();
+    for (part, name, mut root) in std::iter::once((Part::Own, name.to_owned(), root))
+        .chain(ours.into_iter().map(|(name, root)| (Part::Host, name, root)))
+    {
+        only(&name, &mut root, groups, errors);
+        texts.insert(name, text.clone());
+        sources.push(Source { layer, part, root });
+    }
+    sources
+}
+
+/// Leaves only the groups that a file may hold.
+fn only(name: &str, root: &mut Node, groups: &[&str], errors: &mut Vec<ConfigError>) {
     if let Value::Map(entries) = &mut root.value {
         for entry in entries.iter().filter(|e| !groups.contains(&e.key.as_str())) {
             let mend = match nearest(&entry.key, groups.iter().copied()) {
@@ -255,7 +314,6 @@ fn source(
         }
         entries.retain(|e| groups.contains(&e.key.as_str()));
     }
-    Some(Source { layer, root })
 }
 
 /// Where a value belongs that stands in the wrong file or outside its group.
@@ -327,5 +385,5 @@ fn single(layer: Layer, given: &str, setting: &str, value: &str, errors: &mut Ve
         _ => value.parse().map_or_else(|_| Value::Text(value.to_owned()), Value::Integer),
     };
     let inner = node(Value::Map(vec![entry(setting, node(value))]));
-    Some(Source { layer, root: node(Value::Map(vec![entry(group, inner)])) })
+    Some(Source { layer, part: Part::Own, root: node(Value::Map(vec![entry(group, inner)])) })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::layer::{Layer, Source};
+use super::layer::{Layer, Part, Source};
 use super::trust::{self, Trust, Wish};
 use super::{ConfigError, Origin};
 use crate::domain::source::{Entry, Node, Place, SourceError, SourceName, Value};
@@ -26,7 +26,7 @@ impl Merged {
 pub(super) fn merge(sources: Vec<Source>, consent: &mut Consent<'_>, errors: &mut Vec<ConfigError>) -> Merged {
     let root = Node { place: Place::START, source: SourceName::from("configuration"), value: Value::Map(Vec::new()) };
     let mut merged = Merged { root, layers: BTreeMap::new(), tiers: Vec::new() };
-    for Source { layer, mut root } in sources {
+    for Source { layer, part, mut root } in sources {
         merged.layers.insert(root.source.to_string(), layer);
         let all = root.get("endpoint").into_iter().flat_map(Node::items).filter_map(|e| e.get("tiers"));
         merged.tiers.extend(all.flat_map(Node::items).filter_map(Node::text).map(str::to_owned));
@@ -37,7 +37,8 @@ pub(super) fn merge(sources: Vec<Source>, consent: &mut Consent<'_>, errors: &mu
             super::discovery::refuse(&mut root, errors);
             consent.leave_out(&mut root, &merged.root);
         }
-        let replaces = layer == Layer::FleetFile || root.get("replace").is_some_and(|n| n.value == Value::Bool(true));
+        let whole = layer == Layer::FleetFile && part == Part::Own;
+        let replaces = whole || root.get("replace").is_some_and(|n| n.value == Value::Bool(true));
         let Value::Map(entries) = root.value else { continue };
         let Value::Map(into) = &mut merged.root.value else { continue };
         for entry in entries {

@@ -9,6 +9,7 @@
 mod check;
 mod console;
 mod discovery;
+mod host;
 mod launch;
 mod layer;
 mod merge;
@@ -19,6 +20,7 @@ mod trust;
 
 pub use console::{ColorChoice, ConsoleSettings, Glyphs, Motion, Switch};
 pub use discovery::{Address, AddressError, DiscoverySettings, Place, THIS_MACHINE, addresses_of, place_of};
+pub use host::is_host;
 pub use layer::{Flag, Flags, Layer, Surroundings};
 pub use paths::{Paths, ProjectFolder};
 pub use schema::{Schemas, schemas};
@@ -202,6 +204,23 @@ pub fn load_in(surroundings: &Surroundings, flags: &Flags) -> Result<Config, Vec
             Err(SourceError::first(errors, 0).into_iter().map(with_text).collect())
         }
     }
+}
+
+/// Everything wrong in all files, also in what they say for other machines only; none: all is in order.
+pub fn mistakes(surroundings: &Surroundings, flags: &Flags) -> Vec<ConfigError> {
+    let mut all = load_in(surroundings, flags).err().unwrap_or_default();
+    for host in layer::hosts_named(&Paths::find(surroundings), flags) {
+        let mut there = surroundings.clone();
+        there.variables.insert("BATON_HOST".to_owned(), host);
+        let found = load_in(&there, flags).err().unwrap_or_default();
+        all.extend(found.into_iter().filter(|error| !all.contains(error)).collect::<Vec<_>>());
+    }
+    all
+}
+
+/// The machines that files have tables for.
+pub fn hosts_named(surroundings: &Surroundings, flags: &Flags) -> Vec<String> {
+    layer::hosts_named(&Paths::find(surroundings), flags)
 }
 
 #[cfg(test)]

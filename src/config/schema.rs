@@ -73,11 +73,22 @@ struct BatonFile {
 /// The schemas of all files.
 pub fn schemas() -> Schemas {
     Schemas {
-        fleet: partial(schemars::schema_for!(FleetFile).to_value()),
-        agents: partial(schemars::schema_for!(AgentsFile).to_value()),
-        baton: schemars::schema_for!(BatonFile).to_value(),
+        fleet: hosts(partial(schemars::schema_for!(FleetFile).to_value())),
+        agents: hosts(partial(schemars::schema_for!(AgentsFile).to_value())),
+        baton: hosts(schemars::schema_for!(BatonFile).to_value()),
         plan: plan_schema(),
     }
+}
+
+/// What a file may hold, it may hold for a machine as well.
+fn hosts(mut schema: Value) -> Value {
+    let own = schema["properties"].clone();
+    schema["properties"][super::host::HOST] = json!({
+        "type": "object",
+        "description": "What is laid over the rest of the file on machines of that name, with the domain or without.",
+        "additionalProperties": {"type": "object", "properties": own, "additionalProperties": false},
+    });
+    schema
 }
 
 /// A layer may give one field of an endpoint or an agent, so only the name is required in it.

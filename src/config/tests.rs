@@ -536,3 +536,93 @@ fn a_launch_with_other_sizes_than_its_endpoint_is_warned_of() {
         assert!(said.iter().any(|warning| warning.contains(part)), "{part:?} not in {said:#?}");
     }
 }
+
+#[test]
+fn what_a_file_says_for_this_machine_is_laid_over_the_rest_of_it() {
+    let world = || {
+        World::new()
+            .user(
+                "fleet.toml",
+                "[[endpoint]]\nname = \"athene\"\nslots = 3\n\n[[host.\"mac-studio\".endpoint]]\nname = \"athene\"\nslots = 8\n\n\
+                 [[host.laptop.endpoint]]\nname = \"athene\"\nslots = 0\nslosts = 1\n",
+            )
+            .user(
+                "baton.toml",
+                "[session]\nmax_tasks = 5\nretries = 1\n[host.\"Mac-Studio.local\".session]\nretries = 4\n[host.nobody.consoles]\nx = 1\n",
+            )
+    };
+    let slots = |config: &Config| config.fleet.endpoint(&Name::slug("athene")).map(|e| e.slots);
+    let here = world().variable("BATON_HOST", "MAC-STUDIO.local").load().unwrap();
+    assert_eq!((slots(&here), here.settings.retries, here.settings.max_tasks), (Some(8), 4, 5));
+    let origin = here.origin("endpoint.athene.slots").unwrap();
+    assert!(origin.layer == Layer::User && origin.line == Some(7), "{origin:?}");
+    assert!(origin.source.ends_with("fleet.toml (host mac-studio)"), "{origin:?}");
+    assert!(here.origin("session.max_tasks").unwrap().source.ends_with("baton.toml"));
+    assert!(here.show_text().contains("baton.toml (host Mac-Studio.local):5"), "{}", here.show_text());
+    // What is said for others is nothing here, right or wrong.
+    let elsewhere = world().variable("BATON_HOST", "elsewhere").load().unwrap();
+    assert_eq!((slots(&elsewhere), elsewhere.settings.retries), (Some(3), 1));
+    // There it is a mistake with its place.
+    let there = world().variable("BATON_HOST", "laptop").errors();
+    assert!(there.contains("fleet.toml (host laptop):12:1"), "{there}");
+    // And whoever asks for all of it is told all.
+    let world = world().variable("BATON_HOST", "elsewhere");
+    let home = world.folder.path().join("home");
+    let surroundings = Surroundings { variables: world.variables.clone(), working: home.join("work"), home };
+    let all: Vec<String> = mistakes(&surroundings, &Flags::default()).iter().map(ToString::to_string).collect();
+    let all = all.join("\n");
+    assert!(all.contains("(host laptop):12:1") && all.contains("(host nobody):6:"), "{all}");
+    assert_eq!(hosts_named(&surroundings, &Flags::default()), ["laptop", "mac-studio", "mac-studio.local", "nobody"]);
+}
+
+#[test]
+fn a_projects_table_for_a_machine_may_no_more_than_the_project() {
+    let wrong = World::new()
+        .variable("BATON_HOST", "box")
+        .user("fleet.toml", "[[endpoint]]\nname = \"athene\"\nkey = { env = \"K\" }\n")
+        .project("fleet.toml", "[[host.box.endpoint]]\nname = \"athene\"\nurl = \"http://elsewhere:1\"\n")
+        .errors();
+    assert!(wrong.contains("can't redirect an endpoint that has a key"), "{wrong}");
+    let config = World::new()
+        .variable("BATON_HOST", "box")
+        .project("fleet.toml", "[[host.box.endpoint]]\nname = \"theirs\"\nurl = \"http://elsewhere:1\"\nmodel = \"m\"\ntiers = [\"q4_tools\"]\nslots = 1\ncontext = 4096\nprotocol = \"openai\"\n")
+        .load()
+        .unwrap();
+    assert_eq!(config.left_out().count(), 1);
+    for (file, text) in [("baton.toml", "host = 3\n"), ("agents.toml", "[host]\nbox = 1\n")] {
+        let wrong = World::new().user(file, text).errors();
+        assert!(wrong.contains("a table"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_fleet_file_with_tables_for_machines_replaces_the_fleet_once() {
+    let endpoint = |head: &str, name: &str| {
+        format!(
+            "[[{head}]]\nname = \"{name}\"\nurl = \"http://127.0.0.1:1\"\nmodel = \"m\"\ntiers = [\"q4_tools\"]\nslots = 1\ncontext = \
+             4096\nprotocol = \"openai\"\n"
+        )
+    };
+    let text = endpoint("endpoint", "one") + &endpoint("host.box.endpoint", "two");
+    let names = |host: &str| {
+        let config = World::new().variable("BATON_HOST", host).fleet_file(&text).load().unwrap();
+        config.fleet.endpoints.iter().map(|e| e.name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((names("box"), names("other")), ("one two".to_owned(), "one".to_owned()));
+}
+
+#[test]
+fn the_schemas_know_tables_for_machines() {
+    let all = schemas();
+    for schema in [&all.fleet, &all.agents, &all.baton] {
+        let validator = jsonschema::validator_for(schema).unwrap();
+        let valid = |text: &str| {
+            validator.is_valid(&serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap())
+        };
+        assert!(valid("[host.\"mac-studio\"]\n"));
+        assert!(!valid("[host.box]\nslosts = 1\n") && !valid("host = 1\n") && !valid("[host.box.host.box]\n"));
+    }
+    let validator = jsonschema::validator_for(&all.baton).unwrap();
+    assert!(validator.is_valid(&serde_json::json!({"host": {"box": {"session": {"retries": 3}}}})));
+    assert!(!validator.is_valid(&serde_json::json!({"host": {"box": {"session": {"retires": 3}}}})));
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Home, SMALL, Told};
 
 /// A child that is ended when it is dropped.
-struct Child(std::process::Child);
+pub(super) struct Child(pub(super) std::process::Child);
 
 impl Drop for Child {
     fn drop(&mut self) {
@@ -107,8 +107,13 @@ fn a_session_is_named_by_any_part_of_it_wherever_one_is_named() {
 
 /// Starts a run that asks, and waits until it does.
 fn asking(home: &Home, plan: &str) -> Child {
+    asking_as(home, plan, &[])
+}
+
+/// The same, with more arguments.
+pub(super) fn asking_as(home: &Home, plan: &str, more: &[&str]) -> Child {
     let args = ["run", plan, "--headless", "--wait", "--fleet", "sim"];
-    let mut child = home.baton(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = home.baton(&args).args(more).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().starts_with("waiting; ")), "it asks");
     // Read on, so that it is never told that nobody listens.

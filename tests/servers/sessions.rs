@@ -267,7 +267,8 @@ fn a_supervisor_that_hangs_keeps_nobody_waiting_and_nothing_alive() {
         let silent = world.path("silent");
         std::fs::write(&silent, "#!/bin/sh\nexec sleep 1000\n").unwrap();
         std::fs::set_permissions(&silent, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let options = Options { patience: Duration::from_millis(500), ..Options::new(&world.path("other"), silent) };
+        let options =
+            Options { patience: Duration::from_millis(500), ..Options::new(&world.path("other"), silent.into()) };
         let room = Room::open(options).unwrap();
         let mut session = world.session("t", &endpoint, &room);
         session.order(ServerVerb::Start);

@@ -195,4 +195,7 @@ pub struct SessionConfig {
     /// The project that named servers of this fleet, by its folder's name; none where the fleet is the operator's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<CleanText>,
+    /// The folder it was started in; none in sessions from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }

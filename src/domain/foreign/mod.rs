@@ -10,7 +10,7 @@ use self::table::{KINDS, Kind, Nature};
 use super::source::{Node, Place, SourceError, Value, nearest, read_toml, read_yaml};
 
 /// The fields at the head of a plan.
-const PLAN: [&str; 5] = ["version", "goal", "tasks", "max_parallel", "synthesis"];
+const PLAN: [&str; 6] = ["version", "goal", "tasks", "max_parallel", "capacity", "synthesis"];
 
 /// A file as the table looks at it.
 pub(crate) struct Seen<'a> {

@@ -276,6 +276,9 @@ impl Orchestrator {
             PlanSource::Given(plan) => {
                 options.max_parallel = options.max_parallel.or(plan.max_parallel).or(max_parallel);
                 options.synthesis = options.synthesis.or(plan.synthesis);
+                for (lock, n) in &plan.capacity {
+                    options.capacity.entry(lock.clone()).or_insert(*n);
+                }
                 self.emit(Event::GoalAdded(GoalAdded { goal, text: CleanText::new(text.trim()), options }));
                 self.adopt(goal, *plan, author, Vec::new());
             }

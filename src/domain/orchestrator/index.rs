@@ -4,18 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::down::Hush;
+use super::queues::{Lane, Queues};
 use crate::domain::plan::{PlanEdit, Priority};
-use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TierName, TurnEnd, TurnId};
+use crate::domain::protocol::{EndpointName, Event, GoalId, Micros, Record, TaskId, TurnEnd, TurnId};
 use crate::domain::state::{EndpointIx, EndpointState, GoalPhase, Life, PoolIx, QueuePlace, State, Task, TaskIx};
-
-/// Ready tasks that go to the same tier, or are placed on the same endpoint, and count against the same limit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Lane {
-    pub goal: GoalId,
-    pub tier: TierName,
-    /// The one endpoint they go to; none: any of the tier.
-    pub endpoint: Option<EndpointIx>,
-}
 
 /// Something that waits for a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +24,8 @@ pub(super) enum Timer {
     Hush(PoolIx),
     /// A pool's server takes requests again.
     Open(PoolIx),
+    /// More of what waits for a claim is to be looked at.
+    Walk,
     /// Whether goals fit into memory is judged by what is known, though not all was looked at.
     Weigh,
     /// How hard this machine is pressed may mean something else now.
@@ -41,10 +35,10 @@ pub(super) enum Timer {
 /// The index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Index {
-    /// Ready tasks by lane, in order.
-    pub lanes: BTreeMap<Lane, BTreeSet<QueuePlace>>,
-    /// Where each ready task stands.
-    places: Vec<Option<(Lane, QueuePlace)>>,
+    /// Ready tasks.
+    pub queues: Queues,
+    /// How often others took what a task claims that stands before them.
+    passed: BTreeMap<TaskIx, u32>,
     /// Needs of each task that have not ended.
     unmet: Vec<u32>,
     /// Longest remaining path of each task in seconds.
@@ -133,7 +127,7 @@ impl Index {
 
     fn grow(&mut self, n: usize) {
         if self.unmet.len() < n {
-            self.places.resize(n, None);
+            self.queues.grow(n);
             self.unmet.resize(n, 0);
             self.paths.resize(n, 0.0);
             self.age_at.resize(n, None);
@@ -216,6 +210,7 @@ impl Index {
                 self.weigh |= placed;
                 self.stale_paths |= placed;
             }
+            Event::TaskUnclaimed { .. } | Event::GoalEnded { .. } => self.queues.released(),
             Event::TaskAnswered(said) => self.touched.extend(state.find(&said.task)),
             Event::TurnStarted(started) => self.touched.extend(state.attempt(started.turn.attempt).map(|a| a.task)),
             Event::TurnEnded(ended) => {
@@ -241,8 +236,10 @@ impl Index {
                 if let Some(at) = changed.probe_at {
                     self.timers.insert((at, Timer::Probe(name.clone())));
                 }
-                // A tier that went down or came back sends its ready tasks another way.
+                // A tier that went down or came back sends its ready tasks another way. What is kept for one of them is kept
+                // no longer while it can't be used.
                 self.touch_ready();
+                self.queues.released();
                 self.stale_paths = true;
                 self.weigh = true;
             }
@@ -258,8 +255,7 @@ impl Index {
 
     /// What is ready may go another way.
     fn touch_ready(&mut self) {
-        let ready = self.places.iter().enumerate().filter(|(_, p)| p.is_some());
-        self.touched.extend(ready.map(|(i, _)| TaskIx(i as u32)));
+        self.touched.extend(self.queues.ready());
     }
 
     fn ended(&mut self, id: &TaskId, state: &State) {
@@ -336,22 +332,25 @@ impl Index {
             self.timers.insert((task.not_before, Timer::Backoff(ix)));
         }
         let Some(lane) = lane else {
-            self.remove(ix);
+            self.queues.remove(ix);
+            self.passed.remove(&ix);
             if let Some(at) = self.age_at[i].take() {
                 self.ages.remove(&(at, ix));
             }
             return;
         };
-        let place = self.place(ix, state, now);
-        if let Some((old_lane, old)) = &self.places[i] {
-            if *old_lane == lane && *old == place {
-                return;
-            }
-            self.remove(ix);
-        }
         self.age_after(ix, state, now);
-        self.lanes.entry(lane.clone()).or_default().insert(place);
-        self.places[i] = Some((lane, place));
+        let place = self.place(ix, state, now);
+        // One that goes on has what it claims.
+        let set = if goes_on { None } else { self.queues.set_of(ix, state) };
+        self.queues.put(lane, place, set, state);
+    }
+
+    /// Counts that others took what a task claims, though it stands before them. Returns how often that was.
+    pub(super) fn pass(&mut self, ix: TaskIx) -> u32 {
+        let passed = self.passed.entry(ix).or_default();
+        *passed += 1;
+        *passed
     }
 
     /// Looks again at the tasks that have grown older by `now`.
@@ -388,35 +387,16 @@ impl Index {
         all.into_iter().find(|p| self.by_priority[*p as usize] > 0).unwrap_or(Priority::Low)
     }
 
-    fn remove(&mut self, ix: TaskIx) {
-        if let Some((lane, place)) = self.places[ix.0 as usize].take()
-            && let Some(set) = self.lanes.get_mut(&lane)
-        {
-            set.remove(&place);
-            if set.is_empty() {
-                self.lanes.remove(&lane);
-            }
-        }
-    }
-
     /// Computes paths again if they are stale, and moves ready tasks to their new places.
     pub(super) fn refresh_paths(&mut self, state: &State, now: Micros) {
         if !std::mem::take(&mut self.stale_paths) {
             return;
         }
         self.paths = state.paths();
-        for i in 0..self.places.len() {
-            let ix = TaskIx(i as u32);
-            let Some((lane, old)) = self.places[i].clone() else { continue };
-            let place = self.place(ix, state, now);
-            if place != old {
-                if let Some(set) = self.lanes.get_mut(&lane) {
-                    set.remove(&old);
-                    set.insert(place);
-                }
-                self.places[i] = Some((lane, place));
-            }
-        }
+        let highest = self.highest();
+        let paths = &self.paths;
+        let path = |ix: TaskIx| paths.get(ix.0 as usize).copied().unwrap_or_default();
+        self.queues.replace(state, |ix| state.queue_place(ix, now, path(ix), highest));
     }
 
     /// Adds a time an endpoint is to be probed at, in place of the one it had.
@@ -442,7 +422,7 @@ impl Index {
 
     /// Whether a task is ready that may go to an endpoint.
     pub(super) fn is_wanted(&self, ix: EndpointIx, endpoint: &EndpointState) -> bool {
-        self.lanes.keys().any(|lane| lane.endpoint.map_or_else(|| endpoint.serves(&lane.tier), |only| only == ix))
+        self.queues.any(|lane| lane.endpoint.map_or_else(|| endpoint.serves(&lane.tier), |only| only == ix))
     }
 
     /// Looks at a pool's turns at `at`, unless that is done before.
@@ -496,7 +476,7 @@ impl Index {
             match timer {
                 Timer::Backoff(ix) => self.touched.push(ix),
                 // That it is time is enough: whoever waits for it is placed after every input.
-                Timer::Open(_) => {}
+                Timer::Open(_) | Timer::Walk => {}
                 Timer::Hush(pool) => {
                     self.hush.came(pool);
                     due.push(Timer::Hush(pool));
@@ -545,15 +525,18 @@ impl Index {
             assert_eq!(self.unmet[i], fresh.unmet[i], "unmet needs of {}", state.tasks()[i].id);
         }
         assert_eq!(self.by_priority, fresh.by_priority, "unfinished tasks by priority");
-        let ready: usize = self.lanes.values().map(BTreeSet::len).sum();
-        assert_eq!(ready, self.places.iter().flatten().count());
+        self.queues.assert_true(state);
         assert_eq!(self.ages.len(), self.age_at.iter().flatten().count());
         if !self.stale_paths {
             let (paths, highest) = (state.paths(), state.highest_priority());
-            for (_, place) in self.places.iter().flatten() {
-                let ix = place.task;
+            for ix in self.queues.ready() {
                 let theirs = state.queue_place(ix, now, paths[ix.0 as usize], highest);
-                assert_eq!(*place, theirs, "the order is what any viewer works out: {}", state.task(ix).id);
+                assert_eq!(
+                    self.queues.place(ix),
+                    Some(&theirs),
+                    "the order is what any viewer works out: {}",
+                    state.task(ix).id
+                );
             }
         }
         for endpoint in state.endpoints().iter().filter(|e| e.probe_at.is_some()) {

@@ -6,7 +6,7 @@
 
 use super::Orchestrator;
 use super::commands::Refusal;
-use super::index::Lane;
+use super::queues::Lane;
 use crate::domain::memory::{Fit, MemoryPlan, Verdict};
 use crate::domain::protocol::{
     EndpointName, Event, GoalHeld, GoalId, MachineSampled, MemoryCheck, Release, ServerStanding, Subject,

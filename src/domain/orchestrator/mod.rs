@@ -25,6 +25,7 @@ mod input;
 mod job;
 mod memory;
 mod prompts;
+mod queues;
 mod recover;
 mod rounds;
 mod schedule;

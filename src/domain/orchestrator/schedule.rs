@@ -1,11 +1,14 @@
 //! Who starts: ready tasks in order onto free slots, in the same decision that freed them.
 
+use std::sync::Arc;
+
 use super::index::Timer;
+use super::queues::LOOKS;
 use super::{Job, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
-    AttemptEnd, AttemptId, AttemptStarted, Event, FailureKind, Micros, TurnId, TurnStarted, Work,
+    AttemptEnd, AttemptId, AttemptStarted, Claims, Event, FailureKind, Micros, TaskClaimed, TurnId, TurnStarted, Work,
 };
-use crate::domain::state::{EndpointState, Gear, Goal, Life, QueuePlace, QueueStanding, Seat, TaskIx};
+use crate::domain::state::{EndpointState, Gear, Goal, Life, QueuePlace, QueueStanding, Seat, State, TaskIx, Why};
 
 /// Whether anything may start.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,10 @@ enum Starts {
     Allowed,
     Over,
 }
+
+/// What a task claims is kept for it after others took it so often, or after it waited so long.
+const PASSES: u32 = 8;
+const RESERVED_AFTER: Micros = Micros::from_secs(60);
 
 /// Sampling of the summary that is to be spoken (source: the parallel engine's description).
 const VOICE_TEMPERATURE: f32 = 0.4;
@@ -32,7 +39,7 @@ impl Orchestrator {
                 Timer::Watch(pool) => self.watch_pool(pool),
                 Timer::Hush(pool) => self.look_at_silence(pool),
                 Timer::Strain => self.throttle(),
-                Timer::Backoff(_) | Timer::Open(_) | Timer::Weigh => {}
+                Timer::Backoff(_) | Timer::Open(_) | Timer::Weigh | Timer::Walk => {}
             }
         }
     }
@@ -53,6 +60,7 @@ impl Orchestrator {
             while self.index.is_touched() {
                 for ix in self.index.take_touched() {
                     self.calm(ix);
+                    self.let_go(ix);
                     if !self.skip_if_blocked(ix) {
                         self.index.classify(ix, &self.state, self.now);
                     }
@@ -75,21 +83,77 @@ impl Orchestrator {
         if self.state.gear == Gear::Paused || self.state.ended.is_some() {
             return;
         }
-        while let Some((ix, seat)) = self.next_start() {
-            if !self.rounds_first(ix, seat.endpoint) {
-                self.start_task(ix, seat);
+        let mut looks = 0;
+        loop {
+            let (next, taken) = self.next_start();
+            // Where so many were passed over there may be more.
+            looks += taken.len() + usize::from(taken.len() >= LOOKS);
+            for ix in taken {
+                self.index.queues.hide(ix);
             }
-            for ix in self.index.take_touched() {
-                self.calm(ix);
-                self.index.classify(ix, &self.state, self.now);
+            if let Some((ix, seat)) = next {
+                if self.is_kept_for_others(ix) {
+                    self.index.queues.hide(ix);
+                } else if !self.rounds_first(ix, seat.endpoint) {
+                    self.start_task(ix, seat);
+                    looks = 0;
+                }
+                for ix in self.index.take_touched() {
+                    self.calm(ix);
+                    self.index.classify(ix, &self.state, self.now);
+                }
+                continue;
             }
+            if looks < LOOKS && self.index.queues.walks() {
+                looks += LOOKS;
+                if self.index.queues.look(&self.state) {
+                    continue;
+                }
+            }
+            if self.index.queues.walks() || looks > LOOKS {
+                // The rest in the next decision, after whatever else came in.
+                self.index.set(self.now, Timer::Walk);
+            }
+            return;
         }
     }
 
-    /// The first ready task, over all lanes, that can be placed.
-    fn next_start(&self) -> Option<(TaskIx, Seat)> {
+    /// Lets go of what a task has that is not at work any more.
+    fn let_go(&mut self, ix: TaskIx) {
+        let task = self.state.task(ix);
+        if task.life != Life::Running && self.state.holding(ix).is_some() {
+            let task = task.id.clone();
+            self.emit(Event::TaskUnclaimed { task });
+        }
+    }
+
+    /// A task is about to take what others claim that stand before it. Whether it is kept for one of them from now on: it
+    /// was taken eight times, or that one waited for a minute.
+    fn is_kept_for_others(&mut self, ix: TaskIx) -> bool {
+        let form = Arc::clone(&self.state.task(ix).spec);
+        let claims = !form.locks.is_empty() || !form.owns.is_empty();
+        let Some(place) = self.index.queues.place(ix).copied().filter(|_| claims) else { return false };
+        for before in self.index.queues.before(&place) {
+            if before == ix || self.state.clash(before, &form.locks, &form.owns).is_none() {
+                continue;
+            }
+            let task = self.state.task(before);
+            let waited = self.now.since(self.state.waits_since(task));
+            let (long, often) = (waited >= RESERVED_AFTER, self.index.pass(before) > PASSES);
+            if (long || often) && self.state.can_use(before) {
+                let task = task.id.clone();
+                self.emit(Event::TaskReserved { task });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The first ready task, over all lanes, that can be placed; and tasks before it of which something they claim is taken.
+    fn next_start(&self) -> (Option<(TaskIx, Seat)>, Vec<TaskIx>) {
         let mut best: Option<(QueuePlace, Seat)> = None;
-        for (lane, places) in &self.index.lanes {
+        let mut taken = Vec::new();
+        for (lane, places) in self.index.queues.lanes() {
             let goal = self.state.goal(lane.goal);
             let takes = |e: &EndpointState| {
                 let pool = self.state.pool(e.pool);
@@ -110,13 +174,20 @@ impl Orchestrator {
                 if best.as_ref().is_some_and(|(b, _)| b < place) || (full && place.standing == QueueStanding::New) {
                     break;
                 }
-                if let Ok(seat) = self.state.admit(place.task, self.now) {
-                    best = Some((*place, seat));
-                    break;
+                match self.state.admit(place.task, self.now) {
+                    Ok(seat) => {
+                        best = Some((*place, seat));
+                        break;
+                    }
+                    Err(Why::Lock { .. } | Why::Path { .. } | Why::Reserved { .. }) => taken.push(place.task),
+                    Err(_) => {}
+                }
+                if taken.len() >= LOOKS {
+                    return (None, taken);
                 }
             }
         }
-        best.map(|(place, seat)| (place.task, seat))
+        (best.map(|(place, seat)| (place.task, seat)), taken)
     }
 
     fn start_task(&mut self, ix: TaskIx, seat: Seat) {
@@ -131,6 +202,11 @@ impl Orchestrator {
             self.emit(Event::AttemptEnded { attempt, end: AttemptEnd::Moved });
         } else if task.life == Life::NotStarted {
             self.emit(Event::TaskStarted { task: id.clone() });
+        }
+        let claims = task_claims(&self.state, ix);
+        if let Some(claims) = claims {
+            let waited = self.now.since(self.state.waits_since(self.state.task(ix))).0;
+            self.emit(Event::TaskClaimed(TaskClaimed { task: id.clone(), claims, waited_us: waited }));
         }
         let attempt = AttemptId(self.state.attempts().len() as u64 + 1);
         let endpoint = self.state.endpoint(seat.endpoint).config.name.clone();
@@ -195,4 +271,12 @@ impl Orchestrator {
             first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(settings.backoff_max_ms.max(first));
         Micros::from_millis(wait)
     }
+}
+
+/// What a task claims that begins, or that begins again in another form; none: nothing new.
+fn task_claims(state: &State, ix: TaskIx) -> Option<Claims> {
+    let form = &state.task(ix).spec;
+    let held = state.holding(ix).map(|holding| &holding.claims);
+    let claims = form.claims();
+    (held.is_none() && !claims.is_empty()).then_some(claims)
 }

@@ -12,6 +12,7 @@ pub fn demo_plan() -> Plan {
         version: PLAN_VERSION,
         goal: String::new(),
         max_parallel: None,
+        capacity: std::collections::BTreeMap::new(),
         synthesis: None,
         tasks: Vec::new(),
     })

@@ -52,10 +52,11 @@ pub fn form_changes(old: &TaskSpec, new: &TaskSpec) -> Vec<FormChange> {
         add(Weight::Matters, format!("level {} → {}", level(old.level), level(new.level)));
     }
     if old.owns != new.owns {
-        add(Weight::Matters, "owned paths".into());
+        add(Weight::Light, "owned paths".into());
     }
     if old.locks != new.locks {
-        add(Weight::Matters, names("locks", &old.locks, &new.locks));
+        let locks = |spec: &TaskSpec| spec.locks.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+        add(Weight::Light, names("locks", &locks(old), &locks(new)));
     }
     if old.produces != new.produces {
         add(Weight::Matters, names("produces", &old.produces, &new.produces));
@@ -64,7 +65,7 @@ pub fn form_changes(old: &TaskSpec, new: &TaskSpec) -> Vec<FormChange> {
         add(Weight::Matters, names("consumes", &old.consumes, &new.consumes));
     }
     if old.budget != new.budget {
-        add(Weight::Matters, "budget".into());
+        add(Weight::Light, "budget".into());
     }
     if old.retry != new.retry {
         add(Weight::Light, "retries".into());
@@ -81,22 +82,19 @@ pub fn form_changes(old: &TaskSpec, new: &TaskSpec) -> Vec<FormChange> {
         add(Weight::Light, format!("when its answer is cut: {words}"));
     }
     if old.checks != new.checks {
-        add(Weight::Matters, "checks".into());
+        add(Weight::Light, "checks".into());
     }
     found
 }
 
-/// Whether two forms ask for the same work of the same agent: all that matters to a result but its needs.
+/// Whether two forms ask for the same work of the same agent: all that matters to a result but its needs. What it has for
+/// itself, its limits and its checks make a finished result no other work.
 pub fn same_work(old: &TaskSpec, new: &TaskSpec) -> bool {
     old.prompt == new.prompt
         && old.agent == new.agent
         && old.level == new.level
-        && old.owns == new.owns
-        && old.locks == new.locks
         && old.produces == new.produces
         && old.consumes == new.consumes
-        && old.budget == new.budget
-        && old.checks == new.checks
 }
 
 fn same_names(old: &[Name], new: &[Name]) -> bool {

@@ -4,8 +4,9 @@
 //! of the file.
 
 use super::meant::settle;
-use super::validate::{check_agents, check_tasks};
-use super::{PLAN_VERSION, Plan, Problem, TaskSpec, lost};
+use super::ownership::check_claims;
+use super::validate::{check_agents, check_head, check_tasks};
+use super::{Plan, Problem, TaskSpec, lost};
 use crate::domain::fleet::Agent;
 use crate::domain::foreign;
 use crate::domain::protocol::{MOST_DECIDED, Name, recorded_bytes};
@@ -135,19 +136,20 @@ impl Reader<'_> {
         };
         let head = root.with(Value::Map(root.entries().iter().map(without).collect()));
         let plan: Option<Plan> = decode(&head, "the plan").map_err(|e| self.errors.extend(e)).ok();
-        if let Some(plan) = &plan
-            && plan.version != PLAN_VERSION
-        {
-            let problem = Problem::Version(plan.version);
-            let place = root.get("version").map_or(root.place, |n| n.place);
-            self.error(place, problem.to_string(), problem.mend());
-        }
         if plan.as_ref().is_some_and(|p| p.max_parallel == Some(0)) {
             let place = root.get("max_parallel").map_or(root.place, |n| n.place);
             self.error(place, "`max_parallel` is 0, so that no task could start", "give at least 1, or leave it out");
         }
         let tasks = self.tasks(root, agents);
-        plan.map(|plan| Plan { tasks, ..plan })
+        let plan = plan.map(|plan| Plan { tasks, ..plan });
+        let mut problems = Vec::new();
+        plan.iter().for_each(|plan| check_head(plan, &mut problems));
+        for problem in problems {
+            let key = if matches!(problem, Problem::NoCapacity(_)) { "capacity" } else { "version" };
+            let place = root.get(key).map_or(root.place, |n| n.place);
+            self.error(place, problem.to_string(), problem.mend());
+        }
+        plan
     }
 
     fn tasks(&mut self, root: &Node, agents: Option<&[Agent]>) -> Vec<TaskSpec> {
@@ -176,6 +178,9 @@ impl Reader<'_> {
         }
         let mut problems = Vec::new();
         check_tasks(&tasks, &mut problems);
+        if problems.is_empty() {
+            check_claims(&tasks, &mut problems);
+        }
         if let Some(agents) = agents {
             check_agents(&tasks, agents, &mut problems);
         }
@@ -198,7 +203,10 @@ impl Reader<'_> {
         };
         let mut what = problem.to_string();
         let place = match problem {
-            Problem::Version(_) | Problem::NoTasks => list.place,
+            Problem::Version(_) | Problem::NeedsTwo(_) | Problem::NoCapacity(_) | Problem::NoTasks => list.place,
+            Problem::Later { index, field: key, .. } => field(*index, key),
+            Problem::Pattern { index, .. } | Problem::Clash { index, .. } => field(*index, "owns"),
+            Problem::LockTwice { index, .. } => field(*index, "locks"),
             Problem::DuplicateId { first, second, .. } => {
                 what = format!("{what}; first on line {}", field(*first, "id").line);
                 field(*second, "id")

@@ -1,11 +1,12 @@
 //! A plan and its tasks as they are written. The format is public and changes only with its version.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fleet::OnCut;
-use crate::domain::protocol::{AgentName, Level, Name};
+use crate::domain::protocol::{AgentName, Claims, Level, LockUse, Name};
 use crate::domain::text::width::cut_end;
 
 /// The longest title that is made of a prompt, in cells: it names a task in one line beside what is said of it.
@@ -15,7 +16,7 @@ const MADE_TITLE: usize = 60;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// The format's version: 1.
+    /// The format's version: 1, or 2 with `capacity` and locks in a mode.
     pub version: u32,
     /// What is wanted, in the operator's words.
     pub goal: String,
@@ -25,6 +26,9 @@ pub struct Plan {
     /// Whether the goal ends with a synthesis; none: the setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synthesis: Option<bool>,
+    /// How many tasks may have each lock at once; one where it is not named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capacity: BTreeMap<Name, u32>,
     /// The tasks, in the order of the file.
     pub tasks: Vec<TaskSpec>,
 }
@@ -64,7 +68,8 @@ pub struct Budget {
     /// The most tokens of one answer; the agent's limit when absent. Also the estimate of its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u32>,
-    /// The most turns.
+    /// The most turns of one chain of attempts: what was interrupted or moved counts on, a failure, a retry or a word of a
+    /// person begins anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turns: Option<u32>,
     /// The longest one attempt may take, in seconds.
@@ -119,16 +124,16 @@ pub struct TaskSpec {
     /// Its reasoning level; the agent's, then the session's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<Level>,
-    /// Paths only this task may write while it runs. Kept and shown; enforced by a later version.
+    /// Paths only this task may write while it runs, as patterns from the root: `src/api/**`, `!src/api/old/**`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owns: Vec<String>,
-    /// Resources it needs for itself. Kept and shown; enforced by a later version.
+    /// Locks it needs while it runs: `db`, or `{name: db, mode: shared}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub locks: Vec<Name>,
-    /// Artifacts it makes.
+    pub locks: Vec<LockUse>,
+    /// Artifacts it makes. For a later version; refused until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub produces: Vec<Name>,
-    /// Artifacts it needs.
+    /// Artifacts it needs. For a later version; refused until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<Name>,
     /// Its limits.
@@ -143,7 +148,7 @@ pub struct TaskSpec {
     /// What becomes of its answer when that is cut at its limit; the setting when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_cut: Option<OnCut>,
-    /// Commands that must pass before its result counts. Kept and shown; run by a later version.
+    /// Commands that must pass before its result counts. For a later version; refused until then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
 }
@@ -170,6 +175,11 @@ impl TaskSpec {
             on_cut: None,
             checks: Vec::new(),
         }
+    }
+
+    /// What it has for itself while it is at work.
+    pub fn claims(&self) -> Claims {
+        Claims { locks: self.locks.clone(), paths: self.owns.clone() }
     }
 
     /// The title, or the beginning of the prompt's first line: some prompts are one line of many pages.

@@ -4,23 +4,74 @@
 //! one task, unique ids, known agents, known needs and no cycle.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Plan, PlanEdit, TaskSpec};
+use super::ownership::{check_claims, check_form};
+use super::{PatternError, Plan, PlanEdit, TaskSpec};
 use crate::domain::fleet::Agent;
 use crate::domain::hash::{IdMap, id_map};
-use crate::domain::protocol::{AgentName, Name};
+use crate::domain::protocol::{AgentName, LockMode, Name};
 use crate::domain::source::nearest;
 
-/// The version of the plan format this program reads and writes.
+/// The version of the plan format that this program writes where it is enough.
 pub const PLAN_VERSION: u32 = 1;
+/// The newest version it reads: with `capacity` and locks in a mode.
+pub const NEWEST_PLAN_VERSION: u32 = 2;
 
 /// One thing that keeps a plan from running. `Display` says what is wrong; [`Problem::mend`] what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A version other than [`PLAN_VERSION`].
-    #[error("this plan has version {0}, and this program reads version {PLAN_VERSION}")]
+    /// A version that is not read.
+    #[error("this plan has version {0}, and this program reads the versions {PLAN_VERSION} and {NEWEST_PLAN_VERSION}")]
     Version(u32),
+    /// Something that version 1 does not have.
+    #[error("{0} is of version 2 of the format, and this plan has version 1")]
+    NeedsTwo(&'static str),
+    /// A lock that nobody may have.
+    #[error("the capacity of {0} is 0, so that no task with this lock could start")]
+    NoCapacity(Name),
+    /// A field that is not acted on yet.
+    #[error("the `{field}` of {task} are from a later version of Baton, and this one would not act on them")]
+    Later {
+        /// The task.
+        task: Name,
+        /// Its index.
+        index: usize,
+        /// The field.
+        field: &'static str,
+    },
+    /// An owned path that is none.
+    #[error("{error} in the `owns` of {task}")]
+    Pattern {
+        /// The task.
+        task: Name,
+        /// Its index.
+        index: usize,
+        /// What is wrong with it.
+        error: PatternError,
+    },
+    /// The same lock twice.
+    #[error("task {task} names the lock {lock} twice")]
+    LockTwice {
+        /// The task.
+        task: Name,
+        /// Its index.
+        index: usize,
+        /// The lock.
+        lock: Name,
+    },
+    /// Two tasks that could run at once own the same path.
+    #[error("{first} and {second} could run at once, and both own {path}")]
+    Clash {
+        /// The one that comes first in the plan.
+        first: Name,
+        /// The other.
+        second: Name,
+        /// The index of the other.
+        index: usize,
+        /// A path that both own.
+        path: String,
+    },
     /// No task at all.
     #[error("the plan has no tasks")]
     NoTasks,
@@ -119,7 +170,17 @@ impl Problem {
     /// How to mend it, as an instruction.
     pub fn mend(&self) -> String {
         match self {
-            Self::Version(_) => format!("write `version: {PLAN_VERSION}`"),
+            Self::Version(_) => format!("write `version: {NEWEST_PLAN_VERSION}`"),
+            Self::NeedsTwo(_) => "write `version: 2`".into(),
+            Self::NoCapacity(_) => {
+                "give at least 1, or leave it out: a lock that is not named there is one task's".into()
+            }
+            Self::Later { field, .. } => format!("leave `{field}` out"),
+            Self::Pattern { error, .. } => error.mend().into(),
+            Self::LockTwice { .. } => "remove one of the two".into(),
+            Self::Clash { path, .. } => {
+                format!("let one need the other, or write `!{path}` into the `owns` of the wider one")
+            }
             Self::NoTasks => "add a task with id, agent and prompt under `tasks:`".into(),
             Self::DuplicateId { id, .. } => format!("give one of them another id, as in {id}-2"),
             Self::UnknownAgent { nearest, known, .. } => {
@@ -153,12 +214,26 @@ impl Problem {
 /// Costs time linear in tasks and needs.
 pub fn validate(plan: &Plan, agents: &[Agent]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if plan.version != PLAN_VERSION {
-        problems.push(Problem::Version(plan.version));
-    }
+    check_head(plan, &mut problems);
     check_agents(&plan.tasks, agents, &mut problems);
     check_tasks(&plan.tasks, &mut problems);
+    if problems.is_empty() {
+        check_claims(&plan.tasks, &mut problems);
+    }
     problems
+}
+
+/// What is wrong with a plan's version and what it says of all tasks.
+pub(crate) fn check_head(plan: &Plan, problems: &mut Vec<Problem>) {
+    if !(PLAN_VERSION..=NEWEST_PLAN_VERSION).contains(&plan.version) {
+        problems.push(Problem::Version(plan.version));
+    }
+    if plan.version == PLAN_VERSION {
+        let in_a_mode = plan.tasks.iter().flat_map(|t| &t.locks).any(|lock| lock.mode != LockMode::Exclusive);
+        let news = [("`capacity`", !plan.capacity.is_empty()), ("a lock in a mode", in_a_mode)];
+        problems.extend(news.into_iter().filter(|(_, is)| *is).map(|(what, _)| Problem::NeedsTwo(what)));
+    }
+    problems.extend(plan.capacity.iter().filter(|(_, n)| **n == 0).map(|(lock, _)| Problem::NoCapacity(lock.clone())));
 }
 
 /// The tasks whose agent is not one of `agents`.
@@ -362,6 +437,11 @@ pub fn apply_edits<'a>(
     let mut index_of: IdMap<&Name, usize> = id_map(slots.len() + edits.len());
     index_of.extend(slots.iter().flatten().enumerate().map(|(i, t)| (&t.id, i)));
     let mut removed: Vec<&Name> = Vec::new();
+    let replaced = edits.iter().filter(|edit| matches!(edit, PlanEdit::Replace(_)));
+    let was: BTreeMap<&Name, &TaskSpec> = replaced
+        .filter_map(|edit| slots.get(*index_of.get(edit.name())?).copied().flatten())
+        .map(|form| (&form.id, form))
+        .collect();
     for edit in edits {
         match edit {
             PlanEdit::Add(task) => {
@@ -402,6 +482,12 @@ pub fn apply_edits<'a>(
     }
     let mut problems = Vec::new();
     check_tasks(&after, &mut problems);
+    // An edit is refused for what it brings in, never for what stood there.
+    for edit in edits {
+        if let PlanEdit::Add(form) | PlanEdit::Replace(form) = edit {
+            check_form(0, form, was.get(&form.id).copied(), &mut problems);
+        }
+    }
     match problems.into_iter().find(|p| *p != Problem::NoTasks) {
         Some(problem) => Err(EditError::Unsound { problem: Box::new(problem) }),
         None => Ok(after),

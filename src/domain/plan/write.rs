@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{Backoff, OnFailure, Plan, Priority, TaskSpec};
-use crate::domain::protocol::Name;
+use crate::domain::protocol::{LockMode, LockUse, Name};
 use crate::domain::text::CleanText;
 
 /// Texts longer than this stand as a block under their key.
@@ -21,6 +21,11 @@ pub fn write(plan: &Plan) -> String {
     text(&mut out, "", "goal", &plan.goal);
     if let Some(most) = plan.max_parallel {
         let _ = writeln!(out, "max_parallel: {most}  # tasks at once");
+    }
+    if !plan.capacity.is_empty() {
+        let capacity: Vec<String> =
+            plan.capacity.iter().map(|(lock, n)| format!("{}: {n}", scalar(lock.as_str()))).collect();
+        let _ = writeln!(out, "capacity: {{{}}}  # tasks at once with each lock", capacity.join(", "));
     }
     if let Some(synthesis) = plan.synthesis {
         let _ = writeln!(out, "synthesis: {synthesis}");
@@ -59,7 +64,7 @@ fn one(out: &mut String, task: &TaskSpec) {
         let _ = writeln!(out, "{pad}level: {}", level.word());
     }
     names(out, "owns", task.owns.iter().map(String::as_str));
-    names(out, "locks", task.locks.iter().map(Name::as_str));
+    list(out, "locks", task.locks.iter().map(lock));
     names(out, "produces", task.produces.iter().map(Name::as_str));
     names(out, "consumes", task.consumes.iter().map(Name::as_str));
     let budget = [("tokens", task.budget.tokens), ("turns", task.budget.turns), ("seconds", task.budget.seconds)];
@@ -84,9 +89,22 @@ fn one(out: &mut String, task: &TaskSpec) {
     text(out, pad, "prompt", &task.prompt);
 }
 
+/// A lock as it is written.
+fn lock(lock: &LockUse) -> String {
+    let name = scalar(lock.name.as_str());
+    match lock.mode {
+        LockMode::Exclusive => name,
+        LockMode::Shared => format!("{{name: {name}, mode: shared}}"),
+    }
+}
+
 /// A list on one line, where there is anything in it.
 fn names<'a>(out: &mut String, key: &str, values: impl Iterator<Item = &'a str>) {
-    let values: Vec<String> = values.map(scalar).collect();
+    list(out, key, values.map(scalar));
+}
+
+fn list(out: &mut String, key: &str, values: impl Iterator<Item = String>) {
+    let values: Vec<String> = values.collect();
     if !values.is_empty() {
         let _ = writeln!(out, "    {key}: [{}]", values.join(", "));
     }
@@ -227,7 +245,10 @@ mod tests {
         (first, second).prop_map(|((title, prompt, locks, phase, produces, consumes), (a, n, b, owns))| TaskSpec {
             title,
             phase,
-            locks,
+            locks: locks
+                .into_iter()
+                .map(|name| LockUse { name, mode: if a { LockMode::Shared } else { LockMode::Exclusive } })
+                .collect(),
             produces,
             consumes,
             priority: if a { Priority::Critical } else { Priority::Medium },
@@ -253,7 +274,7 @@ mod tests {
                     tasks[i].needs = vec![tasks[i - 1].id.clone()];
                 }
             }
-            let plan = Plan { version: 1, goal, max_parallel: most, synthesis: most.map(|n| n > 4), tasks };
+            let plan = Plan { version: 1, goal, max_parallel: most, capacity: std::collections::BTreeMap::new(), synthesis: most.map(|n| n > 4), tasks };
             let written = write(&plan);
             let read = parse(&written, "p");
             prop_assert_eq!(read.as_ref(), Ok(&plan), "{}", written);

@@ -73,6 +73,9 @@ impl Event {
             Self::TaskSkipped { .. } => "task.skipped",
             Self::TaskHeld { .. } => "task.held",
             Self::TaskReleased { .. } => "task.released",
+            Self::TaskClaimed(_) => "task.claimed",
+            Self::TaskUnclaimed { .. } => "task.unclaimed",
+            Self::TaskReserved { .. } => "task.reserved",
             Self::TaskPlaced { .. } => "task.placed",
             Self::TaskAsked(_) => "task.asked",
             Self::TaskAnswered(_) => "task.answered",
@@ -129,7 +132,10 @@ impl Event {
             | Self::TaskCancelled { task: t, .. }
             | Self::TaskSkipped { task: t, .. }
             | Self::TaskHeld { task: t }
+            | Self::TaskUnclaimed { task: t }
+            | Self::TaskReserved { task: t }
             | Self::TaskReleased { task: t } => task(t),
+            Self::TaskClaimed(claimed) => task(&claimed.task),
             Self::TaskRetried(retried) => task(&retried.task),
             Self::TaskPlaced { task, endpoint } => About { task: Some(task), endpoint: endpoint.as_ref(), ..none },
             Self::TaskAsked(asked) => About { task: Some(&asked.task), attempt: Some(asked.turn.attempt), ..none },
@@ -256,6 +262,10 @@ impl Event {
             Self::TaskRetried(retried) => retried.reason.to_string(),
             Self::TaskCancelled { keep: Partial::Kept, .. } => "the partial is kept".to_owned(),
             Self::TaskCancelled { keep: Partial::Discarded, .. } => "the partial is discarded".to_owned(),
+            Self::TaskClaimed(claimed) => {
+                let locks = claimed.claims.locks.iter().map(|lock| lock.name.as_str());
+                locks.chain(claimed.claims.paths.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
+            }
             Self::TaskPlaced { endpoint, .. } => match endpoint {
                 Some(endpoint) => format!("on {endpoint}"),
                 None => "anywhere".to_owned(),
@@ -345,6 +355,8 @@ impl Event {
             | Self::SessionResumed {}
             | Self::TaskStarted { .. }
             | Self::TaskHeld { .. }
+            | Self::TaskUnclaimed { .. }
+            | Self::TaskReserved { .. }
             | Self::TaskReleased { .. } => String::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! What the operator can ask for. One way in: every intent is a [`Command`] in an envelope whose author and role the
 //! host sets from the connection.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -259,6 +260,9 @@ pub struct GoalOptions {
     /// The most tasks at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
+    /// How many may have each lock at once; one where it is not named.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub capacity: BTreeMap<Name, u32>,
     /// The most tasks a planning model may make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tasks: Option<u32>,

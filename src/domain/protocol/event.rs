@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     AgentName, AttemptId, Author, CommandId, EndpointChanged, EndpointEdit, EndpointFound, EndpointName, Failure,
     Forked, GoalId, GoalOptions, Intake, Level, LevelScope, MachineSampled, MessageSent, Micros, ModelMoved,
-    ResultEdited, ServerChanged, SessionId, Subject, TaskAsked, TaskId, Throttle, TurnEnded, TurnId, TurnStarted,
-    Viewer, ViewerId,
+    ResultEdited, ServerChanged, SessionId, Subject, TaskAsked, TaskClaimed, TaskId, Throttle, TurnEnded, TurnId,
+    TurnStarted, Viewer, ViewerId,
 };
 use crate::domain::fleet::SessionConfig;
 use crate::domain::plan::PlanEdit;
@@ -147,6 +147,21 @@ pub enum Event {
     /// A held task may start again.
     #[serde(rename = "task.released")]
     TaskReleased {
+        /// The task.
+        task: TaskId,
+    },
+    /// A task has locks and paths for itself. It stands before its attempt's start.
+    #[serde(rename = "task.claimed")]
+    TaskClaimed(TaskClaimed),
+    /// It has them no more.
+    #[serde(rename = "task.unclaimed")]
+    TaskUnclaimed {
+        /// The task.
+        task: TaskId,
+    },
+    /// What a task claims is kept for it when it comes free: others took it again and again, or it waited long.
+    #[serde(rename = "task.reserved")]
+    TaskReserved {
         /// The task.
         task: TaskId,
     },

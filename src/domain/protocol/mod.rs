@@ -5,6 +5,7 @@
 //! [`FORMAT`].
 
 mod about;
+mod claims;
 mod command;
 mod conversation;
 mod endpoint;
@@ -23,6 +24,7 @@ mod turn;
 mod viewer;
 
 pub use about::{About, Bearing, output_words};
+pub use claims::{Claims, LockMode, LockUse, TaskClaimed};
 pub use command::{
     Author, Command, CommandEnvelope, GoalOptions, LevelScope, PlanSource, RetryScope, Review, Role, StopScope,
 };

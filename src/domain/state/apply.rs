@@ -118,6 +118,17 @@ impl State {
             }
             Event::TaskHeld { task } => self.with_task(task, |t| t.held = true),
             Event::TaskReleased { task } => self.with_task(task, |t| (t.held, t.waits_since) = (false, at)),
+            Event::TaskClaimed(claimed) => self.task_claimed(at, claimed),
+            Event::TaskUnclaimed { task } => {
+                if let Some(ix) = self.find(task) {
+                    self.task_unclaimed(ix);
+                }
+            }
+            Event::TaskReserved { task } => {
+                if let Some(ix) = self.find(task) {
+                    self.task_reserved(at, ix);
+                }
+            }
             Event::TaskPlaced { task, endpoint } => self.with_task(task, |t| t.place.clone_from(endpoint)),
             Event::TaskAsked(asked) => self.asked(at, asked),
             Event::TaskAnswered(said) => self.answered(at, said),
@@ -321,6 +332,9 @@ impl State {
                     _ => {}
                 }
             }
+        }
+        if matches!(life, Life::Ended(_)) {
+            self.unreserve(ix);
         }
         Some(ix)
     }

@@ -12,6 +12,7 @@ mod answer;
 mod apply;
 mod attempt;
 mod capacity;
+mod claims;
 mod cost;
 mod cut;
 mod dirty;
@@ -41,6 +42,7 @@ use serde::{Deserialize, Serialize};
 pub use admit::{IdleWhy, Pinch, QueuePlace, QueueStanding, Seat, Why};
 pub(crate) use answer::{SYNTHESIS, VOICE};
 pub use attempt::{Attempt, ChannelCount, Doer, Input, Step, Turn};
+pub use claims::{Holding, Lack, Lacked};
 pub use cost::dollars;
 pub use cut::{AfterCut, CutAt, CutBy};
 pub use edits::{Inverse, PastChange, PastEdit};
@@ -141,6 +143,12 @@ pub struct State {
     task_index: IdMap<TaskId, TaskIx>,
     attempts: Vec<Attempt>,
     running: Vec<AttemptId>,
+    /// What tasks have for themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holdings: Vec<Holding>,
+    /// For whom what they claim is kept, and since when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reserved: Vec<(TaskIx, Micros)>,
     pools: Vec<Pool>,
     endpoints: Vec<EndpointState>,
     /// The machine, as it was last looked at.

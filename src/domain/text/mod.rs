@@ -10,6 +10,7 @@ pub mod hits;
 pub mod markdown;
 pub mod sanitize;
 pub mod search;
+pub mod secrets;
 pub mod sums;
 pub mod width;
 pub mod wrap;

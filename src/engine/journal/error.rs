@@ -97,7 +97,7 @@ pub enum JournalError {
         last: u64,
     },
     /// A session with records that this version can't copy is to be forked.
-    #[error("{} has records of a later version, which a fork would lose; update Baton", path.display())]
+    #[error("{} has records of a later version, which a copy would lose; update Baton", path.display())]
     Later {
         /// The journal.
         path: PathBuf,

@@ -4,6 +4,7 @@
 //! effects outside: none but model requests exist, and those leave nothing behind. Invariants: the parent is only read,
 //! also while another process writes it; a fork is whole and durable, or not there.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,18 +46,50 @@ pub fn fork(
     new: &SessionId,
     begins: Begins,
 ) -> Result<Fork, JournalError> {
-    let (from, to) = (sessions.journal(parent)?, sessions.path(new)?);
-    let root = to.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let from = sessions.journal(parent)?;
     if !from.is_file() {
-        return Err(JournalError::Missing { id: parent.to_string(), root });
+        return Err(JournalError::Missing { id: parent.to_string(), root: sessions.root().to_path_buf() });
     }
+    copied(sessions, (&from, parent), seq, new, begins)
+}
+
+/// The same of a journal that lies elsewhere: its past becomes a session here, which is a foreign one as much as before.
+///
+/// # Errors
+/// As [`fork`], and as [`Reader::open`].
+pub fn fork_file(
+    sessions: &Sessions,
+    journal: &Path,
+    seq: u64,
+    new: &SessionId,
+    begins: Begins,
+) -> Result<Fork, JournalError> {
+    let parent = Reader::open(journal)?.header().session.clone();
+    // The folder of all sessions may not be there yet.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(sessions.root())
+        .map_err(|e| JournalError::io("make the folder", sessions.root(), e))?;
+    copied(sessions, (journal, &parent), seq, new, begins)
+}
+
+fn copied(
+    sessions: &Sessions,
+    (from, parent): (&Path, &SessionId),
+    seq: u64,
+    new: &SessionId,
+    begins: Begins,
+) -> Result<Fork, JournalError> {
+    let to = sessions.path(new)?;
+    let root = to.parent().unwrap_or(Path::new(".")).to_path_buf();
     if to.exists() {
         return Err(JournalError::Exists { id: new.to_string(), root });
     }
     let workshop = Sessions::new(root.join(WORKSHOP));
     sweep(&workshop);
     let made = workshop.path(new)?;
-    let state = copy(&workshop, &from, &Forked { session: new.clone(), parent: parent.clone(), seq }, begins);
+    let state = copy(&workshop, from, &Forked { session: new.clone(), parent: parent.clone(), seq }, begins);
     let done = state.and_then(|state| {
         // Whole from here on: a folder that appears under its name is a session.
         std::fs::rename(&made, &to).map_err(|e| JournalError::io("move the fork to", &to, e))?;

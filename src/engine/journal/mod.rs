@@ -37,7 +37,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use folder::{Listed, SessionFolder, Sessions};
-pub use fork::{Begins, Fork, fork};
+pub use fork::{Begins, Fork, fork, fork_file};
 pub use keeper::Keeper;
 pub use pages::{Digest, HOT_BYTES, TextStore, cut_text, text_of, text_with};
 pub use past::Past;

@@ -124,6 +124,9 @@ pub struct SessionSummary {
     pub lives: u32,
     /// The endpoints that worked for it, by title.
     pub endpoints: Vec<CleanText>,
+    /// The folder it was started in, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Whose past it has, if it is a fork.
     pub parent: Option<Forked>,
     /// Why its journal can't be read to its end, in words; the figures are those before that.
@@ -164,6 +167,7 @@ impl SessionSummary {
             records: state.seq,
             lives: state.lives.len() as u32,
             endpoints: endpoints.map(|(e, _)| CleanText::one_line(e.config.title())).collect(),
+            folder: state.config.folder.clone(),
             parent: state.parent.clone(),
             damage: None,
         }

@@ -11,17 +11,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
 use super::error::ServersError;
 use super::log::LogReader;
+use super::own::OwnProgram;
 use super::port::{address, in_use, listener};
 use super::process::{Identity, KILLED, LOOK, end_group, pid_of, until};
 use super::seat::{Record, Seat};
 use super::state::{Holder, Server, ServerState, Why};
-use super::supervisor::{Order, millis};
+use super::supervisor::{Hello, LONGEST_HELLO, Order, millis};
 use crate::domain::fleet::{Endpoint, Lifetime};
 use crate::domain::protocol::EndpointName;
 use crate::engine::providers::{Client, Ready, ready};
@@ -41,7 +42,7 @@ pub struct Options {
     /// The folder of the seats, made when it is needed, for this user only.
     pub root: PathBuf,
     /// The program whose hidden command `supervise` runs [`super::supervise`]: this one.
-    pub program: PathBuf,
+    pub program: OwnProgram,
     /// A log file of more bytes is put aside.
     pub log_bytes: u64,
     /// The time a supervisor may take to write its first record, or to follow its server's end; then it is killed.
@@ -50,7 +51,7 @@ pub struct Options {
 
 impl Options {
     /// Seats in `servers` of the state folder, supervised by `program`.
-    pub fn new(state: &std::path::Path, program: PathBuf) -> Self {
+    pub fn new(state: &std::path::Path, program: OwnProgram) -> Self {
         Self { root: state.join("servers"), program, log_bytes: LOG_BYTES, patience: SUPERVISOR }
     }
 }
@@ -273,10 +274,11 @@ impl Servers {
     async fn supervisor(&self, endpoint: &Endpoint, lifetime: Lifetime) -> Result<Owned, ServersError> {
         let failed = |source| ServersError::Supervisor {
             name: endpoint.name.to_string(),
-            program: self.options.program.clone(),
+            program: self.options.program.path().to_path_buf(),
             source,
         };
         let order = Order {
+            from: Hello::own(),
             endpoint: endpoint.clone(),
             lifetime,
             root: self.options.root.clone(),
@@ -284,16 +286,22 @@ impl Servers {
         };
         let mut line = serde_json::to_vec(&order).map_err(|error| failed(std::io::Error::other(error)))?;
         line.push(b'\n');
-        let mut supervisor = Command::new(&self.options.program)
+        let mut supervisor = Command::new(self.options.program.path())
+            .arg0("baton")
             .arg("supervise")
             // It may live long, and must not keep the folder of whoever started it busy.
             .current_dir("/")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed)?;
         let pid = supervisor.id();
+        if let Err(error) = self.greet(&mut supervisor, &endpoint.name).await {
+            // It was told nothing, so that it has nothing to end.
+            let _ = supervisor.start_kill();
+            return Err(error);
+        }
         let mut life = supervisor.stdin.take();
         if let Some(pipe) = &mut life {
             let told = async {
@@ -308,6 +316,31 @@ impl Servers {
             life = None;
         }
         Ok(Owned { supervisor, pid, life })
+    }
+
+    /// Hears what the supervisor is before it is told anything.
+    async fn greet(&self, supervisor: &mut Child, endpoint: &EndpointName) -> Result<(), ServersError> {
+        let mut line = Vec::new();
+        if let Some(said) = supervisor.stdout.take() {
+            let mut said = BufReader::new(said).take(LONGEST_HELLO);
+            // One that ended, or says nothing, has said too little.
+            let _ = tokio::time::timeout(self.options.patience, said.read_until(b'\n', &mut line)).await;
+        }
+        let Ok(hello) = serde_json::from_slice::<Hello>(&line) else {
+            let name = endpoint.to_string();
+            let ended = supervisor.try_wait().ok().flatten();
+            let status = ended.map_or_else(|| "it says nothing".to_owned(), |status| status.to_string());
+            return Err(ServersError::Mute { name, status });
+        };
+        if hello != Hello::own() {
+            let program = self.options.program.path().to_path_buf();
+            return Err(ServersError::OtherVersion {
+                program,
+                theirs: hello.to_string(),
+                ours: Hello::own().to_string(),
+            });
+        }
+        Ok(())
     }
 
     /// How the server of a seat stands, and its record.

@@ -86,6 +86,19 @@ pub enum ServersError {
         /// How it ended.
         status: String,
     },
+    /// The supervisor, or who ordered it, is of another version.
+    #[error(
+        "the supervisor {} is of {theirs} and this Baton of {ours}, and they may mean different things; start the session \
+         again with the version that is installed", program.display()
+    )]
+    OtherVersion {
+        /// What was started.
+        program: PathBuf,
+        /// What the other is.
+        theirs: String,
+        /// What this is.
+        ours: String,
+    },
     /// Another supervisor has the port.
     #[error("port {0} has a supervisor already; `baton fleet status` shows it")]
     Taken(u16),

@@ -7,6 +7,7 @@
 //! | [`Server`], [`ServerState`], [`Why`] | how one stands, as data |
 //! | [`supervise`] | the small process around each server: logs, restarts, the end of its whole process group |
 //! | `seat` | the private folder of a port: record, lock, log |
+//! | [`OwnProgram`] | the file this process runs, whatever became of its path: supervisors are started from it |
 //! | [`LogReader`] | what a server said, also as it says it |
 //!
 //! Not here: which servers are wanted (the operator says), whether their models fit into memory, how they are used
@@ -17,6 +18,7 @@
 mod control;
 mod error;
 mod log;
+mod own;
 mod port;
 mod process;
 mod restart;
@@ -29,6 +31,7 @@ mod supervisor;
 pub use control::{Force, Options, Servers};
 pub use error::ServersError;
 pub use log::LogReader;
+pub use own::OwnProgram;
 pub use port::Listener;
 pub use process::Identity;
 pub use room::Room;

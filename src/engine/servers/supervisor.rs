@@ -5,7 +5,8 @@
 //! owner ended; the record says what is true at every change; when it ends, its server's group is gone.
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Read};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -30,9 +31,42 @@ use crate::engine::providers::{Client, Ready, ready};
 /// More than any endpoint needs.
 const LONGEST_ORDER: u64 = 1024 * 1024;
 
+/// More than what one says of itself takes.
+pub(super) const LONGEST_HELLO: u64 = 256;
+
+/// What a supervisor and who orders it say of themselves before anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// The program's version.
+    #[serde(default)]
+    version: String,
+    /// What their words mean; counted up when a word changes its meaning within a version.
+    #[serde(default)]
+    words: u32,
+}
+
+impl Hello {
+    /// What this program is.
+    pub(super) fn own() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), words: 1 }
+    }
+}
+
+impl fmt::Display for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version.as_str() {
+            "" => f.write_str("a version that does not say so"),
+            version => write!(f, "version {} ({})", version.escape_debug(), self.words),
+        }
+    }
+}
+
 /// What a supervisor is told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
+    /// Who orders.
+    #[serde(default)]
+    pub(super) from: Hello,
     pub(super) endpoint: Endpoint,
     pub(super) lifetime: Lifetime,
     /// Where the seats are.
@@ -42,16 +76,26 @@ pub(super) struct Order {
 }
 
 /// Supervises one server until it is stopped, its owner is gone or it failed for good; `owner` is read for the order and
-/// for its end.
+/// for its end, `hello` takes the line that says what this program is.
 ///
 /// # Errors
 /// Where it could not begin. A server that fails is no error: the record says it.
-pub async fn supervise(owner: impl Read + Send + 'static) -> Result<(), ServersError> {
+pub async fn supervise(owner: impl Read + Send + 'static, mut hello: impl Write) -> Result<(), ServersError> {
     // A terminal's own signals are not for servers. It is the leader already where a shell made it one.
     let _ = rustix::process::setsid();
+    name_process();
+    let line = serde_json::to_string(&Hello::own()).map_err(|error| ServersError::NoOrders(error.to_string()))?;
+    // Who does not listen gives no order either.
+    let _ = writeln!(hello, "{line}").and_then(|()| hello.flush());
+    drop(hello);
     let (order, gone) = listen(owner);
     let order = order.await.map_err(|_| ServersError::NoOrders("its stdin ended first".to_owned()))?;
     let order: Order = serde_json::from_slice(&order).map_err(|error| ServersError::NoOrders(error.to_string()))?;
+    if order.from != Hello::own() {
+        let program = std::env::current_exe().unwrap_or_default();
+        let (theirs, ours) = (order.from.to_string(), Hello::own().to_string());
+        return Err(ServersError::OtherVersion { program, theirs, ours });
+    }
     let mut asked = Asked::new(order.lifetime, gone)?;
     let endpoint = &order.endpoint;
     let name = endpoint.name.to_string();
@@ -82,6 +126,14 @@ pub async fn supervise(owner: impl Read + Send + 'static) -> Result<(), ServersE
     book.record.server = None;
     book.set(last);
     Ok(())
+}
+
+/// Gives this process its name in the system's lists: started from a file that is held it would be called after that.
+fn name_process() {
+    if cfg!(target_os = "linux") {
+        // A name is a convenience.
+        let _ = std::fs::write("/proc/self/comm", "baton");
+    }
 }
 
 /// Reads the order on a thread of its own, then waits there for the owner's end.

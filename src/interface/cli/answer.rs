@@ -48,7 +48,15 @@ pub(crate) fn answer(args: &AnswerArgs, global: &Global, printer: &mut Printer) 
         }
         let mut open = Vec::new();
         for (call, info) in &reached {
-            let seen: Seen = call.get("/v1/state").await?;
+            let seen: Seen = match call.get("/v1/state").await {
+                Ok(seen) => seen,
+                // One of several that ends just now asks nothing any more.
+                Err(error) if args.session.is_none() && reached.len() > 1 => {
+                    printer.words(&format!("{}: {error}", info.session));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             open.extend(seen.asking().into_iter().map(|task| Open { call, info, task }));
         }
         let Some(text) = &args.text else {

@@ -11,6 +11,7 @@ use super::choose::Unanswered;
 use super::fork::At;
 use super::leaving::Leaving;
 use crate::config::{Flag, Flags};
+use crate::interface::bundle::LeftOut;
 
 /// A terminal control console for a fleet of language models on your own machine.
 ///
@@ -168,6 +169,12 @@ pub(crate) enum Sub {
         /// Listen on this address of this machine besides; a key is needed there.
         #[arg(long, value_name = "127.0.0.1:PORT")]
         tcp: Option<std::net::SocketAddr>,
+        /// Take up this session again in place of a new one.
+        #[arg(long, value_name = "SESSION")]
+        session: Option<String>,
+        /// Without a terminal. Not typed.
+        #[arg(long, hide = true)]
+        detached: bool,
     },
     /// Take up a session again: what is done stays done, what was under way runs again.
     ///
@@ -194,7 +201,7 @@ pub(crate) enum Sub {
     ///
     /// The other session is only read, and may be running. The fork is held until it is resumed.
     Fork {
-        /// The session whose past it has: its name, or a part of that as `resume` takes it.
+        /// The session whose past it has: its name, or a part of that as `resume` takes it, or the path of a journal or bundle.
         #[arg(allow_negative_numbers = true)]
         session: String,
         /// Where: a record (120), a share of its time (50%), or a time (02:10).
@@ -235,7 +242,8 @@ pub(crate) enum Sub {
     Sessions(SessionsArgs),
     /// What a session came to: figures, tables, answers, failures, what remains; Markdown, or JSON with --json.
     Report(ReportArgs),
-    /// A session as one text: every record with --json, to be read from top to bottom with --markdown.
+    /// A session as one text: every record with --json, to be read from top to bottom with --markdown; or as one file to be
+    /// given away, with --bundle.
     Export(ExportArgs),
     /// Look at the configuration.
     Config {
@@ -275,13 +283,16 @@ pub(crate) struct SessionsArgs {
     /// Only those written since then: a time of day as 22:00, or `yesterday`.
     #[arg(long, value_name = "HH:MM|yesterday")]
     pub(crate) since: Option<String>,
+    /// Only those that were started in this folder, or in one below it.
+    #[arg(long)]
+    pub(crate) here: bool,
 }
 
 /// What `baton report` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
     /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
-    /// the one before the latest, or the path of a journal; the latest when absent.
+    /// the one before the latest, or the path of a journal or bundle; the latest when absent.
     #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Write to this file instead of stdout.
@@ -299,7 +310,7 @@ pub(crate) struct ReportArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExportArgs {
     /// The session: its name, a unique part of that, words of its goal, its number in the last `baton sessions`, or -1 for
-    /// the one before the latest; the latest when absent.
+    /// the one before the latest, or the path of a journal or bundle; the latest when absent.
     #[arg(allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Goals, plans, prompts, answers and conversations, as Markdown.
@@ -308,6 +319,26 @@ pub(crate) struct ExportArgs {
     /// A film of the console, as asciinema plays it (asciicast v3).
     #[arg(long, conflicts_with_all = ["json", "jsonl", "markdown"])]
     pub(crate) cast: bool,
+    /// One file to be given away, which `replay`, `report`, `fork` and `export` open as it is: records, results, settings,
+    /// a page for each failure. What looks like a secret is replaced, and said.
+    #[arg(long, conflicts_with_all = ["markdown", "cast", "jsonl"])]
+    pub(crate) bundle: bool,
+    /// The bundle is about this task: what others said is left out, unless it was made of it.
+    #[arg(long, value_name = "TASK", requires = "bundle")]
+    pub(crate) task: Option<String>,
+    /// What the bundle leaves out: what was asked and answered, absolute paths, names of machines, people and sessions.
+    #[arg(
+        long,
+        value_name = "text|paths|names",
+        requires = "bundle",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    pub(crate) without: Vec<LeftOut>,
+    /// The bundle's file; named after the session, in this folder, when absent.
+    #[arg(short, long, value_name = "FILE", requires = "bundle")]
+    pub(crate) out: Option<PathBuf>,
     /// The film's columns and rows.
     #[arg(long, value_name = "COLSxROWS", requires = "cast", value_parser = size)]
     pub(crate) size: Option<(u16, u16)>,
@@ -333,7 +364,7 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 /// What `baton replay` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The session, as `report` takes it, or the path of a journal; the latest session when absent.
+    /// The session, as `report` takes it, or the path of a journal or bundle; the latest session when absent.
     #[arg(value_name = "SESSION", allow_negative_numbers = true)]
     pub(crate) session: Option<String>,
     /// Do what this script says, without a terminal: the same frames every time (see README, Scripts).
@@ -478,6 +509,8 @@ pub(crate) struct LogArgs {
 pub(crate) enum ConfigSub {
     /// Every value with where it came from.
     Show,
+    /// Read all of it, tables for other machines and keys too, and say what is wrong and where.
+    Check,
     /// Where configuration, state and log are.
     Path,
     /// The JSON Schemas of the files, for editors.

@@ -25,7 +25,7 @@ use super::print::Printer;
 use super::serve::listen_if_possible;
 use super::servers::room;
 use super::session::{Ends, engine, how_to_go_on, origin, runtime, user};
-use crate::config::{ColorChoice, Config, Glyphs, Layer, Switch};
+use crate::config::{ColorChoice, Config, Glyphs, Layer, Surroundings, Switch};
 use crate::domain::protocol::{Command, Role, SessionId};
 use crate::domain::source::text_of;
 use crate::domain::text::CleanText;
@@ -249,7 +249,7 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        let server = listen_if_possible(&engine, &config);
+        let server = listen_if_possible(&engine, &config, crate::interface::remote::Again::Serves);
         Ok(Running { engine, _server: server, _simulator: chosen.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))
@@ -262,7 +262,8 @@ fn options(config: &Config) -> ConsoleOptions {
     let keys = config.paths.config.join("keys.toml");
     let keymap = match std::fs::read(&keys).map(|bytes| text_of(bytes, &keys.display().to_string())) {
         Ok(Ok(text)) => {
-            let (keymap, wrong) = Keymap::with_user(&keys.display().to_string(), &text);
+            let (keymap, wrong) =
+                Keymap::with_user_on(&Surroundings::of_process().host(), &keys.display().to_string(), &text);
             warnings.extend(wrong.iter().map(|w| CleanText::one_line(&w.to_string())));
             keymap
         }

@@ -9,6 +9,7 @@ use super::error::{CliError, Exit};
 use super::given::Taken;
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
+use super::restart::{Which, restart};
 use super::run::goal_of;
 use super::session::{configuration, runtime};
 use crate::config::Config;
@@ -178,6 +179,15 @@ enum What {
         #[arg(long)]
         force: bool,
     },
+    /// Go on with the session in a new process, of the program that asks: after an update.
+    ///
+    /// What agents have said so far is kept, attached consoles follow, kept servers are adopted, and those of the session
+    /// start again. Refused where a console on its own terminal holds the process, or a command waits for its result.
+    Restart {
+        /// All sessions that run.
+        #[arg(long, conflicts_with = "session")]
+        all: bool,
+    },
     /// End the session; `baton resume` takes it up again.
     End,
     /// Say what is true now.
@@ -233,6 +243,10 @@ pub(crate) fn ctl(args: &CtlArgs, global: &Global, printer: &mut Printer) -> Res
         if let What::State = args.what {
             return states(&config, args.session.as_deref(), global, printer).await;
         }
+        if let What::Restart { all } = args.what {
+            let which = if all { Which::All } else { Which::One };
+            return restart(&config, args.session.as_deref(), which, global, printer).await;
+        }
         let given = super::attach::given(global);
         let (call, info) = the_one(&config, args.session.as_deref(), given, printer).await?;
         let command = command(&args.what, &info, &config)?;
@@ -248,8 +262,15 @@ async fn states(config: &Config, wish: Option<&str>, global: &Global, printer: &
         return Err(CliError::NoneRuns);
     }
     let mut states: Vec<Value> = Vec::new();
-    for (call, _) in &reached {
-        states.push(call.get("/v1/state").await?);
+    for (call, info) in &reached {
+        match call.get("/v1/state").await {
+            Ok(state) => states.push(state),
+            // One of several that ends just now hides no other.
+            Err(error) if wish.is_none() && reached.len() > 1 => {
+                printer.words(&format!("{}: {error}", info.session));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     match (global.form(), states.as_slice()) {
         (Form::Words, states) => {
@@ -391,7 +412,9 @@ fn command(what: &What, info: &SessionInfo, config: &Config) -> Result<Command, 
             serde_json::from_str(json).map_err(|error| CliError::Usage(format!("this is no command: {error}")))?
         }
         // Asked, not given.
-        What::State => return Err(CliError::Usage("state is asked for without a command".to_owned())),
+        What::State | What::Restart { .. } => {
+            return Err(CliError::Usage("that is asked for without a command".to_owned()));
+        }
     })
 }
 
@@ -489,6 +512,7 @@ mod tests {
     use super::*;
     use crate::domain::protocol::Micros;
     use crate::domain::state::Gear;
+    use crate::interface::remote::Held;
 
     fn info(goals: usize) -> SessionInfo {
         SessionInfo {
@@ -504,6 +528,9 @@ mod tests {
             open: 0,
             viewers: Vec::new(),
             control: None,
+            held: Held::Nobody,
+            again: Vec::new(),
+            folder: String::new(),
         }
     }
 

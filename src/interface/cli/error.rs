@@ -10,6 +10,7 @@ use crate::engine::host::EngineError;
 use crate::engine::journal::JournalError;
 use crate::engine::providers::ClientError;
 use crate::engine::simulator::{FaultError, SimulatorError};
+use crate::interface::bundle::BundleError;
 use crate::interface::remote::CallError;
 
 /// How the process ends.
@@ -93,6 +94,9 @@ pub(crate) enum CliError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// No session of that name.
     #[error("there is no session {session} in {}; `baton sessions` lists those there are", root.display())]
     NoSession {
@@ -221,6 +225,7 @@ impl CliError {
             | Self::Faults { .. }
             | Self::Refused(_)
             | Self::FleetFileExists(_)
+            | Self::Bundle(BundleError::Wrong { .. } | BundleError::NoTask { .. })
             | Self::NoSession { .. }
             | Self::NoSessions(_) => Exit::Usage,
             Self::Call(CallError::Refused(_)) => Exit::TaskFailed,

@@ -4,11 +4,11 @@
 //! is one story: its header, then every record that this version knows, in order.
 
 use super::args::{ExportArgs, Form, Global};
+use super::bundle::journal_of;
 use super::error::{CliError, Exit};
 use super::print::Printer;
 use super::session::configuration;
-use super::sessions::chosen;
-use crate::engine::journal::{Reader, Sessions};
+use crate::engine::journal::Reader;
 use crate::interface::report::{Story, Wanted, transcript};
 
 /// Bytes written at once.
@@ -20,22 +20,24 @@ const BLOCK: usize = 64 * 1024;
 /// [`CliError::Usage`] when no form or no such session was named; [`CliError::Journal`], after all that can be read.
 pub(crate) fn export(args: &ExportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
+    let named = journal_of(&config, args.session.as_deref(), printer)?;
+    let journal = &named.journal;
     if args.cast {
-        let journal = super::replay::journal_of(&config, args.session.as_deref(), printer)?;
-        return super::scripted::film(&journal, args, printer);
+        return super::scripted::film(journal, args, printer);
     }
-    let id = chosen(&config, args.session.as_deref(), printer)?;
-    let sessions = Sessions::new(&config.paths.sessions);
-    let journal = sessions.journal(&id)?;
+    named.introduce(printer);
+    if args.bundle {
+        return super::bundle::export(journal, args, &config, global, printer);
+    }
     match (args.markdown, global.form()) {
         (true, _) => {
-            let story = Story::read(&journal, Wanted::All)?;
+            let story = Story::read(journal, Wanted::All)?;
             printer.data(&transcript(&story));
         }
-        (false, Form::Json | Form::JsonLines) => records(Reader::open(&journal)?, printer)?,
+        (false, Form::Json | Form::JsonLines) => records(Reader::open(journal)?, printer)?,
         (false, Form::Words) => {
-            let words =
-                "export wants a form: --json for every record, a line each, --markdown to read, or --cast to watch";
+            let words = "export wants a form: --json for every record, a line each, --markdown to read, --cast to watch, or --bundle \
+                 to give it away";
             return Err(CliError::Usage(words.to_owned()));
         }
     }

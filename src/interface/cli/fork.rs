@@ -1,5 +1,7 @@
 //! `baton fork`: a new session with another one's past up to a record.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::args::Global;
@@ -9,7 +11,7 @@ use super::leaving::Leaving;
 use super::print::Printer;
 use super::session::{configuration, mistaken, stamp};
 use crate::domain::protocol::{Micros, Name, SessionId};
-use crate::engine::journal::{self, Begins, JournalError, Past, Sessions};
+use crate::engine::journal::{self, Begins, JournalError, Past, Reader, Sessions};
 
 /// Where a session is forked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,10 +74,18 @@ pub(crate) fn fork(
     printer: &mut Printer,
 ) -> Result<Exit, CliError> {
     let config = configuration(global)?;
-    let parent = &super::names::stored(&config, parent, printer)?;
+    let source = super::bundle::journal_of(&config, Some(parent), printer)?;
+    source.introduce(printer);
     let sessions = Sessions::new(&config.paths.sessions);
-    let seq = place(&sessions, parent, at).map_err(mistaken(&sessions, parent))?;
-    let named = |name: &str| journal::fork(&sessions, parent, seq, &Name::slug(name), begins);
+    let parent = &match &source.session {
+        Some(session) => session.clone(),
+        None => Reader::open(&source.journal)?.header().session.clone(),
+    };
+    let seq = place(&source.journal, at).map_err(mistaken(&sessions, parent))?;
+    let named = |name: &str| match &source.session {
+        Some(session) => journal::fork(&sessions, session, seq, &Name::slug(name), begins),
+        None => journal::fork_file(&sessions, &source.journal, seq, &Name::slug(name), begins),
+    };
     let name = stamp();
     let made = match named(&name) {
         // Two sessions of one second.
@@ -118,16 +128,11 @@ fn tell(printer: &mut Printer, global: &Global, parent: &SessionId, seq: u64, ma
 }
 
 /// The record a place in a session stands for.
-fn place(sessions: &Sessions, parent: &SessionId, at: At) -> Result<u64, JournalError> {
-    let journal = sessions.journal(parent)?;
+fn place(journal: &Path, at: At) -> Result<u64, JournalError> {
     if let At::Seq(seq) = at {
         return Ok(seq);
     }
-    if !journal.is_file() {
-        let root = sessions.path(parent)?.parent().unwrap_or(std::path::Path::new(".")).to_path_buf();
-        return Err(JournalError::Missing { id: parent.to_string(), root });
-    }
-    let mut past = Past::open(&journal)?;
+    let mut past = Past::open(journal)?;
     match at {
         At::Percent(share) if share >= 100.0 => Ok(past.end()?.0),
         At::Percent(share) => {

@@ -20,6 +20,7 @@ use super::run::Stuck;
 use super::zone::{Zone, seconds_of};
 use crate::domain::protocol::SessionId;
 use crate::domain::state::GoalPhase;
+use crate::interface::remote::{Again, is_announced};
 use crate::interface::report::now_ms;
 
 /// The flag that starts a run and leaves it, and the one it becomes for the run that is left.
@@ -115,6 +116,17 @@ impl Leaving {
         Err(CliError::Usage(words.to_owned()))
     }
 
+    /// How another process takes the run up again: only one that was left has nobody who waits for its result.
+    pub(crate) fn again(&self, global: &Global) -> Again {
+        if !self.detached {
+            return Again::Never;
+        }
+        let until = self.until.iter().flat_map(|word| ["--until".to_owned(), word.clone()]);
+        let on_done = self.on_done.iter().flat_map(|command| ["--on-done".to_owned(), command.clone()]);
+        let patience = global.patience.iter().flat_map(|seconds| ["--patience".to_owned(), seconds.to_string()]);
+        Again::Runs(until.chain(on_done).chain(patience).collect())
+    }
+
     /// Leaves the terminal's session, in the run that was left.
     pub(crate) fn part(&self) {
         if self.detached {
@@ -135,7 +147,10 @@ impl Leaving {
         printer: &mut Printer,
     ) -> Result<Exit, CliError> {
         done.tell(journal, form, printer)?;
-        self.over(done, exit, printer);
+        // A restart is not its end.
+        if !is_announced(journal, std::process::id()) {
+            self.over(done, exit, printer);
+        }
         Ok(exit)
     }
 

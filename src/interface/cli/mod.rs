@@ -9,6 +9,7 @@ mod answer;
 mod answering;
 mod args;
 mod attach;
+mod bundle;
 mod canary;
 mod check;
 mod choose;
@@ -36,6 +37,7 @@ mod print;
 mod progress;
 mod replay;
 mod report;
+mod restart;
 mod resume;
 mod roles;
 mod run;
@@ -146,7 +148,9 @@ fn act(cli: &Cli, printer: &mut Printer) -> Result<Exit, CliError> {
         Some(Sub::Ctl(args)) => ctl::ctl(args, global, printer),
         Some(Sub::Inbox { session }) => inbox::inbox(session.as_deref(), global, printer),
         Some(Sub::Answer(args)) => answer::answer(args, global, printer),
-        Some(Sub::Serve { tcp }) => serve::serve(*tcp, global, printer),
+        Some(Sub::Serve { tcp, session, detached }) => {
+            serve::serve(*tcp, session.as_deref(), *detached, global, printer)
+        }
         Some(Sub::Resume { session, go, failed, wait, leaving }) => {
             leaving.part();
             let again = headless::Again {

@@ -88,6 +88,7 @@ fn planned(state: &State, goal: GoalId) -> Option<Plan> {
         version: PLAN_VERSION,
         goal: CleanText::as_str(&goal.text).to_owned(),
         max_parallel: goal.options.max_parallel,
+        capacity: goal.options.capacity.clone(),
         synthesis: goal.options.synthesis,
         tasks,
     })

@@ -7,7 +7,23 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use super::narrow::{NARROW, hang};
 use crate::domain::text::{CleanText, width};
+
+/// Lines that are too long for a narrow terminal, wrapped below where they begin; others as they are.
+fn narrowed(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    for line in text.lines().chain(text.is_empty().then_some("")) {
+        let words = line.trim_start();
+        let rows = if width::width(line) <= columns {
+            vec![line.to_owned()]
+        } else {
+            hang(line.get(..line.len() - words.len()).unwrap_or_default(), words, columns)
+        };
+        rows.iter().for_each(|row| out.extend([row.as_str(), "\n"]));
+    }
+    out
+}
 
 /// Where output goes.
 #[derive(Debug)]
@@ -96,7 +112,13 @@ impl Printer {
     /// A sentence for people, on stderr. Sanitised, wherever it goes.
     pub(crate) fn words(&mut self, text: &str) {
         self.clear_bar();
-        self.err(&format!("{}\n", CleanText::new(text)));
+        let clean = CleanText::new(text);
+        let terminal = || crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns));
+        // What is narrower than any word is no terminal that tells its size.
+        match if self.err_terminal { terminal().filter(|columns| (20..NARROW).contains(columns)) } else { None } {
+            Some(columns) => self.err(&narrowed(&clean, columns)),
+            None => self.err(&format!("{clean}\n")),
+        }
     }
 
     /// The progress line, over the one before. Only on a terminal of that many columns.

@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use super::args::{Form, Global, ReportArgs};
+use super::bundle::journal_of;
 use super::error::{CliError, Exit};
 use super::narrow::{NARROW, hang_in};
 use super::print::Printer;
-use super::replay::journal_of;
 use super::session::configuration;
 use super::zone::Zone;
 use crate::domain::protocol::SessionId;
@@ -23,7 +23,9 @@ use crate::interface::report::{
 /// [`CliError::Usage`] for a session that is not there; [`CliError::Journal`]; [`CliError::Write`].
 pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) -> Result<Exit, CliError> {
     let config = configuration(global)?;
-    let journal = journal_of(&config, args.session.as_deref(), printer)?;
+    let named = journal_of(&config, args.session.as_deref(), printer)?;
+    named.introduce(printer);
+    let journal = named.journal.clone();
     let sessions = Sessions::new(&config.paths.sessions);
     if let Some(word) = &args.since {
         return tell_since(&sessions, &journal, word, global, printer);

@@ -109,7 +109,7 @@ fn headless(
             printer.words(sentence);
         }
         // Dropped after the engine's end, so that whoever watches sees that too.
-        let _server = listen_if_possible(&taken_up.engine, config);
+        let _server = listen_if_possible(&taken_up.engine, config, leaving.again(global));
         let watching = Headless::again(&taken_up.engine, before, again, form, printer)?
             .when_stuck(stuck)
             .with_patience(global.patience)

@@ -108,7 +108,7 @@ fn headless(
         let engine = engine_named(config, chosen.fleet.clone(), global.seed, room(config).as_ref(), given.name)?;
         let journal = engine.journal().to_owned();
         // Dropped after the engine's end, so that whoever watches sees that too.
-        let _server = listen_if_possible(&engine, config);
+        let _server = listen_if_possible(&engine, config, leaving.again(global));
         let watching = Headless::begin(&engine, command, (form, Until::Ended), printer)
             .await?
             .when_stuck(given.stuck)

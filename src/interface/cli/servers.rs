@@ -19,7 +19,9 @@ use crate::domain::memory::{Fit, MemoryPlan};
 use crate::domain::protocol::{EndpointName, MemoryCheck};
 use crate::domain::source::nearest;
 use crate::engine::machine::{local_ports, this_machine};
-use crate::engine::servers::{Force, LogReader, Options, Room, Server, ServerState, Servers, ServersError, supervise};
+use crate::engine::servers::{
+    Force, LogReader, Options, OwnProgram, Room, Server, ServerState, Servers, ServersError, supervise,
+};
 
 /// How often states and logs are looked at while the command stays.
 const BEAT: Duration = Duration::from_millis(200);
@@ -43,13 +45,14 @@ impl Outcome {
 /// # Errors
 /// [`CliError::System`], [`CliError::Servers`].
 pub(crate) fn control(config: &Config) -> Result<Servers, CliError> {
-    let program = std::env::current_exe().map_err(system("find this program"))?;
+    let program = OwnProgram::hold(&config.paths.run).map_err(system("hold this program's file"))?;
     Ok(Servers::new(Options::new(&config.paths.state, program))?)
 }
 
 /// The room for the servers of this process's sessions; none where it can't be had, and then the log says why.
 pub(crate) fn room(config: &Config) -> Option<Room> {
-    let opened = std::env::current_exe().and_then(|program| Room::open(Options::new(&config.paths.state, program)));
+    let held = OwnProgram::hold(&config.paths.run);
+    let opened = held.and_then(|program| Room::open(Options::new(&config.paths.state, program)));
     opened.inspect_err(|error| tracing::warn!(%error, "sessions can't start or stop servers")).ok()
 }
 
@@ -357,7 +360,7 @@ pub(crate) fn logs(args: &LogArgs, global: &Global, printer: &mut Printer) -> Re
 /// # Errors
 /// [`CliError::Servers`].
 pub(crate) fn stand_around() -> Result<Exit, CliError> {
-    runtime()?.block_on(supervise(std::io::stdin()))?;
+    runtime()?.block_on(supervise(std::io::stdin(), std::io::stdout()))?;
     Ok(Exit::Done)
 }
 

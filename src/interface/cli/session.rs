@@ -71,6 +71,7 @@ pub(crate) fn engine_named(
         machine: config.machine.clone(),
         seed,
         project,
+        folder: here(),
     };
     if let Err(error) = super::trust::own_session(config, &config_of.fleet) {
         tracing::warn!(%error, "that this session's fleet is the operator's own could not be noted");
@@ -90,6 +91,12 @@ pub(crate) fn engine_named(
         }
         started => Ok(started?),
     }
+}
+
+/// The folder this process works in, as it is without links.
+pub(crate) fn here() -> Option<String> {
+    let folder = std::env::current_dir().and_then(|folder| folder.canonicalize()).ok()?;
+    folder.into_os_string().into_string().ok()
 }
 
 /// The session written last.

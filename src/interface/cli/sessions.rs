@@ -3,6 +3,7 @@
 //! Not here: what is known of a session and how it is searched (`engine/journal`). Invariant: the newest comes first.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -12,9 +13,8 @@ use super::error::{CliError, Exit};
 use super::names::keep_list;
 use super::narrow::{NARROW, hang};
 use super::print::Printer;
-use super::session::configuration;
+use super::session::{configuration, here};
 use super::zone::Zone;
-use crate::config::Config;
 use crate::domain::protocol::SessionId;
 use crate::domain::text::width::{Align, cut_end, pad, width};
 use crate::domain::text::{CleanText, Needle};
@@ -42,20 +42,6 @@ struct Hit<'a> {
     session: &'a SessionId,
     #[serde(flatten)]
     found: &'a Found,
-}
-
-/// The session that a word means, else the one that was written last.
-///
-/// # Errors
-/// [`CliError::Usage`] when there is none; [`CliError::Journal`].
-pub(crate) fn chosen(config: &Config, word: Option<&str>, printer: &mut Printer) -> Result<SessionId, CliError> {
-    if let Some(word) = word {
-        return super::names::stored(config, word, printer);
-    }
-    let latest = Sessions::new(&config.paths.sessions).glance()?.into_iter().next();
-    latest
-        .map(|glance| glance.id)
-        .ok_or_else(|| CliError::Usage("there is no session yet; `baton run PLAN|GOAL` makes one".to_owned()))
 }
 
 /// Lists sessions, or searches them.
@@ -86,6 +72,12 @@ pub(crate) fn sessions(args: &SessionsArgs, global: &Global, printer: &mut Print
         };
         let written = |g: &Glance| g.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         found.retain(|g| written(g) >= u128::from(from));
+    }
+    if args.here {
+        let here =
+            here().ok_or_else(|| CliError::Usage("--here: this folder is gone; go to one that is there".to_owned()))?;
+        let started = |g: &Glance| g.summary.as_ref().and_then(|s| s.folder.clone());
+        found.retain(|g| started(g).is_some_and(|folder| Path::new(&folder).starts_with(&here)));
     }
     if let Some(text) = &args.search {
         return look(&sessions, &found, text, global.form(), printer);

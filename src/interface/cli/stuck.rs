@@ -89,7 +89,12 @@ pub(crate) fn outlook(state: &State, goal: GoalId, now: Micros) -> Outlook {
                 None => silent.push((why, &task.title, 0)),
             },
             // It stands and falls with another task, or was said of the goal.
-            Why::Needs { .. } | Why::Limit { .. } | Why::Memory { .. } => {}
+            Why::Needs { .. }
+            | Why::Limit { .. }
+            | Why::Memory { .. }
+            | Why::Lock { .. }
+            | Why::Path { .. }
+            | Why::Reserved { .. } => {}
             Why::NotWaiting
             | Why::Backoff { .. }
             | Why::Resting { .. }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::call::{Call, CallError, Given};
 use super::commands::command_id;
+use super::handover::is_announced;
 use super::place::Place;
 use super::records::{NOW, SECRET, VIEWER};
 use super::snapshot::SessionInfo;
@@ -51,6 +52,8 @@ pub enum Attachment {
 struct Shared {
     /// Session time at an instant of this process.
     clock: (Instant, Micros),
+    /// The way to its process: another one after a restart.
+    call: Call,
     /// Which console of the session this is, while it is connected.
     seat: Option<(ViewerId, String)>,
 }
@@ -67,7 +70,8 @@ const OUTBOX: usize = 16;
 
 /// A console's end of a session of another process.
 pub struct AttachClient {
-    call: Call,
+    given: Given,
+    pid: u32,
     attachment: Attachment,
     role: Role,
     journal: PathBuf,
@@ -114,11 +118,12 @@ impl AttachClient {
         };
         let chance = super::guard::Key::random().map(|key| key.reveal()[..12].to_owned());
         let client = Self {
-            call,
+            given,
+            pid: info.pid,
             attachment,
             role,
             journal: PathBuf::from(&info.journal),
-            shared: Arc::new(Mutex::new(Shared { clock: (Instant::now(), info.at), seat: None })),
+            shared: Arc::new(Mutex::new(Shared { clock: (Instant::now(), info.at), call, seat: None })),
             tasks: None,
             notices: mpsc::channel(OUTBOX),
             told: VecDeque::new(),
@@ -130,13 +135,14 @@ impl AttachClient {
 
     /// What works for this client, begun with the first question for records: it needs the console's own runtime.
     fn tasks(&mut self) -> &mut Tasks {
-        let (call, shared, notices) = (&self.call, &self.shared, &self.notices.0);
+        let (given, pid, shared, notices) = (self.given, self.pid, &self.shared, &self.notices.0);
         let (attachment, journal) = (&self.attachment, &self.journal);
         self.tasks.get_or_insert_with(|| {
             let (into, records) = mpsc::channel(BACKLOG);
             let (outbox, letters) = mpsc::channel(OUTBOX);
             let reading = Reading {
-                call: call.clone(),
+                given,
+                pid,
                 attachment: attachment.clone(),
                 journal: journal.clone(),
                 shared: Arc::clone(shared),
@@ -145,7 +151,7 @@ impl AttachClient {
                 next: 1,
                 ended: false,
             };
-            let sending = deliver(call.clone(), letters, notices.clone());
+            let sending = deliver(Arc::clone(shared), letters, notices.clone());
             let (reading, sending) = (tokio::spawn(reading.run()), tokio::spawn(sending));
             Tasks { records, outbox, reading: reading.abort_handle(), sending: sending.abort_handle() }
         })
@@ -153,8 +159,9 @@ impl AttachClient {
 }
 
 /// Gives commands one after the other, in the order they came; says what did not arrive.
-async fn deliver(call: Call, mut letters: mpsc::Receiver<Letter>, notices: mpsc::Sender<CleanText>) {
+async fn deliver(shared: Arc<Mutex<Shared>>, mut letters: mpsc::Receiver<Letter>, notices: mpsc::Sender<CleanText>) {
     while let Some(Letter { id, command, secret }) = letters.recv().await {
+        let call = lock(&shared).call.clone();
         // What the session says to it is a record.
         if let Err(error) = call.command(Some(&id), &command, Some(&secret)).await {
             tracing::warn!(%error, %command, "a command did not reach the session");
@@ -233,7 +240,9 @@ impl Shared {
 
 /// The task that reads records, from the journal and from the session.
 struct Reading {
-    call: Call,
+    given: Given,
+    /// The session's process.
+    pid: u32,
     attachment: Attachment,
     journal: PathBuf,
     shared: Arc<Mutex<Shared>>,
@@ -261,15 +270,22 @@ impl Reading {
                 Attachment::Reader => None,
             };
             let from = self.next;
-            match self.call.records(from, origin).await {
+            let call = lock(&self.shared).call.clone();
+            match call.records(from, origin).await {
                 Ok(response) => {
                     if std::mem::take(&mut lost) {
                         self.say("connected to the session again");
                     }
                     let streamed = self.stream(response).await;
                     lock(&self.shared).seat = None;
-                    if streamed.is_err() || self.ended {
+                    if streamed.is_err() {
                         return;
+                    }
+                    if self.ended {
+                        if !self.follow(&call).await {
+                            return;
+                        }
+                        continue;
                     }
                     if self.next > from {
                         wait = SOON;
@@ -277,7 +293,13 @@ impl Reading {
                 }
                 // Its process is gone: what it still wrote is in the journal.
                 Err(CallError::Gone(_)) => {
-                    if self.past().await.is_ok() && !self.ended {
+                    if self.past().await.is_err() {
+                        return;
+                    }
+                    if self.follow(&call).await {
+                        continue;
+                    }
+                    if !self.ended {
                         self.say("the session's process is gone; `baton resume` takes the session up again");
                     }
                     return;
@@ -292,6 +314,30 @@ impl Reading {
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LATE);
+        }
+    }
+
+    /// Waits for the process that takes the session up where this one ends for it; false: none does.
+    async fn follow(&mut self, before: &Call) -> bool {
+        let old = self.pid;
+        if !is_announced(&self.journal, old) {
+            return false;
+        }
+        self.say("the session goes on in another process; this console follows");
+        loop {
+            tokio::time::sleep(SOON).await;
+            // Its key is another.
+            if let Ok(call) = Call::new(before.place().clone(), self.given)
+                && let Ok(info) = call.session().await
+                && info.pid != old
+            {
+                self.pid = info.pid;
+                lock(&self.shared).call = call;
+                return true;
+            }
+            if !is_announced(&self.journal, old) {
+                return false;
+            }
         }
     }
 

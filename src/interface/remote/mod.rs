@@ -11,6 +11,7 @@
 //! | `server` | the listening thread; `connection`: one connection, its head read within its time |
 //! | `guard`, `doors` | who may come in: host, key, rate; how many, by door |
 //! | `routes` | the table of what can be asked; `records`, `commands`, `query`, `metrics`, `snapshot` answer |
+//! | `handover` | the word that a process ends for another to follow |
 //! | `call` | one question from the other side; `client` is a console's whole client |
 
 mod call;
@@ -19,6 +20,7 @@ mod commands;
 mod connection;
 mod doors;
 mod guard;
+mod handover;
 mod metrics;
 mod place;
 mod query;
@@ -31,7 +33,8 @@ mod watched;
 
 pub use call::{Call, CallError, Given, Verdict};
 pub use client::{AttachClient, Attachment};
+pub use handover::{announce, is_announced, withdraw};
 pub use place::{Place, PlaceError};
 pub use routes::{OPENAPI, routes_listed};
-pub use server::{Server, ServerError, ServerOptions};
-pub use snapshot::SessionInfo;
+pub use server::{Again, Server, ServerError, ServerOptions};
+pub use snapshot::{Held, SessionInfo};

@@ -64,6 +64,8 @@ pub(super) struct House {
     pub counts: Counts,
     pub began: Instant,
     pub doors: Arc<Doors>,
+    /// How it is taken up again in the background.
+    pub again: Vec<String>,
     rates: Rates,
     /// By the secret that was handed out on the console's own stream.
     consoles: Mutex<BTreeMap<String, Console>>,
@@ -73,12 +75,12 @@ pub(super) struct House {
 pub(super) type Shared = Arc<House>;
 
 impl House {
-    pub(super) fn new(connector: Connector, key: Key, user: CleanText) -> Self {
+    pub(super) fn new(connector: Connector, key: Key, user: CleanText, again: Vec<String>) -> Self {
         let began = Instant::now();
         let watched = Arc::new(Watched::new());
         let rates = Rates::new(began);
         let (counts, doors, consoles) = (Counts::default(), Arc::default(), Mutex::default());
-        Self { connector, key, user, watched, counts, began, doors, rates, consoles }
+        Self { connector, key, user, watched, counts, began, doors, again, rates, consoles }
     }
 
     /// The consoles that watch now.

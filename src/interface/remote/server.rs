@@ -45,6 +45,39 @@ pub struct ServerOptions {
     pub tcp: Option<SocketAddr>,
     /// The user's name: who comes over the socket.
     pub user: CleanText,
+    /// How the session is taken up again in the background.
+    pub again: Again,
+}
+
+/// How a session is taken up again by another process, in the background.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// Not: a command waits for its result.
+    #[default]
+    Never,
+    /// As one that waits for goals, at the same address.
+    Serves,
+    /// As a run that was left, with these arguments besides.
+    Runs(Vec<String>),
+}
+
+impl Again {
+    fn arguments(self, session: &str, tcp: Option<SocketAddr>) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        match self {
+            Self::Never => Vec::new(),
+            Self::Serves => {
+                let mut all = words(&["serve", "--session", session, "--detached", "--jsonl"]);
+                all.extend(tcp.into_iter().flat_map(|address| ["--tcp".to_owned(), address.to_string()]));
+                all
+            }
+            Self::Runs(more) => {
+                let mut all = words(&["resume", session, "--detached"]);
+                all.extend(more);
+                all
+            }
+        }
+    }
 }
 
 /// Why a session can't be reached from outside.
@@ -118,8 +151,9 @@ impl Server {
             Listeners { socket, tcp }
         };
         let (stop, stopped) = oneshot::channel();
+        let again = options.again.arguments(connector.session().as_str(), address);
         let thread = std::thread::Builder::new().name("remote".into()).spawn(move || {
-            let house = Arc::new(House::new(connector, key, options.user));
+            let house = Arc::new(House::new(connector, key, options.user, again));
             runtime.block_on(listen(listeners, seat, house, stopped));
         });
         let thread = Some(thread.map_err(system("start a thread"))?);

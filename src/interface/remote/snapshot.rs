@@ -38,12 +38,39 @@ pub struct SessionInfo {
     pub viewers: Vec<Viewer>,
     /// Which of them has control.
     pub control: Option<ViewerId>,
+    /// Whether a console on a terminal holds its process.
+    #[serde(default)]
+    pub held: Held,
+    /// The arguments with which its program takes it up again in the background; none where it can't: a command waits for
+    /// its result.
+    #[serde(default)]
+    pub again: Vec<String>,
+    /// The folder its process works in; empty of an engine that did not say so yet.
+    #[serde(default)]
+    pub folder: String,
+}
+
+/// Who holds the process of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// Nobody who would miss it.
+    #[default]
+    Nobody,
+    /// A console of its own, on a terminal.
+    Console,
 }
 
 impl SessionInfo {
     pub(super) fn of(house: &House) -> Self {
+        let attached: Vec<ViewerId> = house.consoles().values().map(|console| console.viewer).collect();
         let state = house.watched.state();
+        // Who watches and did not come over the socket sits at this process's own terminal.
+        let own = state.viewers.keys().any(|viewer| !attached.contains(viewer));
         Self {
+            held: if own { Held::Console } else { Held::Nobody },
+            again: house.again.clone(),
+            folder: std::env::current_dir().unwrap_or_default().display().to_string(),
             session: house.connector.session().clone(),
             journal: house.connector.journal().display().to_string(),
             program: env!("CARGO_PKG_VERSION").to_owned(),

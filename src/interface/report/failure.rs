@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::markdown::{plain, quote, span};
 use super::{FailureLine, Report, Story};
-use crate::domain::state::Task;
+use crate::domain::state::{State, Task};
 
 /// The end of a text that is shown: a failure is at the end.
 const TAIL: usize = 2_000;
@@ -17,10 +17,7 @@ const TAIL: usize = 2_000;
 /// The story is to be read with [`super::Wanted::All`].
 pub fn failure(story: &Story, word: &str) -> Option<String> {
     let state = &story.state;
-    let named = |t: &&Task| t.id.to_string() == word || t.id.name.as_str() == word;
-    let folded = word.to_lowercase();
-    let titled = |t: &&Task| !folded.is_empty() && t.title.to_lowercase().contains(&folded);
-    let task = state.tasks().iter().find(named).or_else(|| state.tasks().iter().find(titled))?;
+    let task = task_of(state, word)?;
     let report = Report::of(story);
     let mut out = format!("# {} · {}\n\n", plain(&task.title), task.id);
     let _ = writeln!(out, "Session {}, agent {}. {}\n", plain(&report.session), task.spec.agent, standing(story, task));
@@ -62,6 +59,14 @@ pub fn failure(story: &Story, word: &str) -> Option<String> {
          `r` in the console does with another agent, place, level or prompt."
     );
     Some(out)
+}
+
+/// The task that a word means: its id, its name, or words of its title.
+pub(crate) fn task_of<'a>(state: &'a State, word: &str) -> Option<&'a Task> {
+    let named = |t: &&Task| t.id.to_string() == word || t.id.name.as_str() == word;
+    let folded = word.to_lowercase();
+    let titled = |t: &&Task| !folded.is_empty() && t.title.to_lowercase().contains(&folded);
+    state.tasks().iter().find(named).or_else(|| state.tasks().iter().find(titled))
 }
 
 fn standing(story: &Story, task: &Task) -> String {

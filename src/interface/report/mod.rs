@@ -18,6 +18,7 @@ mod transcript;
 mod when;
 
 pub use failure::failure;
+pub(crate) use failure::task_of;
 pub(crate) use figures::micro_dollars;
 pub use figures::{Bound, Metrics, Overall, pace_words};
 pub use fits::FitLine;

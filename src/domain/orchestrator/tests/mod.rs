@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod capacity;
+mod claims;
 mod commands;
 mod context;
 mod control;

@@ -58,6 +58,7 @@ pub(super) fn config() -> SessionConfig {
         machine: crate::domain::fleet::MachineSettings::default(),
         seed: 1,
         project: None,
+        folder: None,
     }
 }
 
@@ -69,7 +70,14 @@ pub(super) fn task(id: &str, needs: &[&str], tokens: u32) -> TaskSpec {
 }
 
 pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
-    Plan { version: 1, goal: "a goal".into(), max_parallel: None, synthesis: Some(false), tasks }
+    Plan {
+        version: 1,
+        goal: "a goal".into(),
+        max_parallel: None,
+        capacity: std::collections::BTreeMap::new(),
+        synthesis: Some(false),
+        tasks,
+    }
 }
 
 pub(super) fn person(name: &'static str) -> Author {

@@ -86,7 +86,14 @@ pub fn built_in(goal: &str, agents: &[Agent]) -> Plan {
         Kind::Making => making(about, agents),
         Kind::Question => question(about, agents),
     };
-    Plan { version: PLAN_VERSION, goal: goal.to_owned(), max_parallel: None, synthesis: None, tasks }
+    Plan {
+        version: PLAN_VERSION,
+        goal: goal.to_owned(),
+        max_parallel: None,
+        capacity: std::collections::BTreeMap::new(),
+        synthesis: None,
+        tasks,
+    }
 }
 
 fn kind(goal: &str) -> Kind {

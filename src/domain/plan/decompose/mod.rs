@@ -49,7 +49,14 @@ pub fn read_answer(answer: &str, goal: &str, agents: &[Agent], max_tasks: u32) -
     let mut repairs = Repairs::default();
     let drafts = extract::drafts(head(answer, MAX_ANSWER), agents, &mut repairs);
     let tasks = mend::tasks(drafts, agents, max_tasks, &mut repairs);
-    let plan = Plan { version: PLAN_VERSION, goal: goal.to_owned(), max_parallel: None, synthesis: None, tasks };
+    let plan = Plan {
+        version: PLAN_VERSION,
+        goal: goal.to_owned(),
+        max_parallel: None,
+        capacity: std::collections::BTreeMap::new(),
+        synthesis: None,
+        tasks,
+    };
     let sound = !plan.tasks.is_empty() && (agents.is_empty() || validate(&plan, agents).is_empty());
     if sound {
         return Decomposition { plan, repairs: repairs.into_list(), origin: Origin::Model };

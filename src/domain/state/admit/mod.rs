@@ -3,6 +3,7 @@
 //! One file a constraint. A new one is a file with a function, a line in [`NEW`], and a [`Why`]. Not here: what is looked up
 //! fast (the orchestrator's index), acting on it. Invariant: pure questions of a [`State`]; what is asked last is dearest.
 
+mod claims;
 mod idle;
 mod limit;
 mod memory;
@@ -44,6 +45,7 @@ const NEW: &[Constraint] = &[
     memory::fits,
     memory::is_known,
     limit::is_below,
+    claims::are_free,
 ];
 
 /// What one that goes on must answer: the rest was looked at when it began.
@@ -53,6 +55,11 @@ const GOING_ON: &[Constraint] = &[session::is_open, limit::has_turn_left];
 fn eligible(state: &State, ix: TaskIx, now: Micros) -> Result<(), Why> {
     let constraints = if state.between_turns(state.task(ix)).is_some() { GOING_ON } else { NEW };
     constraints.iter().try_for_each(|constraint| constraint(state, ix, now))
+}
+
+/// Everything that a task which begins must answer but its claims and a seat.
+fn eligible_but_for_claims(state: &State, ix: TaskIx, now: Micros) -> Result<(), Why> {
+    NEW.iter().take(NEW.len() - 1).try_for_each(|constraint| constraint(state, ix, now))
 }
 
 impl State {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::domain::protocol::{EndpointName, GoalId, Grip, Micros, Throttle, TierName};
+use crate::domain::protocol::{EndpointName, GoalId, Grip, Micros, Name, TaskId, Throttle, TierName};
 use crate::domain::text::CleanText;
 
 /// Why a task does not start now. Its text is one true sentence with what would release it.
@@ -64,6 +64,37 @@ pub enum Why {
     Limit {
         /// The limit.
         max: u32,
+    },
+    /// Another task has a lock that it needs.
+    Lock {
+        /// The lock.
+        lock: Name,
+        /// Who has it.
+        task: TaskId,
+        /// The title of that.
+        title: CleanText,
+        /// Since when, session time.
+        since: Micros,
+    },
+    /// Another task may write a path that it may write.
+    Path {
+        /// The path.
+        path: String,
+        /// Who has it.
+        task: TaskId,
+        /// The title of that.
+        title: CleanText,
+        /// Since when, session time.
+        since: Micros,
+    },
+    /// What it claims is free, and kept for one that waited longer.
+    Reserved {
+        /// What, in words.
+        what: String,
+        /// For whom.
+        task: TaskId,
+        /// The title of that.
+        title: CleanText,
     },
     /// No endpoint serves the tier.
     NoEndpoint {
@@ -153,6 +184,17 @@ impl fmt::Display for Why {
             Self::Backoff { seconds, reason, .. } => write!(f, "waits {seconds} s more: {reason}"),
             Self::Limit { max } => {
                 write!(f, "the goal's limit of {max} at once is reached; the next one to end frees a place")
+            }
+            Self::Lock { lock, title, .. } => write!(f, "“{title}” has the lock {lock}; when that ends this may start"),
+            Self::Path { path, title, .. } => {
+                write!(
+                    f,
+                    "“{title}” owns {} now, as this does; when that ends this may start",
+                    CleanText::one_line(path)
+                )
+            }
+            Self::Reserved { what, title, .. } => {
+                write!(f, "{} is kept for “{title}”, which waited longer", CleanText::one_line(what))
             }
             Self::Memory { reason } => write!(f, "{reason}; a starts it all the same"),
             Self::FirstLook => f.write_str("what is in this machine's memory is being looked at, for a second at most"),

@@ -50,7 +50,7 @@ fn start(
         }
         // A console that is gone already needs no client.
         let _ = ready.send(client);
-        let server = listen_if_possible(&again.engine, &config);
+        let server = listen_if_possible(&again.engine, &config, crate::interface::remote::Again::Serves);
         Ok(Running { engine: again.engine, _server: server, _simulator: again.simulator })
     });
     Ok((client, thread.map_err(system("start a thread"))?))

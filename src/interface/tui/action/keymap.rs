@@ -4,11 +4,22 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crossterm::event::KeyEvent;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 use unicode_width::UnicodeWidthStr;
 
 use super::table::{self, CONTEXTS, ENTRIES};
 use super::{Action, Context, Key};
+use crate::config::is_host;
+
+/// The table of tables for single machines.
+const HOST: &str = "host";
+
+/// What a file says for single machines: where, for which, what.
+fn hosts<'a, 'b>(table: &'a DeTable<'b>) -> impl Iterator<Item = (usize, &'a str, &'a DeValue<'b>)> {
+    let all =
+        table.iter().filter(|(name, _)| name.get_ref() == HOST).filter_map(|(_, value)| value.get_ref().as_table());
+    all.flatten().map(|(name, value)| (name.span().start, name.get_ref().as_ref(), value.get_ref()))
+}
 
 /// The keys in force.
 #[derive(Clone, Debug)]
@@ -74,6 +85,17 @@ impl Default for Keymap {
 impl Keymap {
     /// The defaults with the text of a `keys.toml` laid over them.
     pub fn with_user(file: &str, text: &str) -> (Self, Vec<KeyWarning>) {
+        Self::with_user_on("", file, text)
+    }
+
+    /// The machines that a `keys.toml` has tables for.
+    pub fn hosts_named(text: &str) -> Vec<String> {
+        let table = DeTable::parse(text).map(toml::Spanned::into_inner).unwrap_or_default();
+        hosts(&table).map(|(_, name, _)| name.to_owned()).collect()
+    }
+
+    /// The same on a machine of that name: what the file says for it is laid over the rest.
+    pub fn with_user_on(machine: &str, file: &str, text: &str) -> (Self, Vec<KeyWarning>) {
         let (mut map, mut warnings) = (Self::default(), Vec::new());
         let mut warn = |offset: usize, words: String| {
             let line = 1 + text.bytes().take(offset).filter(|b| *b == b'\n').count();
@@ -88,7 +110,25 @@ impl Keymap {
         };
         let mut set: HashMap<(Context, Key), &str> = HashMap::new();
         let mut changed = Vec::new();
-        for (name, keys) in &table {
+        let mut parts = vec![&table];
+        for (at, name, value) in hosts(&table) {
+            match value.as_table() {
+                Some(part) if is_host(name, machine) => parts.push(part),
+                Some(_) => {}
+                None => warn(at, format!("[host.{name:?}] is a table with contexts, as [host.{name:?}.task]")),
+            }
+        }
+        // A part over another is no mistake: what is set twice is looked for in each alone.
+        let mut part_of = HashMap::new();
+        for (part, name, keys) in
+            parts.iter().enumerate().flat_map(|(n, part)| part.iter().map(move |(k, v)| (n, k, v)))
+        {
+            if part == 0 && name.get_ref() == HOST {
+                if keys.get_ref().as_table().is_none() {
+                    warn(name.span().start, "write [host.\"NAME\".task] and keys below it".to_owned());
+                }
+                continue;
+            }
             let Some((context, ..)) = CONTEXTS.iter().find(|(_, n, _)| *n == name.get_ref().as_ref()) else {
                 let known = CONTEXTS.iter().map(|(_, n, _)| *n).collect::<Vec<_>>().join(", ");
                 warn(name.span().start, format!("there is no context {:?}; there are {known}", name.get_ref()));
@@ -116,7 +156,9 @@ impl Keymap {
                         continue;
                     }
                 };
-                if let Some(before) = set.insert((*context, key), what).filter(|b| *b != what) {
+                let before = set.insert((*context, key), what).filter(|b| *b != what);
+                let same = part_of.insert((*context, key), part) == Some(part);
+                if let Some(before) = before.filter(|_| same) {
                     warn(at, format!("{key} is set twice here: {before} and {what}; the last one read counts"));
                 }
                 if *context == Context::Text && key.is_text() && action.is_some() {
@@ -407,5 +449,20 @@ mod tests {
             words.starts_with(&["open", "message", "retry", "edit", "level", "hold", "stop", "pin", "zoom"]),
             "{words:?}"
         );
+    }
+
+    #[test]
+    fn what_is_said_for_this_machine_is_laid_over_the_rest_and_nothing_of_another_is() {
+        let text = "[task]\nz = \"retry\"\n[host.\"mac-studio\".task]\nz = \"hold\"\n[host.other.task]\nzz = \"fly\"\n";
+        let of = |machine: &str| {
+            let (map, wrong) = Keymap::with_user_on(machine, "keys.toml", text);
+            let action = map.keys.get(&(Context::Task, "z".parse().unwrap())).copied();
+            (action, wrong.iter().map(ToString::to_string).filter(|w| w.contains("is no key")).collect::<Vec<_>>())
+        };
+        assert_eq!(of("Mac-Studio.local"), (Some(Action::Hold), vec![]));
+        assert_eq!(of("elsewhere"), (Some(Action::Retry), vec![]));
+        let (_, wrong) = of("other");
+        assert!(wrong.iter().any(|w| w.starts_with("keys.toml:6: \"zz\" is no key")), "{wrong:?}");
+        assert_eq!(Keymap::hosts_named(text), ["mac-studio", "other"]);
     }
 }

@@ -31,6 +31,7 @@ impl PlanBase {
             version: 1,
             goal: g.text.to_string(),
             max_parallel: g.options.max_parallel,
+            capacity: g.options.capacity.clone(),
             synthesis: g.options.synthesis,
             tasks: present(state, goal).cloned().collect(),
         };
@@ -88,6 +89,7 @@ impl PlanBase {
         let changed = [
             ("goal", after.goal != self.plan.goal),
             ("max_parallel", after.max_parallel != self.plan.max_parallel),
+            ("capacity", after.capacity != self.plan.capacity),
             ("synthesis", after.synthesis != self.plan.synthesis),
         ];
         let said = changed.iter().filter(|(_, changed)| *changed).map(|(key, _)| {
