@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use baton::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
-use baton::domain::orchestrator::{Effect, Input, Orchestrator, ProbeReport};
+use baton::domain::orchestrator::{Effect, Input, Job, JobEnd, JobId, News, Orchestrator, ProbeReport};
 use baton::domain::plan::{Plan, PlanEdit, TaskSpec};
 use baton::domain::protocol::{
     Author, Channel, Command, CommandEnvelope, GoalId, GoalOptions, Health, LevelSupport, Micros, Name, PlanSource,
@@ -107,28 +107,31 @@ pub(crate) fn run_through(
     while let Some(effect) = queue.pop_front() {
         let mut inputs = Vec::new();
         match effect {
-            Effect::StartTurn(start) => {
+            Effect::Begin(Job::Turn(start)) => {
                 let turn = start.turn;
                 for _ in 0..pieces.count {
-                    inputs.push(Input::Output {
-                        turn,
-                        channel: Channel::Answer,
-                        text: pieces.text.into(),
-                        tokens: pieces.tokens,
-                    });
+                    inputs.push(Input::Job(
+                        JobId::Turn(turn),
+                        News::Said { channel: Channel::Answer, text: pieces.text.into(), tokens: pieces.tokens },
+                    ));
                 }
-                inputs.push(Input::TurnEnded {
-                    turn,
-                    end: TurnEnd::Stop,
-                    usage: Usage { output_tokens: pieces.count as u64 * u64::from(pieces.tokens), ..Usage::default() },
-                    slot: SlotAfter::Free,
-                    prompt_digest: "0123456789abcdef".into(),
-                    answer: None,
-                });
+                inputs.push(Input::Job(
+                    JobId::Turn(turn),
+                    News::from(JobEnd::Turn {
+                        end: TurnEnd::Stop,
+                        usage: Usage {
+                            output_tokens: pieces.count as u64 * u64::from(pieces.tokens),
+                            ..Usage::default()
+                        },
+                        slot: SlotAfter::Free,
+                        prompt_digest: "0123456789abcdef".into(),
+                        answer: None,
+                    }),
+                ));
             }
-            Effect::Probe(endpoint, _) => {
+            Effect::Begin(Job::Probe(endpoint, _)) => {
                 let report = ProbeReport { level: LevelSupport::None, ..ProbeReport::of(Health::Up) };
-                inputs.push(Input::Probed { endpoint, report });
+                inputs.push(Input::Job(JobId::Probe(endpoint), News::from(JobEnd::Probe(report))));
             }
             _ => {}
         }

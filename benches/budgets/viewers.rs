@@ -12,7 +12,7 @@ use baton::domain::protocol::Name;
 use baton::domain::state::State;
 use baton::engine::client::Client as _;
 use baton::engine::host::Engine;
-use baton::interface::remote::{AttachClient, Attachment, Given, Place, Server, ServerOptions};
+use baton::interface::remote::{Again, AttachClient, Attachment, Given, Place, Server, ServerOptions};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Report;
@@ -80,7 +80,7 @@ fn console(run: &Path, consoles: usize) -> Child {
 
 fn begin(engine: &Engine) -> Watched {
     let folder = tempfile::tempdir().unwrap();
-    let options = ServerOptions { run: folder.path().to_path_buf(), tcp: None, user: "bench".into() };
+    let options = ServerOptions { run: folder.path().to_path_buf(), tcp: None, user: "bench".into(), again: Again::Never };
     let server = Server::start(engine.connector().clone(), options).unwrap();
     let stopped = console(folder.path(), 1);
     kill_process(Pid::from_child(&stopped), Signal::STOP).unwrap();

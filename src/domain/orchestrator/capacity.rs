@@ -7,7 +7,7 @@
 //! Others are looked for only while work is under way, and never twice within [`LOOK_AGAIN`].
 
 use super::commands::Refusal;
-use super::{Effect, Look, Orchestrator};
+use super::{Look, Orchestrator};
 use crate::domain::fleet::Protocol;
 use crate::domain::protocol::{
     AttemptEnd, EndpointEdit, EndpointFound, EndpointName, Event, Failure, FailureCount, Finding, Health, Intake,
@@ -183,7 +183,7 @@ impl Orchestrator {
         let name = e.config.name.clone();
         if self.index.look_due(pool, LOOK_AGAIN) <= self.now {
             self.index.looked(pool, self.now, doublings);
-            self.effect(Effect::Probe(name, Look::Slots));
+            self.probe(name, Look::Slots);
         }
         true
     }

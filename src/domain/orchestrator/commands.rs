@@ -250,7 +250,7 @@ impl Orchestrator {
             Command::EditEndpoint { endpoint, edit } => self.edit_endpoint(endpoint, edit),
             Command::Server { endpoint, verb, .. } => self.serve(&author, endpoint, verb),
             Command::Model { endpoint, verb, .. } => self.move_model(endpoint, verb),
-            Command::Probe(Some(endpoint)) => self.effect(Effect::Probe(endpoint, Look::Slots)),
+            Command::Probe(Some(endpoint)) => self.probe(endpoint, Look::Slots),
             Command::Probe(None) => self.probe_all(),
             Command::TakeControl | Command::AskControl | Command::GiveControl(_) => {}
             Command::EndSession => {

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::index::Timer;
-use super::{Effect, Look, Orchestrator, ProbeReport};
+use super::{Look, Orchestrator, ProbeReport};
 use crate::domain::protocol::{
     AttemptEnd, Event, Failure, FailureCount, FailureKind, Health, Micros, Remedy, ServerStanding, SlotAfter, Told,
     TurnEnd, TurnEnded, TurnId, Unmade, Usage,
@@ -121,7 +121,7 @@ impl Orchestrator {
             if well == 0 && *heard > last || last.plus(gap) <= self.now {
                 let name = self.state.endpoint(*endpoint).config.name.clone();
                 self.index.hush.looks.insert(pool, (self.now, well + 1));
-                self.effect(Effect::Probe(name, Look::Light));
+                self.probe(name, Look::Light);
             }
             next = self.now.plus(QUIET);
         }
@@ -231,7 +231,7 @@ impl Orchestrator {
             usage: Usage::default(),
             prompt_digest: String::new(),
         })));
-        self.effect(Effect::StopTurn(turn));
+        self.stop_turn(turn);
         self.emit(Event::AttemptEnded { attempt: turn.attempt, end: AttemptEnd::Failed(failure.clone()) });
         self.server_failed(ix, &failure);
     }

@@ -1,6 +1,6 @@
 //! Endpoints: what probes find, and when the next one is due; the journal's health.
 
-use super::{Effect, Look, Orchestrator, ProbeReport};
+use super::{Look, Orchestrator, ProbeReport};
 use crate::domain::fleet::local_port;
 use crate::domain::protocol::{EndpointChanged, EndpointName, Event, Finding, Health, Micros, Residence, Subject};
 use crate::domain::state::{EndpointIx, Gear};
@@ -26,13 +26,13 @@ impl Orchestrator {
     pub(super) fn probe_all(&mut self) {
         let names: Vec<EndpointName> = self.state.endpoints().iter().map(|e| e.config.name.clone()).collect();
         for name in names {
-            self.effect(Effect::Probe(name, Look::Light));
+            self.probe(name, Look::Light);
         }
     }
 
     /// Takes in what a probe found; recorded when it changes anything.
     pub(super) fn probed(&mut self, name: &EndpointName, report: ProbeReport) {
-        let Some(ix) = self.state.find_endpoint(name) else { return };
+        let Some(ix) = self.state.find_endpoint(name) else { return self.late() };
         self.index.look_is_back(self.state.endpoint(ix).pool);
         let report = ProbeReport { health: self.heed_the_end(name, report.health.clone()), ..report };
         // What a request met says nothing of that: so it is told apart in the record who said that it loads.

@@ -8,7 +8,7 @@
 //! that does not follow; the last words say that it is over; all that is decided here follows from the state, so that it
 //! can be decided again when a session is taken up.
 
-use super::{Effect, Look, Orchestrator};
+use super::{Look, Orchestrator};
 use crate::domain::plan::Backoff;
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, Blame, Event, Failure, FailureCount, FailureKind, Finding, Health, Micros, Remedy, Route,
@@ -292,12 +292,12 @@ impl Orchestrator {
                 }
                 Some(Unmade::Failed) => {}
                 // A gateway is there, and others behind it may be.
-                None => self.effect(Effect::Probe(name, Look::Light)),
+                None => self.probe(name, Look::Light),
             },
             FailureKind::Loading if answers => self.endpoint_is(ix, Health::Loading),
             FailureKind::Busy if failure.told.wait_ms.is_none_or(|ms| ms <= ROOM_SOON_MS) => self.has_no_room(ix),
             FailureKind::Cut | FailureKind::Silent | FailureKind::Server => {
-                self.effect(Effect::Probe(name, Look::Light));
+                self.probe(name, Look::Light);
             }
             FailureKind::Unauthorized | FailureKind::NoModel | FailureKind::Secret => {
                 self.emit_attention(Subject::Endpoint(name), failure.message.clone());

@@ -1,9 +1,9 @@
 //! What comes in and what is to be done: the orchestrator's border with the engine.
 
+use super::{Job, JobId, News};
 use crate::domain::protocol::{
-    Channel, CommandEnvelope, CommandId, EndpointName, Failure, Health, Level, LevelSupport, MachineSampled, Micros,
-    ModelMoved, ModelShape, ModelVerb, Recipe, Residence, ServerChanged, ServerVerb, SlotAfter, TaskId, TurnEnd,
-    TurnId, Usage, Viewer, ViewerId,
+    CommandEnvelope, CommandId, EndpointName, Failure, Health, Level, LevelSupport, MachineSampled, Micros, ModelShape,
+    Recipe, Residence, ServerChanged, TaskId, TurnId, Viewer, ViewerId,
 };
 use crate::domain::text::CleanText;
 
@@ -12,69 +12,10 @@ use crate::domain::text::CleanText;
 pub enum Input {
     /// Somebody wants something.
     Command(CommandEnvelope),
-    /// Text of a turn arrived (coalesced).
-    Output {
-        /// The turn.
-        turn: TurnId,
-        /// Which text.
-        channel: Channel,
-        /// The raw text.
-        text: String,
-        /// Tokens in it.
-        tokens: u32,
-    },
-    /// The server reads a turn's prompt.
-    Progress {
-        /// The turn.
-        turn: TurnId,
-        /// Tokens read.
-        processed: u64,
-        /// Tokens in all.
-        total: u64,
-    },
-    /// All that a turn answered so far was thinking: its closing tag came, and none had opened it.
-    Rethought {
-        /// The turn.
-        turn: TurnId,
-    },
-    /// A turn ended by itself. Never [`TurnEnd::Cancelled`]: that is decided here.
-    TurnEnded {
-        /// The turn.
-        turn: TurnId,
-        /// How.
-        end: TurnEnd,
-        /// Tokens and times.
-        usage: Usage,
-        /// Whether its slot is free.
-        slot: SlotAfter,
-        /// Digest of the prompt as sent.
-        prompt_digest: String,
-        /// The whole answer, where [`StartTurn::want_answer`] asked for it (capped by the engine).
-        answer: Option<String>,
-    },
-    /// A turn says the same over and over. Told once a turn.
-    Looping {
-        /// The turn.
-        turn: TurnId,
-        /// What it repeats, and how often.
-        evidence: CleanText,
-    },
-    /// The server shows that the slot of an ended turn is free, or the time for that is over.
-    SlotFreed {
-        /// The turn that had it.
-        turn: TurnId,
-    },
-    /// A probe came back.
-    Probed {
-        /// Whose.
-        endpoint: EndpointName,
-        /// What it found.
-        report: ProbeReport,
-    },
-    /// How a server stands that Baton started or found.
+    /// News of a job.
+    Job(JobId, News),
+    /// How a server stands that Baton started or found. No job's news: servers begin and end by themselves, too.
     ServerIs(Box<ServerChanged>),
-    /// A model was loaded or unloaded, or could not be.
-    ModelMoved(ModelMoved),
     /// A look at the machine.
     Sampled(Box<MachineSampled>),
     /// The machine slept and woke.
@@ -160,17 +101,11 @@ pub enum Look {
 /// Something the engine is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send a model request.
-    StartTurn(Box<StartTurn>),
-    /// Close a request's connection if it is open, wait until the server's slot is free (or for the bounded time), then
-    /// say [`Input::SlotFreed`].
-    StopTurn(TurnId),
-    /// Probe an endpoint and say [`Input::Probed`].
-    Probe(EndpointName, Look),
-    /// Start, stop or restart the server of an endpoint, and say [`Input::ServerIs`] whenever it stands otherwise.
-    Server(EndpointName, ServerVerb),
-    /// Load or unload the model of an endpoint and say [`Input::ModelMoved`].
-    Model(EndpointName, ModelVerb),
+    /// Begin a job, once its records are kept as [`Job::durability`] wants it; while the journal fails it waits.
+    Begin(Job),
+    /// End a job before its own end. Of a turn: close its connection if it is open, wait until the server's slot is free (or
+    /// for the bounded time), then say [`News::Freed`].
+    Stop(JobId),
     /// Say [`Input::Wake`] at this session time; replaces the wake asked for before.
     WakeAt(Micros),
     /// Tell the client that gave this command why it may not; no record says so.
@@ -212,7 +147,7 @@ pub struct StartTurn {
     pub level_support: LevelSupport,
     /// JSON Schema the answer must follow, where the server can enforce it.
     pub schema: Option<serde_json::Value>,
-    /// Whether the whole answer comes back with [`Input::TurnEnded`].
+    /// Whether the whole answer comes back with [`JobEnd::Turn`](super::JobEnd::Turn).
     pub want_answer: WantAnswer,
     /// The longest the turn may take, in seconds.
     pub seconds: Option<u32>,

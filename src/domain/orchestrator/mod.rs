@@ -22,6 +22,7 @@ mod fitting;
 mod goals;
 mod index;
 mod input;
+mod job;
 mod memory;
 mod prompts;
 mod queues;
@@ -40,6 +41,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use input::{Effect, EndReason, Input, Look, ProbeReport, StartTurn, WantAnswer};
+pub use job::{Durability, Job, JobEnd, JobId, News};
 pub use recover::Reopening;
 pub use talk::QUESTIONS;
 
@@ -63,8 +65,8 @@ pub struct Orchestrator {
     index: Index,
     now: Micros,
     out: Decision,
-    /// Inputs for turns that had ended; dropped, counted here.
-    late_inputs: u64,
+    /// News of jobs that were not under way any more; dropped, counted here.
+    late_news: u64,
     /// Commands of clients that may only look; answered, counted here.
     turned_away: u64,
 }
@@ -77,7 +79,7 @@ impl Orchestrator {
             index: Index::default(),
             now: Micros(0),
             out: Decision::default(),
-            late_inputs: 0,
+            late_news: 0,
             turned_away: 0,
         };
         this.emit(Event::SessionStarted(Box::new(started)));
@@ -92,7 +94,7 @@ impl Orchestrator {
     pub fn resume(state: State, reopening: Reopening) -> (Self, Decision) {
         let now = state.at;
         let index = Index::rebuild(&state);
-        let mut this = Self { state, index, now, out: Decision::default(), late_inputs: 0, turned_away: 0 };
+        let mut this = Self { state, index, now, out: Decision::default(), late_news: 0, turned_away: 0 };
         this.recover(reopening);
         this.probe_all();
         this.settle();
@@ -105,9 +107,9 @@ impl Orchestrator {
         &self.state
     }
 
-    /// Inputs that came for turns that had ended.
-    pub fn late_inputs(&self) -> u64 {
-        self.late_inputs
+    /// News that came of jobs that were not under way any more.
+    pub fn late_news(&self) -> u64 {
+        self.late_news
     }
 
     /// Commands of clients that may only look.
@@ -120,17 +122,8 @@ impl Orchestrator {
         self.now = now.max(self.now);
         match input {
             Input::Command(envelope) => self.command(envelope),
-            Input::Output { turn, channel, text, tokens } => self.output(turn, channel, text, tokens),
-            Input::Progress { turn, processed, total } => self.progress(turn, processed, total),
-            Input::Rethought { turn } => self.rethought(turn),
-            Input::TurnEnded { turn, end, usage, slot, prompt_digest, answer } => {
-                self.turn_ended(turn, end, usage, slot, prompt_digest, answer.as_deref());
-            }
-            Input::Looping { turn, evidence } => self.looping(turn, &evidence),
-            Input::SlotFreed { turn } => self.slot_freed(turn),
-            Input::Probed { endpoint, report } => self.probed(&endpoint, report),
+            Input::Job(id, news) => self.hear(id, news),
             Input::ServerIs(server) => self.server_is(server),
-            Input::ModelMoved(moved) => self.model_moved(moved),
             Input::Sampled(sample) => self.sampled(sample),
             Input::Slept { wall_ms, slept_ms } => {
                 self.emit(Event::SessionSlept(SessionSlept { wall_ms, slept_ms }));

@@ -3,7 +3,7 @@
 //! Neither is a cancel: what was under way is marked interrupted and runs again. A model request is no failure then. Whatever a decision had begun and not finished is
 //! finished here.
 
-use super::{Effect, Orchestrator};
+use super::Orchestrator;
 use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptId, EndpointName, Event, FailureCount, GoalId, Micros, Name, Outcome, Review,
     SessionOpened, SlotAfter, Subject, TaskRetried, TurnEnd, TurnEnded, TurnId, Usage, Work,
@@ -190,7 +190,7 @@ impl Orchestrator {
         let slot = match holder {
             Holder::Gone => SlotAfter::Free,
             Holder::Ends => {
-                self.effect(Effect::StopTurn(turn));
+                self.stop_turn(turn);
                 SlotAfter::Draining
             }
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::index::Timer;
 use super::queues::LOOKS;
-use super::{Effect, Look, Orchestrator, StartTurn, WantAnswer};
+use super::{Job, Look, Orchestrator, StartTurn, WantAnswer};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, AttemptStarted, Claims, Event, FailureKind, Micros, TaskClaimed, TurnId, TurnStarted, Work,
 };
@@ -33,7 +33,7 @@ impl Orchestrator {
                 Timer::Probe(endpoint) => {
                     // Its answer sets the time of the next one; without an answer there is still a next one.
                     self.index.probe_at(&endpoint, self.now.plus(super::endpoints::UP_IDLE));
-                    self.effect(Effect::Probe(endpoint, Look::Light));
+                    self.probe(endpoint, Look::Light);
                 }
                 Timer::Silence(turn) => self.listen(turn),
                 Timer::Watch(pool) => self.watch_pool(pool),
@@ -255,7 +255,7 @@ impl Orchestrator {
         self.listen(turn);
         self.watch_sent(seat.endpoint);
         self.hush(self.state.endpoint(seat.endpoint).pool);
-        self.effect(Effect::StartTurn(Box::new(start)));
+        self.begin(Job::Turn(Box::new(start)));
         self.tell_fit(ix);
     }
 

@@ -5,7 +5,7 @@
 //! says otherwise, so that a failure is told from one of days ago; one that is to end takes no request until it has.
 
 use super::commands::Refusal;
-use super::{Effect, Look, Orchestrator};
+use super::{Job, Look, Orchestrator};
 use crate::domain::fleet::{Nature, Protocol, local_port};
 use crate::domain::protocol::{
     AttemptEnd, Author, EndpointName, Event, FailureCount, Health, MemoryCheck, ModelMoved, ModelVerb, Residence,
@@ -36,15 +36,31 @@ impl Orchestrator {
         }
         let settled = matches!(now, S::Ready | S::Adopted | S::Stopped | S::Failed);
         if before != Some(now) && settled && self.state.find_endpoint(&name).is_some() {
-            self.effect(Effect::Probe(name, Look::Light));
+            self.probe(name, Look::Light);
+        }
+    }
+
+    /// Takes in what became of an order. How the server stands after one that was given is seen ([`Self::server_is`]); after
+    /// one that was not it stands no more as asked for.
+    pub(super) fn order_given(&mut self, name: &EndpointName, given: Result<(), CleanText>) {
+        use ServerStanding as S;
+        let Err(words) = given else { return };
+        match self.state.servers.get(name).filter(|s| matches!(s.standing, S::Starting | S::Stopping)).cloned() {
+            Some(asked) => {
+                self.server_is(Box::new(ServerChanged { standing: S::Failed, words, pid: None, ..asked }));
+            }
+            None => self.late(),
         }
     }
 
     /// Takes in that a model was loaded or unloaded, or could not be.
     pub(super) fn model_moved(&mut self, moved: ModelMoved) {
         let name = moved.endpoint.clone();
+        if self.state.find_endpoint(&name).is_none() {
+            return self.late();
+        }
         self.emit(Event::ModelMoved(moved));
-        self.effect(Effect::Probe(name, Look::Light));
+        self.probe(name, Look::Light);
     }
 
     /// Whether something can be done with the server of an endpoint.
@@ -107,7 +123,7 @@ impl Orchestrator {
         let told = ordered(self.state.endpoint(ix), self.state.servers.get(&endpoint), standing, verb);
         self.emit(Event::ServerChanged(Box::new(told)));
         self.emit_cleared(Subject::Server(endpoint.clone()));
-        self.effect(Effect::Server(endpoint, verb));
+        self.begin(Job::Server(endpoint, verb));
     }
 
     /// Ends what runs at the server of an endpoint, whichever of its endpoints it runs at: no failure, it runs again.
@@ -203,7 +219,9 @@ impl Orchestrator {
 
     /// Has the model of an endpoint loaded or unloaded.
     pub(super) fn move_model(&mut self, endpoint: EndpointName, verb: ModelVerb) {
-        self.effect(Effect::Model(endpoint, verb));
+        let Some(ix) = self.state.find_endpoint(&endpoint) else { return };
+        let pool = self.state.endpoint(ix).config.pool();
+        self.begin(Job::Model { endpoint, pool, verb });
     }
 
     fn endpoint_named(&self, name: &EndpointName) -> Result<EndpointIx, Refusal> {

@@ -1,6 +1,6 @@
 //! What becomes of turns: output, ends, and what they say of their tasks. Failures: [`super::failures`].
 
-use super::{Effect, Orchestrator};
+use super::Orchestrator;
 use crate::domain::protocol::{
     AskedAbout, AttemptEnd, AttemptOutput, Channel, Event, Failure, FailureKind, Remedy, SlotAfter, Subject, TaskAsked,
     TurnEnd, TurnEnded, TurnId, Usage,
@@ -17,7 +17,7 @@ impl Orchestrator {
             .filter(|a| a.ended.is_none() && a.turn_id() == turn && a.turn().is_some_and(|t| t.ended.is_none()))
             .map(|a| a.task);
         if live.is_none() {
-            self.late_inputs += 1;
+            self.late();
         }
         live
     }
@@ -64,7 +64,7 @@ impl Orchestrator {
         if draining {
             self.emit(Event::SlotFreed { turn });
         } else {
-            self.late_inputs += 1;
+            self.late();
         }
     }
 
@@ -80,7 +80,7 @@ impl Orchestrator {
         let Some(ix) = self.live(turn) else { return };
         let end = self.judge(turn, end);
         if slot == SlotAfter::Draining {
-            self.effect(Effect::StopTurn(turn));
+            self.stop_turn(turn);
         }
         let asks = match &end {
             TurnEnd::Stop => self.question_in(ix, answer.unwrap_or("")),
@@ -135,7 +135,7 @@ impl Orchestrator {
             usage: Usage::default(),
             prompt_digest: String::new(),
         })));
-        self.effect(Effect::StopTurn(turn));
+        self.stop_turn(turn);
     }
 
     /// Ends what runs of a task: its turn is cancelled and its slot drains until the server shows it free.

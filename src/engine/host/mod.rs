@@ -10,6 +10,7 @@ mod clock;
 mod coalesce;
 mod debug_log;
 mod expand;
+mod jobs;
 mod keeping;
 mod local;
 mod models;
@@ -214,15 +215,7 @@ impl Engine {
         let clock = SessionClock::from(life.at);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let host = run::Host::new(
-                name,
-                writer,
-                texts,
-                client,
-                records,
-                (clock, servers::Serving::through(servers)),
-                keeps,
-            );
+            let host = run::Host::new(name, writer, texts, client, records, (clock, servers), keeps);
             // Spawned: what wakes the future of `block_on` costs a system call each time, what wakes a task does not.
             runtime.block_on(async {
                 tokio::spawn(host.run(beginning, command_queue, leaving, wished))

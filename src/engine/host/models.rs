@@ -1,62 +1,65 @@
 //! Models moved into memory and out of it while the session runs.
 //!
-//! Not here: whether they may be (the orchestrator), how a server is told (`engine/providers`). Invariant: at one server
-//! one model moves one way at a time; every order has its answer, unless the session ends first.
+//! Not here: whether they may be (the orchestrator), that at one server one model moves one way at a time (`jobs`), how a
+//! server is told (`engine/providers`).
 
-use std::collections::BTreeMap;
-
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
-
-use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::orchestrator::Input;
+use super::jobs::{Say, Unfinished, Worker};
+use crate::domain::fleet::Endpoint;
+use crate::domain::orchestrator::{JobEnd, News};
 use crate::domain::protocol::{ModelMoved, ModelVerb};
 use crate::domain::text::CleanText;
 use crate::engine::providers::{Client, load, unload};
 
-/// What moves now.
-#[derive(Debug, Default)]
-pub(super) struct Moving(BTreeMap<PoolKey, AbortHandle>);
+/// A model on its way.
+pub(super) struct ModelMove {
+    pub(super) client: Client,
+    pub(super) endpoint: Endpoint,
+    pub(super) verb: ModelVerb,
+}
 
-impl Moving {
-    /// Has the model of `endpoint` loaded or unloaded as a task among `tasks`; how it went comes as an input.
-    pub(super) fn begin(
-        &mut self,
-        (client, endpoint): (&Client, Endpoint),
-        verb: ModelVerb,
-        (tasks, inputs): (&mut JoinSet<()>, &mpsc::Sender<Input>),
-    ) {
-        let key = endpoint.pool();
-        let busy = self.0.get(&key).is_some_and(|moving| !moving.is_finished());
-        let (client, inputs) = (client.clone(), inputs.clone());
-        let task = tasks.spawn(async move {
-            let moved = if busy { still_moving(&endpoint, verb) } else { moved(&client, &endpoint, verb).await };
-            // The loop is gone only when the session ends.
-            let _ = inputs.send(Input::ModelMoved(moved)).await;
-        });
-        if !busy {
-            self.0.insert(key, task);
+impl Worker for ModelMove {
+    async fn run(&mut self, _: &Say) -> News {
+        let done = match self.verb {
+            ModelVerb::Load => load(&self.client, &self.endpoint).await.map(|()| None),
+            ModelVerb::Unload => unload(&self.client, &self.endpoint).await,
+        };
+        match done {
+            Ok(held) => moved(&self.endpoint, self.verb, None, held),
+            Err(failure) => moved(&self.endpoint, self.verb, Some(failure.message), None),
         }
+    }
+
+    async fn unfinished(&mut self, _: &Say, why: Unfinished) -> News {
+        let words = why.words(&format!("{}ing the model of {}", self.verb.word(), self.endpoint.title()));
+        moved(&self.endpoint, self.verb, Some(words), None)
     }
 }
 
-async fn moved(client: &Client, endpoint: &Endpoint, verb: ModelVerb) -> ModelMoved {
-    let done = match verb {
-        ModelVerb::Load => load(client, endpoint).await.map(|()| None),
-        ModelVerb::Unload => unload(client, endpoint).await,
-    };
-    let (held, failed) = match done {
-        Ok(held) => (held, None),
-        Err(failure) => (None, Some(failure.message)),
-    };
-    ModelMoved { endpoint: endpoint.name.clone(), verb, failed, held }
+fn moved(endpoint: &Endpoint, verb: ModelVerb, failed: Option<CleanText>, held: Option<u64>) -> News {
+    JobEnd::Model(ModelMoved { endpoint: endpoint.name.clone(), verb, failed, held }).into()
 }
 
-fn still_moving(endpoint: &Endpoint, verb: ModelVerb) -> ModelMoved {
+/// What a second order comes to while one is carried out.
+pub(super) fn still_moving(endpoint: &Endpoint, verb: ModelVerb) -> News {
     let why = format!(
         "The model of {} was not to be {}ed: its server is busy loading or unloading it. Wait until that is done.",
         endpoint.title(),
         verb.word()
     );
-    ModelMoved { endpoint: endpoint.name.clone(), verb, failed: Some(CleanText::new(&why)), held: None }
+    moved(endpoint, verb, Some(CleanText::new(&why)), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
+
+    #[tokio::test]
+    async fn a_move_that_breaks_off_has_failed_and_says_so() {
+        let moving = ModelMove { client: client(), endpoint: endpoint("http://127.0.0.1:1"), verb: ModelVerb::Unload };
+        let news = heard_of(None, Breaks(moving), |_| {}).await;
+        let JobEnd::Model(moved) = end_of(news) else { panic!("not a move's end") };
+        assert_eq!((moved.endpoint.as_str(), moved.verb), ("t", ModelVerb::Unload));
+        assert!(moved.failed.is_some_and(|why| why.contains("broke off while unloading the model of t")));
+    }
 }

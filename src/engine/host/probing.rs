@@ -1,6 +1,7 @@
 //! Probes under way, and which of the busy slots they find are other people's.
 //!
-//! Not here: when to probe and what follows (`orchestrator`), how a server is asked (`providers/probe`).
+//! Not here: when to probe and what follows (`orchestrator`), that one probe of an endpoint is under way at a time (`jobs`), how
+//! a server is asked (`providers/probe`).
 //!
 //! A server tells how many of its slots work, not for whom. What is not ours is reckoned so that a moment between two
 //! clocks never invents others:
@@ -10,22 +11,26 @@
 //! - slots whose turns are over and that drain are ours still;
 //! - more than before is told only when a second look, [`AGAIN`] after the first, finds it too: the smaller figure of
 //!   both. What is less than before is told at once.
-//!
-//! Invariant: at most one probe of an endpoint is under way, the wait for its second look included.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::{mpsc, oneshot};
 
+use super::jobs::{Say, Unfinished, Worker};
 use crate::domain::fleet::Endpoint;
-use crate::domain::orchestrator::{Input, Look, ProbeReport};
-use crate::domain::protocol::EndpointName;
+use crate::domain::orchestrator::{JobEnd, Look, News, ProbeReport};
+use crate::domain::protocol::{EndpointName, Health};
 use crate::engine::providers::{Client, Depth, Report, Traffic, probe};
 
 /// The time to a second look: a server that is asked for its slots more often notices closed connections late
 /// (`providers/drain`).
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// Questions of probes on their way to the loop. Each probe has one at a time, and waits.
+const ASKS: usize = 16;
 
 /// This session's requests at a server and model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,116 +60,65 @@ impl Ours {
     }
 }
 
-/// What became of a probe.
+/// Asks the loop for what this session has at the server and model of an endpoint now.
 #[derive(Debug)]
-pub(super) enum Step {
-    /// It came back.
-    Back(Box<Looked>),
-    /// Its second look is due.
-    Due(Box<Endpoint>),
+pub(super) struct Asks {
+    pub(super) endpoint: EndpointName,
+    answer: oneshot::Sender<Ours>,
 }
 
-impl Step {
-    /// Whose probe it is.
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        match self {
-            Self::Back(looked) => &looked.endpoint,
-            Self::Due(endpoint) => endpoint,
-        }
+impl Asks {
+    pub(super) fn answer(self, ours: Ours) {
+        // A probe that was stopped asks no more.
+        let _ = self.answer.send(ours);
     }
 }
 
-/// A probe that came back.
-#[derive(Debug)]
-pub(super) struct Looked {
-    endpoint: Endpoint,
-    before: Ours,
-    found: Report,
-}
-
-/// What is known of other people's slots at an endpoint.
-#[derive(Clone, Copy, Debug, Default)]
-struct Others {
-    /// As told last.
-    told: u32,
-    /// What a first look found, while the second is awaited.
-    first: Option<u32>,
-}
-
-/// The probes.
-#[derive(Debug, Default)]
+/// What probes have in common.
 pub(super) struct Probing {
-    tasks: JoinSet<Step>,
-    under_way: BTreeMap<EndpointName, AbortHandle>,
-    /// Those whose slots are to be looked at when the probe under way is back.
-    next: BTreeSet<EndpointName>,
-    others: BTreeMap<EndpointName, Others>,
+    /// Of each endpoint the slots that are other people's, as told last.
+    told: BTreeMap<EndpointName, Arc<AtomicU32>>,
+    to: mpsc::Sender<Asks>,
+    queue: mpsc::Receiver<Asks>,
+}
+
+impl Default for Probing {
+    fn default() -> Self {
+        let (to, queue) = mpsc::channel(ASKS);
+        Self { told: BTreeMap::new(), to, queue }
+    }
 }
 
 impl Probing {
-    /// Begins a probe. While one of this endpoint is under way a light one is not needed, and a look at its slots comes
-    /// after it.
-    pub(super) fn begin(&mut self, client: &Client, endpoint: &Endpoint, look: Look, before: Ours) {
-        // One that broke off is finished too.
-        if self.under_way.get(&endpoint.name).is_some_and(|task| !task.is_finished()) {
-            if look == Look::Slots {
-                self.next.insert(endpoint.name.clone());
-            }
-            return;
-        }
-        let depth = match look {
-            Look::Light => Depth::Light,
-            Look::Slots => Depth::Slots,
-        };
-        let traffic = if before.begun > 0 { Traffic::Flowing } else { Traffic::Quiet };
-        let (client, endpoint, name) = (client.clone(), endpoint.clone(), endpoint.name.clone());
-        let task = self.tasks.spawn(async move {
-            let found = probe(&client, &endpoint, depth, traffic).await;
-            Step::Back(Box::new(Looked { endpoint, before, found }))
-        });
-        self.under_way.insert(name, task);
+    /// A probe of an endpoint.
+    pub(super) fn of(&mut self, client: &Client, endpoint: Endpoint, look: Look) -> ServerProbe {
+        let told = Arc::clone(self.told.entry(endpoint.name.clone()).or_default());
+        ServerProbe { client: client.clone(), endpoint, look, told, to: self.to.clone() }
     }
 
-    /// The next step of any probe; never comes while none is under way. May be dropped while it waits.
-    pub(super) async fn next(&mut self) -> Step {
-        loop {
-            match self.tasks.join_next().await {
-                Some(Ok(step)) => return step,
-                Some(Err(error)) => tracing::error!(%error, "a probe broke off"),
-                None => std::future::pending().await,
-            }
-        }
+    /// The next that is asked. May be dropped while it waits.
+    pub(super) async fn asks(&mut self) -> Option<Asks> {
+        self.queue.recv().await
     }
+}
 
-    /// Takes a step, `ours` being what this session has there now: says what a probe found, or goes on with it.
-    pub(super) fn step(&mut self, client: &Client, step: Step, ours: Ours) -> Option<Input> {
-        let Looked { endpoint, before, found } = match step {
-            Step::Back(looked) => *looked,
-            Step::Due(endpoint) => {
-                self.begin(client, &endpoint, Look::Slots, ours);
-                return None;
-            }
-        };
-        let again = self.next.remove(&endpoint.name);
-        let others = self.others.entry(endpoint.name.clone()).or_default();
-        let beyond = found.busy.map(|busy| before.larger(ours).beyond(busy, found.slots));
-        match (beyond, others.first.take()) {
-            (Some(now), None) if now > others.told => {
-                others.first = Some(now);
-                let name = endpoint.name.clone();
-                let task = self.tasks.spawn(async move {
-                    tokio::time::sleep(AGAIN).await;
-                    Step::Due(Box::new(endpoint))
-                });
-                self.under_way.insert(name, task);
-                return None;
-            }
-            (Some(now), first) => others.told = first.map_or(now, |first| first.min(now)),
-            (None, _) => {}
-        }
-        let told = others.told;
-        if again && beyond.is_none() {
-            self.begin(client, &endpoint, Look::Slots, ours);
+/// A probe under way, the wait for its second look included.
+pub(super) struct ServerProbe {
+    client: Client,
+    endpoint: Endpoint,
+    look: Look,
+    told: Arc<AtomicU32>,
+    to: mpsc::Sender<Asks>,
+}
+
+impl Worker for ServerProbe {
+    async fn run(&mut self, _: &Say) -> News {
+        let (client, endpoint, to) = (&self.client, &self.endpoint, &self.to);
+        let told = self.told.load(Ordering::Relaxed);
+        let find = |depth, traffic| probe(client, endpoint, depth, traffic);
+        let (found, others) = sure(self.look, told, || ours(to, &endpoint.name), find).await;
+        if let Some(others) = others {
+            self.told.store(others, Ordering::Relaxed);
         }
         let report = ProbeReport {
             health: found.health,
@@ -173,7 +127,7 @@ impl Probing {
             level: found.level,
             resident: found.resident,
             server: found.server,
-            others: beyond.map(|_| told),
+            others,
             queued: found.queued,
             shape: found.shape,
             residence: found.residence,
@@ -181,44 +135,74 @@ impl Probing {
             fault: found.fault,
         };
         super::debug_log::probed(&endpoint.name, &report);
-        Some(Input::Probed { endpoint: endpoint.name, report })
+        JobEnd::Probe(report).into()
+    }
+
+    async fn unfinished(&mut self, _: &Say, why: Unfinished) -> News {
+        let reason = why.words("probing the server");
+        JobEnd::Probe(ProbeReport::of(Health::Down { reason })).into()
+    }
+}
+
+/// What this session has at a server and model now; nothing once it is over.
+async fn ours(to: &mpsc::Sender<Asks>, endpoint: &EndpointName) -> Ours {
+    let (answer, told) = oneshot::channel();
+    if to.send(Asks { endpoint: endpoint.clone(), answer }).await.is_err() {
+        return Ours::default();
+    }
+    told.await.unwrap_or_default()
+}
+
+/// Looks, and a second time where that would tell more other people than were `told` of last. What was found, and how many
+/// of the slots are theirs, where the server tells.
+async fn sure<O, F>(
+    look: Look,
+    told: u32,
+    ours: impl Fn() -> O,
+    find: impl Fn(Depth, Traffic) -> F,
+) -> (Report, Option<u32>)
+where
+    O: Future<Output = Ours>,
+    F: Future<Output = Report>,
+{
+    let mut depth = match look {
+        Look::Light => Depth::Light,
+        Look::Slots => Depth::Slots,
+    };
+    let mut first: Option<u32> = None;
+    loop {
+        let before = ours().await;
+        let traffic = if before.begun > 0 { Traffic::Flowing } else { Traffic::Quiet };
+        let found = find(depth, traffic).await;
+        let Some(busy) = found.busy else { return (found, None) };
+        let now = before.larger(ours().await).beyond(busy, found.slots);
+        match first {
+            None if now > told => {
+                (first, depth) = (Some(now), Depth::Slots);
+                tokio::time::sleep(AGAIN).await;
+            }
+            first => return (found, Some(first.map_or(now, |first| first.min(now)))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
     use super::*;
-    use crate::domain::fleet::{Api, Nature, Protocol};
-    use crate::domain::protocol::{Health, LevelSupport, Name};
+    use crate::domain::protocol::LevelSupport;
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
 
     fn ours(open: u32, begun: u32, draining: u32) -> Ours {
         Ours { open, begun, draining }
     }
 
-    fn look(busy: Option<u32>, slots: u32, before: Ours) -> Looked {
-        let endpoint = Endpoint {
-            name: Name::slug("a"),
-            title: None,
-            tiers: Vec::new(),
-            protocol: Protocol::LlamaCpp,
-            url: "http://127.0.0.1:1".into(),
-            model: "m".into(),
-            slots,
-            context: 4_096,
-            api: Api::Chat,
-            key: None,
-            level: None,
-            memory_gb: None,
-            tokens_per_second: None,
-            vision: false,
-            tools: false,
-            nature: Nature::Real,
-            price: None,
-            launch: None,
-        };
-        let found = Report {
+    fn found(busy: Option<u32>) -> Report {
+        Report {
             health: Health::Up,
-            slots: Some(slots),
+            slots: Some(4),
             busy,
             context: None,
             level: LevelSupport::Unknown,
@@ -229,8 +213,7 @@ mod tests {
             residence: None,
             mismatch: None,
             fault: None,
-        };
-        Looked { endpoint, before, found }
+        }
     }
 
     #[test]
@@ -253,63 +236,47 @@ mod tests {
         assert_eq!(ours(2, 1, 0).beyond(3, None), 2, "without a count none is known to be free");
     }
 
+    /// What is told of others by looks that find so many busy, `told` of them being known, with what is ours before and
+    /// after each; and how deep each look was.
+    async fn others(told: u32, looks: &[(Option<u32>, Ours, Ours)]) -> (Option<u32>, Vec<Depth>) {
+        let around: RefCell<VecDeque<Ours>> = RefCell::new(looks.iter().flat_map(|look| [look.1, look.2]).collect());
+        let busy: RefCell<VecDeque<Option<u32>>> = RefCell::new(looks.iter().map(|look| look.0).collect());
+        let depths: RefCell<Vec<Depth>> = RefCell::default();
+        let find = |depth, _| {
+            depths.borrow_mut().push(depth);
+            std::future::ready(found(busy.borrow_mut().pop_front().unwrap()))
+        };
+        let now = || std::future::ready(around.borrow_mut().pop_front().unwrap());
+        let (_, others) = sure(Look::Slots, told, now, find).await;
+        assert!(busy.borrow().is_empty(), "it looked less often");
+        (others, depths.into_inner())
+    }
+
     #[tokio::test(start_paused = true)]
     async fn more_others_are_told_by_a_second_look_and_fewer_by_the_first() {
-        // The first one in a process chooses the TLS implementation; a second choice is refused, which is fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::new().unwrap();
-        let mut probing = Probing::default();
         let quiet = ours(0, 0, 0);
-        let mut told =
-            |busy, before, after| match probing.step(&client, Step::Back(Box::new(look(busy, 4, before))), after) {
-                Some(Input::Probed { report, .. }) => Some(report.others),
-                Some(other) => panic!("{other:?}"),
-                None => None,
-            };
-        assert_eq!(told(Some(0), quiet, quiet), Some(Some(0)));
-        assert_eq!(told(Some(3), quiet, quiet), None, "one look may be a moment between two clocks");
-        assert_eq!(told(Some(2), quiet, quiet), Some(Some(2)), "the second");
-        assert_eq!(told(None, quiet, quiet), Some(None), "a light probe says nothing of it");
-        assert_eq!(told(Some(1), quiet, quiet), Some(Some(1)), "fewer need no second look");
-        assert_eq!(told(Some(2), quiet, quiet), None);
-        assert_eq!(told(Some(0), quiet, quiet), Some(Some(0)), "it was a moment");
-        // A request that began, or ended, while the server was asked.
-        assert_eq!(told(Some(1), quiet, ours(1, 1, 0)), Some(Some(0)));
-        assert_eq!(told(Some(4), ours(4, 4, 0), quiet), Some(Some(0)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_second_look_is_due_after_its_time_and_nothing_looks_between() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::new().unwrap();
-        let mut probing = Probing::default();
-        let looked = look(Some(2), 4, Ours::default());
-        let endpoint = looked.endpoint.clone();
-        assert_eq!(probing.step(&client, Step::Back(Box::new(looked)), Ours::default()), None);
-        probing.begin(&client, &endpoint, Look::Light, Ours::default());
-        assert_eq!(probing.tasks.len(), 1);
-        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
-        assert_eq!(probing.tasks.len(), 1);
+        let look = |busy| (busy, quiet, quiet);
         let begun = tokio::time::Instant::now();
-        let step = probing.next().await;
-        assert!(matches!(&step, Step::Due(e) if e.name == endpoint.name));
+        assert_eq!(others(0, &[look(Some(0))]).await.0, Some(0));
+        assert_eq!(others(1, &[look(None)]).await.0, None, "nothing is said of it");
+        assert_eq!(others(2, &[look(Some(1))]).await.0, Some(1), "fewer need no second look");
+        // A request that began, or ended, while the server was asked.
+        assert_eq!(others(0, &[(Some(1), quiet, ours(1, 1, 0))]).await.0, Some(0));
+        assert_eq!(others(0, &[(Some(4), ours(4, 4, 0), quiet)]).await.0, Some(0));
+        assert!(begun.elapsed().is_zero(), "no second look");
+        // One look may be a moment between two clocks.
+        assert_eq!(others(0, &[look(Some(3)), look(Some(2))]).await, (Some(2), vec![Depth::Slots; 2]));
         assert_eq!(begun.elapsed(), AGAIN);
-        assert_eq!(probing.step(&client, step, Ours::default()), None);
-        assert_eq!(probing.tasks.len(), 1, "the second look is under way");
+        assert_eq!(others(1, &[look(Some(2)), look(Some(0))]).await.0, Some(0), "it was a moment");
+        assert_eq!(others(1, &[look(Some(2)), look(None)]).await.0, None, "the second tells nothing");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn slots_asked_for_during_a_light_probe_are_looked_at_after_it() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::new().unwrap();
-        let mut probing = Probing::default();
-        let looked = look(None, 4, Ours::default());
-        let endpoint = looked.endpoint.clone();
-        probing.begin(&client, &endpoint, Look::Light, Ours::default());
-        probing.begin(&client, &endpoint, Look::Slots, Ours::default());
-        probing.tasks.abort_all();
-        while probing.tasks.join_next().await.is_some() {}
-        assert!(probing.step(&client, Step::Back(Box::new(looked)), Ours::default()).is_some());
-        assert_eq!(probing.tasks.len(), 1, "the look at its slots");
+    #[tokio::test]
+    async fn a_probe_that_breaks_off_finds_its_server_down() {
+        let probe = Probing::default().of(&client(), endpoint("http://127.0.0.1:1"), Look::Light);
+        let news = heard_of(None, Breaks(probe), |_| {}).await;
+        let JobEnd::Probe(report) = end_of(news) else { panic!("not a probe's end") };
+        let Health::Down { reason } = report.health else { panic!("{report:?}") };
+        assert!(reason.contains("Baton broke off while probing the server"), "{reason}");
     }
 }

@@ -6,35 +6,30 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::asleep::Asleep;
 use super::clock::SessionClock;
-use super::expand::expand;
+use super::jobs::{JobStart, Jobs, JournalHealth, NewsFrom, Stopped, UnderWay};
 use super::keeping::{Keeping, Wish, wished};
-use super::models::Moving;
+use super::models::{ModelMove, still_moving};
 use super::probing::{Ours, Probing};
-use super::servers::Serving;
-use super::turn::{PhaseCell, Turn};
+use super::servers::{self, ServerOrder};
 use super::watch::Watch;
 use super::{Answer, Asked, Ended, EngineError};
-use crate::domain::fleet::{Endpoint, PoolKey};
-use crate::domain::orchestrator::{Decision, Effect, Input, Look, Orchestrator, Reopening, StartTurn};
+use crate::domain::orchestrator::{Decision, Effect, Input, Job, JobId, News, Orchestrator, Reopening};
 use crate::domain::protocol::{
-    Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Failure, FailureKind, Micros, Name, Record,
-    Remedy, Role, SessionOpened, SessionStarted, SlotAfter, Subject, TurnEnd, TurnId, Usage, ViewerId, Vigil,
+    Author, Command, CommandEnvelope, CommandId, EndpointName, Event, Micros, Name, Record, Role, SessionOpened,
+    SessionStarted, Subject, ViewerId, Vigil,
 };
-use crate::domain::state::{GoalPhase, Pool, State};
+use crate::domain::state::{GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::journal::{JournalError, Keeper, TextStore, Writer};
 use crate::engine::machine::awake::{Awake, Work};
 use crate::engine::machine::{Pace, local_ports};
-use crate::engine::providers::{AnswerFormat, Client, Phase, Request, drained};
-
-/// Inputs on their way from requests. A full queue slows the reading of streams; 1,024 is two seconds of the busiest
-/// fleet's pieces.
-const INPUT_BACKLOG: usize = 1_024;
+use crate::engine::providers::Client;
+use crate::engine::servers::Room;
 
 /// Inputs handled before their records are written and their effects acted on: small, so that an effect waits for no
 /// more than a fraction of a millisecond.
@@ -48,14 +43,6 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// At the session's end: how long answers may take that wait for the disk, which has been written by then.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A request under way, until its end was acted on.
-struct Live {
-    task: AbortHandle,
-    phase: PhaseCell,
-    endpoint: Endpoint,
-    pool: PoolKey,
-}
-
 /// Where a session begins in this process.
 pub(super) enum Beginning {
     /// It is new.
@@ -68,27 +55,23 @@ pub(super) struct Host {
     /// The host's name, for the record.
     name: CleanText,
     pub(super) writer: Writer,
-    client: Client,
+    pub(super) client: Client,
     records: broadcast::Sender<Arc<Record>>,
-    clock: SessionClock,
-    texts: TextStore,
+    pub(super) clock: SessionClock,
+    pub(super) texts: TextStore,
     keeper: Keeper,
-    pub(super) serving: Serving,
-    live: BTreeMap<TurnId, Live>,
+    /// Where servers are started and stopped; none: they are not.
+    room: Option<Room>,
+    pub(super) jobs: Jobs,
     probing: Probing,
-    moving: Moving,
-    /// Requests, drains, and models on the move; dropped with the host.
-    pub(super) tasks: JoinSet<()>,
-    pub(super) inputs: mpsc::Sender<Input>,
-    input_queue: mpsc::Receiver<Input>,
+    /// Inputs of the loop's own, handled at its next turn.
+    pub(super) own: Vec<Input>,
     /// When a journal that failed is tried again.
     retry: Option<Instant>,
     wake: Option<Micros>,
-    journal_failed: bool,
+    journal: JournalHealth,
     /// How what is decided is kept, for who holds the engine.
     pub(super) keeping: watch::Sender<Keeping>,
-    /// Requests that wait until the journal is written again; as many as there are slots at most.
-    held: Vec<StartTurn>,
     ended: bool,
     /// Answers on their way to who waits for them, once what was decided is on disk.
     answering: JoinSet<()>,
@@ -103,10 +86,9 @@ impl Host {
         texts: TextStore,
         client: Client,
         records: broadcast::Sender<Arc<Record>>,
-        (clock, serving): (SessionClock, Serving),
+        (clock, room): (SessionClock, Option<Room>),
         keeping: watch::Sender<Keeping>,
     ) -> Self {
-        let (inputs, input_queue) = mpsc::channel(INPUT_BACKLOG);
         let keeper = Keeper::new(writer.path());
         Self {
             name,
@@ -116,18 +98,14 @@ impl Host {
             clock,
             texts,
             keeper,
-            serving,
-            live: BTreeMap::new(),
-            moving: Moving::default(),
+            room,
+            jobs: Jobs::default(),
             probing: Probing::default(),
-            tasks: JoinSet::new(),
-            inputs,
-            input_queue,
+            own: Vec::new(),
             retry: None,
             wake: None,
-            journal_failed: false,
+            journal: JournalHealth::Written,
             keeping,
-            held: Vec::new(),
             ended: false,
             answering: JoinSet::new(),
             answers: BTreeMap::new(),
@@ -148,15 +126,18 @@ impl Host {
             Beginning::Again { state, moved, torn } => Orchestrator::resume(*state, Reopening { opened, moved, torn }),
         };
         // A process that ended while its journal failed left the session halted; it is written again now.
-        self.journal_failed = orchestrator.state().attention.contains_key(&Subject::Journal);
+        if orchestrator.state().attention.contains_key(&Subject::Journal) {
+            self.journal = JournalHealth::Fails;
+        }
         let health = self.carry_out(&orchestrator, vec![first]);
         self.tell_health(&mut orchestrator, health);
-        self.watch_servers(&orchestrator);
+        let mut standing = servers::watch(self.room.as_ref(), orchestrator.state());
         let mut watch = Watch::new();
         let mut asleep = Asleep::new();
         let mut awake = Awake::new(orchestrator.state().config.machine.keep_awake);
         let mut batch: Vec<Input> = Vec::with_capacity(BATCH);
         let mut asked: Vec<Asked> = Vec::new();
+        let mut heard: Vec<NewsFrom> = Vec::with_capacity(BATCH);
         let mut asked_to_stop = false;
         // One timer for all that has a time, moved only when the earliest does: a new one for each turn of this loop
         // costs a good part of what the loop does.
@@ -165,7 +146,8 @@ impl Host {
         // A record that was refused ends the session then and there: what came after it could not be kept either.
         while !self.ended && self.writer.lost().is_none() {
             let wake = self.wake.and_then(|at| self.clock.instant(at)).map(Instant::from_std);
-            let pace = if self.live.is_empty() { Pace::Idle } else { Pace::Working };
+            let works = self.jobs.works();
+            let pace = if works { Pace::Working } else { Pace::Idle };
             watch.ask(self.clock.now(), pace, || local_ports(&orchestrator.state().config.fleet));
             let sample = watch.due(pace).and_then(|at| self.clock.instant(at)).map(Instant::from_std);
             // With nothing to wait for it is moved far away: one that stays in the past would fire for ever.
@@ -175,6 +157,7 @@ impl Host {
             }
             tokio::select! {
                 biased;
+                () = std::future::ready(()), if !self.own.is_empty() => {}
                 () = wished(&mut wish, Wish::Ends), if !asked_to_stop => {
                     asked_to_stop = true;
                     batch.push(Input::Command(self.end_command()));
@@ -187,27 +170,29 @@ impl Host {
                     batch.extend(asked.drain(..).filter_map(|asked| self.take(orchestrator.state(), asked)));
                 }
                 Some(viewer) = left.recv() => batch.push(Input::ViewerLeft(viewer)),
-                step = self.probing.next() => {
-                    let ours = self.ours(orchestrator.state(), &step.endpoint().pool());
-                    batch.extend(self.probing.step(&self.client, step, ours));
+                Some(changed) = standing.recv() => batch.push(Input::ServerIs(Box::new(changed))),
+                Some(asks) = self.probing.asks() => {
+                    let ours = self.ours(orchestrator.state(), &asks.endpoint);
+                    asks.answer(ours);
                 }
-                _ = self.input_queue.recv_many(&mut batch, BATCH) => {}
+                kept = self.jobs.next(&mut heard, BATCH) => {
+                    if let Some(job) = kept {
+                        self.start(&orchestrator, job);
+                    }
+                }
                 reading = watch.answer() => {
                     let vigil = if awake.holds() { Vigil::Kept } else { Vigil::None };
                     batch.extend(watch.take(self.clock.now(), &reading, vigil, pace).map(Input::Sampled));
                 }
                 () = &mut alarm => {}
             }
+            batch.extend(heard.drain(..).filter_map(|heard| self.jobs.hear(heard)));
+            batch.append(&mut self.own);
             batch.extend(asleep.look());
-            let work = if self.live.is_empty() { Work::None } else { Work::UnderWay };
-            awake.see(std::time::Instant::now(), work);
+            awake.see(std::time::Instant::now(), if works { Work::UnderWay } else { Work::None });
             if wake.is_some_and(|at| at <= Instant::now()) {
                 self.wake = None;
                 batch.push(Input::Wake);
-            }
-            // Not waited for: one that broke off is met at the next sample at the latest.
-            while let Some(done) = self.tasks.try_join_next() {
-                batch.extend(done.err().and_then(|e| self.broke_off(&e)));
             }
             // Commands never wait behind a flood of output.
             while let Ok(asked) = commands.try_recv() {
@@ -217,22 +202,16 @@ impl Host {
                 batch.push(Input::ViewerLeft(viewer));
             }
             let mut decisions = Vec::with_capacity(batch.len());
-            let mut over: Vec<TurnId> = Vec::new();
             for input in batch.drain(..) {
-                if let Input::TurnEnded { turn, .. } = &input {
-                    over.push(*turn);
-                }
                 decisions.push(orchestrator.handle(self.clock.now(), input));
             }
             let health = self.carry_out(&orchestrator, decisions);
-            // Not before: a turn that drains needs to know where its request was.
-            for turn in over {
-                self.live.remove(&turn);
+            for job in self.jobs.settle() {
+                self.begin(&orchestrator, job);
             }
             self.tell_health(&mut orchestrator, health);
         }
-        self.live.clear();
-        self.tasks.abort_all();
+        self.jobs.stop_all();
         self.keep(&mut commands, &mut wish).await?;
         // Who asked for the end is told of it, too.
         let told = async { while self.answering.join_next().await.is_some() {} };
@@ -271,10 +250,8 @@ impl Host {
             let decision = orchestrator.handle(self.clock.now(), input);
             next = self.carry_out(orchestrator, vec![decision]);
         }
-        if let Some(input) = next {
-            self.say(input);
-        }
-        self.retry = self.journal_failed.then(|| Instant::now() + JOURNAL_RETRY);
+        self.own.extend(next);
+        self.retry = (self.journal == JournalHealth::Fails).then(|| Instant::now() + JOURNAL_RETRY);
     }
 
     /// Writes records, hands them to the kernel, shows them to viewers, and only then acts. Returns what is to be said
@@ -311,20 +288,19 @@ impl Host {
         if failure.is_none() {
             let state = orchestrator.state();
             self.keeper.written(self.writer.committed_bytes(), state.tasks().len() + state.attempts().len());
-            for start in std::mem::take(&mut self.held) {
-                self.start_turn(orchestrator, start);
+        }
+        let now = if failure.is_some() { JournalHealth::Fails } else { JournalHealth::Written };
+        let before = std::mem::replace(&mut self.journal, now);
+        if now == JournalHealth::Written {
+            for job in self.jobs.held() {
+                self.begin(orchestrator, job);
             }
         }
         for effect in decisions.into_iter().flat_map(|d| d.effects) {
-            match effect {
-                // Decided before anybody knew that the journal fails; nothing is begun that is not written.
-                Effect::StartTurn(start) if failure.is_some() => self.held.push(*start),
-                effect => self.act(orchestrator, effect),
-            }
+            self.act(orchestrator, effect);
         }
-        let before = std::mem::replace(&mut self.journal_failed, failure.is_some());
         match failure {
-            Some(error) if !before => {
+            Some(error) if before == JournalHealth::Written => {
                 let kept = if error.may_pass() {
                     "; what is decided waits in memory, and is written once there is room"
                 } else {
@@ -332,7 +308,7 @@ impl Host {
                 };
                 Some(Input::JournalFailed { reason: CleanText::one_line(&format!("{error}{kept}")) })
             }
-            None if before => Some(Input::JournalMended),
+            None if before == JournalHealth::Fails => Some(Input::JournalMended),
             _ => None,
         }
     }
@@ -375,126 +351,67 @@ impl Host {
     fn act(&mut self, orchestrator: &Orchestrator, effect: Effect) {
         match effect {
             Effect::TurnAway { id, reason } => self.answer(&id, Answer::Refused(reason)),
-            Effect::StartTurn(start) => self.start_turn(orchestrator, *start),
-            Effect::StopTurn(turn) => self.stop_turn(turn),
-            Effect::Probe(endpoint, look) => self.probe(orchestrator, &endpoint, look),
-            Effect::Server(endpoint, verb) => self.serve(orchestrator, &endpoint, verb),
-            Effect::Model(name, verb) => {
-                let endpoint = orchestrator.state().config.fleet.endpoint(&name).cloned();
-                if let Some(endpoint) = endpoint {
-                    self.moving.begin((&self.client, endpoint), verb, (&mut self.tasks, &self.inputs));
-                }
-            }
+            Effect::Begin(job) => self.begin(orchestrator, job),
+            Effect::Stop(id) => self.stop(orchestrator.state(), id),
             Effect::WakeAt(at) => self.wake = Some(at),
             Effect::End(_) => self.ended = true,
         }
     }
 
-    fn start_turn(&mut self, orchestrator: &Orchestrator, start: StartTurn) {
-        let state = orchestrator.state();
-        let Some(endpoint) = state.config.fleet.endpoint(&start.endpoint).cloned() else { return };
-        let prompt = match expand(start.turn, &start.recipe, state, &self.texts) {
-            Ok(prompt) => prompt,
-            Err(error) => return self.refuse_turn(start.turn, &error.to_string()),
-        };
-        let request = Request {
-            endpoint: endpoint.clone(),
-            messages: prompt.messages,
-            max_tokens: start.max_tokens,
-            temperature: start.temperature,
-            level: start.level,
-            level_support: start.level_support,
-            format: start.schema.map_or(AnswerFormat::Text, AnswerFormat::Json),
-            silence: Duration::from_secs(start.silence_seconds),
-        };
-        let phase = PhaseCell::default();
-        let turn = Turn {
-            id: start.turn,
-            stream: self.client.stream(request),
-            inputs: self.inputs.clone(),
-            clock: self.clock,
-            phase: phase.clone(),
-            want_answer: start.want_answer,
-            prompt_digest: prompt.digest,
-            limit: start.seconds.map(|s| Duration::from_secs(s.into())),
-            max_tokens: start.max_tokens,
-        };
-        let pool = endpoint.pool();
-        let task = self.tasks.spawn(turn.run());
-        self.live.insert(start.turn, Live { task, phase, endpoint, pool });
-    }
-
-    /// A request that can't even be made has failed.
-    fn refuse_turn(&mut self, turn: TurnId, why: &str) {
-        let message = CleanText::one_line(&format!("the prompt could not be put together: {why}"));
-        self.say(failed(turn, FailureKind::Refused, Remedy::Operator, message, SlotAfter::Free));
-    }
-
-    /// Gives the loop an input of its own, behind those that wait.
-    fn say(&mut self, input: Input) {
-        let inputs = self.inputs.clone();
-        self.tasks.spawn(async move {
-            let _ = inputs.send(input).await;
-        });
-    }
-
-    /// What a request that panicked comes to: without an end its task would run for ever.
-    fn broke_off(&self, error: &tokio::task::JoinError) -> Option<Input> {
-        if !error.is_panic() {
-            return None;
+    /// Begins a job, now or once what it waits for is so.
+    fn begin(&mut self, orchestrator: &Orchestrator, job: Job) {
+        match self.jobs.begin(job, self.journal, || Box::pin(self.writer.barrier())) {
+            JobStart::Now(job) => self.start(orchestrator, job),
+            JobStart::Later => {}
+            JobStart::Busy(job) => {
+                let endpoint = orchestrator.state().config.fleet.endpoint(job.endpoint());
+                if let (Some(endpoint), Job::Model { verb, .. }) = (endpoint, &job) {
+                    self.own.push(Input::Job(job.id(), still_moving(endpoint, *verb)));
+                }
+            }
         }
-        tracing::error!(%error, "a task of the engine broke off");
-        let (turn, _) = self.live.iter().find(|(_, l)| l.task.id() == error.id())?;
-        let message = CleanText::from_static("Baton broke off while it read the answer; the log says where");
-        Some(failed(*turn, FailureKind::Garbage, Remedy::RetryHere, message, SlotAfter::Draining))
     }
 
-    /// Closes a request's connection and waits, beside everything else, until the server's slot is free.
-    fn stop_turn(&mut self, turn: TurnId) {
-        self.held.retain(|start| start.turn != turn);
-        let Some(live) = self.live.remove(&turn) else {
-            // It was never sent: its prompt could not be put together. A slot that nobody frees drains for ever.
-            self.say(Input::SlotFreed { turn });
-            return;
-        };
-        let phase = live.phase.get();
-        live.task.abort();
-        let others = self.live.values().filter(|l| l.pool == live.pool && !l.task.is_finished()).count();
-        let (client, inputs) = (self.client.clone(), self.inputs.clone());
-        self.tasks.spawn(async move {
-            // The connection closes when the runtime drops the aborted task, which is the next thing it does.
-            tokio::task::yield_now().await;
-            drained(&client, &live.endpoint, phase, u32::try_from(others).unwrap_or(u32::MAX)).await;
-            let _ = inputs.send(Input::SlotFreed { turn }).await;
-        });
-    }
-
-    fn probe(&mut self, orchestrator: &Orchestrator, name: &EndpointName, look: Look) {
+    /// Sets a worker to a job.
+    fn start(&mut self, orchestrator: &Orchestrator, job: Job) {
         let state = orchestrator.state();
-        let Some(endpoint) = state.config.fleet.endpoint(name) else { return };
-        self.probing.begin(&self.client, endpoint, look, self.ours(state, &endpoint.pool()));
+        let Some(endpoint) = state.config.fleet.endpoint(job.endpoint()).cloned() else { return };
+        let (id, limit) = (job.id(), job.limit().map(|limit| Duration::from_micros(limit.0)));
+        match job {
+            Job::Turn(start) => self.send(state, endpoint, *start, limit),
+            Job::Probe(_, look) => {
+                let probe = self.probing.of(&self.client, endpoint, look);
+                self.jobs.run(id, UnderWay::Probe(look), limit, probe);
+            }
+            Job::Server(_, verb) => {
+                self.jobs.run(id, UnderWay::Server, limit, ServerOrder { room: self.room.clone(), endpoint, verb });
+            }
+            Job::Model { verb, .. } => {
+                self.jobs.run(id, UnderWay::Model, limit, ModelMove { client: self.client.clone(), endpoint, verb });
+            }
+        }
     }
 
-    /// What this session has at a server and model.
-    fn ours(&self, state: &State, pool: &PoolKey) -> Ours {
+    fn stop(&mut self, state: &State, id: JobId) {
+        match (self.jobs.stop(&id), id) {
+            (Stopped::Sent(sent), JobId::Turn(turn)) => self.drain(state, turn, &sent),
+            // It was never sent. A slot that nobody frees drains for ever.
+            (Stopped::Nothing, id @ JobId::Turn(_)) => self.own.push(Input::Job(id, News::Freed)),
+            _ => {}
+        }
+    }
+
+    /// What this session has at the server and model of an endpoint.
+    fn ours(&self, state: &State, endpoint: &EndpointName) -> Ours {
+        let Some(pool) = state.find_endpoint(endpoint).map(|ix| state.endpoint(ix).pool) else {
+            return Ours::default();
+        };
         let mut ours = Ours::default();
-        for live in self.live.values().filter(|l| l.pool == *pool && !l.task.is_finished()) {
+        for sent in self.jobs.sent().filter(|sent| sent.pool == pool) {
             ours.open += 1;
-            ours.begun += u32::from(live.phase.get() != Phase::Queued);
+            ours.begun += u32::from(sent.has_begun());
         }
-        ours.draining = state.pools().iter().filter(|p| p.key == *pool).map(Pool::draining).sum();
+        ours.draining = state.pool(pool).draining();
         ours
-    }
-}
-
-/// The end of a turn that failed here, not at the server.
-fn failed(turn: TurnId, kind: FailureKind, remedy: Remedy, message: CleanText, slot: SlotAfter) -> Input {
-    Input::TurnEnded {
-        turn,
-        end: TurnEnd::Failed(Failure::new(kind, remedy, message)),
-        usage: Usage::default(),
-        slot,
-        prompt_digest: String::new(),
-        answer: None,
     }
 }

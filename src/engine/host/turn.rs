@@ -1,6 +1,7 @@
-//! One model request under way: chunks from the server become inputs for the orchestrator.
+//! One model request under way: chunks from the server become news of its turn; and the slot of one that was stopped, until
+//! it is free.
 //!
-//! Dropping the future closes the connection, and that is how a request is cancelled. Invariant: an answer that its server
+//! Dropping the worker closes the connection, and that is how a request is cancelled. Invariant: an answer that its server
 //! does not end is ended here, at twice the tokens that were asked for.
 
 use std::pin::pin;
@@ -8,16 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::clock::SessionClock;
 use super::coalesce::{Coalescer, TextPiece};
+use super::expand::expand;
+use super::jobs::{Say, UnderWay, Unfinished, Worker};
 use super::repeat::Repeat;
-use crate::domain::orchestrator::{Input, WantAnswer};
-use crate::domain::protocol::{Channel, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage};
+use super::run::Host;
+use crate::domain::fleet::Endpoint;
+use crate::domain::orchestrator::{Input, JobEnd, JobId, News, StartTurn, WantAnswer};
+use crate::domain::protocol::{
+    Channel, EndpointName, Failure, FailureKind, Micros, Remedy, SlotAfter, TurnEnd, TurnId, Usage,
+};
+use crate::domain::state::{PoolIx, State};
 use crate::domain::text::CleanText;
-use crate::engine::providers::{AnswerStream, Chunk, Phase};
+use crate::engine::providers::{AnswerFormat, AnswerStream, Chunk, Client, Phase, Request, drained};
 
 /// Prompt progress is told at most this often…
 const PROGRESS: Micros = Micros::from_secs(1);
@@ -52,42 +59,133 @@ impl PhaseCell {
     }
 }
 
-/// A request about to run.
-pub(super) struct Turn {
-    pub id: TurnId,
-    pub stream: AnswerStream,
-    pub inputs: mpsc::Sender<Input>,
-    pub clock: SessionClock,
-    pub phase: PhaseCell,
-    pub want_answer: WantAnswer,
-    pub prompt_digest: String,
-    pub limit: Option<Duration>,
-    /// The most tokens that were asked for.
-    pub max_tokens: u32,
+/// A request that was sent, as the loop knows it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    phase: PhaseCell,
+    endpoint: EndpointName,
+    pub(super) pool: PoolIx,
 }
 
+impl Sent {
+    /// Whether its server has begun: a byte came.
+    pub(super) fn has_begun(&self) -> bool {
+        self.phase.get() != Phase::Queued
+    }
+}
+
+impl Host {
+    /// Sends a turn's request, which may take so long.
+    pub(super) fn send(&mut self, state: &State, endpoint: Endpoint, start: StartTurn, limit: Option<Duration>) {
+        let Some(pool) = state.find_endpoint(&endpoint.name).map(|ix| state.endpoint(ix).pool) else { return };
+        let prompt = match expand(start.turn, &start.recipe, state, &self.texts) {
+            Ok(prompt) => prompt,
+            Err(error) => {
+                // A request that can't even be made has failed.
+                let words = format!("the prompt could not be put together: {error}");
+                let failure = Failure::new(FailureKind::Refused, Remedy::Operator, CleanText::one_line(&words));
+                let news = failed(failure, SlotAfter::Free);
+                return self.own.push(Input::Job(JobId::Turn(start.turn), news));
+            }
+        };
+        let request = Request {
+            endpoint,
+            messages: prompt.messages,
+            max_tokens: start.max_tokens,
+            temperature: start.temperature,
+            level: start.level,
+            level_support: start.level_support,
+            format: start.schema.map_or(AnswerFormat::Text, AnswerFormat::Json),
+            silence: Duration::from_secs(start.silence_seconds),
+        };
+        let stream = self.client.stream(request);
+        let turn = Turn::new(stream, self.clock, start.want_answer, prompt.digest, start.max_tokens);
+        let sent = Sent { phase: turn.phase.clone(), endpoint: start.endpoint, pool };
+        self.jobs.run(JobId::Turn(start.turn), UnderWay::Turn(sent), limit, turn);
+    }
+
+    /// Closes the connection of a request that was stopped and waits, beside everything else, until its server's slot is
+    /// free.
+    pub(super) fn drain(&mut self, state: &State, turn: TurnId, sent: &Sent) {
+        let Some(endpoint) = state.config.fleet.endpoint(&sent.endpoint).cloned() else { return };
+        let others = self.jobs.sent().filter(|other| other.pool == sent.pool).count();
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        let drain = Drain { client: self.client.clone(), phase: sent.phase.get(), endpoint, others };
+        self.jobs.run(JobId::Turn(turn), UnderWay::Drain, None, drain);
+    }
+}
+
+/// A slot that drains.
+struct Drain {
+    client: Client,
+    endpoint: Endpoint,
+    /// Where its request was when it was closed.
+    phase: Phase,
+    /// How many other requests of ours are at its server.
+    others: u32,
+}
+
+impl Worker for Drain {
+    async fn run(&mut self, _: &Say) -> News {
+        // The connection closes when the runtime drops the aborted task, which is the next thing it does.
+        tokio::task::yield_now().await;
+        drained(&self.client, &self.endpoint, self.phase, self.others).await;
+        News::Freed
+    }
+
+    async fn unfinished(&mut self, _: &Say, _: Unfinished) -> News {
+        // Better a request that waits in the server than a slot that is never used.
+        News::Freed
+    }
+}
+
+/// A request under way.
+struct Turn {
+    /// None once it is closed.
+    stream: Option<AnswerStream>,
+    clock: SessionClock,
+    phase: PhaseCell,
+    prompt_digest: String,
+    sent: Micros,
+    /// The tool that it asked for first.
+    called: Option<CleanText>,
+    text: Text,
+}
+
+/// How a request ended.
+type Ended = Result<(TurnEnd, Usage, SlotAfter), Failure>;
+
 impl Turn {
-    /// Runs the request to its end and says how that was.
-    pub(super) async fn run(mut self) {
-        let sent = self.clock.now();
-        let mut limit = pin!(at(self.limit.map(|l| Instant::now() + l)));
-        let mut text = Text {
-            id: self.id,
-            inputs: self.inputs.clone(),
+    fn new(
+        stream: AnswerStream,
+        clock: SessionClock,
+        want_answer: WantAnswer,
+        prompt_digest: String,
+        max_tokens: u32,
+    ) -> Self {
+        let phase = PhaseCell::default();
+        let text = Text {
             coalescer: Coalescer::default(),
-            answer: (self.want_answer != WantAnswer::No).then(String::new),
-            want_answer: self.want_answer,
+            answer: (want_answer != WantAnswer::No).then(String::new),
+            want_answer,
             repeat: Repeat::default(),
             first: None,
-            phase: self.phase.clone(),
-            left: most_bytes(self.max_tokens),
+            phase: phase.clone(),
+            left: most_bytes(max_tokens),
             words: Words::None,
         };
-        let mut called: Option<CleanText> = None;
-        let mut next_progress = sent.plus(FIRST_PROGRESS);
+        let (stream, sent) = (Some(stream), clock.now());
+        Self { stream, clock, phase, prompt_digest, sent, called: None, text }
+    }
+
+    /// Reads the answer to its end.
+    async fn read(&mut self, say: &Say) -> Ended {
+        let Some(stream) = &mut self.stream else { return Err(broken_off()) };
+        let text = &mut self.text;
+        let mut next_progress = self.sent.plus(FIRST_PROGRESS);
         // One timer for the whole turn, moved when the piece that waits is another.
         let mut flush = pin!(tokio::time::sleep_until(Instant::now()));
-        let outcome = loop {
+        loop {
             let due = text.coalescer.deadline().and_then(|at| self.clock.instant(at)).map(Instant::from_std);
             if let Some(due) = due
                 && due != flush.deadline()
@@ -96,92 +194,109 @@ impl Turn {
             }
             let chunk = tokio::select! {
                 biased;
-                () = &mut limit => {
-                    let seconds = self.limit.unwrap_or_default().as_secs();
-                    break Err(timed_out(seconds));
-                }
-                chunk = self.stream.next() => chunk,
+                chunk = stream.next() => chunk,
                 () = &mut flush, if due.is_some() => {
-                    if text.flush().await.is_err() {
-                        return;
-                    }
+                    text.flush(say).await.map_err(|()| broken_off())?;
                     continue;
                 }
             };
             let now = self.clock.now();
             let told = match chunk {
-                None => break Err(broken_off()),
-                Some(Err(failure)) => break Err(failure),
+                None => return Err(broken_off()),
+                Some(Err(failure)) => return Err(failure),
                 Some(Ok(Chunk::End { end, usage })) => {
                     // No tool is ever offered yet, so nothing waits for its result.
-                    let end = match &called {
+                    let end = match &self.called {
                         Some(name) => TurnEnd::Failed(tools_only(name)),
                         None if text.words == Words::Blank => TurnEnd::Failed(blank()),
                         None => end,
                     };
-                    break Ok((end, usage, SlotAfter::Free));
+                    return Ok((end, usage, SlotAfter::Free));
                 }
                 Some(Ok(Chunk::Accepted)) => {
                     self.phase.set(Phase::Prompt);
                     Ok(())
                 }
                 Some(Ok(Chunk::Alive)) => Ok(()),
-                Some(Ok(Chunk::Rethought)) => text.rethought().await,
+                Some(Ok(Chunk::Rethought)) => text.rethought(say).await,
                 Some(Ok(Chunk::Progress { processed, total })) => {
                     self.phase.set(Phase::Prompt);
                     if now >= next_progress {
                         next_progress = now.plus(PROGRESS);
-                        self.inputs.send(Input::Progress { turn: self.id, processed, total }).await.map_err(|_| ())
+                        say.tell(News::Progress { processed, total }).await
                     } else {
                         Ok(())
                     }
                 }
-                Some(Ok(Chunk::Thinking(t))) => text.push(now, Channel::Thinking, &t).await,
-                Some(Ok(Chunk::Answer(t))) => text.push(now, Channel::Answer, &t).await,
+                Some(Ok(Chunk::Thinking(t))) => text.push(say, now, Channel::Thinking, &t).await,
+                Some(Ok(Chunk::Answer(t))) => text.push(say, now, Channel::Answer, &t).await,
                 Some(Ok(Chunk::ToolCall(t))) => {
-                    called.get_or_insert_with(|| tool_of(&t));
-                    text.push(now, Channel::ToolCall, &t).await
+                    self.called.get_or_insert_with(|| tool_of(&t));
+                    text.push(say, now, Channel::ToolCall, &t).await
                 }
             };
-            if told.is_err() {
-                return;
-            }
+            // Nobody listens: the session is over.
+            told.map_err(|()| broken_off())?;
             if text.left == 0 {
                 // Baton hangs up, and the server may go on for a while.
-                break Ok((TurnEnd::Length, Usage::default(), SlotAfter::Draining));
+                return Ok((TurnEnd::Length, Usage::default(), SlotAfter::Draining));
             }
-        };
+        }
+    }
+
+    /// Closes it: what it came to, with what there is of its text told before.
+    async fn close(&mut self, say: &Say, ended: Ended) -> News {
         let now = self.clock.now();
         // Closed before the end is told, so that a slot said to be free is.
-        drop(self.stream);
-        let _ = text.flush().await;
-        let (end, mut usage, slot) = outcome.unwrap_or_else(|failure| {
+        self.stream = None;
+        let _ = self.text.flush(say).await;
+        let (end, mut usage, slot) = ended.unwrap_or_else(|failure| {
             let slot = slot_after(failure.kind);
             (TurnEnd::Failed(failure), Usage::default(), slot)
         });
-        if let Some(first) = text.first {
-            usage.first_token_us = first.since(sent).0.max(1);
+        if let Some(first) = self.text.first {
+            usage.first_token_us = first.since(self.sent).0.max(1);
             if usage.generation_us == 0 {
                 usage.generation_us = now.since(first).0;
             }
         }
-        let ended = Input::TurnEnded {
-            turn: self.id,
-            end,
-            usage,
-            slot,
-            prompt_digest: self.prompt_digest,
-            answer: text.answer,
-        };
-        // The orchestrator is gone only when the session is over.
-        let _ = self.inputs.send(ended).await;
+        let (prompt_digest, answer) = (std::mem::take(&mut self.prompt_digest), self.text.answer.take());
+        JobEnd::Turn { end, usage, slot, prompt_digest, answer }.into()
     }
+}
+
+impl Worker for Turn {
+    async fn run(&mut self, say: &Say) -> News {
+        self.sent = self.clock.now();
+        let ended = self.read(say).await;
+        self.close(say, ended).await
+    }
+
+    async fn unfinished(&mut self, say: &Say, why: Unfinished) -> News {
+        match why {
+            Unfinished::OutOfTime(limit) => self.close(say, Err(timed_out(limit.as_secs()))).await,
+            Unfinished::BrokeOff => {
+                let words = why.words("reading the answer");
+                failed(Failure::new(FailureKind::Garbage, Remedy::RetryHere, words), SlotAfter::Draining)
+            }
+        }
+    }
+}
+
+/// The end of a turn that failed here, not at the server.
+fn failed(failure: Failure, slot: SlotAfter) -> News {
+    JobEnd::Turn {
+        end: TurnEnd::Failed(failure),
+        usage: Usage::default(),
+        slot,
+        prompt_digest: String::new(),
+        answer: None,
+    }
+    .into()
 }
 
 /// The text of a turn on its way.
 struct Text {
-    id: TurnId,
-    inputs: mpsc::Sender<Input>,
     coalescer: Coalescer,
     /// What is to come back with the end; none once it is longer than a short one may be.
     answer: Option<String>,
@@ -207,7 +322,7 @@ enum Words {
 }
 
 impl Text {
-    async fn push(&mut self, now: Micros, channel: Channel, piece: &str) -> Result<(), ()> {
+    async fn push(&mut self, say: &Say, now: Micros, channel: Channel, piece: &str) -> Result<(), ()> {
         if self.first.is_none() {
             self.first = Some(now);
             self.phase.set(Phase::Generating);
@@ -229,10 +344,10 @@ impl Text {
         }
         let evidence = self.repeat.push(channel, piece);
         for piece in self.coalescer.push(now, channel, piece) {
-            self.send(piece).await?;
+            send(say, piece).await?;
         }
         match evidence {
-            Some(evidence) => self.inputs.send(Input::Looping { turn: self.id, evidence }).await.map_err(|_| ()),
+            Some(evidence) => say.tell(News::Looping { evidence }).await,
             None => Ok(()),
         }
     }
@@ -246,32 +361,24 @@ impl Text {
     }
 
     /// What was said so far was thinking: it goes first, so that the turnover follows all that it turns over.
-    async fn rethought(&mut self) -> Result<(), ()> {
+    async fn rethought(&mut self, say: &Say) -> Result<(), ()> {
         self.answer = (self.want_answer != WantAnswer::No).then(String::new);
         self.words = Words::None;
-        self.flush().await?;
-        self.inputs.send(Input::Rethought { turn: self.id }).await.map_err(|_| ())
+        self.flush(say).await?;
+        say.tell(News::Rethought).await
     }
 
-    async fn flush(&mut self) -> Result<(), ()> {
+    async fn flush(&mut self, say: &Say) -> Result<(), ()> {
         match self.coalescer.flush() {
-            Some(piece) => self.send(piece).await,
+            Some(piece) => send(say, piece).await,
             None => Ok(()),
         }
     }
-
-    /// A full queue slows the reading of the server's stream, which is where the pressure belongs.
-    async fn send(&self, piece: TextPiece) -> Result<(), ()> {
-        let TextPiece { channel, text, tokens } = piece;
-        self.inputs.send(Input::Output { turn: self.id, channel, text, tokens }).await.map_err(|_| ())
-    }
 }
 
-async fn at(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
+/// A full queue slows the reading of the server's stream, which is where the pressure belongs.
+async fn send(say: &Say, TextPiece { channel, text, tokens }: TextPiece) -> Result<(), ()> {
+    say.tell(News::Said { channel, text, tokens }).await
 }
 
 /// A slot is free when the server ended the request, or never had it; it may be busy when Baton hung up.
@@ -329,10 +436,29 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::domain::fleet::{Endpoint, Protocol};
-    use crate::domain::protocol::{AttemptId, Level, LevelSupport, Speaker};
+    use crate::domain::fleet::Protocol;
+    use crate::domain::protocol::{Level, LevelSupport, Speaker};
     use crate::engine::host::coalesce::MOST;
-    use crate::engine::providers::{AnswerFormat, Client, Request};
+    use crate::engine::host::jobs::tests::{Breaks, client, end_of, endpoint, heard_of};
+
+    fn request(endpoint: Endpoint, max_tokens: u32) -> Request {
+        assert_eq!(endpoint.protocol, Protocol::OpenAi);
+        Request {
+            endpoint,
+            messages: vec![(Speaker::User, "Q".to_owned())],
+            max_tokens,
+            temperature: 0.0,
+            level: Level::Low,
+            level_support: LevelSupport::None,
+            format: AnswerFormat::Text,
+            silence: Duration::from_secs(30),
+        }
+    }
+
+    fn turn(request: Request) -> Turn {
+        let (max_tokens, clock) = (request.max_tokens, SessionClock::from(Micros(0)));
+        Turn::new(Client::new().unwrap().stream(request), clock, WantAnswer::No, String::new(), max_tokens)
+    }
 
     /// What a turn of `max_tokens` tells of a server that says `body`, and `endless` again and again after it: its text by
     /// channel, and its end. No piece is longer than a piece may be.
@@ -347,48 +473,16 @@ mod tests {
             socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
             while !endless.is_empty() && socket.write_all(endless.as_bytes()).await.is_ok() {}
         });
-        let endpoint: Endpoint = toml::from_str(&format!(
-            "name = \"t\"\ntiers = []\nprotocol = \"openai\"\nurl = \"{url}\"\nmodel = \"m\"\nslots = 1\ncontext = 4096"
-        ))
-        .unwrap();
-        assert_eq!(endpoint.protocol, Protocol::OpenAi);
-        let request = Request {
-            endpoint,
-            messages: vec![(Speaker::User, "Q".to_owned())],
-            max_tokens,
-            temperature: 0.0,
-            level: Level::Low,
-            level_support: LevelSupport::None,
-            format: AnswerFormat::Text,
-            silence: Duration::from_secs(30),
-        };
-        let (inputs, mut queue) = mpsc::channel(64);
-        let turn = Turn {
-            id: TurnId { attempt: AttemptId(1), turn: 1 },
-            stream: Client::new().unwrap().stream(request),
-            inputs,
-            clock: SessionClock::from(Micros(0)),
-            phase: PhaseCell::default(),
-            want_answer: WantAnswer::No,
-            prompt_digest: String::new(),
-            limit: None,
-            max_tokens,
-        };
-        let running = tokio::spawn(turn.run());
-        let (mut texts, mut ended) = ([String::new(), String::new(), String::new()], None);
-        while let Some(input) = queue.recv().await {
-            match input {
-                Input::Output { channel, text, .. } => {
-                    assert!(text.len() <= MOST, "a piece of {} bytes", text.len());
-                    texts[channel as usize].push_str(&text);
-                }
-                Input::TurnEnded { end, slot, .. } => ended = Some((end, slot)),
-                _ => {}
+        let request = request(endpoint(&url), max_tokens);
+        let mut texts = [String::new(), String::new(), String::new()];
+        let end = heard_of(None, turn(request), |news| {
+            if let News::Said { channel, text, .. } = news {
+                assert!(text.len() <= MOST, "a piece of {} bytes", text.len());
+                texts[channel as usize].push_str(&text);
             }
-        }
-        running.await.unwrap();
+        });
+        let JobEnd::Turn { end, slot, .. } = end_of(end.await) else { panic!("not a turn's end") };
         server.abort();
-        let (end, slot) = ended.unwrap();
         (texts, end, slot)
     }
 
@@ -404,6 +498,27 @@ mod tests {
                 assert!((bytes - 2..=bytes).contains(&all), "{all} of {bytes}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_breaks_off_or_runs_out_of_time_ends_as_failed_with_its_slot_draining() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let limit = Duration::from_millis(1);
+        let late = heard_of(Some(limit), turn(request(endpoint(&url), 9)), |_| {}).await;
+        let broken = heard_of(None, Breaks(turn(request(endpoint(&url), 9))), |_| {}).await;
+        for (news, kind, words) in [
+            (late, FailureKind::TimedOut, "was over before the answer was"),
+            (broken, FailureKind::Garbage, "Baton broke off while reading the answer"),
+        ] {
+            let JobEnd::Turn { end: TurnEnd::Failed(failure), slot, .. } = end_of(news) else {
+                panic!("it did not fail")
+            };
+            assert_eq!((failure.kind, slot), (kind, SlotAfter::Draining));
+            assert!(failure.message.contains(words), "{failure:?}");
+        }
+        let drain = Drain { client: client(), endpoint: endpoint(&url), phase: Phase::Queued, others: 0 };
+        assert_eq!(heard_of(None, Breaks(drain), |_| {}).await, News::Freed);
     }
 
     #[tokio::test]

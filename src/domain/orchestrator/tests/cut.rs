@@ -1,8 +1,8 @@
 //! Answers that are cut at their limit: each policy, its second time, and a crash at every record of it.
 
-use super::world::{World, config, failure, plan, task};
+use super::world::{World, config, failure, of_turn, plan, task};
 use crate::domain::fleet::{OnCut, SessionConfig};
-use crate::domain::orchestrator::{Input, StartTurn};
+use crate::domain::orchestrator::{News, StartTurn};
 use crate::domain::protocol::{
     AttemptEnd, AttemptId, Channel, Command, Cut, Event, FailureKind, GoalOptions, Part, PlanSource, Remedy,
     RetryScope, Speaker, Subject, TaskId, TurnEnd, TurnId,
@@ -164,7 +164,7 @@ fn a_full_context_is_said_and_nothing_is_asked_of_it() {
     world.add(plan(vec![a])).unwrap();
     // 300 tokens were read, 700 written: nothing is left.
     let turn = TurnId { attempt: AttemptId(1), turn: 1 };
-    world.input(Input::Progress { turn, processed: 300, total: 300 });
+    world.input(of_turn(turn, News::Progress { processed: 300, total: 300 }));
     world.run(100);
     let state = world.state();
     let a = task_of(state, "g1/a");
@@ -392,7 +392,7 @@ fn one_that_thinks_for_most_of_its_limit_is_said_once_with_the_figure() {
     let mut world = cut(OnCut::GoOn, |_| TurnEnd::Stop);
     let turn = TurnId { attempt: AttemptId(1), turn: 1 };
     let think = |world: &mut World, tokens| {
-        world.input(Input::Output { turn, channel: Channel::Thinking, text: "hm ".into(), tokens });
+        world.input(of_turn(turn, News::Said { channel: Channel::Thinking, text: "hm ".into(), tokens }));
     };
     think(&mut world, 37);
     assert!(world.state().attention.is_empty());

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, agent, config, name, plan, task};
+use super::world::{World, agent, config, name, plan, probed, task};
 use crate::domain::fleet::{Endpoint, Nature, SessionConfig};
 use crate::domain::orchestrator::{Input, ProbeReport};
 use crate::domain::plan::{PlanEdit, TaskSpec};
@@ -216,7 +216,7 @@ fn it_goes_on_when_what_it_needs_fits() {
     assert_eq!(memory(&world, G1), GoalMemory::Fits, "what its requests load is its own");
     let mut world = both(studio(), 100);
     let loaded = ProbeReport { resident: Some(82 * GB), ..ProbeReport::of(Health::Up) };
-    world.input(Input::Probed { endpoint: name("gpt"), report: loaded });
+    world.input(probed(name("gpt"), loaded));
     assert!(is_short(&world, G1));
     assert!(
         world
@@ -299,7 +299,7 @@ fn critical_pressure_holds_what_would_load_more() {
     let mut world = World::new(studio());
     looked_at(&mut world, MachineSampled { pressure: Some(Pressure::Critical), ..machine(400) });
     let loaded = ProbeReport { resident: Some(35 * GB), ..ProbeReport::of(Health::Up) };
-    world.input(Input::Probed { endpoint: name("qwen"), report: loaded });
+    world.input(probed(name("qwen"), loaded));
     world.add(plan(vec![by("reasoner", "deep")])).unwrap();
     world.add(plan(vec![by("researcher", "main")])).unwrap();
     assert_eq!((is_short(&world, G1), is_short(&world, GoalId(2))), (true, false));
@@ -574,7 +574,7 @@ fn happen(world: &mut World, (kind, pick): (u8, u8)) {
         2 => {
             let resident = (pick % 3 > 0).then_some(u64::from(pick) * GB / 2);
             let report = ProbeReport { resident, ..ProbeReport::of(Health::Up) };
-            world.input(Input::Probed { endpoint, report });
+            world.input(probed(endpoint, report));
         }
         3 => drop(world.command(Command::Force(goal))),
         4 => drop(world.add(plan(vec![by("reasoner", "a"), by("researcher", "b"), by("researcher", "c")]))),

@@ -9,6 +9,7 @@ mod control;
 mod cut;
 mod edits;
 mod faults;
+mod jobs;
 mod memory;
 mod night;
 mod outages;

@@ -1,12 +1,12 @@
 //! An answer that turns out to be thinking.
 
-use super::world::{World, config, plan, task};
-use crate::domain::orchestrator::Input;
+use super::world::{World, config, of_turn, plan, task};
+use crate::domain::orchestrator::{Input, JobEnd, News};
 use crate::domain::protocol::{Channel, Event, SlotAfter, TurnEnd, TurnId, Usage};
 use crate::domain::state::{ChannelCount, State};
 
 fn output(turn: TurnId, channel: Channel, text: &str) -> Input {
-    Input::Output { turn, channel, text: text.into(), tokens: 2 }
+    of_turn(turn, News::Said { channel, text: text.into(), tokens: 2 })
 }
 
 /// A task under way that says nothing by itself.
@@ -30,26 +30,28 @@ fn turnovers(world: &World) -> Vec<u64> {
 fn end(world: &mut World, turn: TurnId) {
     // The queue of the world would end it too, in a thousand seconds.
     world.live.remove(&turn);
-    world.input(Input::TurnEnded {
+    world.input(of_turn(
         turn,
-        end: TurnEnd::Stop,
-        usage: Usage::default(),
-        slot: SlotAfter::Free,
-        prompt_digest: String::new(),
-        answer: Some(String::new()),
-    });
+        News::from(JobEnd::Turn {
+            end: TurnEnd::Stop,
+            usage: Usage::default(),
+            slot: SlotAfter::Free,
+            prompt_digest: String::new(),
+            answer: Some(String::new()),
+        }),
+    ));
 }
 
 #[test]
 fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
     let (mut world, turn) = begun();
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     assert!(turnovers(&world).is_empty(), "nothing was answered yet");
     world.input(output(turn, Channel::Thinking, "hm "));
     world.input(output(turn, Channel::Answer, "the user asks"));
     let first = counts(world.state(), turn).0.first_seq;
     let said = counts(world.state(), turn).1;
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     let at = turnovers(&world);
     assert_eq!(at, [said.last_seq + 1]);
     let thinking = ChannelCount { bytes: 16, tokens: 4, first_seq: first, last_seq: said.last_seq };
@@ -59,7 +61,7 @@ fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
     let (_, answer, _) = counts(world.state(), turn);
     assert_eq!((answer.bytes, answer.first_seq), (4, at[0] + 1));
     // A second closing tag: that was thinking too.
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     world.input(output(turn, Channel::Answer, "No, wait."));
     let (thinking, answer, until) = counts(world.state(), turn);
     assert_eq!((thinking.bytes, answer.bytes, until), (20, 9, turnovers(&world).last().copied()));
@@ -68,7 +70,7 @@ fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
     end(&mut world, turn);
     assert!(world.state().tasks()[0].is_done());
     assert_eq!(world.state().answer_bytes(world.state().attempt(turn.attempt).unwrap()), 9);
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     assert_eq!(turnovers(&world).len(), 2, "it is over");
     world.assert_fold();
 }
@@ -77,7 +79,7 @@ fn what_was_answered_so_far_is_thinking_and_what_follows_is_the_result() {
 fn where_all_of_it_was_thinking_there_is_no_answer() {
     let (mut world, turn) = begun();
     world.input(output(turn, Channel::Answer, "the user asks"));
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     end(&mut world, turn);
     assert!(!world.state().tasks()[0].is_done(), "an answer without a word is a failure");
     world.assert_fold();
@@ -87,7 +89,7 @@ fn where_all_of_it_was_thinking_there_is_no_answer() {
 fn every_prefix_can_be_taken_up() {
     let (mut world, turn) = begun();
     world.input(output(turn, Channel::Answer, "the user asks"));
-    world.input(Input::Rethought { turn });
+    world.input(of_turn(turn, News::Rethought));
     world.input(output(turn, Channel::Answer, "Yes."));
     end(&mut world, turn);
     for cut in 2..=world.records.len() {

@@ -1,6 +1,6 @@
 //! Servers and models under control: what is refused and why, what becomes of the work there, who is told of a failure.
 
-use super::world::{World, config, name, plan, task};
+use super::world::{World, config, name, plan, probed, task};
 use crate::domain::fleet::{Lifetime, Nature, Protocol, SessionConfig};
 use crate::domain::orchestrator::{Input, ProbeReport};
 use crate::domain::protocol::{
@@ -150,7 +150,7 @@ fn what_runs_at_a_server_that_is_stopped_moves_and_is_no_failure() {
     assert_eq!(moved.count(), 6);
     assert!(world.state().tasks().iter().all(|t| t.failures == 0));
     // It answers until it is gone, and is given nothing all the same.
-    world.input(Input::Probed { endpoint: name("a"), report: ProbeReport::of(Health::Up) });
+    world.input(probed(name("a"), ProbeReport::of(Health::Up)));
     assert_eq!(there(&world), 0);
     world.down = vec!["a".into()];
     tell(&mut world, "a", S::Stopped, Some(Lifetime::Session));
@@ -195,7 +195,7 @@ fn endpoints_of_one_server_go_with_it() {
     world.add(plan((0..16).map(|i| task(&format!("t{i}"), &[], 400)).collect())).unwrap();
     world.command(server("a", V::Stop)).unwrap();
     assert!(world.live.values().all(|t| t.endpoint.as_str() == "b"), "the other name of the server is left alone");
-    world.input(Input::Probed { endpoint: name("other"), report: ProbeReport::of(Health::Up) });
+    world.input(probed(name("other"), ProbeReport::of(Health::Up)));
     assert!(world.live.values().all(|t| t.endpoint.as_str() == "b"));
 }
 
@@ -211,13 +211,13 @@ fn models_are_moved_where_that_can_be_and_nothing_runs() {
     refused(&mut world, model("b", ModelVerb::Unload), "stop the server instead");
     refused(&mut world, model("b", ModelVerb::Load), "start the server instead");
     let report = |residence| ProbeReport { residence: Some(residence), ..ProbeReport::of(Health::Up) };
-    world.input(Input::Probed { endpoint: name("a"), report: report(Residence::Loaded) });
+    world.input(probed(name("a"), report(Residence::Loaded)));
     refused(&mut world, model("a", ModelVerb::Load), "in memory already");
     world.add(plan(vec![task("t", &[], 400), task("u", &[], 400)])).unwrap();
     refused(&mut world, model("a", ModelVerb::Unload), "2 turns run there; p lets it run empty first");
     world.run(100);
     world.command(model("a", ModelVerb::Unload)).unwrap();
-    world.input(Input::Probed { endpoint: name("a"), report: report(Residence::Unloaded) });
+    world.input(probed(name("a"), report(Residence::Unloaded)));
     refused(&mut world, model("a", ModelVerb::Unload), "not in memory");
     world.command(model("a", ModelVerb::Load)).unwrap();
 }
@@ -247,8 +247,7 @@ fn a_server_that_is_not_what_the_file_says_needs_the_operator_until_it_is() {
     let mut world = World::new(launched());
     let says =
         |mismatch: Option<&str>| ProbeReport { mismatch: mismatch.map(Into::into), ..ProbeReport::of(Health::Up) };
-    let probed =
-        |world: &mut World, mismatch| world.input(Input::Probed { endpoint: name("a"), report: says(mismatch) });
+    let probed = |world: &mut World, mismatch| world.input(probed(name("a"), says(mismatch)));
     probed(&mut world, Some("the server has no model m; it has x"));
     let about = Subject::Endpoint(name("a"));
     let text = &world.state().attention[&about].text;

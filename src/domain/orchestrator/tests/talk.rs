@@ -1,7 +1,7 @@
 //! Messages, questions, holds: what makes a next turn, and what its conversation is.
 
-use super::world::{World, config, failure, name, plan, task};
-use crate::domain::orchestrator::{Input, ProbeReport};
+use super::world::{World, config, failure, name, plan, probed, task};
+use crate::domain::orchestrator::ProbeReport;
 use crate::domain::plan::{PlanEdit, Priority};
 use crate::domain::protocol::{
     AttemptEnd, Command, Cut, Event, FailureKind, GoalOptions, Health, LevelSupport, Message, Outcome, Part, Partial,
@@ -181,7 +181,7 @@ fn a_next_turn_that_has_to_go_elsewhere_carries_the_conversation() {
     let health = Health::Down { reason: "gone".into() };
     let level = LevelSupport::Unknown;
     let report = ProbeReport { level, ..ProbeReport::of(health) };
-    world.input(Input::Probed { endpoint: endpoint.clone(), report });
+    world.input(probed(endpoint.clone(), report));
     answer(&mut world, "g1/a", "keep").unwrap();
     let state = world.state();
     let a = state.task_by_id(&id("g1/a")).unwrap();

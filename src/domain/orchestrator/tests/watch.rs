@@ -1,7 +1,7 @@
 //! What is brought to the operator's attention, and when it is over.
 
-use super::world::{World, config, failure, name, plan, task};
-use crate::domain::orchestrator::Input;
+use super::world::{World, config, failure, name, of_turn, plan, task};
+use crate::domain::orchestrator::{Input, News};
 use crate::domain::protocol::{
     Channel, Command, Event, FailureKind, Micros, Partial, Remedy, RetryScope, StopScope, Subject, TaskId, TurnId,
 };
@@ -26,7 +26,7 @@ fn at(world: &mut World, seconds: u64, input: Input) {
 }
 
 fn output(turn: TurnId) -> Input {
-    Input::Output { turn, channel: Channel::Answer, text: "word ".into(), tokens: 1 }
+    of_turn(turn, News::Said { channel: Channel::Answer, text: "word ".into(), tokens: 1 })
 }
 
 fn raised(state: &State) -> Vec<Subject> {
@@ -66,7 +66,7 @@ fn a_prompt_may_be_read_for_longer() {
         at(&mut world, seconds, Input::Wake);
     }
     assert!(world.state().attention.is_empty());
-    at(&mut world, 296, Input::Progress { turn, processed: 10, total: 1_000 });
+    at(&mut world, 296, of_turn(turn, News::Progress { processed: 10, total: 1_000 }));
     at(&mut world, 590, Input::Wake);
     assert!(world.state().attention.is_empty(), "it reads on");
     at(&mut world, 660, Input::Wake);
@@ -86,9 +86,9 @@ fn what_was_dismissed_is_not_raised_again_for_the_same_turn() {
     at(&mut world, 900, Input::Wake);
     assert!(world.state().attention.is_empty());
     let evidence = "“again” 12 times".into();
-    at(&mut world, 901, Input::Looping { turn, evidence });
+    at(&mut world, 901, of_turn(turn, News::Looping { evidence }));
     world.command(Command::Dismiss(Subject::Loop(id("g1/a")))).unwrap();
-    at(&mut world, 902, Input::Looping { turn, evidence: "“again” 24 times".into() });
+    at(&mut world, 902, of_turn(turn, News::Looping { evidence: "“again” 24 times".into() }));
     assert!(world.state().attention.is_empty());
     world.assert_fold();
 }
@@ -96,8 +96,8 @@ fn what_was_dismissed_is_not_raised_again_for_the_same_turn() {
 #[test]
 fn repetition_is_told_once_with_its_evidence_and_may_be_switched_off() {
     let (mut world, turn) = slow();
-    at(&mut world, 5, Input::Looping { turn, evidence: "“again and again” 12 times".into() });
-    at(&mut world, 6, Input::Looping { turn, evidence: "something else".into() });
+    at(&mut world, 5, of_turn(turn, News::Looping { evidence: "“again and again” 12 times".into() }));
+    at(&mut world, 6, of_turn(turn, News::Looping { evidence: "something else".into() }));
     let text = world.state().attention[&Subject::Loop(id("g1/a"))].text.clone();
     assert!(text.contains("“again and again” 12 times"), "{text}");
     world.run(1_000);
@@ -113,8 +113,8 @@ fn repetition_is_told_once_with_its_evidence_and_may_be_switched_off() {
     world.duration = Box::new(|_| 1_000_000_000);
     world.add(plan(vec![task("a", &[], 500)])).unwrap();
     let turn = *world.live.keys().next().unwrap();
-    at(&mut world, 5, Input::Looping { turn, evidence: "x".into() });
-    at(&mut world, 6, Input::Progress { turn, processed: 16_000, total: 16_000 });
+    at(&mut world, 5, of_turn(turn, News::Looping { evidence: "x".into() }));
+    at(&mut world, 6, of_turn(turn, News::Progress { processed: 16_000, total: 16_000 }));
     at(&mut world, 900, Input::Wake);
     assert!(world.state().attention.is_empty());
 }
@@ -122,10 +122,10 @@ fn repetition_is_told_once_with_its_evidence_and_may_be_switched_off() {
 #[test]
 fn a_context_nearly_full_is_told_while_it_fills() {
     let (mut world, turn) = slow();
-    at(&mut world, 1, Input::Progress { turn, processed: 14_000, total: 14_000 });
+    at(&mut world, 1, of_turn(turn, News::Progress { processed: 14_000, total: 14_000 }));
     assert!(world.state().attention.is_empty(), "85 %");
     for i in 0..10 {
-        at(&mut world, 2 + i, Input::Output { turn, channel: Channel::Answer, text: "w ".into(), tokens: 100 });
+        at(&mut world, 2 + i, of_turn(turn, News::Said { channel: Channel::Answer, text: "w ".into(), tokens: 100 }));
     }
     let context = Subject::Context(id("g1/a"));
     let text = &world.state().attention[&context].text;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::queueing::Server;
 use crate::domain::fleet::{Agent, Endpoint, Fleet, SessionConfig, Settings};
 use crate::domain::orchestrator::{
-    Decision, Effect, Input, Look, Orchestrator, ProbeReport, Reopening, StartTurn, WantAnswer,
+    Decision, Effect, Input, Job, JobEnd, JobId, Look, News, Orchestrator, ProbeReport, Reopening, StartTurn,
+    WantAnswer,
 };
 use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{
@@ -174,6 +175,16 @@ pub(super) fn refused() -> Failure {
     Failure { told, ..failure(FailureKind::Unreachable, Remedy::Elsewhere) }
 }
 
+/// What is heard of a turn.
+pub(super) fn of_turn(turn: TurnId, news: News) -> Input {
+    Input::Job(JobId::Turn(turn), news)
+}
+
+/// A probe came back.
+pub(super) fn probed(endpoint: Name, report: ProbeReport) -> Input {
+    Input::Job(JobId::Probe(endpoint), News::from(JobEnd::Probe(report)))
+}
+
 impl World {
     pub(super) fn new(config: SessionConfig) -> Self {
         let opened = SessionOpened { wall_ms: 0, pid: 1, version: "t".into(), host: CleanText::from("h") };
@@ -292,11 +303,11 @@ impl World {
         self.check();
         // A probe's answer never comes before the rest of its decision is acted on.
         let (probes, others): (Vec<Effect>, Vec<Effect>) =
-            decision.effects.into_iter().partition(|effect| matches!(effect, Effect::Probe(..)));
+            decision.effects.into_iter().partition(|effect| matches!(effect, Effect::Begin(Job::Probe(..))));
         for effect in others.into_iter().chain(probes) {
             match effect {
                 Effect::TurnAway { .. } => {}
-                Effect::StartTurn(start) if self.servers.contains_key(start.endpoint.as_str()) => {
+                Effect::Begin(Job::Turn(start)) if self.servers.contains_key(start.endpoint.as_str()) => {
                     assert!(self.live.insert(start.turn, *start.clone()).is_none());
                     *self.sent.entry(start.task.to_string()).or_default() += 1;
                     self.spans.insert(start.turn, (self.now, None));
@@ -315,13 +326,13 @@ impl World {
                         self.serve(&name);
                     }
                 }
-                Effect::StartTurn(start) => {
+                Effect::Begin(Job::Turn(start)) => {
                     let at = self.now.plus(Micros((self.duration)(&start)));
                     assert!(self.live.insert(start.turn, *start.clone()).is_none());
                     *self.sent.entry(start.task.to_string()).or_default() += 1;
                     self.push(at, Due::Ended(start.turn));
                 }
-                Effect::StopTurn(turn) => {
+                Effect::Stop(JobId::Turn(turn)) => {
                     if let Some(start) = self.live.remove(&turn)
                         && let Some(server) = self.servers.get_mut(start.endpoint.as_str())
                     {
@@ -330,7 +341,7 @@ impl World {
                     }
                     self.push(self.now.plus(Micros(60_000)), Due::Freed(turn));
                 }
-                Effect::Probe(endpoint, look) => {
+                Effect::Begin(Job::Probe(endpoint, look)) => {
                     let down = self.down.iter().any(|d| *d == endpoint.as_str());
                     let health = if down {
                         Health::Down { reason: CleanText::from("refused") }
@@ -346,11 +357,12 @@ impl World {
                         self.looks.push((self.now, endpoint.to_string()));
                         report.others = self.servers.get(endpoint.as_str()).map(|s| (s.others)(self.now));
                     }
-                    let decision = self.orchestrator.handle(self.now, Input::Probed { endpoint, report });
+                    let decision = self.orchestrator.handle(self.now, probed(endpoint, report));
                     self.take(decision);
                 }
                 // Servers and models are the engine's; a test that wants an answer gives it.
-                Effect::Server(..) | Effect::Model(..) => {}
+                Effect::Begin(Job::Server(..) | Job::Model { .. }) => {}
+                Effect::Stop(other) => panic!("{other:?} is never stopped"),
                 Effect::WakeAt(at) => self.push(at, Due::Wake),
                 Effect::End(_) => self.ended = true,
             }
@@ -366,7 +378,7 @@ impl World {
             Due::Read(turn) | Due::First(turn) | Due::Ended(turn) | Due::Says(turn) if muted(&turn) => {}
             Due::Says(turn) if self.live.contains_key(&turn) => {
                 self.push(self.now.plus(Micros::from_millis(500)), Due::Says(turn));
-                self.input(Input::Output { turn, channel: Channel::Answer, text: "…".into(), tokens: 1 });
+                self.input(of_turn(turn, News::Said { channel: Channel::Answer, text: "…".into(), tokens: 1 }));
             }
             Due::Says(_) => {}
             Due::TurnedAway(turn) => {
@@ -385,10 +397,10 @@ impl World {
                 }
             }
             Due::Wake => self.input(Input::Wake),
-            Due::Freed(turn) => self.input(Input::SlotFreed { turn }),
+            Due::Freed(turn) => self.input(of_turn(turn, News::Freed)),
             Due::Room(name) => self.serve(&name),
             Due::Read(turn) if self.live.contains_key(&turn) => {
-                self.input(Input::Progress { turn, processed: 1, total: 2 });
+                self.input(of_turn(turn, News::Progress { processed: 1, total: 2 }));
             }
             Due::First(turn) if self.live.contains_key(&turn) => {
                 if let Some((_, first)) = self.spans.get_mut(&turn) {
@@ -397,7 +409,7 @@ impl World {
                 if self.speaks {
                     self.push(self.now.plus(Micros::from_millis(500)), Due::Says(turn));
                 }
-                self.input(Input::Output { turn, channel: Channel::Answer, text: "…".into(), tokens: 1 });
+                self.input(of_turn(turn, News::Said { channel: Channel::Answer, text: "…".into(), tokens: 1 }));
             }
             Due::Read(_) | Due::First(_) => {}
             Due::Ended(turn) => {
@@ -436,19 +448,24 @@ impl World {
                 };
                 let end = match fate {
                     Ok(()) => {
-                        self.input(Input::Output { turn, channel: Channel::Answer, text, tokens: start.max_tokens });
+                        self.input(of_turn(
+                            turn,
+                            News::Said { channel: Channel::Answer, text, tokens: start.max_tokens },
+                        ));
                         (self.ends)(&start)
                     }
                     Err(failure) => TurnEnd::Failed(failure),
                 };
-                self.input(Input::TurnEnded {
+                self.input(of_turn(
                     turn,
-                    end,
-                    usage,
-                    slot: SlotAfter::Free,
-                    prompt_digest: String::new(),
-                    answer,
-                });
+                    News::from(JobEnd::Turn {
+                        end,
+                        usage,
+                        slot: SlotAfter::Free,
+                        prompt_digest: String::new(),
+                        answer,
+                    }),
+                ));
             }
         }
         true
@@ -479,14 +496,16 @@ impl World {
     }
 
     fn fails(&mut self, turn: TurnId, failure: Failure) {
-        self.input(Input::TurnEnded {
+        self.input(of_turn(
             turn,
-            end: TurnEnd::Failed(failure),
-            usage: Usage::default(),
-            slot: SlotAfter::Free,
-            prompt_digest: String::new(),
-            answer: None,
-        });
+            News::from(JobEnd::Turn {
+                end: TurnEnd::Failed(failure),
+                usage: Usage::default(),
+                slot: SlotAfter::Free,
+                prompt_digest: String::new(),
+                answer: None,
+            }),
+        ));
     }
 
     /// A server is told to end: it takes no connections, says nothing more, and is gone after half a minute.
@@ -511,14 +530,16 @@ impl World {
             if let Some(server) = self.servers.get_mut(name) {
                 server.drop_turn(turn);
             }
-            self.input(Input::TurnEnded {
+            self.input(of_turn(
                 turn,
-                end: TurnEnd::Failed(failure(FailureKind::Cut, Remedy::RetryHere)),
-                usage: Usage::default(),
-                slot: SlotAfter::Free,
-                prompt_digest: String::new(),
-                answer: None,
-            });
+                News::from(JobEnd::Turn {
+                    end: TurnEnd::Failed(failure(FailureKind::Cut, Remedy::RetryHere)),
+                    usage: Usage::default(),
+                    slot: SlotAfter::Free,
+                    prompt_digest: String::new(),
+                    answer: None,
+                }),
+            ));
         }
     }
 
