@@ -80,7 +80,8 @@ fn console(run: &Path, consoles: usize) -> Child {
 
 fn begin(engine: &Engine) -> Watched {
     let folder = tempfile::tempdir().unwrap();
-    let options = ServerOptions { run: folder.path().to_path_buf(), tcp: None, user: "bench".into(), again: Again::Never };
+    let options =
+        ServerOptions { run: folder.path().to_path_buf(), tcp: None, user: "bench".into(), again: Again::Never };
     let server = Server::start(engine.connector().clone(), options).unwrap();
     let stopped = console(folder.path(), 1);
     kill_process(Pid::from_child(&stopped), Signal::STOP).unwrap();

@@ -120,7 +120,7 @@ fn names(field: &str, old: &[Name], new: &[Name]) -> String {
 mod tests {
     use super::*;
     use crate::domain::plan::{Priority, Retry};
-    use crate::domain::protocol::Level;
+    use crate::domain::protocol::{Level, LockUse};
 
     fn task() -> TaskSpec {
         let mut task = TaskSpec::new(Name::slug("answer"), Name::slug("reasoner"), "Which one?");
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn differences_are_named_and_weighed() {
         type Change = fn(&mut TaskSpec);
-        let table: [(Change, &str, Weight); 11] = [
+        let table: [(Change, &str, Weight); 13] = [
             (|t| t.on_cut = Some(OnCut::Keep), "when its answer is cut: keep", Weight::Light),
             (|t| t.title = Some("Other".into()), "title", Weight::Light),
             (|t| t.prompt.push('?'), "prompt", Weight::Matters),
@@ -141,7 +141,9 @@ mod tests {
             (|t| t.phase = Some("Build".into()), "phase none → Build", Weight::Light),
             (|t| t.priority = Priority::High, "priority medium → high", Weight::Light),
             (|t| t.level = Some(Level::High), "level as inherited → high", Weight::Matters),
-            (|t| t.budget.tokens = Some(9), "budget", Weight::Matters),
+            (|t| t.budget.tokens = Some(9), "budget", Weight::Light),
+            (|t| t.owns = vec!["src/**".into()], "owned paths", Weight::Light),
+            (|t| t.locks = vec![LockUse::exclusive("db".parse().unwrap())], "locks +db", Weight::Light),
             (|t| t.retry = Some(Retry { max: 9, backoff: Default::default() }), "retries", Weight::Light),
         ];
         for (change, words, weight) in table {

@@ -238,26 +238,30 @@ mod tests {
         ]
     }
 
+    fn paths() -> impl Strategy<Value = String> {
+        prop::sample::select(vec!["src/**", "!src/api/**", "docs/", "a b/*.md", "#odd/x", "[ab]/c: d"])
+            .prop_map(str::to_owned)
+    }
+
     fn task() -> impl Strategy<Value = TaskSpec> {
-        let first = (proptest::option::of(texts()), texts(), names(), proptest::option::of(texts()), names(), names());
+        let first = (proptest::option::of(texts()), texts(), names(), proptest::option::of(texts()));
         let second =
-            (any::<bool>(), proptest::option::of(0u32..9), any::<bool>(), proptest::collection::vec(texts(), 0..3));
-        (first, second).prop_map(|((title, prompt, locks, phase, produces, consumes), (a, n, b, owns))| TaskSpec {
+            (any::<bool>(), proptest::option::of(0u32..9), any::<bool>(), proptest::collection::vec(paths(), 0..3));
+        (first, second).prop_map(|((title, prompt, locks, phase), (a, n, b, owns))| TaskSpec {
             title,
             phase,
             locks: locks
                 .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
                 .map(|name| LockUse { name, mode: if a { LockMode::Shared } else { LockMode::Exclusive } })
                 .collect(),
-            produces,
-            consumes,
             priority: if a { Priority::Critical } else { Priority::Medium },
             level: b.then_some(Level::High),
             budget: Budget { tokens: n, turns: None, seconds: n },
             retry: n.map(|max| Retry { max, backoff: if a { Backoff::None } else { Backoff::Doubling } }),
             on_dependency_failure: if b { OnFailure::Tell } else { OnFailure::Stop },
             on_cut: n.map(|n| if n > 4 { OnCut::RetryLarger } else { OnCut::Ask }),
-            checks: owns.clone(),
             owns,
             ..TaskSpec::new(Name::slug("x"), Name::slug("coder"), prompt)
         })
@@ -274,7 +278,8 @@ mod tests {
                     tasks[i].needs = vec![tasks[i - 1].id.clone()];
                 }
             }
-            let plan = Plan { version: 1, goal, max_parallel: most, capacity: std::collections::BTreeMap::new(), synthesis: most.map(|n| n > 4), tasks };
+            let capacity = most.map(|n| (Name::slug("gpu"), n)).into_iter().collect();
+            let plan = Plan { version: 2, goal, max_parallel: most, capacity, synthesis: most.map(|n| n > 4), tasks };
             let written = write(&plan);
             let read = parse(&written, "p");
             prop_assert_eq!(read.as_ref(), Ok(&plan), "{}", written);

@@ -159,6 +159,29 @@ fn what_one_waits_for_is_kept_for_it_after_others_took_it_again_and_again() {
     world.assert_fold();
 }
 
+/// Locks with whether they are shared, paths, priority, needs, tokens.
+type Drawn = (Vec<(u8, bool)>, Vec<u8>, u8, Vec<prop::sample::Index>, u32);
+
+fn drawn(i: usize, (locks, owns, priority, needs, tokens): Drawn) -> TaskSpec {
+    let mut spec = task(&format!("t{i}"), &[], tokens);
+    for (lock, shared) in locks {
+        let name = Name::slug(&format!("l{lock}"));
+        if !spec.locks.iter().any(|l| l.name == name) {
+            let mode = if shared { LockMode::Shared } else { LockMode::Exclusive };
+            spec.locks.push(LockUse { name, mode });
+        }
+    }
+    let paths = ["src/**", "src/a/**", "docs", "src/a/x.rs", "tests/*.rs"];
+    spec.owns = owns.into_iter().map(|p| paths[usize::from(p)].to_owned()).collect();
+    spec.priority = [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][usize::from(priority)];
+    if i > 0 {
+        spec.needs = needs.into_iter().map(|n| Name::slug(&format!("t{}", n.index(i)))).collect();
+        spec.needs.sort();
+        spec.needs.dedup();
+    }
+    spec
+}
+
 fn plans() -> impl Strategy<Value = Vec<TaskSpec>> {
     let one = (
         proptest::collection::vec((0..4u8, any::<bool>()), 0..3),
@@ -167,33 +190,8 @@ fn plans() -> impl Strategy<Value = Vec<TaskSpec>> {
         proptest::collection::vec(any::<prop::sample::Index>(), 0..3),
         10..200u32,
     );
-    proptest::collection::vec(one, 2..24).prop_map(|tasks| {
-        let build = |(i, (locks, owns, priority, needs, tokens)): (
-            usize,
-            (Vec<(u8, bool)>, Vec<u8>, u8, Vec<prop::sample::Index>, u32),
-        )| {
-            let mut spec = task(&format!("t{i}"), &[], tokens);
-            for (lock, shared) in locks {
-                let name = Name::slug(&format!("l{lock}"));
-                if !spec.locks.iter().any(|l| l.name == name) {
-                    let mode = if shared { LockMode::Shared } else { LockMode::Exclusive };
-                    spec.locks.push(LockUse { name, mode });
-                }
-            }
-            let paths = ["src/**", "src/a/**", "docs", "src/a/x.rs", "tests/*.rs"];
-            spec.owns = owns.into_iter().map(|p| paths[usize::from(p)].to_owned()).collect();
-            spec.priority =
-                [Priority::Low, Priority::Medium, Priority::High, Priority::Critical][usize::from(priority)];
-            if i > 0 {
-                let mut needs: Vec<Name> = needs.into_iter().map(|n| Name::slug(&format!("t{}", n.index(i)))).collect();
-                needs.sort();
-                needs.dedup();
-                spec.needs = needs;
-            }
-            spec
-        };
-        tasks.into_iter().enumerate().map(build).collect()
-    })
+    proptest::collection::vec(one, 2..24)
+        .prop_map(|tasks| tasks.into_iter().enumerate().map(|(i, one)| drawn(i, one)).collect())
 }
 
 proptest! {

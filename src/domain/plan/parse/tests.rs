@@ -69,8 +69,8 @@ fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
         ("a tab", "version: 1\ngoal: g\ntasks:\n\t- id: a\n", &["4:2 this is not YAML", "tab"]),
         (
             "a version of the future",
-            "version: 2\ngoal: g\ntasks: [{id: a, agent: coder, prompt: p}]",
-            &["1:10 this plan has version 2", "version: 1"],
+            "version: 3\ngoal: g\ntasks: [{id: a, agent: coder, prompt: p}]",
+            &["1:10 this plan has version 3", "version: 2"],
         ),
         (
             "a version in words",
@@ -104,6 +104,36 @@ fn every_kind_of_broken_plan_is_named_with_place_and_mend() {
             "an unknown field deeper",
             "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, budget: {token: 3}}\n",
             &["4:45 `token` is no field of `budget`", "did you mean `tokens`?"],
+        ),
+        (
+            "what a later version does",
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, checks: [cargo test]}\n",
+            &["4:44 the `checks` of a are from a later version", "leave `checks` out"],
+        ),
+        (
+            "an artifact of a later version",
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, produces: [api]}\n",
+            &["4:46 the `produces` of a are from a later version", "leave `produces` out"],
+        ),
+        (
+            "prose for a path",
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, owns: [Unused files]}\n",
+            &["4:42 “Unused files” is no path in the `owns` of a", "`src/api/**`"],
+        ),
+        (
+            "a path of two",
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, owns: [src/]}\n- {id: b, agent: coder, prompt: p, owns: [src/x]}\n",
+            &["5:42 a and b could run at once, and both own src/x", "let one need the other"],
+        ),
+        (
+            "a lock in a mode",
+            "version: 1\ngoal: g\ntasks:\n- {id: a, agent: coder, prompt: p, locks: [{name: db, mode: shared}]}\n",
+            &["1:10 a lock in a mode is of version 2", "version: 2"],
+        ),
+        (
+            "a lock for nobody",
+            "version: 2\ngoal: g\ncapacity: {gpu: 0}\ntasks:\n- {id: a, agent: coder, prompt: p}\n",
+            &["3:11 the capacity of gpu is 0", "at least 1"],
         ),
         (
             "a missing field",
@@ -251,8 +281,8 @@ fn warnings(source: &str) -> Vec<String> {
 fn a_text_that_yaml_cuts_is_a_warning_with_its_place() {
     let said = warnings(
         "version: 1 # of the format\ngoal: Mend #7\ntasks:\n- id: a # the first\n  agent: coder # who\n  title: #8\n  \
-         prompt: Mend issue #42 and add a test\n  checks: [cargo test] # all\n- id: b\n  agent: coder\n  needs: [a] # after\n  \
-         prompt: !important fix it\n  title: &D is wrong\n  checks:\n  - grep #include\n",
+         prompt: Mend issue #42 and add a test\n  locks: [db] # all\n- id: b\n  agent: coder\n  needs: [a] # after\n  \
+         prompt: !important fix it\n  title: &D is wrong\n  phase: Build #2\n",
     );
     assert_eq!(
         said,
@@ -262,7 +292,7 @@ fn a_text_that_yaml_cuts_is_a_warning_with_its_place() {
             "7:22 `prompt` is read as “Mend issue”: “#42 and add a test” is a comment in YAML",
             "12:11 `prompt` is read as “fix it”: “!important” is a tag in YAML, and means nothing here",
             "13:10 `title` is read as “is wrong”: “&D” is a name in YAML, and nothing refers to it",
-            "15:10 `checks` is read as “grep”: “#include” is a comment in YAML",
+            "14:16 `phase` is read as “Build”: “#2” is a comment in YAML",
         ]
     );
     let fine = "version: 1\ngoal: \"Mend #7\" # so\ntasks:\n# so\n- id: a\n  agent: coder\n  prompt: | # so\n    Mend #42\n  title: C#\n  phase: &p Build\n- {id: b, agent: coder, prompt: 'a #b', phase: *p}\n";

@@ -143,8 +143,12 @@ fn with_ascii_glyphs_every_cell_is_ascii() {
 
 #[test]
 fn the_answers_of_a_card_stand_even_where_it_is_low() {
-    let shown = text(&drawn(&leave(), &Theme::plain(), (40, 9)));
-    for words in ["detach", "finish", "stop all", "stay"] {
+    for (focused, words) in ["detach", "finish", "stop all", "stay"].into_iter().enumerate() {
+        let mut ui = leave();
+        if let Some(Layer::Card(card)) = ui.layers.last_mut() {
+            card.focused = focused;
+        }
+        let shown = text(&drawn(&ui, &Theme::plain(), (40, 9)));
         assert!(shown.contains(words), "{words}\n{shown}");
     }
 }
