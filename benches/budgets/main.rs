@@ -50,6 +50,7 @@ fn main() {
     capacity::capacity(&mut report);
     viewers::viewers(&mut report);
     decisions::inputs_at_ten_thousand_tasks(&mut report);
+    decisions::inputs_behind_claims(&mut report);
     decisions::replay(&mut report);
     journals::seek(&mut report);
     journals::memory(&mut report);

@@ -15,7 +15,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use baton::domain::plan::Plan;
-use baton::domain::protocol::{Author, Command, Event, Finding, GoalOptions, Health, Name, PlanSource, Record, Role};
+use baton::domain::protocol::{
+    Author, Command, Event, Finding, GoalOptions, Health, Micros, Name, PlanSource, Record, Role,
+};
 use baton::domain::state::State;
 use baton::engine::client::Client;
 use baton::engine::host::{Engine, EngineOptions};
@@ -187,6 +189,14 @@ impl std::fmt::Display for Ran {
                     writeln!(f, "  {at:.2} {} {:?}, others {}", c.endpoint, c.health, c.others)?;
                 }
                 _ => {}
+            }
+        }
+        for (attempt, endpoint) in self.state.by_models() {
+            for turn in attempt.turns() {
+                let after = |at: Option<Micros>| at.map_or(0.0, |at| at.since(turn.started_at).secs_f64());
+                let (first, end) = (after(turn.first_token_at), after(turn.ended.as_ref().map(|(at, _)| *at)));
+                let (at, name) = (turn.started_at.secs_f64(), &self.state.endpoint(endpoint).config.name);
+                writeln!(f, "  {at:.3} {} to {name}, first token after {first:.3}, end after {end:.3}", attempt.id)?;
             }
         }
         self.stats.iter().try_for_each(|s| {

@@ -45,10 +45,12 @@ fn a_session_is_given_away_in_one_file_and_opened_as_it_is() {
 #[test]
 fn what_is_not_to_be_given_away_is_replaced_and_told_and_what_is_left_out_is_gone() {
     let home = Home::new();
+    // Put together: no file of ours names a path of somebody's machine.
+    let maria = ["", "home", "maria"].join("/");
     home.file(
         "plan.yaml",
         &format!(
-            "version: 1\ngoal: Look into /home/maria/secret-project for Maria\nsynthesis: false\ntasks:\n  - {{id: a, agent: researcher, \
+            "version: 1\ngoal: Look into {maria}/secret-project for Maria\nsynthesis: false\ntasks:\n  - {{id: a, agent: researcher, \
              prompt: 'Use it. [sim ms=5 text=The token is {TOKEN} and the word is mine-all-mine.]'}}\n"
         ),
     );

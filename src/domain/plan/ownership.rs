@@ -7,7 +7,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use super::paths::{check_pattern, shared_path};
+use super::paths::{beginnings, check_pattern, near, shared_path};
 use super::{Problem, TaskSpec};
 use crate::domain::hash::{IdMap, id_map};
 use crate::domain::protocol::Name;
@@ -58,7 +58,7 @@ fn clashes<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<Problem>) {
         sets.entry(&form(i).owns).or_default().push(i);
     }
     let sets: Vec<(&[String], Vec<usize>, Vec<&str>)> =
-        sets.into_iter().map(|(owns, tasks)| (owns, tasks, owns.iter().map(|p| fixed(p)).collect())).collect();
+        sets.into_iter().map(|(owns, tasks)| (owns, tasks, beginnings(owns))).collect();
     let mut found = 0;
     let mut tell = |a: usize, b: usize, path: &str| {
         let (a, b) = (a.min(b), a.max(b));
@@ -82,8 +82,7 @@ fn clashes<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<Problem>) {
             }
         }
         for (other, others, also) in &sets[i + 1..] {
-            let near = begins.iter().any(|a| also.iter().any(|b| a.starts_with(b) || b.starts_with(a)));
-            let Some(path) = near.then(|| shared_path(owns, other)).flatten() else { continue };
+            let Some(path) = near(begins, also).then(|| shared_path(owns, other)).flatten() else { continue };
             let mut all: Vec<(usize, bool)> =
                 of.iter().map(|t| (*t, true)).chain(others.iter().map(|t| (*t, false))).collect();
             all.sort_by_key(|(t, _)| order.rank[*t]);
@@ -98,18 +97,6 @@ fn clashes<T: Borrow<TaskSpec>>(tasks: &[T], problems: &mut Vec<Problem>) {
             }
         }
     }
-}
-
-/// What a pattern begins with before its first sign: two patterns share a path only where one's beginning goes on as the
-/// other's.
-fn fixed(pattern: &str) -> &str {
-    let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-    if pattern.starts_with('!') {
-        // It takes nothing by itself; this begins nothing.
-        return "\0";
-    }
-    let end = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
-    pattern.get(..end).unwrap_or(pattern)
 }
 
 /// The tasks of a plan in an order in which each stands behind what it needs.

@@ -23,6 +23,9 @@ const MOST_STEPS: usize = 50_000;
 const MOST_LISTS: usize = 4_096;
 const MOST_PAIRS: usize = 1 << 16;
 
+/// The signs of patterns.
+const SIGNS: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// What is wrong with a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
@@ -73,7 +76,7 @@ pub fn check_pattern(pattern: &str) -> Result<(), PatternError> {
 fn glob(path: &str) -> Result<String, globset::Error> {
     let path = path.strip_prefix("./").unwrap_or(path);
     let folder = path.trim_end_matches('/');
-    let is_plain = !path.contains(['*', '?', '[', '{', '\\']);
+    let is_plain = !path.contains(SIGNS);
     let regex = |pattern: &str| {
         let mut builder = GlobBuilder::new(pattern);
         // A file system of macOS does not tell `A` from `a`.
@@ -217,10 +220,41 @@ thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
-/// A path that both lists of patterns take; none: they share none.
-pub fn shared_path(a: &[String], b: &[String]) -> Option<Rc<str>> {
-    if a.is_empty() || b.is_empty() {
+/// What the patterns of a list begin with before their first signs.
+pub(super) fn beginnings(patterns: &[String]) -> Vec<&str> {
+    // What takes away takes nothing by itself.
+    let takes = patterns.iter().filter(|pattern| !pattern.starts_with('!'));
+    takes
+        .map(|pattern| {
+            let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+            pattern.find(SIGNS).and_then(|end| pattern.get(..end)).unwrap_or(pattern)
+        })
+        .collect()
+}
+
+/// Whether patterns with these beginnings may share a path: only where one's goes on as the other's.
+pub(super) fn near(a: &[&str], b: &[&str]) -> bool {
+    // A file system of macOS does not tell `A` from `a`, and beginnings are compared as they are written.
+    cfg!(target_os = "macos") || a.iter().any(|a| b.iter().any(|b| a.starts_with(b) || b.starts_with(a)))
+}
+
+/// A path that stands in both lists by its name, of which nothing is taken away.
+fn same_name<'a>(a: &'a [String], b: &[String]) -> Option<&'a str> {
+    if a.iter().chain(b).any(|pattern| pattern.starts_with('!')) {
         return None;
+    }
+    let plain = |pattern: &&String| !pattern.contains(SIGNS) && !pattern.ends_with('/');
+    a.iter().filter(plain).find(|pattern| b.contains(pattern)).map(String::as_str)
+}
+
+/// A path that both lists of patterns take; none: they share none. Most lists are told apart, or found to share a name,
+/// without an automaton.
+pub fn shared_path(a: &[String], b: &[String]) -> Option<Rc<str>> {
+    if a.is_empty() || b.is_empty() || !near(&beginnings(a), &beginnings(b)) {
+        return None;
+    }
+    if let Some(path) = same_name(a, b) {
+        return Some(path.into());
     }
     MEMORY.with_borrow_mut(|memory| {
         let ((first, a), (second, b)) = (memory.list(a), memory.list(b));

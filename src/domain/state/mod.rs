@@ -103,7 +103,7 @@ pub struct Totals {
     pub slot_us: u64,
     /// The sum of attempt times of finished attempts in microseconds: what one at a time would have taken.
     pub attempt_us: u64,
-    /// Records of events this version does not know.
+    /// Records that were left out: events that a later version knows.
     pub unknown_records: u64,
     /// Time of the first attempt's start.
     pub first_start: Option<Micros>,

@@ -199,8 +199,9 @@ impl Watch {
         let at_work = (self.work - waited.work) as f64 / wait.max(1) as f64;
         let full = at_work >= f64::from(most) * 0.75;
         let quiet = (self.quiet - waited.quiet) as f64 >= wait as f64 * 0.3;
-        // One that had to be read first can't have answered sooner than any before; then it was read beside them.
-        let read_before = !self.tells_reading && (delay as f64) < quickest as f64 * 0.85;
+        // One that had to be read first can't have answered much sooner than any before; then it was read beside them. A
+        // server's first request is slow to begin: 0.180 s was seen before 0.143 s for each one after it.
+        let read_before = !self.tells_reading && (delay as f64) < quickest as f64 * 0.7;
         if !full || !quiet || read_before {
             return;
         }

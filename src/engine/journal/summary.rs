@@ -122,6 +122,9 @@ pub struct SessionSummary {
     pub records: u64,
     /// How many processes worked on it, one after the other.
     pub lives: u32,
+    /// The version of the program that worked on it last.
+    #[serde(default)]
+    pub version: String,
     /// The endpoints that worked for it, by title.
     pub endpoints: Vec<CleanText>,
     /// The folder it was started in, where that is known.
@@ -166,11 +169,18 @@ impl SessionSummary {
             bytes: 0,
             records: state.seq,
             lives: state.lives.len() as u32,
+            version: state.lives.last().map(|(_, life)| life.version.clone()).unwrap_or_default(),
             endpoints: endpoints.map(|(e, _)| CleanText::one_line(e.config.title())).collect(),
             folder: state.config.folder.clone(),
             parent: state.parent.clone(),
             damage: None,
         }
+    }
+
+    /// The version of its program, where that is another than this one.
+    pub fn other_version(&self) -> Option<&str> {
+        let version = self.version.as_str();
+        (!version.is_empty() && version != env!("CARGO_PKG_VERSION")).then_some(version)
     }
 
     /// Whether there is something left to do.

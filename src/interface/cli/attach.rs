@@ -60,6 +60,10 @@ async fn without_a_screen(
             hang_in("", &line, printer.columns()).iter().for_each(|row| printer.data_line(row));
         }
     }
+    if info.program != env!("CARGO_PKG_VERSION") {
+        let program = CleanText::one_line(&info.program);
+        printer.words(&format!("its program is Baton {program}, this is {}", env!("CARGO_PKG_VERSION")));
+    }
     super::ctl::tell(&call.get("/v1/state").await?, printer);
     printer.words(
         "there is no terminal here, so no screen: `ssh -t HOST baton attach` has one; `baton inbox` lists what waits for \

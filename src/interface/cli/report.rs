@@ -33,6 +33,10 @@ pub(crate) fn report(args: &ReportArgs, global: &Global, printer: &mut Printer) 
     let wanted = if args.failure.is_some() { Wanted::All } else { Wanted::Results };
     let story = Story::read(&journal, wanted)?;
     let id = &story.session;
+    let left_out = story.state.totals.unknown_records;
+    if left_out > 0 {
+        printer.words(&format!("this Baton is older than the session: {left_out} records of it were left out"));
+    }
     if let Some(word) = &args.failure {
         let page = failure(&story, word).ok_or_else(|| {
             CliError::Usage(format!("{id} has no task {word:?}; `baton report {id}` names those it has"))

@@ -117,6 +117,13 @@ fn row(glance: &Glance) -> Option<Row<'_>> {
     Some(Row { state: glance.word(), pid, summary: glance.summary.as_ref()? })
 }
 
+/// The version of a running session's program, where that is another than this one.
+fn engine(glance: &Glance) -> String {
+    let runs = glance.runner.is_some();
+    let other = glance.summary.as_ref().and_then(SessionSummary::other_version).filter(|_| runs);
+    other.map(|version| format!("  Baton {}", CleanText::one_line(version))).unwrap_or_default()
+}
+
 fn line(value: &impl Serialize, printer: &mut Printer) {
     match serde_json::to_string(value) {
         Ok(text) => printer.data_line(&text),
@@ -165,7 +172,7 @@ fn table(found: &[Glance], printer: &mut Printer) {
             &tasks,
             &count(s.tokens),
         ]);
-        printer.data_line(&format!("{line}{simulated}"));
+        printer.data_line(&format!("{line}{simulated}{}", engine(glance)));
         if let Some(damage) = &s.damage {
             printer.words(&format!("{}: {damage}", glance.id));
         }
@@ -181,11 +188,12 @@ fn stacked(found: &[Glance], columns: usize, printer: &mut Printer) {
         let goal = if s.goal.is_empty() { "(no goal)".to_owned() } else { s.goal.to_one_line().to_string() };
         let simulated = if s.simulated { " · simulated" } else { "" };
         let figures = format!(
-            "{}/{} tasks · {} · {} tokens{simulated}",
+            "{}/{} tasks · {} · {} tokens{simulated}{}",
             s.tasks.done,
             s.tasks.total,
             clock(s.time),
-            count(s.tokens)
+            count(s.tokens),
+            engine(glance)
         );
         let lead = format!("{number:>2}  ");
         let mut lines = hang(&lead, &format!("{} · {} · {when}", glance.id, glance.word()), columns);

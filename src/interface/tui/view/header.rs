@@ -19,6 +19,7 @@ use crate::interface::tui::model::spots::Spot;
 use crate::interface::tui::model::time::Kind;
 use crate::interface::tui::scene::Scene;
 use crate::interface::tui::theme::{Glyph, GlyphSet, Slot};
+use crate::interface::tui::view::page;
 use crate::interface::tui::widget::bar::filled;
 use crate::interface::tui::widget::figure::{clock, gigabytes, seconds_clock};
 use crate::interface::tui::widget::pen::{Pen, put_right};
@@ -262,6 +263,13 @@ fn fields(scene: &Scene<'_>, lines: u16) -> Vec<Field> {
         let badge = field(" SIMULATED ".to_owned(), Slot::Badge, Keep::Always);
         out.push(Field { least: Some(" SIM ".to_owned()), ..badge });
     }
+    let left_out = state.totals.unknown_records;
+    if left_out > 0 {
+        let long = format!("older than this session: {} left out", page::plural(left_out as usize, "record"));
+        let field = field(long, Slot::Warning, Keep::Always);
+        let (short, least) = (format!("{left_out} records left out"), format!("{left_out} left out"));
+        out.push(Field { short: Some(short), least: Some(least), ..field });
+    }
     // On two lines it stands on the first. Like a badge it is never given up: somebody else's file says where prompts go.
     if let Some(project) = state.config.project.as_ref().filter(|_| lines == 1) {
         let named = |cells: usize| format!("project {}", theme.cut(project, cells));
@@ -442,6 +450,21 @@ mod tests {
         }
         state.machine.battery = Some(Battery { percent: 19, supply: Supply::Mains });
         assert!(!shown(&state, Screen::Run, (120, 40)).contains("19%"));
+    }
+
+    #[test]
+    fn a_console_older_than_its_session_says_how_much_it_leaves_out() {
+        use crate::domain::protocol::{Event, Record};
+        let mut state = forty().state;
+        assert!(!shown(&state, Screen::Run, (200, 60)).contains("left out"));
+        let later = Record { seq: state.seq + 13, at: state.at, event: Event::SessionPaused {} };
+        state.apply(&later);
+        let text = shown(&state, Screen::Run, (200, 60));
+        assert!(text.contains("older than this session: 12 records left out"), "{text}");
+        for size in [(60, 20), (80, 24), (120, 40)] {
+            let text = shown(&state, Screen::Run, size);
+            assert!(text.contains("12") && text.contains("left out"), "{size:?}\n{text}");
+        }
     }
 
     #[test]
