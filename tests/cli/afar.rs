@@ -258,6 +258,37 @@ fn a_run_is_started_and_left_and_calls_at_its_end() {
 }
 
 #[test]
+fn a_session_goes_on_in_a_new_process_of_the_program_that_asks() {
+    let home = Home::new();
+    home.file(
+        "one.yaml",
+        "version: 1\ngoal: An update\nsynthesis: false\ntasks:\n  \
+         - {id: a, agent: researcher, locks: [db], prompt: 'x [sim ms=2500 tokens=50]'}\n",
+    );
+    let over = home.path().join("over.json");
+    let on_done = format!("cat > {}", over.display());
+    let told = home.run(&["run", "one.yaml", "--detach", "--fleet", "sim", "--name", "up", "--on-done", &on_done]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    let session = |home: &Home| -> serde_json::Value {
+        let listed = home.run(&["sessions", "--json"]);
+        let all: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+        all[0].clone()
+    };
+    until("it works", || home.run(&["ctl", "state", "--session", "up"]).out.contains("running   g1/a"));
+    let before = session(&home);
+    let told = home.run(&["ctl", "restart", "--session", "up"]);
+    assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+    let after = session(&home);
+    assert_eq!((&after["id"], after["lives"].as_u64(), &after["state"]), (&before["id"], Some(2), &"running".into()));
+    assert_ne!(after["pid"], before["pid"]);
+    assert_eq!(after["version"], env!("CARGO_PKG_VERSION"));
+    assert!(!over.exists(), "it has not ended");
+    until("it ends and calls", || std::fs::read_to_string(&over).is_ok_and(|text| text.ends_with('\n')));
+    let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&over).unwrap()).unwrap();
+    assert_eq!((&json["exit"], &json["done"]), (&0.into(), &1.into()));
+}
+
+#[test]
 fn from_that_time_on_nothing_new_starts() {
     let home = Home::new();
     home.file(

@@ -1,7 +1,7 @@
 //! Attempts and their steps as they stand: counts and references, no text.
 //!
 //! An attempt is somebody's work in steps: a model's turns, or a text that a person put in. Not here: what an attempt does
-//! next ([`super::next`]), which of its steps are its result ([`super::cut`]). Invariants: steps are numbered from 1 within
+//! next ([`super::talk`]), which of its steps are its result ([`super::cut`]). Invariants: steps are numbered from 1 within
 //! their attempt and keep their numbers; only a model's attempt has an endpoint, and only it has turns.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! "Why?" in words: one true sentence for every task in every status, and for slots that idle, with what would release
 //! them.
 //!
-//! Not here: whether a task may start, and the words of what keeps it from starting ([`super::why`], which the
+//! Not here: whether a task may start, and the words of what keeps it from starting ([`super::admit`], which the
 //! orchestrator goes by too). Invariant: nothing is said of a start that `admit` does not say.
 
 use super::{Attempt, End, IdleWhy, Life, State, Task, TaskIx};

@@ -3,7 +3,7 @@
 //!
 //! Samples are recorded on change only, so a level stands until the next one says otherwise; what is kept is since when
 //! it stands. Not here: that it is looked at in time (the orchestrator's timers), which slots are given out
-//! ([`super::why`]). Invariants: what is wanted follows from the state and a time; a figure that is not told presses
+//! ([`super::admit`]). Invariants: what is wanted follows from the state and a time; a figure that is not told presses
 //! nobody.
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What is said between the operator and a task's agent: questions, answers, messages, and which turns the conversation
 //! of the next request carries.
 //!
-//! Not here: when a next turn starts ([`super::why`]), what it is asked word for word (the orchestrator's prompts).
+//! Not here: when a next turn starts ([`super::admit`]), what it is asked word for word (the orchestrator's prompts).
 //! Invariants: a message goes with one turn that was answered, or waits; what went with a turn that came to nothing
 //! waits again; a task asks only while an attempt of it is open and has no turn under way.
 
