@@ -162,6 +162,20 @@ fn the_domain_is_pure() {
 }
 
 #[test]
+fn the_command_line_stands_above_the_other_rooms_of_the_interface() {
+    let mut broken = Vec::new();
+    let below = ["remote", "report", "reading", "tui", "bundle"].map(|room| format!("src/interface/{room}"));
+    for source in sources().into_iter().filter(|s| below.iter().any(|room| s.path.contains(room.as_str()))) {
+        for (n, line) in source.all_code() {
+            if names(line, "interface::cli") || imports(line, "crate::interface", "cli") {
+                broken.push(source.at(n, "interface::cli"));
+            }
+        }
+    }
+    none("What the command line and others need of a state is in interface/reading.", broken);
+}
+
+#[test]
 fn a_file_has_one_subject_and_names_it() {
     let mut broken = Vec::new();
     for source in sources() {

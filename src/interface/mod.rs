@@ -4,6 +4,7 @@
 pub mod bundle;
 pub mod cli;
 pub(crate) mod given;
+pub(crate) mod reading;
 pub mod remote;
 pub mod report;
 pub mod script;

@@ -16,18 +16,19 @@ use super::args::Form;
 use super::error::{CliError, Exit};
 use super::leave;
 use super::leaving::{Begun, Curfew};
-use super::patience::{Patience, Patient};
 use super::print::Printer;
 use super::progress::{self, Telling};
 use super::run::Stuck;
 use super::session::{Ends, how_to_go_on, person};
-use super::stuck::{Outlook, outlook_of};
-use super::summary::{Summary, result_text};
+use super::summary::Summary;
 use crate::domain::protocol::{Command, CommandId, Event, GoalId, Health, Outcome, Record, Role, Subject};
 use crate::domain::state::{Gear, GoalPhase, State};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Engine, Keeping, LocalClient};
+use crate::interface::reading::outlook::{Outlook, outlook_of};
+use crate::interface::reading::patience::{Patience, Patient};
+use crate::interface::reading::result::result_text;
 use crate::interface::report::{Metrics, now_ms};
 
 /// Records taken in at once: a tenth of a second of the busiest fleet.

@@ -6,10 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::domain::protocol::{Channel, GoalId, Outcome, Record, TaskId, TurnId, Work};
+use crate::domain::protocol::{GoalId, Outcome, Work};
 use crate::domain::state::{CutAt, GoalPhase, State};
 use crate::domain::text::CleanText;
-use crate::engine::journal::{JournalError, text_with};
 use crate::interface::report::{Metrics, micro_dollars, shortage};
 
 /// A finished goal.
@@ -58,34 +57,6 @@ struct TaskLine<'a> {
 struct Results {
     bytes: u64,
     given: u64,
-}
-
-/// Where the text of a task's result stands in the journal: state keeps no text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TextPlace(Vec<TurnId>);
-
-/// Where a task's result is; none while it has none.
-pub(crate) fn result_text(state: &State, task: &TaskId) -> Option<TextPlace> {
-    let attempt = state.attempt(state.task_by_id(task)?.result?)?;
-    Some(TextPlace(state.result_turns(attempt)))
-}
-
-impl TextPlace {
-    /// Reads the text back. Blocks.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub(crate) fn read(self, journal: &Path) -> Result<String, JournalError> {
-        self.read_with(journal, &[])
-    }
-
-    /// The same where the last records are not in the journal yet. Blocks.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub(crate) fn read_with(self, journal: &Path, unwritten: &[Record]) -> Result<String, JournalError> {
-        text_with(journal, unwritten, &self.0, Channel::Answer)
-    }
 }
 
 /// Milliseconds say enough; a sum of nothing is 0, not -0.

@@ -24,9 +24,9 @@ use crate::domain::state::{Attempt, Goal, GoalPhase, State, Task, TaskIx};
 use crate::domain::text::CleanText;
 use crate::engine::client::Client;
 use crate::engine::host::{Answer, LocalClient};
-use crate::interface::cli::patience::{Patience, Patient};
-use crate::interface::cli::stuck::{Outlook, outlook};
-use crate::interface::cli::summary::result_text;
+use crate::interface::reading::outlook::{Outlook, outlook};
+use crate::interface::reading::patience::{Patience, Patient};
+use crate::interface::reading::result::result_text;
 use crate::interface::report::micro_dollars;
 
 /// Tasks of a query at once: a program asks beside an operator, who has all slots.

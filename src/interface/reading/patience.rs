@@ -1,11 +1,11 @@
 //! How long a run waits for servers, and what it says meanwhile.
 //!
-//! Not here: whether it waits at all (`stuck`). Pure but for the instants it is given. Invariant: only silence is counted; a
+//! Not here: whether it waits at all ([`super::outlook`]). Pure but for the instants it is given. Invariant: only silence is counted; a
 //! server that says that it loads its model is waited for as long as it was given to be ready.
 
 use std::time::{Duration, Instant};
 
-use super::stuck::Waits;
+use super::outlook::Waits;
 use crate::domain::protocol::{Health, Micros};
 use crate::domain::state::{EndpointState, State};
 
