@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attempt, End, Life, State, Step, Task, TaskIx, Turn};
 use crate::domain::fleet::OnCut;
-use crate::domain::protocol::{AttemptId, Channel, Partial, TurnEnd, TurnId, Work};
+use crate::domain::protocol::{AttemptEnd, AttemptId, Author, Channel, Partial, TurnEnd, TurnId, Work};
 
 /// Tokens that must be left in a context for a continuation: its request has some thirty of its own, chat templates and
 /// counting errors take as many again, and fewer than a hundred of answer would only be cut again.
@@ -181,7 +181,8 @@ impl State {
             && room_after(turn, self.context_of(attempt.id)).is_some();
         let larger = || self.larger(attempt);
         Some(match self.on_cut(task) {
-            OnCut::GoOn if can_go_on => AfterCut::GoOn,
+            // What the operator wants of this one answer is no turn of its own accord.
+            OnCut::GoOn if can_go_on && (task.cut_choice.is_some() || self.has_turns_left(task)) => AfterCut::GoOn,
             OnCut::RetryLarger => larger().map_or(AfterCut::Keep, AfterCut::Larger),
             OnCut::Ask if self.config.settings.questions && turn.continues.is_none() && task.limit.is_none() => {
                 match larger() {
@@ -191,6 +192,28 @@ impl State {
             }
             OnCut::GoOn | OnCut::Ask | OnCut::Keep => AfterCut::Keep,
         })
+    }
+
+    /// Whether a task may have another turn of its own accord: its chain of attempts had fewer than its budget says. What was
+    /// interrupted or moved counts on; a failure, a retry or a word of a person begins a new chain.
+    fn has_turns_left(&self, task: &Task) -> bool {
+        let Some(most) = task.spec.budget.turns else { return true };
+        let told =
+            |id: TurnId| task.messages.iter().any(|m| m.turn == Some(id) && matches!(m.author, Author::Person(_)));
+        let mut had = 0;
+        for attempt in task.attempts.iter().rev().filter_map(|id| self.attempt(*id)) {
+            if !matches!(attempt.ended, None | Some((_, AttemptEnd::Moved | AttemptEnd::Interrupted))) {
+                break;
+            }
+            for (id, step) in attempt.numbered_steps().rev() {
+                let end = step.turn().and_then(|turn| turn.ended.as_ref());
+                had += u32::from(matches!(end, Some((_, TurnEnd::Stop | TurnEnd::Length | TurnEnd::ToolCalls))));
+                if told(id) {
+                    return had < most;
+                }
+            }
+        }
+        had < most
     }
 
     /// What becomes of a task's answer when it is cut: what the operator said of this one, its form, the setting. Half a

@@ -94,6 +94,25 @@ fn it_goes_on_where_it_stopped_and_both_parts_are_the_result() {
 }
 
 #[test]
+fn a_budget_of_turns_is_kept_and_a_word_of_a_person_begins_anew() {
+    let mut world = World::new(of(OnCut::GoOn));
+    world.ends = Box::new(|t| if t.task == id("g1/a") { always(t) } else { TurnEnd::Stop });
+    let mut a = task("a", &[], 50);
+    a.budget.turns = Some(1);
+    world.add(plan(vec![a])).unwrap();
+    world.run(100);
+    let state = world.state();
+    assert_eq!(turns(state, "g1/a"), ["a1.1"]);
+    assert_eq!(state.attempt(AttemptId(1)).unwrap().steps.len(), 1, "it does not go on by itself");
+    assert!(task_of(state, "g1/a").is_done() && state.cut_of(task_of(state, "g1/a")).is_some());
+    // The turn of a message is the first of a new chain, and the last.
+    world.command(Command::Message { task: id("g1/a"), text: "go on".into() }).unwrap();
+    world.run(100);
+    assert_eq!(world.state().attempts().iter().map(|a| a.steps.len()).sum::<usize>(), 2);
+    world.assert_fold();
+}
+
+#[test]
 fn one_that_is_cut_again_or_adds_nothing_is_done_and_marked() {
     for silent in [false, true] {
         let mut world = cut(OnCut::GoOn, always);
