@@ -44,6 +44,9 @@ const TRIES: usize = 16;
 /// The keys under which the dialects have their text.
 const TEXT_KEYS: [&str; 5] = ["\"choices\"", "\"delta\"", "\"content\"", "\"message\"", "\"response\""];
 
+/// Keys with which their events begin, before the text.
+const FIRST_KEYS: [&str; 4] = ["\"model\"", "\"object\"", "\"created", "\"index\""];
+
 /// Decodes one answer: feed it the body as it comes, then [`Decoder::finish`] it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
@@ -398,8 +401,10 @@ impl Decoder {
     /// Passes over what is no event. One that was begun as an event of the dialect and is damaged may have had text in it:
     /// without that the answer is not whole.
     fn passed_over(&mut self, text: &str) -> Result<(), Fault> {
-        let may_have_text = TEXT_KEYS.iter().any(|key| text.contains(key));
-        if text.starts_with('{') && may_have_text {
+        let has = |keys: &[&str]| keys.iter().any(|key| text.contains(key));
+        // One that is cut before its text had it behind the cut.
+        let is_cut = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err_and(|error| error.is_eof());
+        if text.starts_with('{') && (has(&TEXT_KEYS) || (has(&FIRST_KEYS) && is_cut())) {
             return Err(Fault::garbage(format!("a damaged event: “{}”", beginning(text))));
         }
         if self.turn.odd.count == 0 {

@@ -305,6 +305,16 @@ fn a_good_answer_is_not_lost_to_an_odd_event() {
     {
         assert_eq!(read(CHAT, text("Hel") + damaged + &stop()).kind(), Some(K::Garbage), "{damaged}");
     }
+    // Nor was one that is cut before it.
+    let line = "{\"model\":\"m\",\"message\":{\"content\":\"Hel\"},\"done\":false}\n";
+    for cut in [
+        "{\"model\":\"m\",\"mess\n",
+        "{\"model\":\"m\
+",
+    ] {
+        let body = format!("{line}{cut}{{\"done\":true}}\n");
+        assert!(matches!(read(OLLAMA, &body).kind(), Some(K::Garbage | K::Cut)), "{cut}");
+    }
 }
 
 #[test]
