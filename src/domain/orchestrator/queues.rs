@@ -9,6 +9,7 @@
 //! [`State::admit`]: crate::domain::state::State::admit
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::domain::protocol::{Claims, GoalId, TierName};
 use crate::domain::state::{EndpointIx, QueuePlace, State, TaskIx};
@@ -227,8 +228,6 @@ impl Queues {
         before
     }
 }
-
-use std::ops::Bound;
 
 fn take(lanes: &mut BTreeMap<Lane, BTreeSet<QueuePlace>>, lane: &Lane, place: &QueuePlace) {
     if let Some(places) = lanes.get_mut(lane) {
