@@ -104,9 +104,10 @@ fn a_keyed_server_a_slow_one_and_one_that_thinks_do_their_tasks() {
     }
     {
         let slow = real.start(&real.slow, 4, 4_096, &[]);
-        let home = home(&[endpoint("slow", slow.port, 4, 4_096, "")], &stories(20, 100), KEEP);
+        // Long enough for two looks at the machine, of which the second tells what the server took since.
+        let home = home(&[endpoint("slow", slow.port, 4, 4_096, "")], &stories(60, 100), KEEP);
         let ran = run(&home, &[], 90);
-        all_done(&ran, 20);
+        all_done(&ran, 60);
         assert_eq!(ran.count("task.retried"), 0, "{}", ran.err);
         // It works on the processors, and that is told apart from other work.
         let samples = ran.records().into_iter().filter_map(|record| match record.event {
