@@ -156,6 +156,10 @@ impl Index {
 
     /// Keeps step with a record that was just applied.
     pub(super) fn observe(&mut self, record: &Record, state: &State) {
+        // What is kept for a task is kept no longer once that can't use it: those behind are looked at again.
+        if state.reserved().next().is_some() && !matches!(record.event, Event::AttemptOutput(_)) {
+            self.queues.released();
+        }
         match &record.event {
             Event::PlanEdited(edited) => {
                 self.grow(state.tasks().len());

@@ -134,13 +134,14 @@ impl Orchestrator {
         let claims = !form.locks.is_empty() || !form.owns.is_empty();
         let Some(place) = self.index.queues.place(ix).copied().filter(|_| claims) else { return false };
         for before in self.index.queues.before(&place) {
-            if before == ix || self.state.clash(before, &form.locks, &form.owns).is_none() {
+            let clashes = || self.state.clash(before, &form.locks, &form.owns).is_some();
+            if before == ix || !clashes() || !self.state.can_use(before) {
                 continue;
             }
             let task = self.state.task(before);
             let waited = self.now.since(self.state.waits_since(task));
             let (long, often) = (waited >= RESERVED_AFTER, self.index.pass(before) > PASSES);
-            if (long || often) && self.state.can_use(before) {
+            if long || often {
                 let task = task.id.clone();
                 self.emit(Event::TaskReserved { task });
                 return true;

@@ -129,7 +129,9 @@ impl State {
                 return Some(Lack { by: holder.task, since: holder.since, what, reserved: false });
             }
         }
-        let kept = self.reserved.iter().filter(|(by, _)| *by != task && self.can_use(*by));
+        // Of those for whom something is kept the first goes first: no two wait for each other.
+        let before = self.reserved.iter().take_while(|(by, _)| *by != task);
+        let kept = before.filter(|(by, _)| self.can_use(*by));
         kept.filter_map(|(by, since)| {
             let what = self.clash(*by, locks, paths)?;
             Some(Lack { by: *by, since: *since, what, reserved: true })

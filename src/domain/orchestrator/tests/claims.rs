@@ -122,6 +122,27 @@ fn nothing_idles_behind_one_that_lacks_a_slot_as_well() {
     assert_eq!(world.state().goals()[0].phase, GoalPhase::Ended(Outcome::Done));
 }
 
+/// As the one above, far more often than anything is kept for anybody.
+#[test]
+fn a_lock_of_two_tiers_never_stands_still() {
+    let mut fleet = config();
+    fleet.fleet.endpoints = vec![endpoint("one", "small", 1, 100.0), endpoint("two", "large", 1, 100.0)];
+    fleet.fleet.agents = vec![agent("s", "small", None), agent("l", "large", None)];
+    let mut world = World::new(fleet);
+    let tasks = (0..120).map(|i| {
+        let mut task = task(&format!("t{i}"), &[], if i % 7 == 0 { 900 } else { 40 });
+        task.agent = Name::slug(if i % 3 == 0 { "l" } else { "s" });
+        task.priority = if i % 3 == 0 { Priority::High } else { Priority::Medium };
+        if i % 7 != 0 {
+            task.locks = vec![LockUse::exclusive(Name::slug("db"))];
+        }
+        task
+    });
+    world.add(plan(tasks.collect())).unwrap();
+    to_the_end(&mut world);
+    world.assert_fold();
+}
+
 /// One needs two locks that others take in turn, each a moment before the other comes free.
 #[test]
 fn what_one_waits_for_is_kept_for_it_after_others_took_it_again_and_again() {

@@ -29,11 +29,12 @@ impl State {
         self.lacks(ix, &form.locks, &form.owns)
     }
 
-    /// Whether a task could use what is kept for it: nothing but a claim or a busy slot keeps it from starting.
+    /// Whether a task could use what is kept for it: nothing but a claim keeps it from starting. Behind one that lacks a slot
+    /// as well nothing idles.
     pub(crate) fn can_use(&self, ix: TaskIx) -> bool {
         self.task(ix).life == Life::NotStarted
             && eligible_but_for_claims(self, ix, self.at).is_ok()
-            && matches!(self.place(ix, self.at), Ok(_) | Err(Why::Slot { .. }))
+            && self.place(ix, self.at).is_ok()
     }
 }
 
