@@ -88,14 +88,7 @@ impl Rig {
     }
 
     fn add(&self, tasks: Vec<TaskSpec>) {
-        let plan = Plan {
-            version: 1,
-            goal: "test".into(),
-            max_parallel: None,
-            capacity: Default::default(),
-            synthesis: Some(false),
-            tasks,
-        };
+        let plan = Plan { synthesis: Some(false), ..Plan::new("test", tasks) };
         let plan = PlanSource::Given(Box::new(plan));
         self.client.send(Command::AddGoal { text: "test".into(), plan, options: GoalOptions::default() }).unwrap();
     }

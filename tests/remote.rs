@@ -94,14 +94,7 @@ impl Rig {
     }
 
     fn add_as(&self, tasks: Vec<TaskSpec>, review: Review) {
-        let plan = Plan {
-            version: 1,
-            goal: "test".into(),
-            max_parallel: None,
-            capacity: Default::default(),
-            synthesis: Some(false),
-            tasks,
-        };
+        let plan = Plan { synthesis: Some(false), ..Plan::new("test", tasks) };
         let plan = PlanSource::Given(Box::new(plan));
         let options = GoalOptions { review, ..GoalOptions::default() };
         self.client.send(Command::AddGoal { text: "test".into(), plan, options }).unwrap();
@@ -354,14 +347,7 @@ async fn parts_of_the_records_are_given_as_asked() {
 /// Every command there is. A new one has to be named in [`is_known`], and belongs here then.
 fn every_command() -> Vec<Command> {
     let t = || id("g1/held");
-    let plan = Plan {
-        version: 1,
-        goal: "x".into(),
-        max_parallel: None,
-        capacity: Default::default(),
-        synthesis: None,
-        tasks: vec![task("x", &[], "")],
-    };
+    let plan = Plan::new("x", vec![task("x", &[], "")]);
     let all = vec![
         Command::AddGoal { text: "x".into(), plan: PlanSource::Model, options: GoalOptions::default() },
         Command::AddGoal { text: "x".into(), plan: PlanSource::Given(Box::new(plan)), options: GoalOptions::default() },

@@ -81,14 +81,7 @@ pub(crate) fn run_through(
         t.budget.tokens = Some(100 + (i * 7919 % 900) as u32);
         tasks.push(t);
     }
-    let plan = Plan {
-        version: 1,
-        goal: "g".into(),
-        max_parallel: None,
-        capacity: Default::default(),
-        synthesis: Some(false),
-        tasks,
-    };
+    let plan = Plan { synthesis: Some(false), ..Plan::new("g", tasks) };
     let mut queue: VecDeque<Effect> = first.effects.into();
     let now = Micros(0);
     let command = |n: u32, command| {
@@ -177,14 +170,7 @@ fn behind_claims(report: &mut Report, what: &str, claim: impl Fn(usize, &mut Tas
         t.budget.tokens = Some(100 + (i * 7919 % 900) as u32);
         t
     };
-    let plan = Plan {
-        version: 1,
-        goal: "g".into(),
-        max_parallel: None,
-        capacity: Default::default(),
-        synthesis: Some(false),
-        tasks: (0..1_000).map(task).collect(),
-    };
+    let plan = Plan { synthesis: Some(false), ..Plan::new("g", (0..1_000).map(task).collect()) };
     let envelope = |n: u32, command| {
         let (id, author, role) = (Name::slug(&format!("c{n}")), Author::Baton, Role::Control);
         Input::Command(CommandEnvelope { id, author, role, viewer: None, command })
@@ -244,14 +230,7 @@ pub(crate) fn inputs_at_ten_thousand_tasks(report: &mut Report) {
             t
         })
         .collect();
-    let plan = Plan {
-        version: 1,
-        goal: "g".into(),
-        max_parallel: None,
-        capacity: Default::default(),
-        synthesis: Some(false),
-        tasks,
-    };
+    let plan = Plan { synthesis: Some(false), ..Plan::new("g", tasks) };
     let envelope = |n: u32, command| {
         Input::Command(CommandEnvelope {
             id: Name::slug(&format!("c{n}")),

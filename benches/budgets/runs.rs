@@ -67,14 +67,7 @@ pub(crate) fn run_with<T>(config: &SessionConfig, tasks: Vec<TaskSpec>, beside: 
         tokio::time::sleep(Duration::from_millis(300)).await;
         let beside = beside(&engine);
         let before = cpu_seconds();
-        let plan = Plan {
-            version: 1,
-            goal: "bench".into(),
-            max_parallel: None,
-            capacity: Default::default(),
-            synthesis: Some(false),
-            tasks,
-        };
+        let plan = Plan { synthesis: Some(false), ..Plan::new("bench", tasks) };
         let plan = PlanSource::Given(Box::new(plan));
         client.send(Command::AddGoal { text: "bench".into(), plan, options: GoalOptions::default() }).unwrap();
         let mut over = false;

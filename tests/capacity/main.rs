@@ -69,14 +69,7 @@ fn run(scenario: Scenario) -> Ran {
     std::thread::sleep(Duration::from_millis(800));
     let mut client = engine.client(Author::Person("tester".into()), Role::Control);
     let tasks = scenario.tasks();
-    let plan = Plan {
-        version: 1,
-        goal: "test".into(),
-        max_parallel: None,
-        capacity: Default::default(),
-        synthesis: Some(false),
-        tasks,
-    };
+    let plan = Plan { synthesis: Some(false), ..Plan::new("test", tasks) };
     let plan = PlanSource::Given(Box::new(plan));
     client.send(Command::AddGoal { text: "test".into(), plan, options: GoalOptions::default() }).unwrap();
     let (mut state, mut records, mut batch) = (State::default(), Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! The demo: a plan that shows everything, run on the simulated fleet when nothing was asked for.
 
-use super::{PLAN_VERSION, Plan, parse};
+use super::{Plan, parse};
 
 /// The file, as it ships.
 const TEXT: &str = include_str!("../../../config/demo.yaml");
@@ -8,14 +8,7 @@ const TEXT: &str = include_str!("../../../config/demo.yaml");
 /// The demo's plan.
 pub fn demo_plan() -> Plan {
     // A test holds that the file is sound; a plan without tasks would be refused in words.
-    parse(TEXT, "demo.yaml").unwrap_or_else(|_| Plan {
-        version: PLAN_VERSION,
-        goal: String::new(),
-        max_parallel: None,
-        capacity: std::collections::BTreeMap::new(),
-        synthesis: None,
-        tasks: Vec::new(),
-    })
+    parse(TEXT, "demo.yaml").unwrap_or_else(|_| Plan::new(String::new(), Vec::new()))
 }
 
 #[cfg(test)]

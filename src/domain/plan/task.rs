@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::PLAN_VERSION;
 use crate::domain::fleet::OnCut;
 use crate::domain::protocol::{AgentName, Claims, Level, LockUse, Name};
 use crate::domain::text::width::cut_end;
@@ -31,6 +32,14 @@ pub struct Plan {
     pub capacity: BTreeMap<Name, u32>,
     /// The tasks, in the order of the file.
     pub tasks: Vec<TaskSpec>,
+}
+
+impl Plan {
+    /// A plan with only what every plan has.
+    pub fn new(goal: impl Into<String>, tasks: Vec<TaskSpec>) -> Self {
+        let (max_parallel, capacity, synthesis) = (None, BTreeMap::new(), None);
+        Self { version: PLAN_VERSION, goal: goal.into(), max_parallel, synthesis, capacity, tasks }
+    }
 }
 
 /// How much a task matters against others that are ready. Ordered: `Critical` is the greatest.

@@ -70,14 +70,7 @@ pub(super) fn task(id: &str, needs: &[&str], tokens: u32) -> TaskSpec {
 }
 
 pub(super) fn plan(tasks: Vec<TaskSpec>) -> Plan {
-    Plan {
-        version: 1,
-        goal: "a goal".into(),
-        max_parallel: None,
-        capacity: std::collections::BTreeMap::new(),
-        synthesis: Some(false),
-        tasks,
-    }
+    Plan { synthesis: Some(false), ..Plan::new("a goal", tasks) }
 }
 
 pub(super) fn person(name: &'static str) -> Author {

@@ -1,7 +1,7 @@
 //! The plans for when no model's answer can be used: three shapes, chosen by the goal's words.
 
 use crate::domain::fleet::Agent;
-use crate::domain::plan::{PLAN_VERSION, Plan, TaskSpec};
+use crate::domain::plan::{Plan, TaskSpec};
 use crate::domain::protocol::{AgentName, Name};
 
 /// What a goal is about, as far as its words tell.
@@ -86,14 +86,7 @@ pub fn built_in(goal: &str, agents: &[Agent]) -> Plan {
         Kind::Making => making(about, agents),
         Kind::Question => question(about, agents),
     };
-    Plan {
-        version: PLAN_VERSION,
-        goal: goal.to_owned(),
-        max_parallel: None,
-        capacity: std::collections::BTreeMap::new(),
-        synthesis: None,
-        tasks,
-    }
+    Plan::new(goal.to_owned(), tasks)
 }
 
 fn kind(goal: &str) -> Kind {

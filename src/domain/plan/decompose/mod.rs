@@ -15,7 +15,7 @@ mod prompt;
 pub use builtin::built_in;
 pub use prompt::planning_prompt;
 
-use super::{PLAN_VERSION, Plan, validate};
+use super::{Plan, validate};
 use crate::domain::fleet::Agent;
 
 /// A longer answer is read up to here: a plan of hundreds of tasks fits, and a model that never stops costs little.
@@ -49,14 +49,7 @@ pub fn read_answer(answer: &str, goal: &str, agents: &[Agent], max_tasks: u32) -
     let mut repairs = Repairs::default();
     let drafts = extract::drafts(head(answer, MAX_ANSWER), agents, &mut repairs);
     let tasks = mend::tasks(drafts, agents, max_tasks, &mut repairs);
-    let plan = Plan {
-        version: PLAN_VERSION,
-        goal: goal.to_owned(),
-        max_parallel: None,
-        capacity: std::collections::BTreeMap::new(),
-        synthesis: None,
-        tasks,
-    };
+    let plan = Plan::new(goal.to_owned(), tasks);
     let sound = !plan.tasks.is_empty() && (agents.is_empty() || validate(&plan, agents).is_empty());
     if sound {
         return Decomposition { plan, repairs: repairs.into_list(), origin: Origin::Model };
